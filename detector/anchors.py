@@ -1,0 +1,82 @@
+"""SSD anchors: the default boxes that the network's outputs are offsets from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from detector.boxes import FloatArray, cxcywh_to_xyxy
+
+
+@dataclass(frozen=True)
+class AnchorSpec:
+    """Sizes and shapes of the anchors, as fractions of the input; the defaults are the released model's.
+
+    Attributes:
+        min_scale: scale of the first feature map.
+        max_scale: scale of the last one; those between are evenly spaced.
+        num_maps: number of feature maps.
+        aspect_ratios: width / height of the anchors on every map but the first. ``.3333`` is the
+            released model's literal, not 1/3.
+        first_map: (scale, aspect ratio) of each anchor on the first map.
+
+    Source: Liu et al., SSD, 2016, section 2.2; TensorFlow Object Detection API, ``ssd_anchor_generator``.
+    """
+
+    min_scale: float = 0.2
+    max_scale: float = 0.95
+    num_maps: int = 6
+    aspect_ratios: tuple[float, ...] = (1.0, 2.0, 0.5, 3.0, 0.3333)
+    first_map: tuple[tuple[float, float], ...] = ((0.1, 1.0), (0.2, 2.0), (0.2, 0.5))
+
+    def shapes(self) -> list[list[tuple[float, float]]]:
+        """(scale, aspect ratio) of each anchor of a cell, for each feature map in turn.
+
+        On every map but the first a square anchor between this map's scale and the next one's follows
+        the listed ratios; the scale after the last is 1.
+        """
+        step = (self.max_scale - self.min_scale) / (self.num_maps - 1)
+        scales = [self.min_scale + step * i for i in range(self.num_maps)] + [1.0]
+        maps = [list(self.first_map)]
+        for scale, next_scale in pairwise(scales[1:]):
+            between = (float(np.sqrt(scale * next_scale)), 1.0)
+            maps.append([(scale, ratio) for ratio in self.aspect_ratios] + [between])
+        return maps
+
+    def per_cell(self) -> list[int]:
+        """Number of anchors of a cell, for each feature map."""
+        return [len(shapes) for shapes in self.shapes()]
+
+
+def build_anchors(spec: AnchorSpec, feature_map_sizes_hw: Sequence[tuple[int, int]]) -> FloatArray:
+    """All anchors of a network.
+
+    The order is map, row, column, shape: the order in which the heads' outputs are laid out. Centres lie
+    at ``(i + 0.5) / grid``; nothing is clipped.
+
+    Args:
+        spec: sizes and shapes.
+        feature_map_sizes_hw: (height, width) of each feature map in cells.
+
+    Returns:
+        (A, 4) float32, xyxy, normalised.
+
+    Raises:
+        ValueError: the number of feature maps differs from the spec's.
+    """
+    maps = spec.shapes()
+    if len(maps) != len(feature_map_sizes_hw):
+        raise ValueError(f"expected {len(maps)} feature maps, got {len(feature_map_sizes_hw)}")
+    anchors_cxcywh = []
+    for shapes, (rows, columns) in zip(maps, feature_map_sizes_hw, strict=True):
+        scale, ratio = np.array(shapes, np.float64).T
+        grid = np.empty((rows, columns, len(shapes), 4))
+        grid[..., 0] = ((np.arange(columns) + 0.5) / columns)[None, :, None]
+        grid[..., 1] = ((np.arange(rows) + 0.5) / rows)[:, None, None]
+        grid[..., 2] = scale * np.sqrt(ratio)
+        grid[..., 3] = scale / np.sqrt(ratio)
+        anchors_cxcywh.append(grid.reshape(-1, 4))
+    return cxcywh_to_xyxy(np.concatenate(anchors_cxcywh)).astype(np.float32)

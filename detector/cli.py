@@ -1,0 +1,233 @@
+"""The ``ssdlite`` command. Heavy imports happen inside the commands, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from detector import __version__
+from detector.errors import DetectorError
+
+DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
+_BACKEND_NAMES = ("litert", "tensorflow", "openvino")
+Command = TypeVar("Command", bound=Callable[..., Any])
+_PATH = click.Path(path_type=Path)
+
+
+def _options(*options: Any) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_model_option = click.option(
+    "--model",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A released model, a .npz file of weights or a .tflite file.",
+)
+_threads_option = click.option("--threads", type=click.IntRange(1), help="Processors to use.  [default: all]")
+_runtime_options = _options(
+    _model_option,
+    click.option(
+        "--backend", type=click.Choice(_BACKEND_NAMES), default="litert", show_default=True, help="Runtime."
+    ),
+    _threads_option,
+    click.option(
+        "--classes", metavar="NAMES", help="Look for these classes alone, for example 'person,traffic light'."
+    ),
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ssdlite")
+def cli() -> None:
+    """Object detection with SSDLite MobileNetV2.
+
+    Start with `ssdlite detect PHOTO`. Evaluate on COCO with `ssdlite eval COCO_FOLDER`.
+    """
+
+
+@cli.command("eval")
+@click.argument("dataset", type=_PATH, required=False)
+@_runtime_options
+@click.option("--images", type=_PATH, help="Folder of images, if it is not found by itself.")
+@click.option("--annotations", type=_PATH, help="COCO JSON file, if it is not found by itself.")
+@click.option("--split", default="val2017", show_default=True, help="Which annotations to take.")
+@click.option("--image-ids", type=_PATH, help="File with the ids of the images to evaluate on, one a line.")
+@click.option("--limit", type=click.IntRange(1), help="Evaluate on the first images only.")
+@click.option(
+    "--resize",
+    type=click.Choice(["half-pixel", "tf1"]),
+    default="half-pixel",
+    show_default=True,
+    help="tf1 is the resize of the released TensorFlow 1 graph, for parity.",
+)
+@click.option(
+    "--score-threshold",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Least score.  [default: the model's]",
+)
+@click.option("--max-detections", type=click.IntRange(1), help="Detections an image.  [default: the model's]")
+@click.option("--per-class", is_flag=True, help="Print the AP of each class.")
+@click.option("--output", type=_PATH, help="Folder for metrics.json and detections.json.")
+@click.pass_context
+def eval_command(context: click.Context, /, **options: Any) -> None:
+    """Evaluate a model on a COCO dataset: the 12 COCO numbers, by pycocotools.
+
+    DATASET is a folder in any of COCO's usual layouts, or a COCO JSON file. Without it the photographs that
+    come with the package are used, to show that everything works.
+    """
+    from detector.evaluation.command import run_evaluation
+
+    run_evaluation(command=context.command_path, **options)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB...")
+@_runtime_options
+@click.option(
+    "--score-threshold",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.4,
+    show_default=True,
+    help="Least score of a detection.",
+)
+@click.option(
+    "--output", type=_PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
+)
+def detect(**options: Any) -> None:
+    """Find objects in images; writes annotated pictures and detections.json."""
+    from detector.detect_command import run_detect
+
+    run_detect(**options)
+
+
+@cli.group()
+def weights() -> None:
+    """Released weights: fetch, list, remove."""
+
+
+@weights.command("fetch")
+@click.argument("name", default=DEFAULT_MODEL)
+@click.option("--from", "from_file", type=_PATH, help="A published archive that is already on this machine.")
+def weights_fetch(name: str, from_file: Path | None) -> None:
+    """Fetch released weights, verify and cache them."""
+    from detector.pretrained import fetch
+
+    click.echo(f"Ready: {fetch(name, from_file=from_file, say=click.echo)}")
+
+
+@weights.command("list")
+def weights_list() -> None:
+    """List the released weights and what is in the cache."""
+    from detector.pretrained import RELEASES, cache_folder, is_cached, is_intact
+
+    for name, release in RELEASES.items():
+        if not is_cached(name):
+            state = "not fetched"
+        else:
+            state = "in the cache, verified" if is_intact(name) else "in the cache, DAMAGED: fetch it again"
+        click.echo(f"{name}  {state}\n  {release.spec.card['source']} ({release.spec.card['licence']})")
+    click.echo(f"Cache: {cache_folder()}")
+
+
+@weights.command("remove")
+@click.argument("name", default=DEFAULT_MODEL)
+def weights_remove(name: str) -> None:
+    """Delete released weights, and what was converted from them, from the cache."""
+    from detector.pretrained import remove
+
+    remove(name)
+    click.echo(f"{name} is no longer in the cache.")
+
+
+@cli.group()
+def data() -> None:
+    """Datasets."""
+
+
+@data.command("coco")
+@click.argument("folder", type=_PATH)
+@click.option(
+    "--split",
+    type=click.Choice(["val2017", "train2017", "val2014", "train2014"]),
+    default="val2017",
+    show_default=True,
+    help="Which images; val2017 is 1 GB, train2017 19 GB.",
+)
+@click.option(
+    "--server", default="http://images.cocodataset.org", show_default=True, help="COCO or a mirror."
+)
+def data_coco(folder: Path, split: str, server: str) -> None:
+    """Fetch COCO into FOLDER; a download that was cut off goes on where it was."""
+    from detector.data.coco_download import download_coco
+
+    dataset = download_coco(folder, split, server=server.rstrip("/"), say=click.echo)
+    click.echo(f"{split} is ready in {folder}: {len(dataset.images):,} images.")
+    click.echo(f"Next: ssdlite eval {folder} --split {split}")
+
+
+@cli.command()
+@click.argument("model", default=DEFAULT_MODEL, metavar="[NAME|FILE|CONFIG]")
+def model(model: str) -> None:
+    """Show a model: feature maps, parameters, multiply-adds and where it comes from."""
+    from detector.model_command import run_model
+
+    run_model(model)
+
+
+@cli.command()
+@_model_option
+@_threads_option
+@click.option(
+    "--backends", default="litert,openvino,tensorflow", show_default=True, help="Which runtimes to compare."
+)
+@click.option("--rounds", type=click.IntRange(1), default=200, show_default=True, help="Timed rounds.")
+@click.option("--dataset", type=_PATH, help="COCO dataset for the throughput.  [default: the bundled sample]")
+@click.option(
+    "--images", type=click.IntRange(100), default=1000, show_default=True, help="Images for the throughput."
+)
+@click.option(
+    "--score-threshold",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.4,
+    show_default=True,
+    help="Least score, for this project and the released graph alike.",
+)
+@click.option("--output", type=_PATH, help="JSON file for the figures.")
+def bench(**options: Any) -> None:
+    """Measure speed: frames and evaluation against the bare network and the released graph."""
+    from detector.bench import run_bench
+
+    run_bench(**options)
+
+
+def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", command: Any = cli) -> None:
+    """Run the command line and exit: 0 on success, 2 on a user's mistake, 130 on Ctrl-C."""
+    try:
+        command.main(args=arguments, prog_name=prog_name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except DetectorError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except MemoryError:
+        click.echo("Error: out of memory; use fewer --threads or smaller images.", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

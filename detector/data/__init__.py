@@ -1,0 +1,1 @@
+"""Datasets: read in place, in the formats in which people have them."""

@@ -1,0 +1,237 @@
+"""COCO datasets: found in a folder, read and checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from detector.errors import DatasetError
+
+_IMAGE_FOLDERS = (
+    "",
+    "images",
+    "{split}",
+    "images/{split}",
+    "{split}/images",
+    "{split}2017",
+    "images/{split}2017",
+)
+_MISSING = "{} of the {} images of {} are not in {} (the first is {}); give the folder with --images."
+
+
+@dataclass(frozen=True)
+class CocoImage:
+    """An image of the dataset: its id, its file, and width and height as annotated (or None)."""
+
+    id: int
+    path: Path
+    size_wh: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class CocoDataset:
+    """Images and their annotations.
+
+    Attributes:
+        annotations_path: the JSON file.
+        images: in the order of the file.
+        annotations: COCO's annotation objects of these images, each with ``image_id``, ``category_id``,
+            ``bbox`` (xywh, pixels), ``area``, ``iscrowd`` and ``id``.
+        categories: category name by id.
+        origin: address of the first image in the file, if it says so; COCO's own name the split.
+    """
+
+    annotations_path: Path
+    images: tuple[CocoImage, ...]
+    annotations: tuple[dict[str, Any], ...]
+    categories: dict[int, str]
+    origin: str = ""
+
+    @property
+    def split(self) -> str:
+        """The split by the annotation file's name (``val2017``), or the file's whole name."""
+        return self.annotations_path.stem.removeprefix("instances_")
+
+    def select(self, image_ids: Collection[int] | None = None, limit: int | None = None) -> CocoDataset:
+        """The part of the dataset with these image ids, or its first ``limit`` images.
+
+        Raises:
+            DatasetError: no image is left.
+        """
+        images: Iterable[CocoImage] = self.images
+        if image_ids is not None:
+            images = (image for image in images if image.id in image_ids)
+        chosen = tuple(images)[:limit]
+        if not chosen:
+            raise DatasetError(f"No image of {self.annotations_path} is left by --image-ids and --limit.")
+        ids = {image.id for image in chosen}
+        return replace(
+            self, images=chosen, annotations=tuple(a for a in self.annotations if a["image_id"] in ids)
+        )
+
+    def check_images(self) -> None:
+        """Raise DatasetError when files are missing."""
+        missing = [image.path for image in self.images if not image.path.is_file()]
+        if missing:
+            folder = missing[0].parent
+            raise DatasetError(
+                _MISSING.format(
+                    len(missing), len(self.images), self.annotations_path, folder, missing[0].name
+                )
+            )
+
+
+def load_coco(
+    dataset: Path | None = None,
+    *,
+    annotations: Path | None = None,
+    images: Path | None = None,
+    split: str = "val2017",
+) -> CocoDataset:
+    """The COCO dataset in a folder, or of the files that are named.
+
+    Args:
+        dataset: folder of the dataset, or its annotation file.
+        annotations: the annotation file, when it is not to be looked for.
+        images: the folder of images, when it is not to be looked for.
+        split: which annotation file to take when there are several.
+
+    Raises:
+        DatasetError: a file or folder is not there, not COCO's format, or has no image.
+    """
+    if dataset is not None and not dataset.exists():
+        raise DatasetError(f"There is no dataset {dataset}.")
+    if annotations is None:
+        if dataset is None:
+            raise DatasetError("Expected a dataset folder, or --annotations and --images.")
+        annotations = dataset if dataset.is_file() else _find_annotations(dataset, split)
+    content = _read_json(annotations)
+    folder = dataset if dataset is not None and dataset.is_dir() else annotations.parent
+    names = [str(entry["file_name"]) for entry in content["images"]]
+    root = images if images is not None else _find_images(folder, annotations, names, split)
+    if not root.is_dir():
+        raise DatasetError(f"There is no folder of images {root}.")
+    return CocoDataset(
+        annotations_path=annotations,
+        images=tuple(
+            CocoImage(entry["id"], _image_path(root, name), _size(entry))
+            for entry, name in zip(content["images"], names, strict=True)
+        ),
+        annotations=tuple(_annotations(content, annotations)),
+        categories={category["id"]: str(category["name"]) for category in content["categories"]},
+        origin=str(content["images"][0].get("coco_url", "")),
+    )
+
+
+def _image_path(root: Path, name: str) -> Path:
+    """The file of an image; some tools export whole paths, of which only the last part is of use."""
+    path = root / name
+    return path if path.exists() else root / name.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
+    width, height = entry.get("width"), entry.get("height")
+    return (
+        (width, height) if isinstance(width, int) and isinstance(height, int) and width and height else None
+    )
+
+
+def _find_annotations(folder: Path, split: str) -> Path:
+    """The annotation file of a folder: by COCO's name for the split, by a common name, or the only one."""
+    names = [f"instances_{split}.json", f"{split}.json", "_annotations.coco.json", "instances.json"]
+    files = sorted(path for pattern in ("*", "*/*", "*/*/*") for path in folder.glob(f"{pattern}.json"))
+    for name in names:
+        found = [path for path in files if path.name == name]
+        # Roboflow gives every split a file of the same name in a folder of its own.
+        found.sort(key=lambda path: not (path.parent.name or " ").startswith(split[:3]))
+        if found:
+            return found[0]
+    likely = [path for path in files if _looks_like_coco(path)]
+    if len(likely) == 1:
+        return likely[0]
+    if likely:
+        listing = ", ".join(str(path.relative_to(folder)) for path in likely[:5])
+        raise DatasetError(f"{folder} has several annotation files ({listing}); name one with --annotations.")
+    raise DatasetError(
+        f"{folder} has no COCO annotation file (expected annotations/instances_{split}.json or the like); "
+        "name it with --annotations."
+    )
+
+
+def _looks_like_coco(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+        file.seek(max(0, path.stat().st_size - (1 << 16)))
+        head += file.read()
+    return any(key in head for key in (b'"annotations"', b'"images"', b'"categories"'))
+
+
+def _find_images(folder: Path, annotations: Path, names: list[str], split: str) -> Path:
+    """The folder in which the first image lies."""
+    own = annotations.stem.removeprefix("instances_")
+    for base in (annotations.parent, folder, annotations.parent.parent):
+        for pattern in _IMAGE_FOLDERS:
+            for name in dict.fromkeys((own, split)):
+                root = base / pattern.format(split=name)
+                if _image_path(root, names[0]).is_file():
+                    return root
+    raise DatasetError(
+        f"The images of {annotations} were not found in {folder} (looked for {names[0]}); "
+        "name their folder with --images."
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = json.load(file)
+    except OSError as error:
+        raise DatasetError(f"Cannot read the annotations {path} ({error.strerror}).") from error
+    except ValueError as error:
+        raise DatasetError(f"{path} is not JSON ({error}).") from error
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
+    ):
+        raise DatasetError(f"{path} is not COCO JSON: expected the lists images, annotations and categories.")
+    if not content["images"]:
+        raise DatasetError(f"{path} lists no image.")
+    _require(path, "images", content["images"], {"id": int, "file_name": str})
+    _require(path, "categories", content["categories"], {"id": int, "name": str})
+    _require(path, "annotations", content["annotations"], {"image_id": int, "category_id": int, "bbox": list})
+    return content
+
+
+def _require(path: Path, what: str, entries: list[Any], keys: dict[str, type]) -> None:
+    for number, entry in enumerate(entries):
+        for key, kind in keys.items():
+            if not isinstance(entry, dict) or not isinstance(entry.get(key), kind):
+                raise DatasetError(
+                    f"{path} is not COCO JSON: entry {number} of {what} has no {key} of type {kind.__name__}."
+                )
+
+
+def _annotations(content: dict[str, Any], path: Path) -> Iterable[dict[str, Any]]:
+    """The annotations with everything that the COCO evaluation needs filled in; the originals stay."""
+    images = {entry["id"] for entry in content["images"]}
+    categories = {entry["id"] for entry in content["categories"]}
+    for number, entry in enumerate(content["annotations"], start=1):
+        box = entry["bbox"]
+        if len(box) != 4 or not all(isinstance(v, int | float) and math.isfinite(v) for v in box):
+            raise DatasetError(
+                f"{path}: annotation {number} has the bbox {box}; expected x, y, width, height."
+            )
+        for key, known in (("image_id", images), ("category_id", categories)):
+            if entry[key] not in known:
+                raise DatasetError(f"{path}: annotation {number} has the unknown {key} {entry[key]}.")
+        yield {
+            "id": number,
+            "image_id": entry["image_id"],
+            "category_id": entry["category_id"],
+            "bbox": box,
+            "area": entry.get("area", box[2] * box[3]),
+            "iscrowd": int(entry.get("iscrowd", 0)),
+        }

@@ -1,0 +1,87 @@
+"""``ssdlite detect``: annotated pictures and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+from tqdm import tqdm
+
+from detector.detections import Detections
+from detector.drawing import draw_detections
+from detector.errors import DetectorError
+from detector.evaluation.command import parse_classes
+from detector.files import replacing
+from detector.images import find_images, load_image
+from detector.runtime import Detector
+
+_MOST_LINES = 20
+
+
+def run_detect(
+    *,
+    images: tuple[str, ...],
+    model: str,
+    backend: str,
+    threads: int | None,
+    classes: str | None,
+    score_threshold: float,
+    output: Path,
+) -> None:
+    """Detect in every image and write the results to a folder; an unreadable image is named and left out."""
+    paths = find_images(images)
+    detector = Detector.load(
+        model,
+        backend=backend,
+        threads=threads,
+        classes=parse_classes(classes),
+        score_threshold=score_threshold,
+        say=click.echo,
+    )
+    records: list[dict[str, Any]] = []
+    failures: list[str] = []
+    root = Path(os.path.commonpath([path.parent.absolute() for path in paths]))
+    for path in tqdm(paths, desc="detecting", unit="image", disable=None, leave=False):
+        try:
+            image = load_image(path)
+        except DetectorError as error:
+            failures.append(str(error))
+            continue
+        detections = detector.detect(image)
+        picture = output / path.absolute().relative_to(root).with_name(f"{path.name}.jpg")
+        with replacing(picture) as temporary:
+            temporary.write_bytes(cv2.imencode(".jpg", draw_detections(image, detections))[1].tobytes())
+        records.append(
+            {
+                "image": str(path),
+                "width": image.shape[1],
+                "height": image.shape[0],
+                "picture": str(picture),
+                "detections": detections.to_dicts(),
+            }
+        )
+        if len(records) <= _MOST_LINES:
+            tqdm.write(f"{path}: {describe(detections)}")
+    for failure in failures:
+        click.echo(f"Left out: {failure}", err=True)
+    if not records:
+        raise DetectorError("None of the images could be read.")
+    with replacing(output / "detections.json") as temporary:
+        temporary.write_text(json.dumps(records, indent=1))
+    more = f" (the first {_MOST_LINES} are shown above)" if len(records) > _MOST_LINES else ""
+    click.echo(f"{len(records)} pictures and detections.json are in {output}{more}.")
+    if failures:
+        raise DetectorError(
+            f"{len(failures)} of {len(paths)} images could not be read; they are named above."
+        )
+
+
+def describe(detections: Detections) -> str:
+    """The detections in words: ``2 person, 1 dog``."""
+    names = detections.names
+    counts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)]
+    return ", ".join(counts) or "nothing found"

@@ -1,0 +1,132 @@
+"""Runs a detector over a dataset and measures it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from detector import __version__
+from detector.boxes import xyxy_to_xywh
+from detector.data.coco import CocoDataset, CocoImage
+from detector.detections import Detections
+from detector.errors import DatasetError
+from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
+from detector.files import replacing
+from detector.images import Image, load_image
+from detector.labels import normalise_name
+from detector.runtime import Detector
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of ``evaluate``.
+
+    Attributes:
+        metrics: the COCO numbers.
+        detections: COCO's result objects, with the dataset's category ids.
+        images: number of images.
+        seconds: time from the first image to the last detection.
+        unmatched: categories of the dataset that the model has no class for; they took no part.
+    """
+
+    metrics: CocoMetrics
+    detections: list[dict[str, Any]]
+    images: int
+    seconds: float
+    unmatched: tuple[str, ...]
+
+    @property
+    def images_per_second(self) -> float:
+        """Decoding, network and post-processing together."""
+        return self.images / self.seconds
+
+    def save(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        """Write ``metrics.json`` and ``detections.json`` (COCO results format) into a folder."""
+        record = {
+            **self.metrics.summary,
+            "per_class_AP": self.metrics.per_class,
+            "images": self.images,
+            "images_per_second": round(self.images_per_second, 2),
+            "unmatched_categories": list(self.unmatched),
+            "settings": dict(settings),
+            "versions": _versions(),
+        }
+        for name, content in (("detections.json", self.detections), ("metrics.json", record)):
+            with replacing(folder / name) as path:
+                path.write_text(json.dumps(content, indent=1 if content is record else None))
+
+
+def evaluate(detector: Detector, dataset: CocoDataset) -> Evaluation:
+    """The COCO numbers of a detector on a dataset.
+
+    Classes and categories are matched by name, so ids may have gaps and any order. Categories that the
+    model lacks take no part.
+
+    Raises:
+        DatasetError: images are missing, or no category matches a class.
+        ImageError: an image cannot be read.
+    """
+    dataset.check_images()
+    category_of = match_categories(detector.classes, dataset.categories)
+    if not category_of:
+        theirs = ", ".join(list(dataset.categories.values())[:5])
+        ours = ", ".join(detector.classes[:5])
+        raise DatasetError(
+            f"No category of {dataset.annotations_path} ({theirs} ...) is a class of the model ({ours} ...)."
+        )
+    found: list[dict[str, Any]] = []
+    start = time.perf_counter()
+    results = detector.detect_batch(dataset.images, load=load_coco_image)
+    for image, detections in zip(
+        dataset.images,
+        tqdm(results, total=len(dataset.images), desc="detecting", unit="image", disable=None),
+        strict=True,
+    ):
+        found.extend(_to_coco(detections, image.id, category_of))
+    seconds = time.perf_counter() - start
+    matched = set(category_of.values())
+    return Evaluation(
+        metrics=compute_metrics(dataset, found, sorted(matched)),
+        detections=found,
+        images=len(dataset.images),
+        seconds=seconds,
+        unmatched=tuple(name for id_, name in dataset.categories.items() if id_ not in matched),
+    )
+
+
+def match_categories(classes: tuple[str, ...], categories: Mapping[int, str]) -> dict[str, int]:
+    """Category id by class name, for the classes that the dataset has."""
+    ids = {normalise_name(name): id_ for id_, name in categories.items()}
+    return {name: ids[normalise_name(name)] for name in classes if normalise_name(name) in ids}
+
+
+def load_coco_image(image: CocoImage) -> Image:
+    """The image of a dataset, turned as its annotations say."""
+    return load_image(image.path, size_wh=image.size_wh)
+
+
+def _to_coco(detections: Detections, image_id: int, category_of: Mapping[str, int]) -> list[dict[str, Any]]:
+    boxes_xywh = np.round(xyxy_to_xywh(detections.boxes).astype(np.float64), 3).tolist()
+    return [
+        {"image_id": image_id, "category_id": category_of[name], "bbox": box, "score": score}
+        for box, score, name in zip(boxes_xywh, detections.scores.tolist(), detections.names, strict=True)
+        if name in category_of
+    ]
+
+
+def _versions() -> dict[str, str]:
+    packages = ("ai-edge-litert", "numpy", "opencv-python", "pycocotools")
+    return {
+        "ssdlite": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }

@@ -1,0 +1,101 @@
+"""The one image decoder, and where images are found."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.errors import ImageError
+
+Image = NDArray[np.uint8]  # (H, W, 3), BGR
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
+def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> Image:
+    """The image in a file as the camera saw it.
+
+    Any bit depth and colour model becomes 8-bit BGR; transparency is dropped. The EXIF orientation is
+    applied, except that ``size_wh`` is believed: when only the stored, unrotated image has that size, it
+    is the one that was annotated and it comes back.
+
+    Args:
+        path: a JPEG, PNG, WebP or BMP file, whatever its name ends in.
+        size_wh: width and height that the image's annotations claim.
+
+    Returns:
+        (H, W, 3) uint8, BGR.
+
+    Raises:
+        ImageError: absent, empty, not an image, or cut short.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"Cannot read the image {path} ({error.strerror}).") from error
+    return decode_image(data, name=str(path), size_wh=size_wh)
+
+
+def decode_image(data: bytes, *, name: str = "image", size_wh: tuple[int, int] | None = None) -> Image:
+    """The image in a file's bytes; see ``load_image``. ``name`` is what an error calls it."""
+    if _is_cut_short(data):
+        raise ImageError(f"The image {name} is cut short; replace it or leave it out.")
+    image = _decode(data, cv2.IMREAD_COLOR)
+    if image is None:
+        raise ImageError(f"{name} is not an image that can be read (JPEG, PNG, WebP or BMP expected).")
+    if size_wh and (image.shape[1], image.shape[0]) != size_wh:
+        stored = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if stored is not None and (stored.shape[1], stored.shape[0]) == size_wh:
+            return stored
+    return image
+
+
+def _decode(data: bytes, flags: int) -> Image | None:
+    if not data:
+        return None
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        return None
+    return None if decoded is None else np.asarray(decoded, np.uint8)
+
+
+def _is_cut_short(data: bytes) -> bool:
+    """Whether the end is missing; OpenCV fills what a truncated file lacks with grey, without a word."""
+    if data.startswith(b"\xff\xd8"):
+        return b"\xff\xd9" not in data[-65536:]
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" not in data[-65536:]
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return len(data) < int.from_bytes(data[4:8], "little") + 8
+    if data.startswith(b"BM") and len(data) > 6:
+        return len(data) < int.from_bytes(data[2:6], "little")
+    return False
+
+
+def find_images(sources: Iterable[str]) -> list[Path]:
+    """The image files that paths, folders (searched through) and glob patterns name, each once.
+
+    Raises:
+        ImageError: a source that does not exist or holds no image.
+    """
+    found: dict[Path, None] = {}
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            paths = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            if not paths:
+                raise ImageError(f"The folder {source} holds no image ({', '.join(SUFFIXES)}).")
+        elif path.exists():
+            paths = [path]
+        else:
+            paths = sorted(Path(match) for match in glob.glob(source, recursive=True))
+            if not paths:
+                raise ImageError(f"There is no image {source}.")
+        found.update(dict.fromkeys(paths))
+    return list(found)

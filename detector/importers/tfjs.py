@@ -1,0 +1,38 @@
+"""The weights of a TF.js graph model (``model.json`` and its shards)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def read_tfjs(model: bytes, files: Mapping[str, bytes]) -> dict[str, np.ndarray[Any, Any]]:
+    """Every weight by name.
+
+    Args:
+        model: content of ``model.json``.
+        files: content of each shard by its file name.
+
+    Raises:
+        ValueError: not such a model, quantised, or shards that are too short.
+        KeyError: a shard that ``files`` lacks.
+
+    Source: TensorFlow.js documentation, "weightsManifest": the entries lie in the shards in order,
+    little-endian and without padding.
+    """
+    tensors = {}
+    for group in json.loads(model)["weightsManifest"]:
+        data = b"".join(files[path] for path in group["paths"])
+        position = 0
+        for entry in group["weights"]:
+            if "quantization" in entry:
+                raise ValueError("quantised TF.js weights are not supported")
+            dtype = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}[entry["dtype"]]
+            count = int(np.prod(entry["shape"], dtype=np.int64))
+            values = np.frombuffer(data, dtype, count, position).reshape(entry["shape"])
+            position += values.nbytes
+            tensors[entry["name"]] = values
+    return tensors

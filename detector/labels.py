@@ -1,0 +1,55 @@
+"""COCO's 80 detection classes by name, and their ids at the COCO border."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from detector.errors import ModelError
+
+# Source: COCO instances_val2017.json, "categories": 80 of the ids 1 to 90 are in use.
+COCO_IDS = {
+    "person": 1, "bicycle": 2, "car": 3, "motorcycle": 4, "airplane": 5, "bus": 6, "train": 7, "truck": 8,
+    "boat": 9, "traffic light": 10, "fire hydrant": 11, "stop sign": 13, "parking meter": 14, "bench": 15,
+    "bird": 16, "cat": 17, "dog": 18, "horse": 19, "sheep": 20, "cow": 21, "elephant": 22, "bear": 23,
+    "zebra": 24, "giraffe": 25, "backpack": 27, "umbrella": 28, "handbag": 31, "tie": 32, "suitcase": 33,
+    "frisbee": 34, "skis": 35, "snowboard": 36, "sports ball": 37, "kite": 38, "baseball bat": 39,
+    "baseball glove": 40, "skateboard": 41, "surfboard": 42, "tennis racket": 43, "bottle": 44,
+    "wine glass": 46, "cup": 47, "fork": 48, "knife": 49, "spoon": 50, "bowl": 51, "banana": 52, "apple": 53,
+    "sandwich": 54, "orange": 55, "broccoli": 56, "carrot": 57, "hot dog": 58, "pizza": 59, "donut": 60,
+    "cake": 61, "chair": 62, "couch": 63, "potted plant": 64, "bed": 65, "dining table": 67, "toilet": 70,
+    "tv": 72, "laptop": 73, "mouse": 74, "remote": 75, "keyboard": 76, "cell phone": 77, "microwave": 78,
+    "oven": 79, "toaster": 80, "sink": 81, "refrigerator": 82, "book": 84, "clock": 85, "vase": 86,
+    "scissors": 87, "teddy bear": 88, "hair drier": 89, "toothbrush": 90,
+}  # fmt: skip
+COCO_CLASSES = tuple(COCO_IDS)
+
+
+def normalise_name(name: str) -> str:
+    """The form in which class names are compared: ``"Traffic_Light "`` and ``"traffic light"`` are one."""
+    return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
+
+
+def find_classes(names: Sequence[str], classes: Sequence[str]) -> list[int]:
+    """Labels of the named classes, in the order of ``classes``, each once.
+
+    Raises:
+        ModelError: a name that is not among ``classes`` (the nearest one is suggested), or no name.
+    """
+    label_of = {normalise_name(name): label for label, name in enumerate(classes)}
+    found = set()
+    for name in names:
+        label = label_of.get(normalise_name(name))
+        if label is None:
+            near = get_close_matches(normalise_name(name), label_of, n=1)
+            hint = f"did you mean {classes[label_of[near[0]]]!r}?" if near else f"it has {_listing(classes)}."
+            raise ModelError(f"The model has no class {name!r}; {hint}")
+        found.add(label)
+    if not found:
+        raise ModelError(f"Expected at least one class name; the model has {_listing(classes)}.")
+    return sorted(found)
+
+
+def _listing(classes: Sequence[str], most: int = 10) -> str:
+    shown = ", ".join(classes[:most])
+    return shown if len(classes) <= most else f"{shown} and {len(classes) - most} more"

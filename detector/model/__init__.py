@@ -1,0 +1,1 @@
+"""The TensorFlow side: the network that is trained. Nothing of the core imports this package at start."""

@@ -1,0 +1,102 @@
+"""From the network's outputs to Detections: score threshold, box decoding, suppression within classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.anchors import build_anchors
+from detector.architecture import build_architecture
+from detector.box_coder import decode
+from detector.boxes import FloatArray, clip
+from detector.detections import Detections
+from detector.nms import non_maximum_suppression
+from detector.spec import ModelSpec
+
+# Candidates considered at first for each detection wanted; doubled until enough survive.
+_CANDIDATES_PER_DETECTION = 4
+
+
+class Postprocessor:
+    """Turns the outputs of one image into Detections.
+
+    Scores are the sigmoid of the class logits; background takes no part. A box may be detected as several
+    classes. See ``non_maximum_suppression`` for the rule of suppression.
+
+    Args:
+        spec: gives anchors, box coder, classes and the defaults of what follows.
+        score_threshold: least score, in [0, 1).
+        iou_threshold: greatest overlap within a class, in [0, 1].
+        max_detections: most detections of an image.
+        labels: labels to look at, all if none are given; the others cost nothing.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        *,
+        score_threshold: float | None = None,
+        iou_threshold: float | None = None,
+        max_detections: int | None = None,
+        labels: Sequence[int] | None = None,
+    ) -> None:
+        threshold = spec.score_threshold if score_threshold is None else score_threshold
+        self.iou_threshold = spec.iou_threshold if iou_threshold is None else iou_threshold
+        self.max_detections = spec.max_detections if max_detections is None else max_detections
+        if not (0 <= threshold < 1 and 0 <= self.iou_threshold <= 1 and self.max_detections > 0):
+            raise ValueError("expected 0 <= score_threshold < 1, 0 <= iou_threshold <= 1, max_detections > 0")
+        self.score_threshold = threshold
+        self._logit_threshold = np.log(threshold / (1 - threshold)) if threshold > 0 else -np.inf
+        self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+        self._scales = spec.box_coder_scales
+        self._classes = spec.classes
+        self._columns = None if labels is None else np.array([0, *(label + 1 for label in labels)])
+
+    def __call__(
+        self, box_encodings: FloatArray, class_logits: FloatArray, size_wh: tuple[int, int]
+    ) -> Detections:
+        """Detections of one image.
+
+        Args:
+            box_encodings: (A, 4) float32, (ty, tx, th, tw).
+            class_logits: (A, K + 1) float32, background in column 0.
+            size_wh: width and height of the original image in pixels.
+        """
+        logits = class_logits if self._columns is None else class_logits[:, self._columns]
+        wanted = _CANDIDATES_PER_DETECTION * self.max_detections
+        while True:
+            anchors, columns, complete = self._best_candidates(logits, wanted)
+            boxes = decode(box_encodings[anchors], self._anchors[anchors], scales=self._scales)
+            kept = non_maximum_suppression(
+                boxes, columns, iou_threshold=self.iou_threshold, max_detections=self.max_detections
+            )
+            if complete or len(kept) == self.max_detections:
+                break
+            wanted *= 2
+        scores = _sigmoid(logits[anchors[kept], columns[kept]])
+        columns = columns[kept]
+        labels = (columns if self._columns is None else self._columns[columns]) - 1
+        size = np.array([*size_wh, *size_wh], np.float32)
+        # Clipped after suppression, as in the released model: clipped boxes overlap differently.
+        return Detections(clip(boxes[kept], 1, 1) * size, scores, labels, self._classes)
+
+    def _best_candidates(
+        self, logits: FloatArray, wanted: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+        """(anchors, columns) of the best logits over the threshold, best first; True if there are no more."""
+        mask = logits > self._logit_threshold
+        mask[:, 0] = False  # background
+        complete = bool(np.count_nonzero(mask) <= wanted)
+        if not complete:
+            mask &= logits >= np.partition(logits[:, 1:], -wanted, axis=None)[-wanted]
+        flat = logits.ravel()
+        candidates = np.flatnonzero(mask)
+        candidates = candidates[np.argsort(-flat[candidates], kind="stable")]
+        anchors, columns = np.divmod(candidates, logits.shape[1])
+        return anchors, columns, complete
+
+
+def _sigmoid(logits: FloatArray) -> FloatArray:
+    return np.reciprocal(1 + np.exp(-logits))

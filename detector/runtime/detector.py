@@ -1,0 +1,155 @@
+"""The Detector: a model, ready to be shown images."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from detector.detections import Detections
+from detector.errors import BackendError
+from detector.images import Image
+from detector.postprocess import Postprocessor
+from detector.preprocess import Preprocessor, Resize
+from detector.pretrained import DEFAULT_MODEL
+from detector.runtime.backend import BACKENDS, Backend, available_threads
+from detector.runtime.model_file import ModelFile
+from detector.spec import ModelSpec
+
+T = TypeVar("T")
+
+DEFAULT_SCORE_THRESHOLD = 0.4
+
+
+class Detector:
+    """Finds objects in images. ``Detector.load`` makes one.
+
+    Attributes:
+        spec: the model's spec.
+        classes: names of the classes that it looks for.
+        backend: what runs the network.
+        preprocess, postprocess: what comes before and after it.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        backend: Backend,
+        preprocess: Preprocessor,
+        postprocess: Postprocessor,
+        threads: int,
+        labels: Sequence[int] | None = None,
+    ) -> None:
+        self.spec = spec
+        self.backend = backend
+        self.preprocess = preprocess
+        self.postprocess = postprocess
+        self.threads = threads
+        self.classes = spec.classes if labels is None else tuple(spec.classes[label] for label in labels)
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        backend: str = "litert",
+        threads: int | None = None,
+        classes: Sequence[str] | None = None,
+        score_threshold: float | None = DEFAULT_SCORE_THRESHOLD,
+        iou_threshold: float | None = None,
+        max_detections: int | None = None,
+        resize: Resize = "half-pixel",
+        say: Callable[[str], None] = print,
+    ) -> Detector:
+        """A detector from a released model's name or a file (``.npz``, ``.tflite``).
+
+        Released weights are fetched the first time.
+
+        Args:
+            model: name or path.
+            backend: ``"litert"``, ``"tensorflow"`` or ``"openvino"``.
+            threads: processors to use, all if none are given.
+            classes: names of the classes to look for, all if none are given; fewer cost less.
+            score_threshold: least score of a detection, in [0, 1); None for the one that the model's AP is
+                measured with, which is next to nothing.
+            iou_threshold, max_detections: as the model's spec says if not given.
+            resize: see ``Preprocessor``.
+            say: takes a line for each thing that takes time, such as a download.
+
+        Raises:
+            DetectorError: the model cannot be had or is damaged, a class it does not have, or a backend
+                that is not there; see ``detector.errors``.
+        """
+        if backend not in BACKENDS:
+            raise BackendError(f"There is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
+        file = ModelFile(model, classes, say=say)
+        threads = threads or available_threads()
+        postprocess = Postprocessor(
+            file.spec,
+            score_threshold=score_threshold,
+            iou_threshold=iou_threshold,
+            max_detections=max_detections,
+            labels=file.labels,
+        )
+        opened = BACKENDS[backend](file, threads)
+        return cls(file.spec, opened, Preprocessor(file.spec, resize), postprocess, threads, file.labels)
+
+    def detect(self, image: Image) -> Detections:
+        """The objects in one image, with all threads on it: the least time for one frame.
+
+        Args:
+            image: (H, W, 3) uint8, BGR, as ``load_image`` and OpenCV give it.
+
+        Raises:
+            ValueError: an array of another shape or type.
+        """
+        return self._detect(self.backend, image)
+
+    def detect_batch(
+        self, images: Iterable[T], *, load: Callable[[T], Image] | None = None
+    ) -> Iterator[Detections]:
+        """The objects in each of many images, in order: the most images per second.
+
+        Each of the threads has a network of its own, and one worker more than networks keeps them busy, so
+        decoding and post-processing of some images overlap with the network's work on others. Only a few
+        images are held at a time, so ``images`` may be endless.
+
+        Args:
+            images: images as for ``detect``, or whatever ``load`` turns into one.
+            load: called in the worker's thread, for example ``load_image`` for paths.
+        """
+        idle: queue.SimpleQueue[Backend] = queue.SimpleQueue()
+        workers = self.backend.split(self.threads)
+        for worker in workers:
+            idle.put(worker)
+
+        def process(item: Any) -> Detections:
+            image = load(item) if load else item
+            worker = idle.get()
+            try:
+                return self._detect(worker, image)
+            finally:
+                idle.put(worker)
+
+        pending: deque[Future[Detections]] = deque()
+        pool = ThreadPoolExecutor(self.threads + 1, thread_name_prefix="detect")
+        try:
+            for item in images:
+                pending.append(pool.submit(process, item))
+                if len(pending) > 2 * self.threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _detect(self, backend: Backend, image: Image) -> Detections:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"expected an image (H, W, 3) of uint8, got {image.shape} of {image.dtype}")
+        box_encodings, class_logits = backend.run(self.preprocess(image))
+        return self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))

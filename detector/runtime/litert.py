@@ -1,0 +1,61 @@
+"""LiteRT, the default backend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ai_edge_litert.interpreter import Interpreter
+
+from detector.boxes import FloatArray
+from detector.errors import ModelError
+
+
+class LiteRTBackend:
+    """Runs a ``.tflite`` file in LiteRT's interpreter.
+
+    Raises:
+        ModelError: LiteRT cannot load the file, or its inputs and outputs are not a detector's.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path = path
+        try:
+            with _without_notice():
+                self._interpreter = Interpreter(str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
+            signature = self._interpreter.get_signature_runner()
+            inputs, outputs = signature.get_input_details(), signature.get_output_details()
+            self._input = inputs["image"]["index"]
+            self._outputs = [
+                self._interpreter.tensor(outputs[name]["index"]) for name in ("box_encodings", "class_logits")
+            ]
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ModelError(
+                f"LiteRT cannot run {path} ({type(error).__name__}: {error}); export the model again."
+            ) from error
+
+    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
+        self._interpreter.set_tensor(self._input, network_input)
+        self._interpreter.invoke()
+        box_encodings, class_logits = (view() for view in self._outputs)
+        return box_encodings[0], class_logits[0]
+
+    def split(self, count: int) -> Sequence[LiteRTBackend]:
+        return [LiteRTBackend(self._path, 1) for _ in range(count)]
+
+
+@contextmanager
+def _without_notice() -> Iterator[None]:
+    """Drop what LiteRT's native code prints: a notice at every start that it uses the CPU."""
+    kept = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)

@@ -1,0 +1,45 @@
+"""OpenVINO, which reads the same ``.tflite`` files; needs the package ``openvino``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import openvino
+
+from detector.boxes import FloatArray
+from detector.errors import ModelError
+
+
+class OpenVINOBackend:
+    """Runs a ``.tflite`` file in OpenVINO on the CPU, in float32.
+
+    Raises:
+        ModelError: OpenVINO cannot load the file.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path = path
+        core = openvino.Core()
+        try:
+            compiled = core.compile_model(
+                core.read_model(path),
+                "CPU",
+                {
+                    "INFERENCE_NUM_THREADS": threads,
+                    "PERFORMANCE_HINT": "LATENCY",
+                    "INFERENCE_PRECISION_HINT": "f32",
+                },
+            )
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO cannot run {path} ({error}); export the model again.") from error
+        self._request = compiled.create_infer_request()
+        self._outputs = [compiled.output(name) for name in ("box_encodings", "class_logits")]
+
+    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
+        results = self._request.infer([network_input], share_inputs=True)
+        box_encodings, class_logits = (results[output] for output in self._outputs)
+        return box_encodings[0], class_logits[0]
+
+    def split(self, count: int) -> Sequence[OpenVINOBackend]:
+        return [OpenVINOBackend(self._path, 1) for _ in range(count)]

@@ -1,0 +1,49 @@
+"""The ModelSpec inside a ``.tflite`` file.
+
+A zip archive with the spec and a ``labels.txt`` follows the model's own bytes. TFLite ignores it, and any
+zip tool reads it.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+from detector.errors import ModelError
+from detector.spec import ModelSpec
+
+SPEC_MEMBER = "model_spec.json"
+LABELS_MEMBER = "labels.txt"
+
+
+def pack_spec(spec: ModelSpec) -> bytes:
+    """The bytes to append to a TFLite model."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        # A fixed date keeps the file the same from run to run.
+        for name, text in ((SPEC_MEMBER, spec.to_json()), (LABELS_MEMBER, "\n".join(spec.classes) + "\n")):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text)
+    return stream.getvalue()
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The ModelSpec inside a ``.tflite`` file.
+
+    Raises:
+        ModelError: no such file, not a TFLite file, cut short, or one without a spec.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(8)
+    except OSError as error:
+        raise ModelError(f"Cannot read the model {path} ({error.strerror}).") from error
+    if header[4:] != b"TFL3":
+        raise ModelError(f"{path} is not a TFLite file.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return ModelSpec.from_json(archive.read(SPEC_MEMBER))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ModelError(
+            f"{path} is cut short or was not made by this project: it has no {SPEC_MEMBER} inside."
+        ) from error

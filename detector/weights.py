@@ -1,0 +1,107 @@
+"""Weights files: ``.npz`` archives keyed ``layer/variable``, with the ModelSpec inside.
+
+No pickle, no framework: numpy reads and writes them, by name, partially if need be.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from detector.architecture import Architecture, build_architecture
+from detector.boxes import FloatArray
+from detector.errors import WeightsError
+from detector.files import replacing
+from detector.labels import find_classes
+from detector.spec import ModelSpec
+
+Weights = Mapping[str, FloatArray]
+
+BATCH_NORM_EPSILON = 1e-3
+_SPEC_KEY = "model_spec"
+
+
+def save_weights(path: Path, weights: Weights, spec: ModelSpec) -> None:
+    """Write weights and spec to one ``.npz`` file; the file appears whole or not at all."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{_SPEC_KEY: np.array(spec.to_json())}, **weights)
+
+
+def load_weights(path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
+    """Weights and spec of an ``.npz`` file that ``save_weights`` wrote.
+
+    Raises:
+        WeightsError: not such a file, cut short, or its weights do not fit its spec.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            weights = {key: archive[key] for key in archive.files}
+        spec = ModelSpec.from_json(str(weights.pop(_SPEC_KEY)))
+    except FileNotFoundError as error:
+        raise WeightsError(f"There is no weights file {path}.") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            f"{path} is not a weights file of this project or is damaged; fetch or export it again."
+        ) from error
+    check_weights(weights, build_architecture(spec), origin=str(path))
+    return weights, spec
+
+
+def check_weights(weights: Weights, architecture: Architecture, *, origin: str) -> None:
+    """Raise WeightsError unless the weights are exactly those of the architecture, all finite."""
+    expected = architecture.weight_shapes
+    for key, shape in expected.items():
+        if key not in weights:
+            raise WeightsError(f"{origin} lacks the weights {key!r}; it belongs to another network.")
+        if weights[key].shape != shape:
+            raise WeightsError(
+                f"{origin}: the weights {key!r} should have shape {shape} and have {weights[key].shape}."
+            )
+        if not np.isfinite(weights[key]).all():
+            raise WeightsError(f"{origin}: the weights {key!r} hold values that are not finite.")
+    for key in weights:
+        if key not in expected:
+            raise WeightsError(f"{origin} has the unknown weights {key!r}; it belongs to another network.")
+
+
+def select_classes(weights: Weights, spec: ModelSpec, names: Sequence[str]) -> tuple[Weights, ModelSpec]:
+    """The same detector for the named classes alone: the columns of the other classes are cut off.
+
+    Raises:
+        ModelError: a name that the model does not have.
+    """
+    labels = find_classes(names, spec.classes)
+    columns = [0] + [label + 1 for label in labels]
+    cut = dict(weights)
+    for number, anchors in enumerate(spec.anchors.per_cell()):
+        for variable in ("kernel", "bias"):
+            key = f"class_head_{number}/{variable}"
+            values = weights[key]
+            per_anchor = values.reshape(*values.shape[:-1], anchors, len(spec.classes) + 1)
+            cut[key] = np.ascontiguousarray(per_anchor[..., columns].reshape(*values.shape[:-1], -1))
+    return cut, replace(spec, classes=tuple(spec.classes[label] for label in labels))
+
+
+def fold_batch_norm(weights: Weights, architecture: Architecture) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Kernel and bias of each layer with its batch normalisation multiplied in, by layer name."""
+    folded = {}
+    for layer in architecture.layers:
+        kernel = weights[f"{layer.name}/kernel"]
+        if layer.batch_norm is None:
+            folded[layer.name] = (kernel, weights[f"{layer.name}/bias"])
+            continue
+        gamma, beta, mean, variance = (
+            weights[f"{layer.batch_norm}/{variable}"].astype(np.float64)
+            for variable in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        factor = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+        along = factor if layer.kind == "conv" else factor[:, None]
+        folded[layer.name] = (
+            (kernel * along).astype(np.float32),
+            (beta - mean * factor).astype(np.float32),
+        )
+    return folded

@@ -1,0 +1,68 @@
+"""What the tests share: the released weights, the golden outputs, and the sample of COCO."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.data.coco import CocoDataset, load_coco
+from detector.errors import DetectorError
+from detector.labels import COCO_IDS
+from detector.pretrained import DEFAULT_MODEL, weights_path
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def _absent(what: str) -> None:
+    """Skip on a machine that lacks something; continuous integration has everything, so there it fails."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def released_weights() -> Path:
+    """The weights file of the released model, fetched if need be."""
+    try:
+        return weights_path(DEFAULT_MODEL)
+    except DetectorError as error:
+        _absent(f"the released weights cannot be had: {error}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def coco_sample() -> CocoDataset:
+    """103 images of COCO val2017."""
+    folder = SHARED / "data/coco_val_sample"
+    if not folder.exists():
+        _absent(f"the sample of COCO val2017 is not in {folder}")
+    return load_coco(folder)
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, np.ndarray]:
+    """Outputs of the official graph: ``ID/input``, ``ID/box_encodings``, ``ID/class_logits``, and anchors.
+
+    The class logits are cut to background and the 80 classes that COCO uses.
+    """
+    path = SHARED / "golden/official_outputs.npz"
+    if not path.exists():
+        _absent(f"the official graph's outputs are not in {path}")
+    columns = [0, *COCO_IDS.values()]
+    with np.load(path) as archive:
+        return {
+            key: archive[key][:, columns] if key.endswith("class_logits") else archive[key]
+            for key in archive.files
+        }
+
+
+@pytest.fixture(scope="session")
+def golden_detections() -> Path:
+    """The official graph's detections on ``coco_sample``, in COCO's results format."""
+    path = SHARED / "golden/official_detections_coco_val_sample.json"
+    if not path.exists():
+        _absent(f"the official graph's detections are not in {path}")
+    return path
