@@ -92,6 +92,19 @@ def eval_command(context: click.Context, /, **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("first", type=_PATH, metavar="DETECTIONS_A")
+@click.argument("second", type=_PATH, metavar="DETECTIONS_B")
+@click.argument("dataset", type=_PATH)
+@click.option("--split", default="val2017", show_default=True, help="Which annotations to take.")
+@click.option("--rounds", type=click.IntRange(10), default=1000, show_default=True, help="Resamplings.")
+def compare(**options: Any) -> None:
+    """Compare two detections.json on the same DATASET: AP, and whether the difference may be chance."""
+    from detector.evaluation.compare_command import run_compare
+
+    run_compare(**options)
+
+
+@cli.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB...")
 @_runtime_options
 @click.option(

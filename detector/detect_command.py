@@ -52,9 +52,11 @@ def run_detect(
             failures.append(str(error))
             continue
         detections = detector.detect(image)
-        picture = output / path.absolute().relative_to(root).with_name(f"{path.name}.jpg")
+        # JPEG ends at 65,500 pixels a side.
+        suffix = ".jpg" if max(image.shape) <= 65_500 else ".png"
+        picture = output / path.absolute().relative_to(root).with_name(path.name + suffix)
         with replacing(picture) as temporary:
-            temporary.write_bytes(cv2.imencode(".jpg", draw_detections(image, detections))[1].tobytes())
+            temporary.write_bytes(cv2.imencode(suffix, draw_detections(image, detections))[1].tobytes())
         records.append(
             {
                 "image": str(path),

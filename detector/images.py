@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -68,13 +69,23 @@ def _decode(data: bytes, flags: int) -> Image | None:
 def _is_cut_short(data: bytes) -> bool:
     """Whether the end is missing; OpenCV fills what a truncated file lacks with grey, without a word."""
     if data.startswith(b"\xff\xd8"):
-        return b"\xff\xd9" not in data[-65536:]
+        return not _jpeg_ends(data)
     if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data[-65536:]
+        return b"IEND\xaeB`\x82" not in data
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return len(data) < int.from_bytes(data[4:8], "little") + 8
     if data.startswith(b"BM") and len(data) > 6:
         return len(data) < int.from_bytes(data[2:6], "little")
+    return False
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Whether an end marker follows the start of the scan; a thumbnail before it has an end of its own."""
+    position = 2
+    while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
+        if data[position + 1] == 0xDA:
+            return data.find(b"\xff\xd9", position) >= 0
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return False
 
 
@@ -84,18 +95,20 @@ def find_images(sources: Iterable[str]) -> list[Path]:
     Raises:
         ImageError: a source that does not exist or holds no image.
     """
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}
     for source in sources:
-        path = Path(source)
-        if path.is_dir():
-            paths = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        if os.path.isdir(source):
+            candidates = sorted(Path(source).rglob("*"))
+            paths = [path for path in candidates if path.suffix.lower() in SUFFIXES and path.is_file()]
             if not paths:
                 raise ImageError(f"The folder {source} holds no image ({', '.join(SUFFIXES)}).")
-        elif path.exists():
-            paths = [path]
+        elif os.path.exists(source):
+            paths = [Path(source)]
         else:
-            paths = sorted(Path(match) for match in glob.glob(source, recursive=True))
+            matches = sorted(Path(match) for match in glob.glob(source, recursive=True))
+            paths = [path for path in matches if path.is_file()]
             if not paths:
                 raise ImageError(f"There is no image {source}.")
-        found.update(dict.fromkeys(paths))
-    return list(found)
+        for path in paths:
+            found.setdefault(os.path.abspath(path), path)
+    return list(found.values())

@@ -38,7 +38,7 @@ def load_weights(path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
         WeightsError: not such a file, cut short, or its weights do not fit its spec.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             weights = {key: archive[key] for key in archive.files}
         spec = ModelSpec.from_json(str(weights.pop(_SPEC_KEY)))
     except FileNotFoundError as error:

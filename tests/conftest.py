@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from detector.data.coco import CocoDataset, load_coco
 from detector.errors import DetectorError
 from detector.labels import COCO_IDS
 from detector.pretrained import DEFAULT_MODEL, weights_path
+
+# These machines are shared: how long an example takes says nothing.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

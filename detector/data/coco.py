@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,7 +144,8 @@ def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
 def _find_annotations(folder: Path, split: str) -> Path:
     """The annotation file of a folder: by COCO's name for the split, by a common name, or the only one."""
     names = [f"instances_{split}.json", f"{split}.json", "_annotations.coco.json", "instances.json"]
-    files = sorted(path for pattern in ("*", "*/*", "*/*/*") for path in folder.glob(f"{pattern}.json"))
+    patterns = ("*.json", "*/*.json", "*/*/*.json")
+    files = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
     for name in names:
         found = [path for path in files if path.name == name]
         # Roboflow gives every split a file of the same name in a folder of its own.
@@ -201,6 +203,12 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise DatasetError(f"{path} lists no image.")
     _require(path, "images", content["images"], {"id": int, "file_name": str})
     _require(path, "categories", content["categories"], {"id": int, "name": str})
+    for what in ("images", "categories"):
+        repeated = [
+            id_ for id_, count in Counter(entry["id"] for entry in content[what]).items() if count > 1
+        ]
+        if repeated:
+            raise DatasetError(f"{path}: the list {what} has the id {repeated[0]} twice.")
     _require(path, "annotations", content["annotations"], {"image_id": int, "category_id": int, "bbox": list})
     return content
 
@@ -220,7 +228,7 @@ def _annotations(content: dict[str, Any], path: Path) -> Iterable[dict[str, Any]
     categories = {entry["id"] for entry in content["categories"]}
     for number, entry in enumerate(content["annotations"], start=1):
         box = entry["bbox"]
-        if len(box) != 4 or not all(isinstance(v, int | float) and math.isfinite(v) for v in box):
+        if len(box) != 4 or not all(_is_number(value) for value in box):
             raise DatasetError(
                 f"{path}: annotation {number} has the bbox {box}; expected x, y, width, height."
             )
@@ -232,6 +240,20 @@ def _annotations(content: dict[str, Any], path: Path) -> Iterable[dict[str, Any]
             "image_id": entry["image_id"],
             "category_id": entry["category_id"],
             "bbox": box,
-            "area": entry.get("area", box[2] * box[3]),
-            "iscrowd": int(entry.get("iscrowd", 0)),
+            "area": _number(entry, "area", box[2] * box[3], number, path),
+            "iscrowd": int(_number(entry, "iscrowd", 0, number, path)),
         }
+
+
+def _number(entry: dict[str, Any], key: str, default: float, number: int, path: Path) -> float:
+    """The value of an annotation's key; absent and null are the default."""
+    value = entry.get(key)
+    if value is None:
+        return default
+    if not _is_number(value):
+        raise DatasetError(f"{path}: annotation {number} has the {key} {value!r}; expected a number.")
+    return float(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

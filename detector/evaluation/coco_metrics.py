@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class CocoMetrics:
     per_class: dict[str, float]
 
 
-class _CocoEval(COCOeval):  # type: ignore[misc]
+class CocoEval(COCOeval):  # type: ignore[misc]
     """COCOeval with a progress bar."""
 
     bar: Any = None
@@ -40,6 +40,13 @@ class _CocoEval(COCOeval):  # type: ignore[misc]
     def evaluateImg(self, *args: Any) -> Any:  # noqa: N802 - pycocotools' name
         self.bar.update()
         return super().evaluateImg(*args)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep what pycocotools prints from the terminal."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def compute_metrics(
@@ -56,23 +63,8 @@ def compute_metrics(
 
     Source: Lin et al., Microsoft COCO, 2014; pycocotools.
     """
-    with contextlib.redirect_stdout(open(os.devnull, "w")):
-        truth = COCO()
-        truth.dataset = {
-            "images": [{"id": image.id} for image in dataset.images],
-            "annotations": [dict(annotation) for annotation in dataset.annotations],
-            "categories": [{"id": id_, "name": name} for id_, name in dataset.categories.items()],
-        }
-        truth.createIndex()
-        results = _load_results(truth, detections)
-        coco_eval = _CocoEval(truth, results, "bbox")
-        coco_eval.params.imgIds = [image.id for image in dataset.images]
-        coco_eval.params.catIds = sorted(category_ids)
-        ticks = len(category_ids) * len(dataset.images) * len(coco_eval.params.areaRng)
-        with tqdm(
-            total=ticks, desc="matching", unit="", unit_scale=True, leave=False, disable=None
-        ) as coco_eval.bar:
-            coco_eval.evaluate()
+    with silenced():
+        coco_eval = match_detections(dataset, detections, category_ids)
         coco_eval.accumulate()
         coco_eval.summarize()
     precision = coco_eval.eval["precision"][:, :, :, 0, -1]  # thresholds, recalls, classes
@@ -83,6 +75,40 @@ def compute_metrics(
             for k, category in enumerate(coco_eval.params.catIds)
         },
     )
+
+
+def match_detections(
+    dataset: CocoDataset,
+    detections: Sequence[Mapping[str, Any]],
+    category_ids: Sequence[int],
+    *,
+    ap_only: bool = False,
+) -> CocoEval:
+    """The evaluation up to where detections are matched to objects, ready to be accumulated.
+
+    Args:
+        dataset, detections, category_ids: as for ``compute_metrics``.
+        ap_only: leave out what AP itself does not need: the area ranges and the lower limits of detections.
+    """
+    truth = COCO()
+    truth.dataset = {
+        "images": [{"id": image.id} for image in dataset.images],
+        "annotations": [dict(annotation) for annotation in dataset.annotations],
+        "categories": [{"id": id_, "name": name} for id_, name in dataset.categories.items()],
+    }
+    truth.createIndex()
+    coco_eval = CocoEval(truth, _load_results(truth, detections), "bbox")
+    params = coco_eval.params
+    params.imgIds = [image.id for image in dataset.images]
+    params.catIds = sorted(category_ids)
+    if ap_only:
+        params.areaRng, params.areaRngLbl, params.maxDets = params.areaRng[:1], ["all"], [100]
+    ticks = len(category_ids) * len(dataset.images) * len(params.areaRng)
+    with tqdm(
+        total=ticks, desc="matching", unit="", unit_scale=True, leave=False, disable=None
+    ) as coco_eval.bar:
+        coco_eval.evaluate()
+    return coco_eval
 
 
 def _mean(precision: np.ndarray[Any, Any]) -> float:

@@ -13,6 +13,7 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import METRICS
 from detector.evaluation.evaluate import Evaluation, evaluate
+from detector.files import check_writable
 from detector.runtime import Detector
 from detector.spec import ModelSpec
 
@@ -59,6 +60,8 @@ def run_evaluation(
     if image_ids is not None or limit is not None:
         coco = coco.select(_read_ids(image_ids) if image_ids else None, limit)
     coco.check_images()
+    if output is not None:
+        check_writable(output)
     detector = Detector.load(
         model,
         backend=backend,
@@ -89,7 +92,7 @@ def run_evaluation(
     if output is not None:
         evaluation.save(output, settings)
         click.echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
-    _print_caveats(sample, coco, detector.spec, command)
+    _print_caveats(sample, coco, detector.spec, command, subset=image_ids is not None)
 
 
 def parse_classes(text: str | None) -> list[str] | None:
@@ -131,7 +134,7 @@ def _percent(value: float) -> str:
     return "-1" if value < 0 else f"{100 * value:.2f}"
 
 
-def _print_caveats(sample: bool, coco: CocoDataset, spec: ModelSpec, command: str) -> None:
+def _print_caveats(sample: bool, coco: CocoDataset, spec: ModelSpec, command: str, *, subset: bool) -> None:
     if sample:
         click.echo(
             f"\nThese were {len(coco.images)} photographs that come with the package: they show that "
@@ -142,7 +145,7 @@ def _print_caveats(sample: bool, coco: CocoDataset, spec: ModelSpec, command: st
         )
         return
     contaminated = spec.card.get("contaminated")
-    if contaminated and contaminated in f"{coco.split} {coco.origin}":
+    if contaminated and not subset and contaminated in f"{coco.split} {coco.origin}":
         click.echo(
             f"\nNote: these weights were trained on most of {contaminated} "
             f"({spec.card['trained_on']}). The number shows that they run as published; it is no clean "

@@ -45,6 +45,7 @@ def _open_openvino(model: ModelFile, threads: int) -> Backend:
 
 
 def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
+    weights, spec = model.weights()
     try:
         from detector.model.backend import TensorFlowBackend
     except ImportError as error:
@@ -52,7 +53,7 @@ def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
             f"TensorFlow is not installed here ({error}): in a checkout run `uv run ssdlite ...`, "
             "elsewhere pip install 'ssdlite[train]'."
         ) from error
-    return TensorFlowBackend(*model.weights(), threads)
+    return TensorFlowBackend(weights, spec, threads)
 
 
 BACKENDS: dict[str, Callable[[ModelFile, int], Backend]] = {
