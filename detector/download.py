@@ -62,6 +62,8 @@ def _fetch_rest(url: str, part: Path, *, title: str) -> bool:
         if have and error.code == 416:  # nothing lies beyond what is here
             return _total_size(error.headers.get("Content-Range")) == have or _start_over(part)
         raise
+    except (HTTPException, ConnectionError, TimeoutError) as error:  # urlopen wraps only what fails earlier
+        raise urllib.error.URLError(error) from error
     with response:
         if response.status == 206:
             total = _total_size(response.headers.get("Content-Range"))
@@ -85,7 +87,7 @@ def _read(response: object) -> bytes:
     try:
         data: bytes = response.read(_CHUNK)  # type: ignore[attr-defined]
         return data
-    except (HTTPException, TimeoutError, ConnectionError):
+    except (HTTPException, OSError):
         return b""
 
 

@@ -21,7 +21,7 @@ import platformdirs
 
 from detector.download import DownloadError, download, sha256
 from detector.errors import WeightsError
-from detector.files import replacing
+from detector.files import cannot_write, replacing
 from detector.importers import read_tensors
 from detector.importers.slim import slim_to_weights
 from detector.labels import COCO_CLASSES
@@ -171,8 +171,12 @@ def fetch(name: str, *, from_file: Path | None = None, say: Callable[[str], None
         WeightsError: no source can be reached, or a file is not the published one.
     """
     folder, release = _folder(name), RELEASES[name]
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        workspace = tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-")
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    with workspace as temporary:
         if from_file is None:
             published = _fetch_published(release, Path(temporary), say)
         else:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import http.client
 import http.server
 import shutil
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +88,8 @@ class FileServer:
         request.end_headers()
         cuts = self.cuts.get(request.path)
         end = start + cuts.pop(0) if cuts else len(content)
-        request.wfile.write(content[start:end])
+        with contextlib.suppress(ConnectionError):  # the client may have gone
+            request.wfile.write(content[start:end])
 
 
 def unused_address() -> str:
@@ -208,6 +213,20 @@ def test_a_server_without_a_proper_answer_is_a_download_error(
 ) -> None:
     server.raw = raw
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1"):
+        download(f"{server.url}/file.bin", target)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EHOSTUNREACH, "No route to host"), ssl.SSLError("bad record")]
+)
+def test_a_network_that_goes_away_is_not_blamed_on_the_disk(
+    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def read(*_: Any) -> bytes:
+        raise error
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", read)
+    with pytest.raises(DownloadError, match="broke off"):
         download(f"{server.url}/file.bin", target)
 
 

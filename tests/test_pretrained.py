@@ -156,7 +156,7 @@ def test_npm_is_not_installed(offer: Any, cache: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Put a script in the place of npm, which is called as ``npm pack PACKAGE --silent --pack-destination X``."""
+    """Put a script in npm's place, which is called as ``npm pack PACKAGE --silent --pack-destination X``."""
     if sys.platform == "win32":
         pytest.skip("the script is for a POSIX shell")
 
@@ -205,8 +205,7 @@ def test_a_published_file_that_is_already_here(
     assert published.exists()
 
 
-def test_the_cached_source_can_be_imported_again(offer: Any, cache: Path, published: Path) -> None:
-    offer()
+def test_the_cached_source_can_be_imported_again(published: Path) -> None:
     path = pretrained.fetch(DEFAULT_MODEL, from_file=published, say=quiet)
     before = sha256(path)
     path.write_bytes(b"damaged")
@@ -231,9 +230,8 @@ def test_a_wrong_file_is_refused(cache: Path, tmp_path: Path, kind: str) -> None
 @pytest.mark.parametrize("moment", ["detector.pretrained.slim_to_weights", "detector.weights.np.savez"])
 @pytest.mark.parametrize("cached", [False, True], ids=["first time", "again"])
 def test_an_interruption_leaves_what_was_there(
-    offer: Any, cache: Path, published: Path, monkeypatch: pytest.MonkeyPatch, moment: str, cached: bool
+    cache: Path, published: Path, monkeypatch: pytest.MonkeyPatch, moment: str, cached: bool
 ) -> None:
-    offer()
     if cached:
         pretrained.fetch(DEFAULT_MODEL, from_file=published, say=quiet)
 
@@ -266,8 +264,7 @@ def test_changed_weights_are_noticed(server: FileServer, offer: Any, published: 
     assert pretrained.is_intact(DEFAULT_MODEL)
 
 
-def test_remove(offer: Any, cache: Path, published: Path) -> None:
-    offer()
+def test_remove(cache: Path, published: Path) -> None:
     pretrained.fetch(DEFAULT_MODEL, from_file=published, say=quiet)
     converted = pretrained.converted_folder()
     converted.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from detector.data.coco import CocoDataset, load_coco
 from detector.download import download
 from detector.errors import DatasetError
-from detector.files import replacing
+from detector.files import cannot_write, replacing
 
 COCO_SERVER = "http://images.cocodataset.org"
 SPLITS = ("val2017", "train2017", "val2014", "train2014")
@@ -39,7 +40,10 @@ def download_coco(
         _fetch_and_unpack(
             f"{server}/annotations/{archive.name}", archive, folder, only=f"annotations/{annotations.name}"
         )
-    images.mkdir(exist_ok=True)
+    try:
+        images.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(images, error) from error
     dataset = load_coco(annotations=annotations, images=images)
     missing = sum(not image.path.exists() for image in dataset.images)
     if missing:
@@ -61,7 +65,7 @@ def _fetch_and_unpack(url: str, archive: Path, folder: Path, *, only: str | None
             ]
             for member in tqdm(members, desc=f"unpacking {archive.name}", unit="file", disable=None):
                 _unpack(content, member, folder)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         archive.unlink()
         raise DatasetError(
             f"{url} arrived damaged ({error}); run the command again to fetch it anew."

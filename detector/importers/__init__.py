@@ -6,7 +6,9 @@ and the TF.js graph model. Each reader needs numpy alone.
 
 from __future__ import annotations
 
+import struct
 import tarfile
+import zlib
 from pathlib import Path
 
 from detector.boxes import FloatArray
@@ -40,7 +42,7 @@ def read_tensors(path: Path) -> dict[str, FloatArray]:
             return read_frozen_graph(files[FROZEN_GRAPH])
         if TFJS_MODEL in files:
             return read_tfjs(files[TFJS_MODEL], files)
-    except (ValueError, KeyError, IndexError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, OverflowError, MemoryError, struct.error) as error:
         raise WeightsError(f"{path} is damaged: {error}.") from error
     raise WeightsError(
         f"{path} holds no released model: expected {CHECKPOINT_INDEX}, {FROZEN_GRAPH} or {TFJS_MODEL} in it."
@@ -58,7 +60,9 @@ def read_archive(path: Path) -> dict[str, bytes]:
         WeightsError: no such file, not a tar archive, or cut short.
     """
     if path.is_dir():
-        return {file.name: file.read_bytes() for file in path.iterdir() if _wanted(file.name)}
+        return {
+            file.name: file.read_bytes() for file in path.iterdir() if _wanted(file.name) and file.is_file()
+        }
     files = {}
     try:
         with tarfile.open(path) as archive:
@@ -69,6 +73,6 @@ def read_archive(path: Path) -> dict[str, bytes]:
                     files[name] = content.read()
     except FileNotFoundError as error:
         raise WeightsError(f"There is no file {path}.") from error
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise WeightsError(f"{path} is not a tar archive or is cut short; download it again.") from error
     return files

@@ -5,6 +5,7 @@ Source: Protocol Buffers documentation, "Encoding".
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import defaultdict
 from typing import Any
@@ -22,6 +23,8 @@ def read_varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
     """(value, position after it) of the variable-length integer that starts at a position."""
     value = shift = 0
     while True:
+        if position >= len(data):
+            raise ValueError("a protocol buffer message is cut short")
         byte = data[position]
         position += 1
         value |= (byte & 0x7F) << shift
@@ -46,16 +49,16 @@ def parse_message(data: bytes | memoryview) -> Message:
             case 0:
                 value, position = read_varint(view, position)
             case 1:
-                value, position = struct.unpack_from("<Q", view, position)[0], position + 8
+                value, position = int.from_bytes(view[position : position + 8], "little"), position + 8
             case 2:
                 size, position = read_varint(view, position)
                 value, position = view[position : position + size], position + size
-                if position > len(view):
-                    raise ValueError("a protocol buffer message is cut short")
             case 5:
-                value, position = struct.unpack_from("<I", view, position)[0], position + 4
+                value, position = int.from_bytes(view[position : position + 4], "little"), position + 4
             case wire_type:
                 raise ValueError(f"not a protocol buffer message: wire type {wire_type}")
+        if position > len(view):
+            raise ValueError("a protocol buffer message is cut short")
         fields[key >> 3].append(value)
     return fields
 
@@ -83,4 +86,8 @@ def parse_tensor(data: memoryview) -> NDArray[Any] | None:
         [np.frombuffer(v if isinstance(v, memoryview) else struct.pack("<I", v), dtype) for v in message[5]]
         or [np.zeros(1, dtype)]
     )
-    return np.broadcast_to(values, shape) if len(values) == 1 else values.reshape(shape)
+    # Of a number that fills the rest of the tensor only the first is written.
+    missing = math.prod(shape) - len(values)
+    if missing > 0:
+        values = np.concatenate([values, np.broadcast_to(values[-1:], missing)])
+    return values[: math.prod(shape)].reshape(shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import cv2
@@ -145,7 +145,7 @@ def test_an_interruption_while_unpacking(
         patch.setattr("shutil.copyfileobj", copy)
         with pytest.raises(KeyboardInterrupt):
             download_coco(folder, SPLIT, server=server.url, say=lambda _: None)
-    assert files(folder) == [*EXPECTED_FILES[:2], "val2017.zip"]
+    assert files(folder) == sorted([*EXPECTED_FILES[:2], "val2017.zip"])
     assert fetch(server, folder) == []
 
 
@@ -175,12 +175,6 @@ def _wrong_compression(content: bytes) -> bytes:
     return bytes(changed)
 
 
-def _wrong_method(content: bytes) -> bytes:
-    changed = bytearray(content)
-    changed[changed.index(b"PK\x01\x02") + 10] = 99
-    return bytes(changed)
-
-
 @pytest.mark.parametrize(
     ("damage", "compression"),
     [
@@ -192,9 +186,8 @@ def _wrong_method(content: bytes) -> bytes:
 )
 @pytest.mark.parametrize("path", [ANNOTATIONS, IMAGES])
 def test_a_damaged_archive_is_deleted(
-    server: FileServer, folder: Path, damage: object, compression: int, path: str
+    server: FileServer, folder: Path, damage: Callable[[bytes], bytes], compression: int, path: str
 ) -> None:
-    assert callable(damage)
     members = {"annotations/instances_val2017.json": ANNOTATION_MEMBERS["annotations/instances_val2017.json"]}
     whole = make_zip(members if path == ANNOTATIONS else IMAGE_MEMBERS, compression)
     server.files[path] = damage(whole)

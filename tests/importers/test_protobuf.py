@@ -53,10 +53,14 @@ def test_an_empty_message_has_no_fields() -> None:
 ENDS = [0, *accumulate(len(field) for field in FIELDS)]
 
 
-@pytest.mark.parametrize("size", [size for size in range(ENDS[-1]) if size not in ENDS])
-def test_a_message_that_is_cut_short(size: int) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
-        parse_message(b"".join(FIELDS)[:size])
+def test_a_message_that_is_cut_short() -> None:
+    whole = b"".join(FIELDS)
+    for size in range(len(whole)):
+        if size in ENDS:
+            parse_message(whole[:size])
+        else:
+            with pytest.raises(ValueError, match="cut short"):
+                parse_message(whole[:size])
 
 
 @pytest.mark.parametrize("wire_type", [3, 4, 6, 7])
