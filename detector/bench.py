@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -126,7 +127,7 @@ def _memory_mb() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
         return float("nan")
-    return pages * 4096 / 1e6
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def run_bench(

@@ -14,6 +14,21 @@ from detector.errors import DetectorError
 
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
 _BACKEND_NAMES = ("litert", "tensorflow", "openvino")
+
+
+class _Score(click.FloatRange):
+    """A score in [0, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, max_open=True)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        score = super().convert(value, param, ctx)
+        if score != score:
+            self.fail("a number is expected, not nan.", param, ctx)
+        return score
+
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
 
@@ -32,7 +47,7 @@ _model_option = click.option(
     default=DEFAULT_MODEL,
     show_default=True,
     metavar="NAME|FILE",
-    help="A released model, a .npz file of weights or a .tflite file.",
+    help="A released model, or a .npz or .tflite file of this project.",
 )
 _threads_option = click.option("--threads", type=click.IntRange(1), help="Processors to use.  [default: all]")
 _runtime_options = _options(
@@ -61,7 +76,7 @@ def cli() -> None:
 @_runtime_options
 @click.option("--images", type=_PATH, help="Folder of images, if it is not found by itself.")
 @click.option("--annotations", type=_PATH, help="COCO JSON file, if it is not found by itself.")
-@click.option("--split", default="val2017", show_default=True, help="Which annotations to take.")
+@click.option("--split", help="Which annotations to take.  [default: val2017, or the only ones]")
 @click.option("--image-ids", type=_PATH, help="File with the ids of the images to evaluate on, one a line.")
 @click.option("--limit", type=click.IntRange(1), help="Evaluate on the first images only.")
 @click.option(
@@ -73,7 +88,7 @@ def cli() -> None:
 )
 @click.option(
     "--score-threshold",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=_Score(),
     help="Least score.  [default: the model's]",
 )
 @click.option("--max-detections", type=click.IntRange(1), help="Detections an image.  [default: the model's]")
@@ -95,7 +110,9 @@ def eval_command(context: click.Context, /, **options: Any) -> None:
 @click.argument("first", type=_PATH, metavar="DETECTIONS_A")
 @click.argument("second", type=_PATH, metavar="DETECTIONS_B")
 @click.argument("dataset", type=_PATH)
-@click.option("--split", default="val2017", show_default=True, help="Which annotations to take.")
+@click.option("--split", help="Which annotations to take.  [default: val2017, or the only ones]")
+@click.option("--image-ids", type=_PATH, help="File with the ids of the images to compare on, one a line.")
+@click.option("--limit", type=click.IntRange(1), help="Compare on the first images only.")
 @click.option("--rounds", type=click.IntRange(10), default=1000, show_default=True, help="Resamplings.")
 def compare(**options: Any) -> None:
     """Compare two detections.json on the same DATASET: AP, and whether the difference may be chance."""
@@ -109,7 +126,7 @@ def compare(**options: Any) -> None:
 @_runtime_options
 @click.option(
     "--score-threshold",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=_Score(),
     default=0.4,
     show_default=True,
     help="Least score of a detection.",
@@ -211,7 +228,7 @@ def model(model: str) -> None:
 )
 @click.option(
     "--score-threshold",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=_Score(),
     default=0.4,
     show_default=True,
     help="Least score, for this project and the released graph alike.",

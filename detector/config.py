@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from detector.errors import DetectorError
-from detector.labels import COCO_CLASSES
+from detector.labels import COCO_CLASSES, normalise_name
 from detector.spec import ModelSpec
 
 
@@ -36,6 +36,8 @@ def load_model_config(path: Path) -> ModelSpec:
         classes = list(COCO_CLASSES)
     if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
         raise ConfigError(f"{path}: model.classes should be `coco` or a list of names.")
+    if len({normalise_name(name) for name in classes}) < len(classes):
+        raise ConfigError(f"{path}: model.classes has a name twice.")
     size = _value(path, model, "input_size", int)
     width = _value(path, model, "width_multiplier", int | float)
     if not (32 <= size <= 2048 and 0.1 <= width <= 4):

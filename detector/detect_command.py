@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from detector.detections import Detections
 from detector.drawing import draw_detections
-from detector.errors import DetectorError
+from detector.errors import DetectorError, ImageError
 from detector.evaluation.command import parse_classes
 from detector.files import replacing
 from detector.images import find_images, load_image
+from detector.opencv_build import missing_gui_note
 from detector.runtime import Detector
 
 _MOST_LINES = 20
@@ -33,7 +34,12 @@ def run_detect(
     output: Path,
 ) -> None:
     """Detect in every image and write the results to a folder; an unreadable image is named and left out."""
-    paths = find_images(images)
+    inside = os.path.join(os.path.abspath(output), "")
+    paths = [path for path in find_images(images) if not os.path.abspath(path).startswith(inside)]
+    if not paths:
+        raise ImageError(f"There are only results of an earlier run in {' '.join(images)}.")
+    if note := missing_gui_note():
+        click.echo(note, err=True)
     detector = Detector.load(
         model,
         backend=backend,
@@ -44,8 +50,15 @@ def run_detect(
     )
     records: list[dict[str, Any]] = []
     failures: list[str] = []
-    root = Path(os.path.commonpath([path.parent.absolute() for path in paths]))
-    for path in tqdm(paths, desc="detecting", unit="image", disable=None, leave=False):
+    names = _picture_names(paths)
+    for path, name in tqdm(
+        zip(paths, names, strict=True),
+        total=len(paths),
+        desc="detecting",
+        unit="image",
+        disable=None,
+        leave=False,
+    ):
         try:
             image = load_image(path)
         except DetectorError as error:
@@ -54,7 +67,7 @@ def run_detect(
         detections = detector.detect(image)
         # JPEG ends at 65,500 pixels a side.
         suffix = ".jpg" if max(image.shape) <= 65_500 else ".png"
-        picture = output / path.absolute().relative_to(root).with_name(path.name + suffix)
+        picture = output / f"{name}{suffix}"
         with replacing(picture) as temporary:
             temporary.write_bytes(cv2.imencode(suffix, draw_detections(image, detections))[1].tobytes())
         records.append(
@@ -80,6 +93,16 @@ def run_detect(
         raise DetectorError(
             f"{len(failures)} of {len(paths)} images could not be read; they are named above."
         )
+
+
+def _picture_names(paths: list[Path]) -> list[str]:
+    """Where each image's picture goes below the output: as the images lie below their common folder."""
+    absolute = [os.path.abspath(path) for path in paths]
+    try:
+        root = os.path.commonpath([os.path.dirname(path) for path in absolute])
+    except ValueError:  # several drives on Windows
+        return [f"{number}_{path.name}" for number, path in enumerate(paths, start=1)]
+    return [os.path.relpath(path, root) for path in absolute]
 
 
 def describe(detections: Detections) -> str:

@@ -80,15 +80,16 @@ def _fetch_rest(url: str, part: Path, *, title: str) -> bool:
             while chunk := _read(response):
                 file.write(chunk)
                 bar.update(len(chunk))
-    return total is None or part.stat().st_size == total
+    return chunk is not None and (total is None or part.stat().st_size == total)
 
 
-def _read(response: object) -> bytes:
+def _read(response: object) -> bytes | None:
+    """The next bytes, none at the end, None when the connection broke."""
     try:
         data: bytes = response.read(_CHUNK)  # type: ignore[attr-defined]
         return data
     except (HTTPException, OSError):
-        return b""
+        return None
 
 
 def _start_over(part: Path) -> bool:
@@ -102,7 +103,7 @@ def _total_size(content_range: str | None) -> int | None:
 
 
 def _integer(text: str | None) -> int | None:
-    return int(text) if text else None
+    return int(text) if text and text.isdigit() else None
 
 
 def sha256(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+        temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
         yield temporary
         temporary.replace(path)
     except OSError as error:

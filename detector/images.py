@@ -74,8 +74,10 @@ def _is_cut_short(data: bytes) -> bool:
         return b"IEND\xaeB`\x82" not in data
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return len(data) < int.from_bytes(data[4:8], "little") + 8
-    if data.startswith(b"BM") and len(data) > 6:
-        return len(data) < int.from_bytes(data[2:6], "little")
+    if data.startswith(b"BM") and len(data) >= 34:
+        offset, width, height = (int.from_bytes(data[i : i + 4], "little", signed=True) for i in (10, 18, 22))
+        bits, compression = int.from_bytes(data[28:30], "little"), int.from_bytes(data[30:34], "little")
+        return compression == 0 and len(data) < offset + (width * bits + 31) // 32 * 4 * abs(height)
     return False
 
 
@@ -85,6 +87,9 @@ def _jpeg_ends(data: bytes) -> bool:
     while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
         if data[position + 1] == 0xDA:
             return data.find(b"\xff\xd9", position) >= 0
+        if data[position + 1] == 0xFF:  # a fill byte
+            position += 1
+            continue
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.boxes import FloatArray, intersection_and_union
+from detector.boxes import FloatArray, area, intersection
 
 # Boxes looked at together. All pairs at once would mostly be work on boxes that are never reached.
 _BLOCK = 128
@@ -62,7 +62,9 @@ def _overlap(
     labels_b: NDArray[np.int64],
     iou_threshold: float,
 ) -> NDArray[np.bool_]:
-    intersection, union = intersection_and_union(boxes_a, boxes_b)
-    over: NDArray[np.bool_] = intersection > np.float32(iou_threshold) * union
+    # intersection / (area_a + area_b - intersection) > threshold, without the division
+    threshold = np.float32(iou_threshold)
+    areas = (threshold * area(boxes_a))[:, None] + threshold * area(boxes_b)
+    over: NDArray[np.bool_] = intersection(boxes_a, boxes_b) * (1 + threshold) > areas
     over &= labels_a[:, None] == labels_b
     return over

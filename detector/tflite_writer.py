@@ -59,18 +59,16 @@ def _add_layer(
     shape = (1, *layer.out_hw, layer.out_channels)
     if layer.kind == "conv":
         options: Any = schema.Conv2DOptionsT()
-        kernel = kernel.transpose(3, 0, 1, 2)
     else:
         options = schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = 1
-        kernel = kernel.transpose(3, 0, 1, 2)
     options.padding = schema.Padding.SAME
     options.strideH = options.strideW = layer.stride
     options.dilationHFactor = options.dilationWFactor = 1
     options.fusedActivationFunction = activation.RELU6 if layer.relu6 else activation.NONE
     inputs = [
         tensors[layer.source],
-        graph.constant(f"{layer.name}/kernel", kernel),
+        graph.constant(f"{layer.name}/kernel", kernel.transpose(3, 0, 1, 2)),
         graph.constant(f"{layer.name}/bias", bias),
     ]
     operator = _OPERATORS.CONV_2D if layer.kind == "conv" else _OPERATORS.DEPTHWISE_CONV_2D

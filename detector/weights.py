@@ -5,10 +5,14 @@ No pickle, no framework: numpy reads and writes them, by name, partially if need
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +27,18 @@ Weights = Mapping[str, FloatArray]
 
 BATCH_NORM_EPSILON = 1e-3
 _SPEC_KEY = "model_spec"
+# What numpy and zipfile raise for files that are something else or were changed.
+_DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError, SyntaxError,
+    struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def save_weights(path: Path, weights: Weights, spec: ModelSpec) -> None:
     """Write weights and spec to one ``.npz`` file; the file appears whole or not at all."""
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{_SPEC_KEY: np.array(spec.to_json())}, **weights)
+        arrays: dict[str, Any] = {_SPEC_KEY: np.array(spec.to_json()), **weights}
+        np.savez(file, **arrays)
 
 
 def load_weights(path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
@@ -39,16 +49,22 @@ def load_weights(path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            weights = {key: archive[key] for key in archive.files}
-        spec = ModelSpec.from_json(str(weights.pop(_SPEC_KEY)))
+            spec = ModelSpec.from_json(str(archive[_SPEC_KEY]))
+            weights = {key: _as_float32(archive[key]) for key in archive.files if key != _SPEC_KEY}
     except FileNotFoundError as error:
         raise WeightsError(f"There is no weights file {path}.") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise WeightsError(
-            f"{path} is not a weights file of this project or is damaged; fetch or export it again."
+            f"{path} is not a weights file of this project or is damaged; get it again."
         ) from error
     check_weights(weights, build_architecture(spec), origin=str(path))
     return weights, spec
+
+
+def _as_float32(values: Any) -> FloatArray:
+    if values.dtype.kind != "f":
+        raise ValueError(f"weights of type {values.dtype}")
+    return np.asarray(values, np.float32)
 
 
 def check_weights(weights: Weights, architecture: Architecture, *, origin: str) -> None:

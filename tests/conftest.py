@@ -14,7 +14,7 @@ from detector.errors import DetectorError
 from detector.labels import COCO_IDS
 from detector.pretrained import DEFAULT_MODEL, weights_path
 
-# These machines are shared: how long an example takes says nothing.
+# How long an example takes depends on what else the machine does.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 

@@ -191,8 +191,13 @@ def test_eval_writes_metrics(sample_output: Path) -> None:
     assert set(metrics["per_class_AP"]) == set(CATEGORIES.values())
     settings = metrics["settings"]
     assert settings.pop("threads") >= 1
+    assert settings.pop("model_file").endswith(".tflite")
     assert settings == {
         "model": "ssdlite_mobilenet_v2_coco",
+        "classes": None,
+        "image_ids": None,
+        "limit": None,
+        "trained_on_this_split": False,
         "dataset": "bundled sample",
         "split": "instances",
         "backend": "litert",
@@ -203,7 +208,7 @@ def test_eval_writes_metrics(sample_output: Path) -> None:
     }
     assert metrics["versions"]["ssdlite"] == __version__
     assert metrics["versions"]["numpy"] == np.__version__
-    assert set(metrics["versions"]) >= {"python", "ai-edge-litert", "opencv-python", "pycocotools"}
+    assert set(metrics["versions"]) >= {"python", "ai-edge-litert", "opencv", "pycocotools"}
     assert sorted(path.name for path in sample_output.iterdir()) == ["detections.json", "metrics.json"]
 
 
@@ -335,14 +340,21 @@ def test_no_category_matches(run: Run, model: Path, dataset: Callable[..., Path]
 
 
 @pytest.mark.parametrize(
-    ("name", "noted"),
-    [("instances_val2017.json", True), ("instances.json", False), ("instances_val2014.json", False)],
+    ("name", "split"),
+    [
+        ("instances_val2017.json", "val2017"),
+        ("instances_val2014.json", "val2014"),
+        ("instances.json", None),
+    ],
 )
-def test_note_on_val2017(run: Run, model: Path, dataset: Callable[..., Path], name: str, noted: bool) -> None:
+def test_note_on_splits_that_were_trained_on(
+    run: Run, model: Path, dataset: Callable[..., Path], name: str, split: str | None
+) -> None:
     outcome = run("eval", dataset(name=name) / name, "--model", model)
     assert outcome.code == 0
-    assert ("trained on most of val2017" in outcome.out) == noted
-    assert ("mscoco_minival_ids.txt" in outcome.out) == noted
+    assert ("trained on images of" in outcome.out) == (split is not None)
+    assert f"trained on images of {split}" in outcome.out or split is None
+    assert ("mscoco_minival_ids.txt" in outcome.out) == (split is not None)
     assert "say nothing about accuracy" not in outcome.out
 
 
@@ -350,7 +362,7 @@ def test_note_on_val2017_under_another_name(run: Run, model: Path, dataset: Call
     def change(content: dict[str, Any]) -> None:
         content["images"][0]["coco_url"] = "http://images.cocodataset.org/val2017/000000000139.jpg"
 
-    assert "trained on most of val2017" in run("eval", dataset(change), "--model", model).out
+    assert "trained on images of val2017" in run("eval", dataset(change), "--model", model).out
 
 
 def _is_a_drawing_on(picture: Path, photo: Path) -> bool:
@@ -682,3 +694,94 @@ def test_core_needs_no_tensorflow(model: Path) -> None:
     count, *names = done.stdout.split()
     assert int(count) > 30
     assert "person" in names
+
+
+@pytest.mark.parametrize("command", ["eval", "detect"])
+def test_nan_is_no_threshold(run: Run, model: Path, command: str) -> None:
+    sources = [SAMPLE_FOLDER] if command == "detect" else []
+    outcome = run(command, *sources, "--model", model, "--score-threshold", "nan")
+    assert outcome.code == 2
+    assert "not nan" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_images_of_another_size_than_annotated_are_said(
+    run: Run, model: Path, dataset: Callable[..., Path]
+) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["images"][0]["width"] *= 2
+
+    outcome = run("eval", dataset(change), "--model", model)
+    assert outcome.code == 0
+    assert "1 images have another size" in outcome.out
+
+
+def test_two_categories_of_one_name(run: Run, model: Path, dataset: Callable[..., Path]) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["categories"].append({"id": 999, "name": "Person"})
+
+    assert "two categories of the name 'Person'" in assert_mistake(
+        run("eval", dataset(change), "--model", model)
+    )
+
+
+def test_detect_stays_in_its_output_and_does_not_eat_it(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    for folder in ("here", "there"):
+        (tmp_path / folder / "a.jpg").write_bytes((SAMPLE_FOLDER / "chelsea.jpg").read_bytes())
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("detect", "a.jpg", "../there/a.jpg", "--model", model, "--output", "out").code == 0
+    pictures = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.jpg"))
+    assert pictures == ["here/a.jpg", "here/out/here/a.jpg.jpg", "here/out/there/a.jpg.jpg", "there/a.jpg"]
+    assert "1 pictures" in run("detect", ".", "--model", model, "--output", "out").out
+
+
+def test_compare_on_the_images_that_were_evaluated(run: Run, model: Path, tmp_path: Path) -> None:
+    assert run("eval", SAMPLE_FOLDER, "--model", model, "--limit", "2", "--output", tmp_path).code == 0
+    detections = tmp_path / "detections.json"
+    rounds = ("--rounds", "10")
+    outcome = run("compare", detections, detections, SAMPLE_FOLDER, "--limit", "2", *rounds)
+    ap = 100 * read_metrics(tmp_path)["AP"]
+    assert outcome.code == 0
+    assert f"{ap:.2f} [" in outcome.out
+    assert "within chance" in outcome.out
+    for content in (
+        "{}",
+        "3",
+        '[{"image_id": 1}]',
+        '[{"image_id": 1, "category_id": 1, "bbox": null, "score": 1}]',
+    ):
+        detections.write_text(content)
+        assert "results format" in assert_mistake(run("compare", detections, detections, SAMPLE_FOLDER))
+
+
+def test_a_headless_opencv_is_said_in_one_sentence(
+    run: Run, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cv2.getBuildInformation", lambda: "  GUI:                           NONE\n")
+    outcome = run("eval", "--model", model)
+    assert outcome.code == 0
+    assert outcome.err.startswith("Note: OpenCV is the headless build here")
+    assert "pip install --no-deps opencv-python" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("command", "uv", "expected"),
+    [
+        ("eval_coco.py", True, ("uvx --from . ssdlite data coco coco", "uv run eval_coco.py coco")),
+        ("eval_coco.py", False, ("ssdlite data coco coco", "python eval_coco.py coco")),
+        ("ssdlite eval", False, ("ssdlite data coco coco", "ssdlite eval coco")),
+    ],
+)
+def test_the_next_commands_are_those_that_work_here(
+    command: str, uv: bool, expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from detector.evaluation.command import _next_commands
+
+    monkeypatch.setenv("UV", "/usr/bin/uv")
+    if not uv:
+        monkeypatch.delenv("UV")
+    assert tuple(f"{line} coco" for line in _next_commands(command)) == expected

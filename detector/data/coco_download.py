@@ -15,12 +15,9 @@ from detector.download import download
 from detector.errors import DatasetError
 from detector.files import cannot_write, replacing
 
-COCO_SERVER = "http://images.cocodataset.org"
-SPLITS = ("val2017", "train2017", "val2014", "train2014")
-
 
 def download_coco(
-    folder: Path, split: str, *, server: str = COCO_SERVER, say: Callable[[str], None] = print
+    folder: Path, split: str, *, server: str, say: Callable[[str], None] = print
 ) -> CocoDataset:
     """Fetch a split into ``folder/annotations/instances_SPLIT.json`` and ``folder/SPLIT/``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import METRICS
 from detector.evaluation.evaluate import Evaluation, evaluate
 from detector.files import check_writable
+from detector.opencv_build import missing_gui_note
 from detector.runtime import Detector
 from detector.spec import ModelSpec
 
@@ -39,7 +41,7 @@ def run_evaluation(
     dataset: Path | None,
     images: Path | None,
     annotations: Path | None,
-    split: str,
+    split: str | None,
     image_ids: Path | None,
     limit: int | None,
     model: str,
@@ -57,9 +59,10 @@ def run_evaluation(
     coco = load_coco(
         SAMPLE_FOLDER if sample else dataset, annotations=annotations, images=images, split=split
     )
-    if image_ids is not None or limit is not None:
-        coco = coco.select(_read_ids(image_ids) if image_ids else None, limit)
+    coco = select_images(coco, image_ids, limit)
     coco.check_images()
+    if note := missing_gui_note():
+        click.echo(note, err=True)
     if output is not None:
         check_writable(output)
     detector = Detector.load(
@@ -79,8 +82,13 @@ def run_evaluation(
     evaluation = evaluate(detector, coco)
     settings = {
         "model": detector.spec.name,
+        "model_file": model,
+        "classes": classes,
         "dataset": "bundled sample" if sample else str(coco.annotations_path),
         "split": coco.split,
+        "image_ids": None if image_ids is None else str(image_ids),
+        "limit": limit,
+        "trained_on_this_split": _contamination(coco, detector.spec) is not None,
         "backend": backend,
         "threads": detector.threads,
         "resize": resize,
@@ -100,6 +108,13 @@ def parse_classes(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
+def select_images(dataset: CocoDataset, image_ids: Path | None, limit: int | None) -> CocoDataset:
+    """The dataset cut to the ids in a file and to a number of images, where they are given."""
+    if image_ids is None and limit is None:
+        return dataset
+    return dataset.select(None if image_ids is None else _read_ids(image_ids), limit)
+
+
 def _read_ids(path: Path) -> set[int]:
     try:
         return {int(word) for word in path.read_text().split()}
@@ -112,6 +127,12 @@ def _read_ids(path: Path) -> set[int]:
 def _print(
     evaluation: Evaluation, settings: dict[str, Any], per_class: bool, say: Callable[[str], None]
 ) -> None:
+    if evaluation.other_size:
+        first = evaluation.other_size[0].path
+        say(
+            f"Warning: {len(evaluation.other_size)} images have another size than the annotations say "
+            f"(the first is {first}); their boxes may not fit."
+        )
     if evaluation.unmatched:
         say(f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}")
     if per_class:
@@ -134,21 +155,42 @@ def _percent(value: float) -> str:
     return "-1" if value < 0 else f"{100 * value:.2f}"
 
 
+def _contamination(coco: CocoDataset, spec: ModelSpec) -> str | None:
+    """The split of the dataset that the weights were trained on, if it is one."""
+    splits = spec.card.get("contaminated", "").split(", ")
+    return next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)
+
+
 def _print_caveats(sample: bool, coco: CocoDataset, spec: ModelSpec, command: str, *, subset: bool) -> None:
     if sample:
+        fetch, evaluate_coco = _next_commands(command)
         click.echo(
             f"\nThese were {len(coco.images)} photographs that come with the package: they show that "
             "everything works, and say nothing about accuracy.\n"
             "For the real thing:\n"
-            "  ssdlite data coco coco      # fetches COCO val2017, 1 GB\n"
-            f"  {command} coco"
+            f"  {fetch} coco      # fetches COCO val2017 into the folder coco, 1 GB\n"
+            f"  {evaluate_coco} coco"
         )
         return
-    contaminated = spec.card.get("contaminated")
-    if contaminated and not subset and contaminated in f"{coco.split} {coco.origin}":
+    split = _contamination(coco, spec)
+    if split and subset:
         click.echo(
-            f"\nNote: these weights were trained on most of {contaminated} "
-            f"({spec.card['trained_on']}). The number shows that they run as published; it is no clean "
-            "accuracy. Clean are the images that are also in mscoco_minival_ids.txt "
-            "(tensorflow/models, research/object_detection/data): pass it with --image-ids."
+            f"\nNote: these weights were trained on images of {split}; the number is clean only if the "
+            "ids are those of the minival, mscoco_minival_ids.txt."
         )
+    elif split:
+        click.echo(
+            f"\nNote: these weights were trained on images of {split} ({spec.card['trained_on']}). "
+            "The number shows that they run as published; it is no clean accuracy. Clean are the images of "
+            "val2017 that are also in mscoco_minival_ids.txt (tensorflow/models, "
+            "research/object_detection/data): pass it with --image-ids."
+        )
+
+
+def _next_commands(command: str) -> tuple[str, str]:
+    """How to fetch COCO and to evaluate on it, in the way in which this program was started."""
+    if not command.endswith(".py"):
+        return "ssdlite data coco", command
+    if "UV" in os.environ:  # started by uv run, whose environment for the script is not on the path
+        return "uvx --from . ssdlite data coco", f"uv run {command}"
+    return "ssdlite data coco", f"python {command}"

@@ -8,14 +8,25 @@ from typing import Any
 
 import click
 
-from detector.data.coco import load_coco
+from detector.data.coco import is_number, load_coco
 from detector.errors import DatasetError
 from detector.evaluation.bootstrap import Interval, compare_detections
+from detector.evaluation.command import select_images
 
 
-def run_compare(*, first: Path, second: Path, dataset: Path, split: str, rounds: int) -> None:
-    """Print the AP of both and their difference, with 95 % intervals."""
-    coco = load_coco(dataset, split=split)
+def run_compare(
+    *,
+    first: Path,
+    second: Path,
+    dataset: Path,
+    split: str | None,
+    image_ids: Path | None,
+    limit: int | None,
+    rounds: int,
+) -> None:
+    """Print the AP of both and their difference, with 95 % intervals; the images are not needed."""
+    coco = load_coco(dataset, images=dataset if dataset.is_dir() else dataset.parent, split=split)
+    coco = select_images(coco, image_ids, limit)
     detections = [read_detections(path) for path in (first, second)]
     comparison = compare_detections(coco, *detections, rounds=rounds)
     click.echo(f"AP in percent over {len(coco.images):,} images, 95 % intervals from {rounds:,} resamplings")
@@ -38,10 +49,26 @@ def read_detections(path: Path) -> list[dict[str, Any]]:
         raise DatasetError(f"Cannot read the detections {path} ({error.strerror}).") from error
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON ({error}).") from error
-    keys = {"image_id", "category_id", "bbox", "score"}
-    if not isinstance(content, list) or not all(isinstance(d, dict) and keys <= d.keys() for d in content):
-        raise DatasetError(f"{path} is not in COCO's results format: a list of objects with {sorted(keys)}.")
+    if not isinstance(content, list):
+        raise DatasetError(f"{path} is not in COCO's results format: expected a list.")
+    for number, entry in enumerate(content):
+        if not _is_result(entry):
+            raise DatasetError(
+                f"{path} is not in COCO's results format: entry {number} should have the integers image_id "
+                "and category_id, a bbox of four numbers and a score."
+            )
     return content
+
+
+def _is_result(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not all(type(entry.get(k)) is int for k in ("image_id", "category_id")):
+        return False
+    box = entry.get("bbox")
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(is_number(value) for value in (*box, entry.get("score")))
+    )
 
 
 def _show(interval: Interval, sign: str = "") -> str:

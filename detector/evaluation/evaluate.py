@@ -7,10 +7,11 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -36,6 +37,7 @@ class Evaluation:
         images: number of images.
         seconds: time from the first image to the last detection.
         unmatched: categories of the dataset that the model has no class for; they took no part.
+        other_size: images whose width and height are not what the annotations say, turned or not.
     """
 
     metrics: CocoMetrics
@@ -43,6 +45,7 @@ class Evaluation:
     images: int
     seconds: float
     unmatched: tuple[str, ...]
+    other_size: tuple[CocoImage, ...]
 
     @property
     def images_per_second(self) -> float:
@@ -85,7 +88,15 @@ def evaluate(detector: Detector, dataset: CocoDataset) -> Evaluation:
         )
     found: list[dict[str, Any]] = []
     start = time.perf_counter()
-    results = detector.detect_batch(dataset.images, load=load_coco_image)
+    other_size: list[CocoImage] = []
+
+    def load(image: CocoImage) -> Image:
+        pixels = load_coco_image(image)
+        if image.size_wh and image.size_wh != (pixels.shape[1], pixels.shape[0]):
+            other_size.append(image)
+        return pixels
+
+    results = detector.detect_batch(dataset.images, load=load)
     for image, detections in zip(
         dataset.images,
         tqdm(results, total=len(dataset.images), desc="detecting", unit="image", disable=None),
@@ -100,12 +111,20 @@ def evaluate(detector: Detector, dataset: CocoDataset) -> Evaluation:
         images=len(dataset.images),
         seconds=seconds,
         unmatched=tuple(name for id_, name in dataset.categories.items() if id_ not in matched),
+        other_size=tuple(other_size),
     )
 
 
 def match_categories(classes: tuple[str, ...], categories: Mapping[int, str]) -> dict[str, int]:
-    """Category id by class name, for the classes that the dataset has."""
-    ids = {normalise_name(name): id_ for id_, name in categories.items()}
+    """Category id by class name, for the classes that the dataset has.
+
+    Raises:
+        DatasetError: two categories of the same name.
+    """
+    ids: dict[str, int] = {}
+    for id_, name in categories.items():
+        if ids.setdefault(normalise_name(name), id_) != id_:
+            raise DatasetError(f"The dataset has two categories of the name {name!r}; merge them.")
     return {name: ids[normalise_name(name)] for name in classes if normalise_name(name) in ids}
 
 
@@ -124,9 +143,11 @@ def _to_coco(detections: Detections, image_id: int, category_of: Mapping[str, in
 
 
 def _versions() -> dict[str, str]:
-    packages = ("ai-edge-litert", "numpy", "opencv-python", "pycocotools")
-    return {
-        "ssdlite": __version__,
-        "python": platform.python_version(),
-        **{package: version(package) for package in packages},
-    }
+    versions = {"ssdlite": __version__, "python": platform.python_version()}
+    versions |= {"numpy": np.__version__, "opencv": cv2.__version__}
+    for package in ("ai-edge-litert", "pycocotools"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # installed by other means than a wheel
+            versions[package] = "unknown"
+    return versions

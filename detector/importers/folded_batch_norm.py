@@ -104,7 +104,7 @@ def _main(model: str, folder: str, output: str) -> None:
     preprocess = Preprocessor(spec)
     images = np.concatenate([preprocess(load_image(path)) for path in find_images([folder])])
     statistics = measure_statistics(weights, build_architecture(spec), images)
-    np.savez_compressed(output, allow_pickle=False, **statistics)
+    np.savez_compressed(output, **statistics)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
+
+_STDERR_LOCK = threading.Lock()
 
 
 class LiteRTBackend:
@@ -34,7 +37,7 @@ class LiteRTBackend:
             ]
         except (ValueError, RuntimeError, KeyError) as error:
             raise ModelError(
-                f"LiteRT cannot run {path} ({type(error).__name__}: {error}); export the model again."
+                f"LiteRT cannot run {path} ({type(error).__name__}: {error}); get it again."
             ) from error
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -50,12 +53,17 @@ class LiteRTBackend:
 @contextmanager
 def _without_notice() -> Iterator[None]:
     """Drop what LiteRT's native code prints: a notice at every start that it uses the CPU."""
-    kept = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
+    with _STDERR_LOCK:
+        try:
+            kept = os.dup(2)
+        except OSError:  # there is no standard error
+            yield
+            return
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(null)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from detector.boxes import FloatArray
-from detector.errors import ModelError
+from detector.errors import BackendError, ModelError
 from detector.files import replacing
 from detector.labels import find_classes
 from detector.pretrained import RELEASES, converted_folder, weights_path
@@ -65,10 +65,10 @@ class ModelFile:
         """The model's weights and spec, for a backend that builds the network itself.
 
         Raises:
-            ModelError: the model is a TFLite file.
+            BackendError: the model is a TFLite file.
         """
         if self._weights_path is None:
-            raise ModelError(
+            raise BackendError(
                 "The TensorFlow backend needs weights (.npz); "
                 f"{self._tflite_path} runs on litert and openvino."
             )
@@ -88,7 +88,7 @@ class ModelFile:
         digest.update(self._weights_path.read_bytes())
         name = f"{self._weights_path.parent.name}-{digest.hexdigest()[:16]}.tflite"
         path = converted_folder() / name
-        if not path.exists():
+        if not _is_readable(path):
             # Imported here: TFLite's schema is large, and start-up time counts.
             from detector.tflite_writer import build_tflite
 
@@ -96,3 +96,11 @@ class ModelFile:
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
         return path
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        read_spec(path)
+    except ModelError:  # absent, or damaged since it was cached
+        return False
+    return True

@@ -32,7 +32,7 @@ class OpenVINOBackend:
                 },
             )
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot run {path} ({error}); export the model again.") from error
+            raise ModelError(f"OpenVINO cannot run {path} ({error}); get it again.") from error
         self._request = compiled.create_infer_request()
         self._outputs = [compiled.output(name) for name in ("box_encodings", "class_logits")]
 

@@ -1,3 +1,5 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -129,8 +131,8 @@ def test_mistakes(released_weights, tmp_path):
 
 
 def test_a_backend_that_is_not_installed_is_said(released_weights, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
-    monkeypatch.delitem(__import__("sys").modules, "detector.runtime.openvino", raising=False)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.delitem(sys.modules, "detector.runtime.openvino", raising=False)
     with pytest.raises(BackendError, match="OpenVINO is not installed here"):
         Detector.load(backend="openvino")
 
@@ -152,7 +154,7 @@ def test_the_tensorflow_backend_needs_weights(released_weights, tmp_path):
     pytest.importorskip("tensorflow")
     path = tmp_path / "model.tflite"
     path.write_bytes(build_tflite(*load_weights(released_weights)))
-    with pytest.raises(ModelError, match="needs weights"):
+    with pytest.raises(BackendError, match="needs weights"):
         Detector.load(path, backend="tensorflow")
 
 
@@ -160,3 +162,20 @@ def test_the_sample_folder_is_whole():
     assert {path.name for path in Path(SAMPLE_FOLDER).glob("*.jpg")} == {
         "astronaut.jpg", "camera.jpg", "chelsea.jpg", "coffee.jpg",
     }  # fmt: skip
+
+
+def test_a_damaged_conversion_is_made_again(released_weights, cat):
+    Detector.load(classes=["giraffe"])
+    newest = max(converted_folder().iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert Detector.load(classes=["giraffe"]).detect(cat).names == []
+
+
+def test_several_threads_may_load_at_once(released_weights, cat, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("detector.runtime.model_file.converted_folder", lambda: tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: Detector.load(threads=1).detect(cat).names, range(4)))
+    assert found == [["cat"]] * 4
+    assert len(list(tmp_path.iterdir())) == 1
+    print("still here", file=sys.stderr)
+    assert "still here" in capfd.readouterr().err
