@@ -22,7 +22,7 @@ from detector.data.coco import CocoDataset, load_coco
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import BackendError
 from detector.evaluation.evaluate import load_coco_image
-from detector.files import replacing
+from detector.files import check_writable, replacing
 from detector.images import Image
 from detector.pretrained import DEFAULT_MODEL, source_path
 from detector.runtime import Detector
@@ -143,6 +143,8 @@ def run_bench(
 ) -> None:
     """Measure, print a table, and write the figures to a file if one is given."""
     coco = load_coco(dataset or SAMPLE_FOLDER)
+    if output is not None:
+        check_writable(output.absolute().parent)
     detectors = {}
     for name in backends.split(","):
         try:

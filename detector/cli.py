@@ -49,7 +49,9 @@ _model_option = click.option(
     metavar="NAME|FILE",
     help="A released model, or a .npz or .tflite file of this project.",
 )
-_threads_option = click.option("--threads", type=click.IntRange(1), help="Processors to use.  [default: all]")
+_threads_option = click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Processors to use.  [default: all]"
+)
 _runtime_options = _options(
     _model_option,
     click.option(
@@ -91,7 +93,9 @@ def cli() -> None:
     type=_Score(),
     help="Least score.  [default: the model's]",
 )
-@click.option("--max-detections", type=click.IntRange(1), help="Detections an image.  [default: the model's]")
+@click.option(
+    "--max-detections", type=click.IntRange(1, 5000), help="Detections an image.  [default: the model's]"
+)
 @click.option("--per-class", is_flag=True, help="Print the AP of each class.")
 @click.option("--output", type=_PATH, help="Folder for metrics.json and detections.json.")
 @click.pass_context
@@ -174,10 +178,11 @@ def weights_list() -> None:
 @click.argument("name", default=DEFAULT_MODEL)
 def weights_remove(name: str) -> None:
     """Delete released weights, and what was converted from them, from the cache."""
-    from detector.pretrained import remove
+    from detector.pretrained import is_cached, remove
 
+    present = is_cached(name)
     remove(name)
-    click.echo(f"{name} is no longer in the cache.")
+    click.echo(f"Removed {name} from the cache." if present else f"{name} is not in the cache.")
 
 
 @cli.group()
@@ -254,6 +259,9 @@ def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", 
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
         sys.exit(130)
+    except OSError as error:  # what is left: standard output that cannot be written
+        click.echo(f"Error: {error}.", err=True)
+        sys.exit(2)
     except MemoryError:
         click.echo("Error: out of memory; use fewer --threads or smaller images.", err=True)
         sys.exit(2)

@@ -88,7 +88,8 @@ def run_detect(
     with replacing(output / "detections.json") as temporary:
         temporary.write_text(json.dumps(records, indent=1))
     more = f" (the first {_MOST_LINES} are shown above)" if len(records) > _MOST_LINES else ""
-    click.echo(f"{len(records)} pictures and detections.json are in {output}{more}.")
+    pictures = "1 picture" if len(records) == 1 else f"{len(records)} pictures"
+    click.echo(f"{pictures} and detections.json are in {output}{more}.")
     if failures:
         raise DetectorError(
             f"{len(failures)} of {len(paths)} images could not be read; they are named above."

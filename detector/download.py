@@ -34,6 +34,8 @@ def download(url: str, path: Path) -> None:
         DetectorError: the disk is full or the folder cannot be written to.
     """
     part = path.with_name(path.name + ".part")
+    if not url.startswith(("http://", "https://")):
+        raise DownloadError(f"{url} should start with http:// or https://.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_TRIES):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> I
         ImageError: absent, empty, not an image, or cut short.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a device may have no end
+            raise ImageError(f"{path} is not an image file.")
         data = Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"Cannot read the image {path} ({error.strerror}).") from error

@@ -116,7 +116,8 @@ RELEASES = {
 
 def cache_folder() -> Path:
     """Where released weights and converted models are kept."""
-    return Path(os.environ.get("SSDLITE_CACHE") or platformdirs.user_cache_dir("ssdlite", appauthor=False))
+    chosen = os.environ.get("SSDLITE_CACHE")
+    return Path(chosen or platformdirs.user_cache_dir("ssdlite", appauthor=False)).expanduser()
 
 
 def converted_folder() -> Path:
@@ -234,15 +235,14 @@ def _fetch_published(release: Release, folder: Path, say: Callable[[str], None])
         try:
             path = source.fetch(folder)
         except DownloadError as error:
-            failures.append(f"{source.title}: {error}")
-            say(f"  {error}")
+            failures.append(f"{source.title}: {str(error).rstrip('.')}")
+            say(f"  That failed: {source.title} cannot be had.")
             continue
         _verify(path, [source.sha256])
         return path
     raise WeightsError(
-        "The released weights cannot be fetched. On a machine with a network get "
-        f"{release.sources[0].title} and run `ssdlite weights fetch --from FILE` here. "
-        f"Tried {'; '.join(failures)}"
+        f"The released weights cannot be fetched ({'; '.join(failures)}). Get one of these files on a "
+        "machine with a network and run `ssdlite weights fetch --from FILE` here."
     )
 
 

@@ -736,7 +736,7 @@ def test_detect_stays_in_its_output_and_does_not_eat_it(
     assert run("detect", "a.jpg", "../there/a.jpg", "--model", model, "--output", "out").code == 0
     pictures = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.jpg"))
     assert pictures == ["here/a.jpg", "here/out/here/a.jpg.jpg", "here/out/there/a.jpg.jpg", "there/a.jpg"]
-    assert "1 pictures" in run("detect", ".", "--model", model, "--output", "out").out
+    assert "1 picture " in run("detect", ".", "--model", model, "--output", "out").out
 
 
 def test_compare_on_the_images_that_were_evaluated(run: Run, model: Path, tmp_path: Path) -> None:
@@ -785,3 +785,28 @@ def test_the_next_commands_are_those_that_work_here(
     if not uv:
         monkeypatch.delenv("UV")
     assert tuple(f"{line} coco" for line in _next_commands(command)) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("detect", "/dev/zero"),
+        ("eval", "--threads", "99999"),
+        ("eval", "--max-detections", "999999999"),
+        ("data", "coco", "folder", "--server", "foo"),
+    ],
+)
+def test_what_would_never_end_or_crash_is_refused(
+    run: Run, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*arguments)
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
+
+
+def test_compare_needs_detections_of_these_images(run: Run, tmp_path: Path) -> None:
+    detections = tmp_path / "detections.json"
+    detections.write_text('[{"image_id": 777, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1}]')
+    mistake = assert_mistake(run("compare", detections, detections, SAMPLE_FOLDER))
+    assert "No detection in" in mistake

@@ -28,6 +28,10 @@ def run_compare(
     coco = load_coco(dataset, images=dataset if dataset.is_dir() else dataset.parent, split=split)
     coco = select_images(coco, image_ids, limit)
     detections = [read_detections(path) for path in (first, second)]
+    ids = {image.id for image in coco.images}
+    for path, found in zip((first, second), detections, strict=True):
+        if not any(detection["image_id"] in ids for detection in found):
+            raise DatasetError(f"No detection in {path} is of an image of {coco.annotations_path}.")
     comparison = compare_detections(coco, *detections, rounds=rounds)
     click.echo(f"AP in percent over {len(coco.images):,} images, 95 % intervals from {rounds:,} resamplings")
     click.echo(f"  {_show(comparison.first)}  {first}")

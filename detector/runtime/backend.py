@@ -40,7 +40,7 @@ def _open_openvino(model: ModelFile, threads: int) -> Backend:
     try:
         from detector.runtime.openvino import OpenVINOBackend
     except ImportError as error:
-        raise BackendError(f"OpenVINO is not installed here ({error}): pip install openvino.") from error
+        raise BackendError(f"OpenVINO is not installed here ({error}): pip install '.[openvino]'.") from error
     return OpenVINOBackend(model.tflite(), threads)
 
 
@@ -51,7 +51,7 @@ def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
     except ImportError as error:
         raise BackendError(
             f"TensorFlow is not installed here ({error}): in a checkout run `uv run ssdlite ...`, "
-            "elsewhere pip install 'ssdlite[train]'."
+            "elsewhere pip install '.[train]'."
         ) from error
     return TensorFlowBackend(weights, spec, threads)
 
