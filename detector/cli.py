@@ -229,7 +229,7 @@ def model(model: str) -> None:
 @click.option("--rounds", type=click.IntRange(1), default=200, show_default=True, help="Timed rounds.")
 @click.option("--dataset", type=_PATH, help="COCO dataset for the throughput.  [default: the bundled sample]")
 @click.option(
-    "--images", type=click.IntRange(100), default=1000, show_default=True, help="Images for the throughput."
+    "--images", type=click.IntRange(100), default=2000, show_default=True, help="Images for the throughput."
 )
 @click.option(
     "--score-threshold",

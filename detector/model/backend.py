@@ -36,5 +36,5 @@ class TensorFlowBackend:
         return outputs["box_encodings"].numpy()[0], outputs["class_logits"].numpy()[0]
 
     def split(self, count: int) -> Sequence[TensorFlowBackend]:
-        """This backend alone: TensorFlow shares its threads out by itself."""
-        return [self]
+        """This backend for every caller: TensorFlow takes several at once and shares its threads out."""
+        return [self] * count

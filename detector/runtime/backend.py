@@ -17,16 +17,13 @@ class Backend(Protocol):
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)`` of one image.
 
-        They may be views of the backend's own memory: copy what is to be kept beyond the next run. LiteRT
-        refuses to run while a view is held.
-
         Args:
             network_input: (1, H, W, 3) float32, RGB, normalised as the model's spec says.
         """
         ...
 
     def split(self, count: int) -> Sequence[Backend]:
-        """Backends of the same model with one thread each, for that many callers at once."""
+        """``count`` backends of the same model, for as many callers at once, with one thread for each."""
         ...
 
 

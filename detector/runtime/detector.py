@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -115,29 +116,27 @@ class Detector:
     ) -> Iterator[Detections]:
         """The objects in each of many images, in order: the most images per second.
 
-        Each of the threads has a network of its own, and one worker more than networks keeps them busy, so
-        decoding and post-processing of some images overlap with the network's work on others. Only a few
-        images are held at a time, so ``images`` may be endless.
+        Each of the threads has a network of its own and takes whole images through all stages, so decoding
+        and post-processing of some overlap with the network's work on others. Only a few images are held at
+        a time, so ``images`` may be endless.
 
         Args:
             images: images as for ``detect``, or whatever ``load`` turns into one.
             load: called in the worker's thread, for example ``load_image`` for paths.
         """
-        idle: queue.SimpleQueue[Backend] = queue.SimpleQueue()
-        workers = self.backend.split(self.threads)
-        for worker in workers:
-            idle.put(worker)
+        backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
+        for backend in self.backend.split(self.threads):
+            backends.put(backend)
+        worker = threading.local()
+
+        def start() -> None:
+            worker.backend = backends.get()
 
         def process(item: Any) -> Detections:
-            image = load(item) if load else item
-            worker = idle.get()
-            try:
-                return self._detect(worker, image)
-            finally:
-                idle.put(worker)
+            return self._detect(worker.backend, load(item) if load else item)
 
         pending: deque[Future[Detections]] = deque()
-        pool = ThreadPoolExecutor(self.threads + 1, thread_name_prefix="detect")
+        pool = ThreadPoolExecutor(self.threads, "detect", initializer=start)
         try:
             for item in images:
                 pending.append(pool.submit(process, item))

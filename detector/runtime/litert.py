@@ -32,9 +32,7 @@ class LiteRTBackend:
             signature = self._interpreter.get_signature_runner()
             inputs, outputs = signature.get_input_details(), signature.get_output_details()
             self._input = inputs["image"]["index"]
-            self._outputs = [
-                self._interpreter.tensor(outputs[name]["index"]) for name in ("box_encodings", "class_logits")
-            ]
+            self._outputs = [outputs[name]["index"] for name in ("box_encodings", "class_logits")]
         except (ValueError, RuntimeError, KeyError) as error:
             raise ModelError(
                 f"LiteRT cannot run {path} ({type(error).__name__}: {error}); get it again."
@@ -43,7 +41,8 @@ class LiteRTBackend:
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         self._interpreter.set_tensor(self._input, network_input)
         self._interpreter.invoke()
-        box_encodings, class_logits = (view() for view in self._outputs)
+        # Copies: LiteRT refuses to run again while anything, a kept traceback included, holds its memory.
+        box_encodings, class_logits = (self._interpreter.get_tensor(index) for index in self._outputs)
         return box_encodings[0], class_logits[0]
 
     def split(self, count: int) -> Sequence[LiteRTBackend]:
