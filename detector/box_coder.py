@@ -48,13 +48,13 @@ def decode(box_encodings: FloatArray, anchors: FloatArray, *, scales: Scales) ->
     Returns:
         (A, 4) float32, xyxy, normalised, not clipped.
     """
-    # Column by column: this runs for every frame, on few rows.
-    ty, tx, th, tw = (box_encodings / np.array(scales, np.float32)).T
-    left, top, right, bottom = anchors.T
-    width, height = right - left, bottom - top
-    centre_x, centre_y = left + width / 2 + tx * width, top + height / 2 + ty * height
-    half_width, half_height = np.exp(tw) * width / 2, np.exp(th) * height / 2
+    # (y, x) order throughout, as the encodings have it; few operations, for this runs on every frame.
+    size_yx = anchors[:, :1:-1] - anchors[:, 1::-1]
+    offsets = box_encodings / np.array(scales, np.float32)
+    centre_yx = anchors[:, 1::-1] + size_yx * (offsets[:, :2] + 0.5)
+    half_yx = np.exp(offsets[:, 2:]) * size_yx
+    half_yx *= 0.5
     boxes = np.empty_like(box_encodings)
-    boxes[:, 0], boxes[:, 2] = centre_x - half_width, centre_x + half_width
-    boxes[:, 1], boxes[:, 3] = centre_y - half_height, centre_y + half_height
+    boxes[:, 1::-1] = centre_yx - half_yx
+    boxes[:, :1:-1] = centre_yx + half_yx
     return boxes

@@ -14,8 +14,8 @@ FloatArray = NDArray[np.float32]
 
 def area(boxes: FloatArray) -> FloatArray:
     """Areas ``(N,)`` of ``boxes (N, 4)``; a box turned inside out has area 0."""
-    width_height = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return width_height[:, 0] * width_height[:, 1]
+    left, top, right, bottom = boxes.T
+    return np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
 
 
 def intersection(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
@@ -51,7 +51,7 @@ def intersection_over_union(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatAr
 
 def clip(boxes: FloatArray, width: float, height: float) -> FloatArray:
     """``boxes (N, 4)`` cut to the frame ``[0, width] x [0, height]``, as a new array."""
-    return np.clip(boxes, 0, np.array([width, height, width, height], boxes.dtype))
+    return np.minimum(np.maximum(boxes, 0), np.array([width, height, width, height], boxes.dtype))
 
 
 def xyxy_to_xywh(boxes: FloatArray) -> FloatArray:

@@ -37,34 +37,30 @@ def non_maximum_suppression(
 
     Source: Liu et al., SSD, 2016, section 2.2.
     """
+    # intersection / (area_a + area_b - intersection) > threshold, without the division
+    scaled_areas = np.float32(iou_threshold) * area(boxes)
+    intersection_factor = 1 + np.float32(iou_threshold)
+
+    def overlap(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        shared = intersection(boxes[rows], boxes[columns])
+        shared *= intersection_factor
+        over: NDArray[np.bool_] = shared > scaled_areas[rows][:, None] + scaled_areas[columns]
+        over &= labels[rows][:, None] == labels[columns]
+        return over
+
     kept = np.empty(0, np.int64)
     for start in range(0, len(boxes), _BLOCK):
         block = np.arange(start, min(start + _BLOCK, len(boxes)))
         if len(kept):
-            suppressed = _overlap(boxes[block], labels[block], boxes[kept], labels[kept], iou_threshold)
-            block = block[~suppressed.any(axis=1)]
-        overlaps = _overlap(boxes[block], labels[block], boxes[block], labels[block], iou_threshold)
+            block = block[~overlap(block, kept).any(axis=1)]
         alive = [True] * len(block)
         # Pairs come ordered by their first box, so a box's own fate is settled before it suppresses others.
-        for first, second in zip(*(index.tolist() for index in np.nonzero(overlaps)), strict=True):
+        pairs = np.nonzero(overlap(block, block))
+        for first, second in zip(pairs[0].tolist(), pairs[1].tolist(), strict=True):
             if first < second and alive[first]:
                 alive[second] = False
-        kept = np.concatenate([kept, block[alive]])
+        block = block[alive]
+        kept = np.concatenate([kept, block]) if len(kept) else block
         if len(kept) >= max_detections:
             break
     return kept[:max_detections]
-
-
-def _overlap(
-    boxes_a: FloatArray,
-    labels_a: NDArray[np.int64],
-    boxes_b: FloatArray,
-    labels_b: NDArray[np.int64],
-    iou_threshold: float,
-) -> NDArray[np.bool_]:
-    # intersection / (area_a + area_b - intersection) > threshold, without the division
-    threshold = np.float32(iou_threshold)
-    areas = (threshold * area(boxes_a))[:, None] + threshold * area(boxes_b)
-    over: NDArray[np.bool_] = intersection(boxes_a, boxes_b) * (1 + threshold) > areas
-    over &= labels_a[:, None] == labels_b
-    return over
