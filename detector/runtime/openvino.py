@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import openvino
 
 from detector.boxes import FloatArray
@@ -34,11 +35,17 @@ class OpenVINOBackend:
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot run {path} ({error}); get it again.") from error
         self._request = compiled.create_infer_request()
-        self._outputs = [compiled.output(name) for name in ("box_encodings", "class_logits")]
+        # Tensors are made once: making them anew for each run, in several threads, can deadlock OpenVINO.
+        self._input = self._request.get_input_tensor()
+        self._outputs = [
+            self._request.get_tensor(compiled.output(name)) for name in ("box_encodings", "class_logits")
+        ]
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
-        results = self._request.infer([network_input], share_inputs=True)
-        box_encodings, class_logits = (results[output] for output in self._outputs)
+        self._input.data[:] = network_input
+        self._request.start_async()
+        self._request.wait()
+        box_encodings, class_logits = (np.array(output.data) for output in self._outputs)
         return box_encodings[0], class_logits[0]
 
     def split(self, count: int) -> Sequence[OpenVINOBackend]:
