@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -28,7 +29,8 @@ from detector.pretrained import DEFAULT_MODEL, source_path
 from detector.runtime import Detector
 
 FRAME_WH = (640, 480)
-_WARM_UP = 10
+_WARM_UP_ROUNDS = 10
+_WARM_UP_IMAGES = 100
 _CHUNK = 500  # images in a turn: so many that opening the workers' networks hardly counts
 
 
@@ -53,7 +55,9 @@ class Throughput:
 def time_interleaved(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, Timing]:
     """Time of each call, by name; the calls take turns, so all meet the same machine."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for round_ in tqdm(range(-_WARM_UP, rounds), desc="timing", unit="round", disable=None, leave=False):
+    for round_ in tqdm(
+        range(-_WARM_UP_ROUNDS, rounds), desc="timing", unit="round", disable=None, leave=False
+    ):
         for name, call in calls.items():
             start = time.perf_counter()
             call()
@@ -106,19 +110,20 @@ def bench_evaluation(detector: Detector, dataset: CocoDataset, images: int) -> T
     network_input = detector.preprocess(load_coco_image(dataset.images[0]))
     source = itertools.cycle(dataset.images)
     chunk = min(images, _CHUNK)
+    turns = images // chunk
     spent = {"evaluation": 0.0, "network": 0.0}
-    list(detector.detect_batch(itertools.islice(source, chunk), load=load_coco_image))  # warm-up
+    warm_up = itertools.islice(source, _WARM_UP_IMAGES)
+    deque(detector.detect_batch(warm_up, load=load_coco_image), maxlen=0)
     memory_before = _memory_mb()
-    for _ in tqdm(range(images // chunk), desc="throughput", unit_scale=chunk, disable=None):
+    for _ in tqdm(range(turns), desc="throughput", unit_scale=chunk, disable=None):
         start = time.perf_counter()
-        for _detections in detector.detect_batch(itertools.islice(source, chunk), load=load_coco_image):
-            pass
+        deque(detector.detect_batch(itertools.islice(source, chunk), load=load_coco_image), maxlen=0)
         spent["evaluation"] += time.perf_counter() - start
         start = time.perf_counter()
         for _ in range(chunk):
             detector.backend.run(network_input)
         spent["network"] += time.perf_counter() - start
-    count = images // chunk * chunk
+    count = turns * chunk
     return Throughput(count / spent["evaluation"], count / spent["network"], memory_before, _memory_mb())
 
 

@@ -64,6 +64,13 @@ _runtime_options = _options(
 )
 
 
+_selection_options = _options(
+    click.option("--split", help="Which annotations to take.  [default: val2017, or the only ones]"),
+    click.option("--image-ids", type=_PATH, help="File with the ids of the images to take, one a line."),
+    click.option("--limit", type=click.IntRange(1), help="Take the first images only."),
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="ssdlite")
 def cli() -> None:
@@ -78,9 +85,7 @@ def cli() -> None:
 @_runtime_options
 @click.option("--images", type=_PATH, help="Folder of images, if it is not found by itself.")
 @click.option("--annotations", type=_PATH, help="COCO JSON file, if it is not found by itself.")
-@click.option("--split", help="Which annotations to take.  [default: val2017, or the only ones]")
-@click.option("--image-ids", type=_PATH, help="File with the ids of the images to evaluate on, one a line.")
-@click.option("--limit", type=click.IntRange(1), help="Evaluate on the first images only.")
+@_selection_options
 @click.option(
     "--resize",
     type=click.Choice(["half-pixel", "tf1"]),
@@ -114,9 +119,7 @@ def eval_command(context: click.Context, /, **options: Any) -> None:
 @click.argument("first", type=_PATH, metavar="DETECTIONS_A")
 @click.argument("second", type=_PATH, metavar="DETECTIONS_B")
 @click.argument("dataset", type=_PATH)
-@click.option("--split", help="Which annotations to take.  [default: val2017, or the only ones]")
-@click.option("--image-ids", type=_PATH, help="File with the ids of the images to compare on, one a line.")
-@click.option("--limit", type=click.IntRange(1), help="Compare on the first images only.")
+@_selection_options
 @click.option("--rounds", type=click.IntRange(10), default=1000, show_default=True, help="Resamplings.")
 def compare(**options: Any) -> None:
     """Compare two detections.json on the same DATASET: AP, and whether the difference may be chance."""

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from detector.detections import Detections
 from detector.drawing import draw_detections
 from detector.errors import DetectorError, ImageError
-from detector.evaluation.command import parse_classes
 from detector.files import replacing
 from detector.images import find_images, load_image
+from detector.labels import parse_classes
 from detector.opencv_build import missing_gui_note
 from detector.runtime import Detector
 

@@ -30,6 +30,11 @@ def normalise_name(name: str) -> str:
     return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
 
 
+def parse_classes(text: str | None) -> list[str] | None:
+    """Class names from a comma-separated list; None when there is none."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
 def find_classes(names: Sequence[str], classes: Sequence[str]) -> list[int]:
     """Labels of the named classes, in the order of ``classes``, each once.
 

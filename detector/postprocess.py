@@ -51,7 +51,9 @@ class Postprocessor:
         if not (0 <= threshold < 1 and 0 <= self.iou_threshold <= 1 and self.max_detections > 0):
             raise ValueError("expected 0 <= score_threshold < 1, 0 <= iou_threshold <= 1, max_detections > 0")
         self.score_threshold = threshold
-        self._logit_threshold = np.log(threshold / (1 - threshold)) if threshold > 0 else -np.inf
+        logit = np.log(threshold / (1 - threshold)) if threshold > 0 else -np.inf
+        # The likely threshold first, the given one if that leaves too few; one pass where they are the same.
+        self._logit_thresholds = tuple(dict.fromkeys((max(logit, _LIKELY_LOGIT), logit)))
         self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
         self._scales = spec.box_coder_scales
         self._classes = spec.classes
@@ -90,18 +92,16 @@ class Postprocessor:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
         """(anchors, columns) of the best logits over the threshold, best first; True if there are no more."""
         flat = logits.ravel()
-        for threshold in (max(self._logit_threshold, _LIKELY_LOGIT), self._logit_threshold):
+        for threshold in self._logit_thresholds:
             mask = logits > threshold
             mask[:, 0] = False  # background
             candidates = np.flatnonzero(mask)
             if len(candidates) > wanted:
-                best = np.argpartition(-flat[candidates], wanted)[:wanted]
-                candidates = np.sort(candidates[best])
-                complete = False
                 break
-            complete = bool(threshold == self._logit_threshold)
-            if complete:
-                break
+        complete = len(candidates) <= wanted
+        if not complete:
+            best = np.argpartition(-flat[candidates], wanted)[:wanted]
+            candidates = np.sort(candidates[best])
         candidates = candidates[np.argsort(-flat[candidates], kind="stable")]
         anchors, columns = np.divmod(candidates, logits.shape[1])
         return anchors, columns, complete

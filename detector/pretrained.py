@@ -82,7 +82,8 @@ def _run_and_show_time(command: list[str], *, title: str) -> tuple[int, str]:
     ):
         while True:
             try:
-                return process.wait(timeout=0.2), process.communicate()[1]
+                errors = process.communicate(timeout=0.2)[1]
+                return process.returncode, errors
             except subprocess.TimeoutExpired:
                 bar.refresh()
             except BaseException:

@@ -111,7 +111,7 @@ def load_coco(
         if dataset is None:
             raise DatasetError("Expected a dataset folder, or --annotations and --images.")
         annotations = dataset if dataset.is_file() else _find_annotations(dataset, split)
-    content = _read_json(annotations)
+    content = _read_annotations(annotations)
     folder = dataset if dataset is not None and dataset.is_dir() else annotations.parent
     names = [str(entry["file_name"]) for entry in content["images"]]
     root = images if images is not None else _find_images(folder, annotations, names, split)
@@ -193,14 +193,24 @@ def _find_images(folder: Path, annotations: Path, names: list[str], split: str |
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, what: str) -> Any:
+    """The content of a JSON file; ``what`` is what an error calls it.
+
+    Raises:
+        DatasetError: no such file, or not JSON.
+    """
     try:
         with path.open("rb") as file:
-            content = json.load(file)
+            return json.load(file)
     except OSError as error:
-        raise DatasetError(f"Cannot read the annotations {path} ({error.strerror}).") from error
+        raise DatasetError(f"Cannot read the {what} {path} ({error.strerror}).") from error
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON ({error}).") from error
+
+
+def _read_annotations(path: Path) -> dict[str, Any]:
+    """The content of an annotation file, its lists and keys checked."""
+    content = read_json(path, "annotations")
     if not isinstance(content, dict) or not all(
         isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
     ):
@@ -234,7 +244,7 @@ def _annotations(content: dict[str, Any], path: Path) -> Iterable[dict[str, Any]
     categories = {entry["id"] for entry in content["categories"]}
     for number, entry in enumerate(content["annotations"], start=1):
         box = entry["bbox"]
-        if len(box) != 4 or not all(is_number(value) for value in box):
+        if not is_box(box):
             raise DatasetError(
                 f"{path}: annotation {number} has the bbox {box}; expected x, y, width, height."
             )
@@ -259,6 +269,11 @@ def _number(entry: dict[str, Any], key: str, default: float, number: int, path: 
     if not is_number(value):
         raise DatasetError(f"{path}: annotation {number} has the {key} {value!r}; expected a number.")
     return float(value)
+
+
+def is_box(value: object) -> bool:
+    """Whether a JSON value is a list of four finite numbers."""
+    return isinstance(value, list) and len(value) == 4 and all(is_number(number) for number in value)
 
 
 def is_number(value: object) -> bool:

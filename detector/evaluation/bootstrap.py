@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from detector.data.coco import CocoDataset
-from detector.evaluation.coco_metrics import CocoEval, match_detections, silenced
+from detector.evaluation.coco_metrics import CocoEval, match_detections, mean_precision, silenced
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,7 @@ def _ap(coco_eval: CocoEval, chosen: NDArray[np.int64]) -> float:
             coco_eval.accumulate()
     finally:
         coco_eval.evalImgs = matches
-    precision = coco_eval.eval["precision"]
-    valid = precision[precision > -1]
-    return float(valid.mean()) if valid.size else -1.0
+    return mean_precision(coco_eval.eval["precision"])
 
 
 def _interval(value: float, samples: NDArray[np.float64]) -> Interval:

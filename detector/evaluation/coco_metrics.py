@@ -71,7 +71,7 @@ def compute_metrics(
     return CocoMetrics(
         summary=dict(zip(METRICS, map(float, coco_eval.stats), strict=True)),
         per_class={
-            dataset.categories[category]: _mean(precision[:, :, k])
+            dataset.categories[category]: mean_precision(precision[:, :, k])
             for k, category in enumerate(coco_eval.params.catIds)
         },
     )
@@ -111,7 +111,8 @@ def match_detections(
     return coco_eval
 
 
-def _mean(precision: np.ndarray[Any, Any]) -> float:
+def mean_precision(precision: np.ndarray[Any, Any]) -> float:
+    """The mean of pycocotools' precisions, in [0, 1]; -1 where no object takes part."""
     valid = precision[precision > -1]
     return float(valid.mean()) if valid.size else -1.0
 

@@ -15,6 +15,7 @@ from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import METRICS
 from detector.evaluation.evaluate import Evaluation, evaluate
 from detector.files import check_writable
+from detector.labels import parse_classes
 from detector.opencv_build import missing_gui_note
 from detector.runtime import Detector
 from detector.spec import ModelSpec
@@ -80,6 +81,7 @@ def run_evaluation(
         f"{len(coco.annotations):,} objects"
     )
     evaluation = evaluate(detector, coco)
+    contaminated = _contaminated_split(coco, detector.spec)
     settings = {
         "model": detector.spec.name,
         "model_file": model,
@@ -88,7 +90,7 @@ def run_evaluation(
         "split": coco.split,
         "image_ids": None if image_ids is None else str(image_ids),
         "limit": limit,
-        "trained_on_this_split": _contamination(coco, detector.spec) is not None,
+        "trained_on_this_split": contaminated is not None,
         "backend": backend,
         "threads": detector.threads,
         "resize": resize,
@@ -100,12 +102,10 @@ def run_evaluation(
     if output is not None:
         evaluation.save(output, settings)
         click.echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
-    _print_caveats(sample, coco, detector.spec, command, subset=image_ids is not None)
-
-
-def parse_classes(text: str | None) -> list[str] | None:
-    """Class names from a comma-separated list; None when there is none."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    if sample:
+        _print_next_commands(len(coco.images), command)
+    elif contaminated:
+        _print_contamination(contaminated, detector.spec, subset=image_ids is not None)
 
 
 def select_images(dataset: CocoDataset, image_ids: Path | None, limit: int | None) -> CocoDataset:
@@ -155,36 +155,36 @@ def _percent(value: float) -> str:
     return "-1" if value < 0 else f"{100 * value:.2f}"
 
 
-def _contamination(coco: CocoDataset, spec: ModelSpec) -> str | None:
+def _contaminated_split(coco: CocoDataset, spec: ModelSpec) -> str | None:
     """The split of the dataset that the weights were trained on, if it is one."""
     splits = spec.card.get("contaminated", "").split(", ")
     return next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)
 
 
-def _print_caveats(sample: bool, coco: CocoDataset, spec: ModelSpec, command: str, *, subset: bool) -> None:
-    if sample:
-        fetch, evaluate_coco = _next_commands(command)
-        click.echo(
-            f"\nThese were {len(coco.images)} photographs that come with the package: they show that "
-            "everything works, and say nothing about accuracy.\n"
-            "For the real thing:\n"
-            f"  {fetch} coco      # fetches COCO val2017 into the folder coco, 1 GB\n"
-            f"  {evaluate_coco} coco"
-        )
-        return
-    split = _contamination(coco, spec)
-    if split and subset:
+def _print_next_commands(photographs: int, command: str) -> None:
+    fetch, evaluate_coco = _next_commands(command)
+    click.echo(
+        f"\nThese were {photographs} photographs that come with the package: they show that "
+        "everything works, and say nothing about accuracy.\n"
+        "For the real thing:\n"
+        f"  {fetch} coco      # fetches COCO val2017 into the folder coco, 1 GB\n"
+        f"  {evaluate_coco} coco"
+    )
+
+
+def _print_contamination(split: str, spec: ModelSpec, *, subset: bool) -> None:
+    if subset:
         click.echo(
             f"\nNote: these weights were trained on images of {split}; the number is clean only if the "
             "ids are those of the minival, mscoco_minival_ids.txt."
         )
-    elif split:
-        click.echo(
-            f"\nNote: these weights were trained on images of {split} ({spec.card['trained_on']}). "
-            "The number shows that they run as published; it is no clean accuracy. Clean are the images of "
-            "val2017 that are also in mscoco_minival_ids.txt (tensorflow/models, "
-            "research/object_detection/data): pass it with --image-ids."
-        )
+        return
+    click.echo(
+        f"\nNote: these weights were trained on images of {split} ({spec.card['trained_on']}). "
+        "The number shows that they run as published; it is no clean accuracy. Clean are the images of "
+        "val2017 that are also in mscoco_minival_ids.txt (tensorflow/models, "
+        "research/object_detection/data): pass it with --image-ids."
+    )
 
 
 def _next_commands(command: str) -> tuple[str, str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from detector.data.coco import is_number, load_coco
+from detector.data.coco import is_box, is_number, load_coco, read_json
 from detector.errors import DatasetError
 from detector.evaluation.bootstrap import Interval, compare_detections
 from detector.evaluation.command import select_images
@@ -47,12 +46,7 @@ def read_detections(path: Path) -> list[dict[str, Any]]:
     Raises:
         DatasetError: no such file, or not that format.
     """
-    try:
-        content = json.loads(path.read_text())
-    except OSError as error:
-        raise DatasetError(f"Cannot read the detections {path} ({error.strerror}).") from error
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON ({error}).") from error
+    content = read_json(path, "detections")
     if not isinstance(content, list):
         raise DatasetError(f"{path} is not in COCO's results format: expected a list.")
     for number, entry in enumerate(content):
@@ -65,13 +59,11 @@ def read_detections(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_result(entry: Any) -> bool:
-    if not isinstance(entry, dict) or not all(type(entry.get(k)) is int for k in ("image_id", "category_id")):
-        return False
-    box = entry.get("bbox")
     return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(is_number(value) for value in (*box, entry.get("score")))
+        isinstance(entry, dict)
+        and all(type(entry.get(key)) is int for key in ("image_id", "category_id"))
+        and is_box(entry.get("bbox"))
+        and is_number(entry.get("score"))
     )
 
 

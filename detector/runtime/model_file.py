@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from detector.boxes import FloatArray
@@ -50,9 +51,9 @@ class ModelFile:
         self._weights_path: Path | None = None
         if path.suffix == ".npz":
             self._weights_path = path
-            path = self._converted()
-        self._tflite_path = path
-        self.spec = read_spec(path)
+            self._tflite_path, self.spec = self._converted(path)
+        else:
+            self._tflite_path, self.spec = path, read_spec(path)
         self.labels: list[int] | None = None
         if self._classes is not None and self._weights_path is None:
             self.labels = find_classes(self._classes, self.spec.classes)
@@ -81,26 +82,18 @@ class ModelFile:
         cut, spec = select_classes(weights, spec, self._classes)
         return dict(cut), spec
 
-    def _converted(self) -> Path:
-        assert self._weights_path is not None
+    def _converted(self, weights_path: Path) -> tuple[Path, ModelSpec]:
+        """The weights as a TFLite file in the cache, written unless a readable one is there, and its spec."""
         digest = hashlib.sha256(_CONVERSION.encode())
         digest.update(repr(None if self._classes is None else sorted(self._classes)).encode())
-        digest.update(self._weights_path.read_bytes())
-        name = f"{self._weights_path.parent.name}-{digest.hexdigest()[:16]}.tflite"
-        path = converted_folder() / name
-        if not _is_readable(path):
-            # Imported here: TFLite's schema is large, and start-up time counts.
-            from detector.tflite_writer import build_tflite
+        digest.update(weights_path.read_bytes())
+        path = converted_folder() / f"{weights_path.parent.name}-{digest.hexdigest()[:16]}.tflite"
+        with suppress(ModelError):  # absent, or damaged since it was cached
+            return path, read_spec(path)
+        # Imported here: TFLite's schema is large, and start-up time counts.
+        from detector.tflite_writer import build_tflite
 
-            content = build_tflite(*self._load_weights(self._weights_path))
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
-        return path
-
-
-def _is_readable(path: Path) -> bool:
-    try:
-        read_spec(path)
-    except ModelError:  # absent, or damaged since it was cached
-        return False
-    return True
+        weights, spec = self._load_weights(weights_path)
+        with replacing(path) as temporary:
+            temporary.write_bytes(build_tflite(weights, spec))
+        return path, spec

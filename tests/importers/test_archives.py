@@ -189,17 +189,17 @@ def any_statistics(released: Any) -> dict[str, Any]:
     }
 
 
-def test_a_model_of_other_classes_is_refused(published: Path, released: Any, any_statistics: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("BoxPredictor_0/ClassPredictor/biases", "3 x 91 columns and has 272"),
+        ("BoxPredictor_0/BoxEncodingPredictor/biases", "box_head_0/bias"),
+    ],
+)
+def test_a_model_of_other_classes_or_shapes_is_refused(
+    published: Path, released: Any, any_statistics: Any, name: str, message: str
+) -> None:
     tensors = read_tensors(published)
-    name = "BoxPredictor_0/ClassPredictor/biases"
     tensors[name] = tensors[name][:-1]
-    with pytest.raises(WeightsError, match="3 x 91 columns and has 272"):
-        slim_to_weights(tensors, released[1], any_statistics)
-
-
-def test_a_layer_of_another_shape_is_refused(published: Path, released: Any, any_statistics: Any) -> None:
-    tensors = read_tensors(published)
-    name = "BoxPredictor_0/BoxEncodingPredictor/biases"
-    tensors[name] = tensors[name][:-1]
-    with pytest.raises(WeightsError, match="box_head_0/bias"):
+    with pytest.raises(WeightsError, match=message):
         slim_to_weights(tensors, released[1], any_statistics)
