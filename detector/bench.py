@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from detector.data.coco import CocoDataset, load_coco
+from detector.data.coco import load_coco
+from detector.data.dataset import Dataset, load_dataset_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import BackendError
-from detector.evaluation.evaluate import load_coco_image
 from detector.files import check_writable, replacing
 from detector.images import Image
 from detector.pretrained import DEFAULT_MODEL, source_path
@@ -99,7 +99,7 @@ def _official_call(detector: Detector, frame: Image) -> Callable[[], Any] | None
     return lambda: graph(rgb)
 
 
-def bench_evaluation(detector: Detector, dataset: CocoDataset, images: int) -> Throughput:
+def bench_evaluation(detector: Detector, dataset: Dataset, images: int) -> Throughput:
     """Throughput of evaluation, files to detections, against that of the bare network, in turns.
 
     Args:
@@ -107,17 +107,17 @@ def bench_evaluation(detector: Detector, dataset: CocoDataset, images: int) -> T
         dataset: whose images are repeated as needed.
         images: how many to run through.
     """
-    network_input = detector.preprocess(load_coco_image(dataset.images[0]))
+    network_input = detector.preprocess(load_dataset_image(dataset.images[0]))
     source = itertools.cycle(dataset.images)
     chunk = min(images, _CHUNK)
     turns = images // chunk
     spent = {"evaluation": 0.0, "network": 0.0}
     warm_up = itertools.islice(source, _WARM_UP_IMAGES)
-    deque(detector.detect_batch(warm_up, load=load_coco_image), maxlen=0)
+    deque(detector.detect_batch(warm_up, load=load_dataset_image), maxlen=0)
     memory_before = _memory_mb()
     for _ in tqdm(range(turns), desc="throughput", unit_scale=chunk, disable=None):
         start = time.perf_counter()
-        deque(detector.detect_batch(itertools.islice(source, chunk), load=load_coco_image), maxlen=0)
+        deque(detector.detect_batch(itertools.islice(source, chunk), load=load_dataset_image), maxlen=0)
         spent["evaluation"] += time.perf_counter() - start
         start = time.perf_counter()
         for _ in range(chunk):
@@ -162,7 +162,7 @@ def run_bench(
     if not detectors:
         raise BackendError("No backend is left to measure.")
     first = next(iter(detectors))
-    frame = np.asarray(cv2.resize(load_coco_image(coco.images[0]), FRAME_WH), np.uint8)
+    frame = np.asarray(cv2.resize(load_dataset_image(coco.images[0]), FRAME_WH), np.uint8)
     timings = bench_frames(detectors, frame, rounds)
     evaluating = Detector.load(model, backend=first, threads=threads, score_threshold=None, say=click.echo)
     throughput = bench_evaluation(evaluating, coco, images)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from detector.data.coco import CocoDataset, load_coco
+from detector.data.coco import load_coco
+from detector.data.dataset import Dataset
 from detector.errors import DetectorError
 from detector.labels import COCO_IDS
 from detector.pretrained import DEFAULT_MODEL, weights_path
@@ -39,7 +40,7 @@ def released_weights() -> Path:
 
 
 @pytest.fixture(scope="session")
-def coco_sample() -> CocoDataset:
+def coco_sample() -> Dataset:
     """103 images of COCO val2017."""
     folder = SHARED / "data/coco_val_sample"
     if not folder.exists():

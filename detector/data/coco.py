@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from detector.data.dataset import Dataset, DatasetImage
 from detector.errors import DatasetError
 
 DEFAULT_SPLIT = "val2017"
@@ -22,69 +22,6 @@ _IMAGE_FOLDERS = (
     "{split}2017",
     "images/{split}2017",
 )
-_MISSING = "{} of the {} images of {} are not in {} (the first is {}); give the folder with --images."
-
-
-@dataclass(frozen=True)
-class CocoImage:
-    """An image of the dataset: its id, its file, and width and height as annotated (or None)."""
-
-    id: int
-    path: Path
-    size_wh: tuple[int, int] | None
-
-
-@dataclass(frozen=True)
-class CocoDataset:
-    """Images and their annotations.
-
-    Attributes:
-        annotations_path: the JSON file.
-        images: in the order of the file.
-        annotations: COCO's annotation objects of these images, each with ``image_id``, ``category_id``,
-            ``bbox`` (xywh, pixels), ``area``, ``iscrowd`` and ``id``.
-        categories: category name by id.
-        origin: address of the first image in the file, if it says so; COCO's own name the split.
-    """
-
-    annotations_path: Path
-    images: tuple[CocoImage, ...]
-    annotations: tuple[dict[str, Any], ...]
-    categories: dict[int, str]
-    origin: str = ""
-
-    @property
-    def split(self) -> str:
-        """The split by the annotation file's name (``val2017``), or the file's whole name."""
-        return self.annotations_path.stem.removeprefix("instances_")
-
-    def select(self, image_ids: Collection[int] | None = None, limit: int | None = None) -> CocoDataset:
-        """The part of the dataset with these image ids, or its first ``limit`` images.
-
-        Raises:
-            DatasetError: no image is left.
-        """
-        images: Iterable[CocoImage] = self.images
-        if image_ids is not None:
-            images = (image for image in images if image.id in image_ids)
-        chosen = tuple(images)[:limit]
-        if not chosen:
-            raise DatasetError(f"No image of {self.annotations_path} is left by --image-ids and --limit.")
-        ids = {image.id for image in chosen}
-        return replace(
-            self, images=chosen, annotations=tuple(a for a in self.annotations if a["image_id"] in ids)
-        )
-
-    def check_images(self) -> None:
-        """Raise DatasetError when files are missing."""
-        missing = [image.path for image in self.images if not image.path.is_file()]
-        if missing:
-            folder = missing[0].parent
-            raise DatasetError(
-                _MISSING.format(
-                    len(missing), len(self.images), self.annotations_path, folder, missing[0].name
-                )
-            )
 
 
 def load_coco(
@@ -93,7 +30,7 @@ def load_coco(
     annotations: Path | None = None,
     images: Path | None = None,
     split: str | None = None,
-) -> CocoDataset:
+) -> Dataset:
     """The COCO dataset in a folder, or of the files that are named.
 
     Args:
@@ -117,14 +54,15 @@ def load_coco(
     root = images if images is not None else _find_images(folder, annotations, names, split)
     if not root.is_dir():
         raise DatasetError(f"There is no folder of images {root}.")
-    return CocoDataset(
-        annotations_path=annotations,
+    return Dataset(
+        source=annotations,
         images=tuple(
-            CocoImage(entry["id"], _image_path(root, name), _size(entry))
+            DatasetImage(entry["id"], _image_path(root, name), _size(entry))
             for entry, name in zip(content["images"], names, strict=True)
         ),
         annotations=tuple(_annotations(content, annotations)),
         categories={category["id"]: str(category["name"]) for category in content["categories"]},
+        split=annotations.stem.removeprefix("instances_"),
         origin=str(content["images"][0].get("coco_url", "")),
     )
 

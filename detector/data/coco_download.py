@@ -10,15 +10,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from detector.data.coco import CocoDataset, load_coco
+from detector.data.coco import load_coco
+from detector.data.dataset import Dataset
 from detector.download import download
 from detector.errors import DatasetError
 from detector.files import cannot_write, replacing
 
 
-def download_coco(
-    folder: Path, split: str, *, server: str, say: Callable[[str], None] = print
-) -> CocoDataset:
+def download_coco(folder: Path, split: str, *, server: str, say: Callable[[str], None] = print) -> Dataset:
     """Fetch a split into ``folder/annotations/instances_SPLIT.json`` and ``folder/SPLIT/``.
 
     What is there already is not fetched again, and a download that was cut off goes on where it was. The

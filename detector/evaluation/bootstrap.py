@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from detector.data.coco import CocoDataset
+from detector.data.dataset import Dataset
 from detector.evaluation.coco_metrics import CocoEval, match_detections, mean_precision, silenced
 
 
@@ -33,7 +33,7 @@ class Comparison:
 
 
 def compare_detections(
-    dataset: CocoDataset,
+    dataset: Dataset,
     first: Sequence[Mapping[str, Any]],
     second: Sequence[Mapping[str, Any]],
     *,

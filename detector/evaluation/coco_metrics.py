@@ -13,7 +13,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
-from detector.data.coco import CocoDataset
+from detector.data.dataset import Dataset
 
 # In the order of pycocotools' ``stats``.
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -50,7 +50,7 @@ def silenced() -> Iterator[None]:
 
 
 def compute_metrics(
-    dataset: CocoDataset, detections: Sequence[Mapping[str, Any]], category_ids: Sequence[int]
+    dataset: Dataset, detections: Sequence[Mapping[str, Any]], category_ids: Sequence[int]
 ) -> CocoMetrics:
     """The COCO numbers of detections over the images of a dataset.
 
@@ -78,7 +78,7 @@ def compute_metrics(
 
 
 def match_detections(
-    dataset: CocoDataset,
+    dataset: Dataset,
     detections: Sequence[Mapping[str, Any]],
     category_ids: Sequence[int],
     *,

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import click
 
-from detector.data.coco import CocoDataset, load_coco
+from detector.data.coco import load_coco
+from detector.data.dataset import Dataset
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import METRICS
@@ -77,7 +78,7 @@ def run_evaluation(
         say=click.echo,
     )
     click.echo(
-        f"{detector.spec.name} on {coco.annotations_path}: {len(coco.images):,} images, "
+        f"{detector.spec.name} on {coco.source}: {len(coco.images):,} images, "
         f"{len(coco.annotations):,} objects"
     )
     evaluation = evaluate(detector, coco)
@@ -86,7 +87,7 @@ def run_evaluation(
         "model": detector.spec.name,
         "model_file": model,
         "classes": classes,
-        "dataset": "bundled sample" if sample else str(coco.annotations_path),
+        "dataset": "bundled sample" if sample else str(coco.source),
         "split": coco.split,
         "image_ids": None if image_ids is None else str(image_ids),
         "limit": limit,
@@ -108,7 +109,7 @@ def run_evaluation(
         _print_contamination(contaminated, detector.spec, subset=image_ids is not None)
 
 
-def select_images(dataset: CocoDataset, image_ids: Path | None, limit: int | None) -> CocoDataset:
+def select_images(dataset: Dataset, image_ids: Path | None, limit: int | None) -> Dataset:
     """The dataset cut to the ids in a file and to a number of images, where they are given."""
     if image_ids is None and limit is None:
         return dataset
@@ -155,7 +156,7 @@ def _percent(value: float) -> str:
     return "-1" if value < 0 else f"{100 * value:.2f}"
 
 
-def _contaminated_split(coco: CocoDataset, spec: ModelSpec) -> str | None:
+def _contaminated_split(coco: Dataset, spec: ModelSpec) -> str | None:
     """The split of the dataset that the weights were trained on, if it is one."""
     splits = spec.card.get("contaminated", "").split(", ")
     return next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)

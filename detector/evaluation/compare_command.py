@@ -30,7 +30,7 @@ def run_compare(
     ids = {image.id for image in coco.images}
     for path, found in zip((first, second), detections, strict=True):
         if not any(detection["image_id"] in ids for detection in found):
-            raise DatasetError(f"No detection in {path} is of an image of {coco.annotations_path}.")
+            raise DatasetError(f"No detection in {path} is of an image of {coco.source}.")
     comparison = compare_detections(coco, *detections, rounds=rounds)
     click.echo(f"AP in percent over {len(coco.images):,} images, 95 % intervals from {rounds:,} resamplings")
     click.echo(f"  {_show(comparison.first)}  {first}")

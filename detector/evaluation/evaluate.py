@@ -17,12 +17,12 @@ from tqdm import tqdm
 
 from detector import __version__
 from detector.boxes import xyxy_to_xywh
-from detector.data.coco import CocoDataset, CocoImage
+from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
 from detector.files import replacing
-from detector.images import Image, load_image
+from detector.images import Image
 from detector.labels import normalise_name
 from detector.runtime import Detector
 
@@ -45,7 +45,7 @@ class Evaluation:
     images: int
     seconds: float
     unmatched: tuple[str, ...]
-    other_size: tuple[CocoImage, ...]
+    other_size: tuple[DatasetImage, ...]
 
     @property
     def images_per_second(self) -> float:
@@ -68,7 +68,7 @@ class Evaluation:
                 path.write_text(json.dumps(content, indent=1 if content is record else None))
 
 
-def evaluate(detector: Detector, dataset: CocoDataset) -> Evaluation:
+def evaluate(detector: Detector, dataset: Dataset) -> Evaluation:
     """The COCO numbers of a detector on a dataset.
 
     Classes and categories are matched by name, so ids may have gaps and any order. Categories that the
@@ -84,14 +84,14 @@ def evaluate(detector: Detector, dataset: CocoDataset) -> Evaluation:
         theirs = ", ".join(list(dataset.categories.values())[:5])
         ours = ", ".join(detector.classes[:5])
         raise DatasetError(
-            f"No category of {dataset.annotations_path} ({theirs} ...) is a class of the model ({ours} ...)."
+            f"No category of {dataset.source} ({theirs} ...) is a class of the model ({ours} ...)."
         )
     found: list[dict[str, Any]] = []
     start = time.perf_counter()
-    other_size: list[CocoImage] = []
+    other_size: list[DatasetImage] = []
 
-    def load(image: CocoImage) -> Image:
-        pixels = load_coco_image(image)
+    def load(image: DatasetImage) -> Image:
+        pixels = load_dataset_image(image)
         if image.size_wh and image.size_wh != (pixels.shape[1], pixels.shape[0]):
             other_size.append(image)
         return pixels
@@ -126,11 +126,6 @@ def match_categories(classes: tuple[str, ...], categories: Mapping[int, str]) ->
         if ids.setdefault(normalise_name(name), id_) != id_:
             raise DatasetError(f"The dataset has two categories of the name {name!r}; merge them.")
     return {name: ids[normalise_name(name)] for name in classes if normalise_name(name) in ids}
-
-
-def load_coco_image(image: CocoImage) -> Image:
-    """The image of a dataset, turned as its annotations say."""
-    return load_image(image.path, size_wh=image.size_wh)
 
 
 def _to_coco(detections: Detections, image_id: int, category_of: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ def test_layouts(tmp_path: Path, annotations: str, images: str) -> None:
     (tmp_path / "settings.json").write_text('{"version": 1}')
     dataset = load_coco(tmp_path)
     dataset.check_images()
-    assert dataset.annotations_path == tmp_path / annotations
+    assert dataset.source == tmp_path / annotations
     assert [image.path for image in dataset.images] == [tmp_path / images / name for name in NAMES]
     assert [image.id for image in dataset.images] == [139, 7, 900_100_000_001]
     assert [image.size_wh for image in dataset.images] == [(640, 426), (500, 375), (4, 5)]
@@ -97,7 +97,7 @@ def test_official_layout_with_its_other_files(tmp_path: Path) -> None:
     write(tmp_path / "annotations/instances_train2017.json", tmp_path / "train2017", decoy(CONTENT))
     for name in ("person_keypoints_val2017", "captions_val2017", "image_info_test2017"):
         (tmp_path / f"annotations/{name}.json").write_text(json.dumps(decoy(CONTENT)))
-    assert load_coco(tmp_path).annotations_path.name == "instances_val2017.json"
+    assert load_coco(tmp_path).source.name == "instances_val2017.json"
 
 
 @pytest.mark.parametrize("split", ["val2014", "train2017", "train2014"])
@@ -124,7 +124,7 @@ def test_roboflow_splits(tmp_path: Path, split: str, folder: str) -> None:
     for name in ("train", "valid", "test"):
         write(tmp_path / name / "_annotations.coco.json", tmp_path / name)
     dataset = load_coco(tmp_path, split=split)
-    assert dataset.annotations_path.parent == tmp_path / folder
+    assert dataset.source.parent == tmp_path / folder
     assert {image.path.parent for image in dataset.images} == {tmp_path / folder}
 
 
@@ -132,7 +132,7 @@ def test_json_file_as_the_dataset(tmp_path: Path) -> None:
     write(tmp_path / "annotations/instances_val2017.json", tmp_path / "val2017")
     mine = write(tmp_path / "annotations/mine.json", tmp_path / "val2017", decoy(CONTENT))
     dataset = load_coco(mine)
-    assert dataset.annotations_path == mine
+    assert dataset.source == mine
     assert [image.path for image in dataset.images] == [tmp_path / "val2017" / NAMES[0]]
 
 
@@ -386,7 +386,7 @@ def test_results_beside_the_annotations_are_none(tmp_path: Path) -> None:
     write(tmp_path / "annotations/mine.json", tmp_path / "images")
     result = {"image_id": 139, "category_id": 18, "bbox": [1, 2, 3, 4], "score": 0.5}
     (tmp_path / "detections.json").write_text(json.dumps([result]))
-    assert load_coco(tmp_path).annotations_path.name == "mine.json"
+    assert load_coco(tmp_path).source.name == "mine.json"
 
 
 def test_origin_is_the_first_address(changed: Callable[..., Path]) -> None:
