@@ -116,6 +116,30 @@ def eval_command(context: click.Context, /, **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("dataset", type=_PATH, required=False)
+@click.option("--config", type=_PATH, help="Experiment file; configs/ has some.  [default: fine-tuning]")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set one key of the experiment, for example training.steps=500. May be given several times.",
+)
+@click.option("--train", help="Split to train on, or several joined by commas.  [default: train]")
+@click.option("--val", help="Split to validate on.  [default: val, or a fifth of the images]")
+@click.option("--output", type=_PATH, help="Folder of the run.  [default: runs/NAME]")
+@click.option("--resume", type=_PATH, metavar="RUN", help="Go on with a run that was interrupted.")
+def train(**options: Any) -> None:
+    """Train a detector on your own images.
+
+    DATASET is a folder of images with labels: COCO JSON, Pascal VOC XML or YOLO text, recognised by itself.
+    """
+    from detector.training.command import run_train
+
+    run_train(**options)
+
+
+@cli.command()
 @click.argument("first", type=_PATH, metavar="DETECTIONS_A")
 @click.argument("second", type=_PATH, metavar="DETECTIONS_B")
 @click.argument("dataset", type=_PATH)
@@ -212,6 +236,33 @@ def data_coco(folder: Path, split: str, server: str) -> None:
     dataset = download_coco(folder, split, server=server.rstrip("/"), say=click.echo)
     click.echo(f"{split} is ready in {folder}: {len(dataset.images):,} images.")
     click.echo(f"Next: ssdlite eval {folder} --split {split}")
+
+
+@data.command("check")
+@click.argument("folder", type=_PATH)
+@click.option(
+    "--train", metavar="SPLIT", help="Split to train on, or several: 'train,val'.  [default: train]"
+)
+@click.option("--val", metavar="SPLIT", help="Split to validate on.  [default: val, or a fifth of train]")
+@click.option(
+    "--input-size",
+    type=click.IntRange(32, 4096),
+    default=300,
+    show_default=True,
+    help="Of the model, in pixels.",
+)
+@click.option(
+    "--output", type=_PATH, default=Path("output/check"), show_default=True, help="Folder for labelled.jpg."
+)
+def data_check(**options: Any) -> None:
+    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC or YOLO.
+
+    Prints what a training would use, how large the objects are and what is wrong with the labels, and draws
+    some images with their boxes.
+    """
+    from detector.data.check_command import run_check
+
+    run_check(**options)
 
 
 @cli.command()

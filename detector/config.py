@@ -1,71 +1,345 @@
-"""Experiment files: YAML in ``configs/``, read strictly."""
+"""Experiment files: YAML in ``configs/``, read strictly, each a whole experiment.
+
+The dataclasses below are the reference: every key that a file leaves out has the default that stands here,
+and no other key is allowed. Their defaults fine-tune the released weights.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
+from detector.architecture import build_architecture
 from detector.errors import DetectorError
 from detector.labels import COCO_CLASSES, normalise_name
 from detector.spec import ModelSpec
+
+AUTO: Final = "auto"
+Auto = Literal["auto"]
 
 
 class ConfigError(DetectorError):
     """A config file with an unknown key, a wrong type or an impossible value."""
 
 
-def load_model_config(path: Path) -> ModelSpec:
-    """The network that a config's ``model`` section describes.
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network.
 
-    Keys: ``classes`` (a list of names, or ``coco``), ``input_size`` (pixels), ``width_multiplier``.
+    Attributes:
+        classes: ``dataset`` for those of the data, ``coco`` for COCO's 80, or a list of names.
+        input_size: side of the square input in pixels. Released weights are bound to 300.
+        width_multiplier: MobileNetV2's multiplier of channels.
+    """
+
+    classes: Literal["dataset", "coco"] | list[str] = "dataset"
+    input_size: int = 300
+    width_multiplier: float = 1.0
+
+    def build_spec(self, name: str, dataset_classes: Iterable[str] | None = None) -> ModelSpec:
+        """The spec of the network, with the classes of a dataset where the config leaves them to it.
+
+        Raises:
+            ConfigError: the config leaves the classes to a dataset and there is none.
+        """
+        if self.classes == "dataset":
+            if dataset_classes is None:
+                raise ConfigError("The config takes its classes from a dataset (`model.classes: dataset`).")
+            classes = tuple(dataset_classes)
+        else:
+            classes = COCO_CLASSES if self.classes == "coco" else tuple(self.classes)
+        size = (self.input_size, self.input_size)
+        return ModelSpec(name, classes, input_hw=size, width_multiplier=float(self.width_multiplier))
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Where training starts, what it trains, and for how long.
+
+    Attributes:
+        initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone), ``none``, or a ``.npz`` file.
+        batch_size: images a step, over all devices and workers together.
+        steps: steps in all; ``auto`` by the size of the dataset.
+        frozen_until: first layer that is trained, ``none`` for all, ``heads`` for the heads and the extra
+            maps; ``auto`` by the dataset.
+        batch_norm: ``live`` normalises by each batch's statistics, ``frozen`` by those of the initial
+            weights; ``auto`` by the batch size.
+        batch_norm_momentum: decay of the moving statistics where they are live.
+        evaluate_every: steps between evaluations; ``auto`` spreads some over the run.
+        patience: training ends after so many evaluations without a better AP.
+        precision: what layers compute in; weights are float32 always.
+        seed: of the order of the images, the augmentation and new weights.
+    """
+
+    initial_weights: str = "released"
+    batch_size: int = 8
+    steps: int | Auto = AUTO
+    frozen_until: str = AUTO
+    batch_norm: Literal["auto", "live", "frozen"] = AUTO
+    batch_norm_momentum: float = 0.99
+    evaluate_every: int | Auto = AUTO
+    patience: int = 10
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """The optimizer and its schedule.
+
+    Attributes:
+        type: ``sgd`` or ``rmsprop``.
+        momentum: of either.
+        rho, epsilon: of RMSProp alone.
+        learning_rate: the greatest; per step, for the whole batch.
+        schedule: ``cosine`` falls to 0 at the last step; ``exponential`` multiplies by ``decay_rate`` every
+            ``decay_steps`` steps; ``constant`` stays.
+        warmup_steps: the rate rises linearly from 0 over these.
+        weight_decay: L2 on the kernels of convolutions that are not depthwise (half the squared norm).
+        clip_norm: greatest norm of the gradient of all weights; 0 for none.
+        ema_decay: of the moving average of the weights, which is what is evaluated and kept; 0 for none.
+    """
+
+    type: Literal["sgd", "rmsprop"] = "sgd"
+    momentum: float = 0.9
+    rho: float = 0.9
+    epsilon: float = 1.0
+    learning_rate: float = 0.004
+    schedule: Literal["cosine", "exponential", "constant"] = "cosine"
+    decay_rate: float = 0.95
+    decay_steps: int = 800_720
+    warmup_steps: int = 50
+    weight_decay: float = 4e-5
+    clip_norm: float = 10.0
+    ema_decay: float = 0.99
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """SSD's losses.
+
+    Attributes:
+        classification_weight, localization_weight: factors of the two.
+        match_iou: least overlap of an anchor with its object.
+        negatives_per_positive: hard negatives for each positive in an image.
+        min_negatives: hard negatives of an image at least.
+    """
+
+    classification_weight: float = 1.0
+    localization_weight: float = 1.0
+    match_iou: float = 0.5
+    negatives_per_positive: float = 3.0
+    min_negatives: int = 3
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """What is done to training images.
+
+    Attributes:
+        flip: probability of mirroring.
+        expand: probability of placing the image on a larger grey ground.
+        expand_up_to: how many times as wide and high that ground is at most.
+        crop: probability of SSD's random crop.
+        colours: strength of SSD's photometric distortion, 0 for none, 1 for SSD's.
+    """
+
+    flip: float = 0.5
+    expand: float = 0.0
+    expand_up_to: float = 2.0
+    crop: float = 0.85
+    colours: float = 0.0
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """Which devices train.
+
+    Attributes:
+        strategy: ``one_device``, ``mirrored`` (all GPUs of this machine) or ``multi_worker_mirrored``
+            (several machines, described by the environment variable TF_CONFIG).
+        gpus: how many GPUs of this machine; ``auto`` takes one for ``one_device``, else all.
+        virtual_cpus: split the CPU into so many devices, to try a strategy without GPUs.
+        cache_gib: decoded images up to this size are kept in memory.
+    """
+
+    strategy: Literal["one_device", "mirrored", "multi_worker_mirrored"] = "one_device"
+    gpus: int | Auto = AUTO
+    virtual_cpus: int = 1
+    cache_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """A whole experiment."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def to_yaml(self) -> str:
+        """The config as the YAML that ``load_config`` reads."""
+        return yaml.safe_dump(asdict(self), sort_keys=False)
+
+
+def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> ExperimentConfig:
+    """The experiment that a file describes, with single keys set anew.
+
+    Args:
+        path: a YAML file; without one the defaults hold.
+        settings: ``section.key=value``, each over what the file says.
 
     Raises:
         ConfigError: names file, key and what was expected.
     """
+    content: Any = {}
+    origin = "--set" if path is None else str(path)
+    if path is not None:
+        try:
+            content = yaml.safe_load(path.read_text())
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path} cannot be read as YAML ({error}).") from error
+        if not isinstance(content, dict) or not content:
+            raise ConfigError(f"{path}: expected sections such as `model` and `training`.")
+    for setting in settings:
+        _apply_setting(content, setting)
+    config: ExperimentConfig = _build(ExperimentConfig, content, origin, "")
+    _check_values(config, origin)
+    return config
+
+
+def _apply_setting(content: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    section, dot, name = key.strip().partition(".")
+    if not (equals and dot and name):
+        raise ConfigError(f"--set {setting}: expected section.key=value, for example training.steps=500.")
     try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read as YAML ({error}).") from error
-    model = _section(path, content, "model")
-    _check_keys(path, model, ("classes", "input_size", "width_multiplier"))
-    classes = _value(path, model, "classes", str | list)
-    if classes == "coco":
-        classes = list(COCO_CLASSES)
-    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
-        raise ConfigError(f"{path}: model.classes should be `coco` or a list of names.")
-    if len({normalise_name(name) for name in classes}) < len(classes):
-        raise ConfigError(f"{path}: model.classes has a name twice.")
-    size = _value(path, model, "input_size", int)
-    width = _value(path, model, "width_multiplier", int | float)
-    if not (32 <= size <= 2048 and 0.1 <= width <= 4):
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {setting}: {text!r} is not a value ({error}).") from error
+    values = content.setdefault(section, {})
+    if isinstance(values, dict):  # otherwise the section itself is refused later
+        values[name] = value
+
+
+def _build(kind: Any, values: Any, origin: str, prefix: str) -> Any:
+    """A dataclass from a mapping, every key and type checked."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{origin}: `{prefix.rstrip('.')}` should be a section with keys, is {values!r}.")
+    hints = get_type_hints(kind)
+    for key in values:
+        if key not in hints:
+            near = get_close_matches(str(key), hints, n=1, cutoff=0) or list(hints)
+            raise ConfigError(f"{origin}: unknown key `{prefix}{key}`; did you mean `{prefix}{near[0]}`?")
+    built = {}
+    for key, value in values.items():
+        hint = hints[key]
+        if is_dataclass(hint):
+            built[key] = _build(hint, value, origin, f"{prefix}{key}.")
+        else:
+            built[key] = _convert(hint, value, origin, prefix + key)
+    return kind(**built)
+
+
+def _convert(hint: Any, value: Any, origin: str, key: str) -> Any:
+    """The value as one of the types that the hint allows."""
+    for option in _options(hint):
+        if get_origin(option) is Literal:
+            if value in get_args(option):
+                return value
+        elif get_origin(option) is list:
+            if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+                return value
+        elif option is float:
+            number = _as_number(value)
+            if number is not None:
+                return number
+        elif isinstance(value, option) and not isinstance(value, bool):
+            return value
+    expected = " or ".join(_describe(option) for option in _options(hint))
+    raise ConfigError(f"{origin}: {key} should be {expected}, is {value!r}.")
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _as_number(value: Any) -> float | None:
+    """A finite number, also where YAML reads it as text, as it does with 1e-3."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None
+
+
+def _describe(option: Any) -> str:
+    if get_origin(option) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(option))
+    if get_origin(option) is list:
+        return "a list of names"
+    return {int: "a whole number", float: "a number", str: "text"}.get(option, str(option))
+
+
+# (section, key, least, greatest)
+_RANGES = (
+    ("model", "input_size", 32, 2048),
+    ("model", "width_multiplier", 0.1, 4),
+    ("training", "batch_size", 1, 65_536),
+    ("training", "steps", 0, 10**9),
+    ("training", "evaluate_every", 1, 10**9),
+    ("training", "batch_norm_momentum", 0, 0.99999),
+    ("training", "patience", 1, 10**6),
+    ("training", "seed", 0, 2**31),
+    ("optimizer", "learning_rate", 0, 100),
+    ("optimizer", "momentum", 0, 0.9999),
+    ("optimizer", "rho", 0, 0.9999),
+    ("optimizer", "epsilon", 1e-12, 100),
+    ("optimizer", "decay_rate", 1e-6, 1),
+    ("optimizer", "decay_steps", 1, 10**9),
+    ("optimizer", "warmup_steps", 0, 10**9),
+    ("optimizer", "weight_decay", 0, 1),
+    ("optimizer", "clip_norm", 0, 10**6),
+    ("optimizer", "ema_decay", 0, 0.999999),
+    ("loss", "classification_weight", 0, 1000),
+    ("loss", "localization_weight", 0, 1000),
+    ("loss", "match_iou", 0.1, 0.95),
+    ("loss", "negatives_per_positive", 0, 1000),
+    ("loss", "min_negatives", 0, 2000),
+    ("augmentation", "flip", 0, 1),
+    ("augmentation", "expand", 0, 1),
+    ("augmentation", "expand_up_to", 1, 8),
+    ("augmentation", "crop", 0, 1),
+    ("augmentation", "colours", 0, 1),
+    ("runtime", "gpus", 0, 64),
+    ("runtime", "virtual_cpus", 1, 64),
+    ("runtime", "cache_gib", 0, 4096),
+)
+
+
+def _check_values(config: ExperimentConfig, origin: str) -> None:
+    for section, key, least, greatest in _RANGES:
+        value = getattr(getattr(config, section), key)
+        if value != AUTO and not least <= value <= greatest:
+            raise ConfigError(f"{origin}: expected {least} <= {section}.{key} <= {greatest}, is {value}.")
+    classes = config.model.classes
+    if isinstance(classes, list) and len({normalise_name(name) for name in classes}) < len(classes):
+        raise ConfigError(f"{origin}: model.classes has a name twice.")
+    layers = [layer.name for layer in build_architecture(config.model.build_spec("", ("object",))).layers]
+    first = config.training.frozen_until
+    if first not in (AUTO, "none", "heads", *layers):
+        near = get_close_matches(first, layers, n=1, cutoff=0)[0]
         raise ConfigError(
-            f"{path}: expected 32 <= model.input_size <= 2048 and 0.1 <= model.width_multiplier <= 4."
+            f"{origin}: training.frozen_until should be `auto`, `none`, `heads` or a layer such as "
+            f"`block_6_expand`, is {first!r}; did you mean `{near}`?"
         )
-    return ModelSpec(
-        name=path.stem, classes=tuple(classes), input_hw=(size, size), width_multiplier=float(width)
-    )
-
-
-def _section(path: Path, content: Any, name: str) -> dict[str, Any]:
-    if not isinstance(content, dict) or not isinstance(content.get(name), dict):
-        raise ConfigError(f"{path}: expected a section `{name}`.")
-    _check_keys(path, content, (name,))
-    section: dict[str, Any] = content[name]
-    return section
-
-
-def _check_keys(path: Path, section: dict[str, Any], known: tuple[str, ...]) -> None:
-    for key in section:
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1, cutoff=0) or [known[0]]
-            raise ConfigError(f"{path}: unknown key `{key}`; did you mean `{near[0]}`?")
-
-
-def _value(path: Path, section: dict[str, Any], key: str, kind: Any) -> Any:
-    value = section.get(key)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ConfigError(f"{path}: model.{key} should be {kind}, is {value!r}.")
-    return value

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 
+from detector.boxes import FloatArray, area
 from detector.detections import Detections
 from detector.images import Image
 
@@ -21,14 +23,33 @@ def draw_detections(image: Image, detections: Detections) -> Image:
         image: (H, W, 3) uint8, BGR.
         detections: in this image's pixels; drawn from the lowest score to the highest.
     """
+    return _draw(
+        image, ((box, name, f"{name} {score:.0%}") for box, score, name in reversed(list(detections)))
+    )
+
+
+def draw_boxes(image: Image, boxes: FloatArray, names: Sequence[str]) -> Image:
+    """A copy of the image with labelled boxes and their names, from the largest box to the smallest.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        boxes: (N, 4), xyxy, pixels of this image.
+        names: class name of each box.
+    """
+    order = np.argsort(-area(boxes), kind="stable")
+    return _draw(image, ((boxes[index], names[index], names[index]) for index in order))
+
+
+def _draw(image: Image, labelled: Iterable[tuple[FloatArray, str, str]]) -> Image:
+    """A copy of the image with boxes in the colours of their class names, and a text at each."""
     drawn = image.copy()
     scale = max(image.shape[:2]) / _REFERENCE_SIDE
     thickness = max(1, round(2 * scale))
-    for box, score, name in reversed(list(detections)):
+    for box, name, text in labelled:
         left, top, right, bottom = (round(float(value)) for value in box)
         colour = class_colour(name)
         cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness)
-        _draw_label(drawn, f"{name} {score:.0%}", (left, top), colour, scale)
+        _draw_label(drawn, text, (left, top), colour, scale)
     return drawn
 
 

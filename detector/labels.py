@@ -47,14 +47,15 @@ def find_classes(names: Sequence[str], classes: Sequence[str]) -> list[int]:
         label = label_of.get(normalise_name(name))
         if label is None:
             near = get_close_matches(normalise_name(name), label_of, n=1)
-            hint = f"did you mean {classes[label_of[near[0]]]!r}?" if near else f"it has {_listing(classes)}."
+            hint = f"did you mean {classes[label_of[near[0]]]!r}?" if near else f"it has {listing(classes)}."
             raise ModelError(f"The model has no class {name!r}; {hint}")
         found.add(label)
     if not found:
-        raise ModelError(f"Expected at least one class name; the model has {_listing(classes)}.")
+        raise ModelError(f"Expected at least one class name; the model has {listing(classes)}.")
     return sorted(found)
 
 
-def _listing(classes: Sequence[str], most: int = 10) -> str:
+def listing(classes: Sequence[str], most: int = 10) -> str:
+    """The first names, and how many more there are."""
     shown = ", ".join(classes[:most])
     return shown if len(classes) <= most else f"{shown} and {len(classes) - most} more"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from detector.architecture import build_architecture
-from detector.config import load_model_config
+from detector.config import load_config
 from detector.runtime.model_file import ModelFile
 
 
@@ -15,7 +15,9 @@ def run_model(model: str) -> None:
     """Print a model's shape, size and card."""
     path = Path(model)
     spec = (
-        load_model_config(path) if path.suffix in (".yaml", ".yml") else ModelFile(model, say=click.echo).spec
+        load_config(path).model.build_spec(path.stem)
+        if path.suffix in (".yaml", ".yml")
+        else ModelFile(model, say=click.echo).spec
     )
     architecture = build_architecture(spec)
     height, width = spec.input_hw

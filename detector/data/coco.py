@@ -11,6 +11,7 @@ from typing import Any
 
 from detector.data.dataset import Dataset, DatasetImage
 from detector.errors import DatasetError
+from detector.files import replacing
 
 DEFAULT_SPLIT = "val2017"
 _IMAGE_FOLDERS = (
@@ -48,16 +49,22 @@ def load_coco(
         if dataset is None:
             raise DatasetError("Expected a dataset folder, or --annotations and --images.")
         annotations = dataset if dataset.is_file() else _find_annotations(dataset, split)
-    content = _read_annotations(annotations)
+    content = read_coco(annotations)
+    _require(
+        annotations,
+        "annotations",
+        content["annotations"],
+        {"image_id": int, "category_id": int, "bbox": list},
+    )
     folder = dataset if dataset is not None and dataset.is_dir() else annotations.parent
     names = [str(entry["file_name"]) for entry in content["images"]]
-    root = images if images is not None else _find_images(folder, annotations, names, split)
+    root = images if images is not None else find_image_folder(folder, annotations, names, split)
     if not root.is_dir():
         raise DatasetError(f"There is no folder of images {root}.")
     return Dataset(
         source=annotations,
         images=tuple(
-            DatasetImage(entry["id"], _image_path(root, name), _size(entry))
+            DatasetImage(entry["id"], image_path(root, name), size_of(entry))
             for entry, name in zip(content["images"], names, strict=True)
         ),
         annotations=tuple(_annotations(content, annotations)),
@@ -67,13 +74,14 @@ def load_coco(
     )
 
 
-def _image_path(root: Path, name: str) -> Path:
+def image_path(root: Path, name: str) -> Path:
     """The file of an image; some tools export whole paths, of which only the last part is of use."""
     path = root / name
     return path if path.exists() else root / name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
+def size_of(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """Width and height of an entry of ``images``, or None where they are no sizes."""
     width, height = entry.get("width"), entry.get("height")
     return (
         (width, height) if isinstance(width, int) and isinstance(height, int) and width and height else None
@@ -94,7 +102,7 @@ def _find_annotations(folder: Path, split: str | None) -> Path:
         if path.parent.name.startswith(wanted[:3]):
             return path
     common = [path for path in files if path.name == "instances.json"]
-    likely = exports or common or [path for path in files if _looks_like_coco(path)]
+    likely = exports or common or [path for path in files if looks_like_coco(path)]
     listing = ", ".join(str(path.relative_to(folder)) for path in likely[:5])
     if not likely:
         raise DatasetError(
@@ -108,7 +116,8 @@ def _find_annotations(folder: Path, split: str | None) -> Path:
     return likely[0]
 
 
-def _looks_like_coco(path: Path) -> bool:
+def looks_like_coco(path: Path) -> bool:
+    """Whether the start or the end of a file has one of the keys that COCO's have."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
         file.seek(max(0, path.stat().st_size - (1 << 16)))
@@ -116,14 +125,18 @@ def _looks_like_coco(path: Path) -> bool:
     return any(key in head for key in (b'"annotations"', b'"images"', b'"categories"'))
 
 
-def _find_images(folder: Path, annotations: Path, names: list[str], split: str | None) -> Path:
-    """The folder in which the first image lies."""
+def find_image_folder(folder: Path, annotations: Path, names: list[str], split: str | None) -> Path:
+    """The folder in which the first image lies.
+
+    Raises:
+        DatasetError: it is in none of the usual places.
+    """
     own = annotations.stem.removeprefix("instances_")
     for base in (annotations.parent, folder, annotations.parent.parent):
         for pattern in _IMAGE_FOLDERS:
             for name in dict.fromkeys((own, split or DEFAULT_SPLIT)):
                 root = base / pattern.format(split=name)
-                if _image_path(root, names[0]).is_file():
+                if image_path(root, names[0]).is_file():
                     return root
     raise DatasetError(
         f"The images of {annotations} were not found in {folder} (looked for {names[0]}); "
@@ -146,8 +159,12 @@ def read_json(path: Path, what: str) -> Any:
         raise DatasetError(f"{path} is not JSON ({error}).") from error
 
 
-def _read_annotations(path: Path) -> dict[str, Any]:
-    """The content of an annotation file, its lists and keys checked."""
+def read_coco(path: Path) -> dict[str, Any]:
+    """The content of an annotation file; its lists, images and categories are checked, annotations not.
+
+    Raises:
+        DatasetError: no such file, not COCO's format, or no image in it.
+    """
     content = read_json(path, "annotations")
     if not isinstance(content, dict) or not all(
         isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
@@ -163,7 +180,6 @@ def _read_annotations(path: Path) -> dict[str, Any]:
         ]
         if repeated:
             raise DatasetError(f"{path}: the list {what} has the id {repeated[0]} twice.")
-    _require(path, "annotations", content["annotations"], {"image_id": int, "category_id": int, "bbox": list})
     return content
 
 
@@ -217,3 +233,23 @@ def is_box(value: object) -> bool:
 def is_number(value: object) -> bool:
     """Whether a JSON value is a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
+
+
+def save_coco(dataset: Dataset, path: Path) -> None:
+    """Write a dataset as a COCO JSON file that ``load_coco`` reads, its images named by their whole paths.
+
+    Raises:
+        DetectorError: the folder cannot be written to, or the disk is full.
+    """
+    images = [
+        {"id": image.id, "file_name": str(image.path.absolute()), **_named_size(image.size_wh)}
+        for image in dataset.images
+    ]
+    categories = [{"id": id_, "name": name} for id_, name in dataset.categories.items()]
+    content = {"images": images, "annotations": list(dataset.annotations), "categories": categories}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content))
+
+
+def _named_size(size_wh: tuple[int, int] | None) -> dict[str, int]:
+    return {} if size_wh is None else dict(zip(("width", "height"), size_wh, strict=True))

@@ -11,6 +11,7 @@ import click
 
 from detector.data.coco import load_coco
 from detector.data.dataset import Dataset
+from detector.data.folder import load_split
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import METRICS
@@ -58,9 +59,13 @@ def run_evaluation(
 ) -> None:
     """Evaluate, print the numbers, and write them to a folder if one is given."""
     sample = dataset is None and annotations is None
-    coco = load_coco(
-        SAMPLE_FOLDER if sample else dataset, annotations=annotations, images=images, split=split
-    )
+    labelled = dataset is not None and (dataset.is_dir() or dataset.suffix in (".yaml", ".yml"))
+    if dataset is not None and labelled and annotations is None and images is None:
+        coco = load_split(dataset, split)
+    else:
+        coco = load_coco(
+            SAMPLE_FOLDER if sample else dataset, annotations=annotations, images=images, split=split
+        )
     coco = select_images(coco, image_ids, limit)
     coco.check_images()
     if note := missing_gui_note():

@@ -99,7 +99,7 @@ def evaluate(detector: Detector, dataset: Dataset) -> Evaluation:
     results = detector.detect_batch(dataset.images, load=load)
     for image, detections in zip(
         dataset.images,
-        tqdm(results, total=len(dataset.images), desc="detecting", unit="image", disable=None),
+        tqdm(results, total=len(dataset.images), desc="detecting", unit="image", disable=None, leave=None),
         strict=True,
     ):
         found.extend(_to_coco(detections, image.id, category_of))

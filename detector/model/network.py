@@ -4,32 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
+import tensorflow as tf
 import tf_keras
 
-from detector.architecture import IMAGE, Architecture, Layer, build_architecture
+from detector.architecture import IMAGE, Layer, build_architecture
 from detector.spec import ModelSpec
 from detector.weights import BATCH_NORM_EPSILON, Weights, check_weights
 
 
 def build_network(
-    spec: ModelSpec, *, weight_decay: float = 4e-5, batch_norm_momentum: float = 0.9997
+    spec: ModelSpec,
+    *,
+    frozen_until: str | None = None,
+    live_batch_norm: bool = True,
+    batch_norm_momentum: float = 0.9997,
 ) -> tf_keras.Model:
-    """The network with fresh weights; the defaults are those of the released model's recipe.
+    """The network with fresh weights.
 
     Input ``image``: (B, H, W, 3) float32, RGB, normalised as the spec says. Outputs, a dict:
     ``box_encodings`` (B, A, 4) and ``class_logits`` (B, A, K + 1), float32, background in column 0.
 
     Args:
         spec: input size, width multiplier, classes and anchors.
-        weight_decay: L2 on the kernels of convolutions (half the squared norm, as TF-Slim has it);
-            depthwise kernels and batch normalisation have none.
-        batch_norm_momentum: decay of batch normalisation's moving statistics.
+        frozen_until: name of the first layer that is trained; the layers before it are not.
+        live_batch_norm: in trained layers, normalise by the batch's statistics while training. Otherwise,
+            and in frozen layers always, the moving statistics hold and are multiplied into the kernels.
+        batch_norm_momentum: decay of the moving statistics; the default is that of the released recipe.
     """
     architecture = build_architecture(spec)
     image = tf_keras.Input((*spec.input_hw, 3), name=IMAGE)
     outputs = {IMAGE: image}
+    trained = frozen_until is None
     for layer in architecture.layers:
-        outputs[layer.name] = _add_layer(layer, outputs, weight_decay, batch_norm_momentum)
+        trained = trained or layer.name == frozen_until
+        folded = layer.batch_norm is not None and not (trained and live_batch_norm)
+        x = _add_convolution(layer, outputs[layer.source], folded, trained, batch_norm_momentum)
+        if layer.relu6:
+            x = tf_keras.layers.ReLU(6.0, name=layer.relu6)(x)
+        if layer.shortcut:
+            add = tf_keras.layers.Add(name=layer.name.replace("_project", "_add"))
+            x = add([outputs[layer.shortcut], x])
+        outputs[layer.name] = x
     return tf_keras.Model(
         image,
         {
@@ -40,41 +55,69 @@ def build_network(
     )
 
 
-def _add_layer(layer: Layer, outputs: dict[str, Any], weight_decay: float, momentum: float) -> Any:
-    head = layer.batch_norm is None
-    options = {
-        "strides": layer.stride,
-        "padding": "same",
-        "use_bias": head,
-        "name": layer.name,
-        # A head's outputs feed the losses, so they stay float32 under mixed precision.
-        "dtype": "float32" if head else None,
-    }
+def _add_convolution(layer: Layer, source: Any, folded: bool, trained: bool, momentum: float) -> Any:
+    """The layer's convolution, with its batch normalisation or its bias."""
     # Standard deviations of the released recipe: .03 in heads and extra maps, .09 in the backbone.
     added = layer.name.startswith(("extra_", "box_head_", "class_head_"))
     initializer = tf_keras.initializers.TruncatedNormal(stddev=0.03 if added else 0.09)
+    if folded:
+        return FoldedConvolution(layer, initializer, name=layer.name, trainable=trained)(source)
+    options = {
+        "strides": layer.stride,
+        "padding": "same",
+        "use_bias": layer.batch_norm is None,
+        "name": layer.name,
+        "trainable": trained,
+        # A head's outputs feed the losses, so they stay float32 under mixed precision.
+        "dtype": "float32" if layer.batch_norm is None else None,
+    }
     if layer.kind == "conv":
-        convolution = tf_keras.layers.Conv2D(
-            layer.out_channels,
-            layer.kernel,
-            kernel_initializer=initializer,
-            kernel_regularizer=tf_keras.regularizers.L2(weight_decay / 2) if weight_decay else None,
-            **options,
-        )
+        x = tf_keras.layers.Conv2D(
+            layer.out_channels, layer.kernel, kernel_initializer=initializer, **options
+        )(source)
     else:
-        convolution = tf_keras.layers.DepthwiseConv2D(
-            layer.kernel, depthwise_initializer=initializer, **options
+        x = tf_keras.layers.DepthwiseConv2D(layer.kernel, depthwise_initializer=initializer, **options)(
+            source
         )
-    x = convolution(outputs[layer.source])
     if layer.batch_norm:
         x = tf_keras.layers.BatchNormalization(
             momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=layer.batch_norm
         )(x)
-    if layer.relu6:
-        x = tf_keras.layers.ReLU(6.0, name=layer.relu6)(x)
-    if layer.shortcut:
-        x = tf_keras.layers.Add(name=layer.name.replace("_project", "_add"))([outputs[layer.shortcut], x])
     return x
+
+
+class FoldedConvolution(tf_keras.layers.Layer):  # type: ignore[misc]
+    """A convolution with the batch normalisation that follows it multiplied into its kernel.
+
+    The statistics are fixed; kernel, gamma and beta are trained as if the normalisation were a layer of its
+    own. One pass over the feature map instead of two, and nothing of the second to keep for the gradients.
+    """
+
+    def __init__(self, layer: Layer, initializer: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self._layer = layer
+        # float32 whatever the layer computes in: the product of kernel and factor must not be rounded twice.
+        weight: Any = {"experimental_autocast": False}
+        channels = (layer.out_channels,)
+        self.kernel = self.add_weight("kernel", layer.kernel_shape, initializer=initializer, **weight)
+        self.gamma = self.add_weight("gamma", channels, initializer="ones", **weight)
+        self.beta = self.add_weight("beta", channels, initializer="zeros", **weight)
+        weight["trainable"] = False
+        self.moving_mean = self.add_weight("moving_mean", channels, initializer="zeros", **weight)
+        self.moving_variance = self.add_weight("moving_variance", channels, initializer="ones", **weight)
+
+    def call(self, inputs: Any) -> Any:
+        """(B, H', W', C') from (B, H, W, C)."""
+        factor = self.gamma * tf.math.rsqrt(self.moving_variance + BATCH_NORM_EPSILON)
+        bias = self.beta - self.moving_mean * factor
+        strides = [1, self._layer.stride, self._layer.stride, 1]
+        if self._layer.kind == "conv":
+            kernel = tf.cast(self.kernel * factor, inputs.dtype)
+            x = tf.nn.conv2d(inputs, kernel, strides, "SAME")
+        else:
+            kernel = tf.cast(self.kernel * factor[:, None], inputs.dtype)
+            x = tf.nn.depthwise_conv2d(inputs, kernel, strides, "SAME")
+        return tf.nn.bias_add(x, tf.cast(bias, inputs.dtype))
 
 
 def _join(heads: tuple[str, ...], outputs: dict[str, Any], columns: int, name: str) -> Any:
@@ -84,28 +127,32 @@ def _join(heads: tuple[str, ...], outputs: dict[str, Any], columns: int, name: s
 
 
 def set_weights(network: tf_keras.Model, spec: ModelSpec, weights: Weights) -> None:
-    """Put weights into a network that ``build_network`` made.
+    """Put weights into a network that ``build_network`` made; what they lack stays as it is.
 
     Raises:
         WeightsError: the weights are not those of the spec's network.
     """
-    architecture = build_architecture(spec)
-    check_weights(weights, architecture, origin="the weights")
-    for variable, key in _variables(network, architecture):
-        variable.assign(weights[key])
+    merged = {**get_weights(network, spec), **weights}
+    check_weights(merged, build_architecture(spec), origin="the weights")
+    for key, variable in variables_by_key(network, spec).items():
+        variable.assign(merged[key])
 
 
 def get_weights(network: tf_keras.Model, spec: ModelSpec) -> dict[str, Any]:
     """The network's weights by key, for ``save_weights``."""
-    return {key: variable.numpy() for variable, key in _variables(network, build_architecture(spec))}
+    return {key: variable.numpy() for key, variable in variables_by_key(network, spec).items()}
 
 
-def _variables(network: tf_keras.Model, architecture: Architecture) -> list[tuple[Any, str]]:
-    pairs = []
-    for key in architecture.weight_shapes:
-        layer, variable = key.split("/")
-        module = network.get_layer(layer)
-        if isinstance(module, tf_keras.layers.DepthwiseConv2D) and variable == "kernel":
-            variable = "depthwise_kernel"
-        pairs.append((getattr(module, variable), key))
-    return pairs
+def variables_by_key(network: tf_keras.Model, spec: ModelSpec) -> dict[str, Any]:
+    """Each of the network's variables by its key among the weights."""
+    variables = {}
+    for layer in build_architecture(spec).layers:
+        convolution = network.get_layer(layer.name)
+        for key in layer.weight_shapes:
+            owner, variable = key.split("/")
+            folded = isinstance(convolution, FoldedConvolution)
+            module = convolution if folded else network.get_layer(owner)
+            if isinstance(module, tf_keras.layers.DepthwiseConv2D) and variable == "kernel":
+                variable = "depthwise_kernel"
+            variables[key] = getattr(module, variable)
+    return variables

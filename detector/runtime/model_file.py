@@ -18,10 +18,11 @@ from detector.weights import load_weights, select_classes
 
 # Part of the name of every cached conversion; raised when the written graph changes.
 _CONVERSION = "1"
+RUN_WEIGHTS = "model.npz"  # the best weights in the folder of a training run
 
 
 class ModelFile:
-    """A model by name or path: a released model, a ``.npz`` of weights, or a ``.tflite``.
+    """A model by name or path: a released model, a ``.npz`` of weights, a ``.tflite``, or a training run.
 
     Weights are converted to TFLite when first needed, and the conversion is cached.
 
@@ -40,10 +41,12 @@ class ModelFile:
         self, model: str | Path, classes: Sequence[str] | None = None, *, say: Callable[[str], None] = print
     ) -> None:
         path = weights_path(str(model), say=say) if str(model) in RELEASES else Path(model)
+        if (path / RUN_WEIGHTS).is_file():
+            path /= RUN_WEIGHTS
         if path.suffix not in (".npz", ".tflite"):
             raise ModelError(
-                f"Expected a .tflite file, a .npz file of weights or a released model "
-                f"({', '.join(RELEASES)}), got {str(model)!r}."
+                "Expected a .tflite file, a .npz file of weights, the folder of a training run or a released "
+                f"model ({', '.join(RELEASES)}), got {str(model)!r}."
             )
         if not path.is_file():
             raise ModelError(f"There is no model file {path}.")

@@ -65,7 +65,7 @@ MISTAKES: dict[str, tuple[Callable[[Scene], list[object]], str]] = {
     "not JSON": (lambda s: ["eval", s.file("a.json", b"images: []")], "a.json is not JSON"),
     "not COCO JSON": (lambda s: ["eval", s.file("a.json", b'{"a": 1}')], "a.json is not COCO JSON"),
     "a picture as dataset": (lambda s: ["eval", PHOTO], "camera.jpg is not JSON"),
-    "folder without annotations": (lambda s: ["eval", s.tmp_path], "no COCO annotation file"),
+    "folder without annotations": (lambda s: ["eval", s.tmp_path], "no labels that can be read"),
     "missing images": (lambda s: ["eval", _missing_image(s), "--model", s.model], "1 of the 4 images"),
     "wrong folder of images": (
         lambda s: ["eval", s.dataset(), "--images", s.tmp_path],

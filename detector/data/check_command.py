@@ -1,0 +1,101 @@
+"""``ssdlite data check``: what a training would see in a folder, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import click
+import cv2
+
+from detector.data.contact_sheet import choose_images, draw_contact_sheet
+from detector.data.dataset import Dataset
+from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.data.statistics import SIZE_BINS, SMALLEST_SIDE, Statistics, count_objects
+from detector.files import check_writable, replacing
+
+_BAR = 30  # characters
+_LONGEST_NAME = 24
+
+
+def run_check(*, folder: Path, train: str | None, val: str | None, input_size: int, output: Path) -> None:
+    """Print what is in a labelled folder and write a picture of some of its images."""
+    check_writable(output)
+    labelled = load_labelled_folder(folder, train=train, val=val)
+    parts: dict[str, Dataset] = {"train": labelled.train, "val": labelled.val}
+    if labelled.test is not None:
+        parts["test"] = labelled.test
+    counts = {name: count_objects(part, input_size) for name, part in parts.items()}
+    click.echo(f"{folder}: {labelled.format}, {_number(len(labelled.classes), 'class', 'classes')}")
+    click.echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
+    _print_parts(counts)
+    _print_classes(labelled.train.categories, counts)
+    _print_sizes(counts, input_size)
+    _print_findings(labelled)
+    _warn_of_small_objects(counts["train"], input_size)
+    picture = output / "labelled.jpg"
+    sheet = draw_contact_sheet(labelled.train, choose_images(labelled.train))
+    with replacing(picture) as temporary:
+        temporary.write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
+    click.echo(f"\nLook at {picture}: do the boxes fit?")
+    options = f"{f' --train {train}' if train else ''}{f' --val {val}' if val else ''}"
+    click.echo(f"Next: ssdlite train {folder}{options}")
+
+
+def _print_parts(counts: Mapping[str, Statistics]) -> None:
+    click.echo("")
+    for name, part in counts.items():
+        ignored = f", and {part.ignored:,} ignored (difficult or crowd)" if part.ignored else ""
+        click.echo(
+            f"  {name:6}{_number(part.images, 'image'):>16}{_number(part.objects, 'object'):>18}, "
+            f"{part.negatives:,} without objects{ignored}"
+        )
+
+
+def _print_classes(categories: Mapping[int, str], counts: Mapping[str, Statistics]) -> None:
+    train, val = counts["train"].by_class, counts["val"].by_class
+    width = min(_LONGEST_NAME, max(5, *map(len, categories.values())))
+    click.echo(f"\nObjects by class\n  {'':{width}}{'train':>9}{'val':>9}")
+    for id_, name in categories.items():
+        bar = _bar(train[id_], train.values())
+        click.echo(f"  {name[:width]:{width}}{train[id_]:>9,}{val[id_]:>9,}  {bar}".rstrip())
+
+
+def _print_sizes(counts: Mapping[str, Statistics], input_size: int) -> None:
+    train, val = counts["train"].by_size, counts["val"].by_size
+    click.echo(
+        f"\nObjects by size: side in pixels once the image is {input_size} x {input_size}\n"
+        f"  {'':12}{'train':>9}{'val':>9}"
+    )
+    for number, name in enumerate(SIZE_BINS):
+        note = "  too small for the anchors" if number == 0 and (train[0] or val[0]) else ""
+        bar = _bar(train[number], train)
+        click.echo(f"  {name:12}{train[number]:>9,}{val[number]:>9,}  {bar}{note}".rstrip())
+
+
+def _bar(count: int, counts: Collection[int]) -> str:
+    """A bar of at most 30 characters, of at least one for what is there at all."""
+    return "#" * max(count > 0, round(_BAR * count / max(1, *counts)))
+
+
+def _print_findings(labelled: LabelledFolder) -> None:
+    if not labelled.findings:
+        click.echo("\nNothing is wrong with the labels.")
+        return
+    click.echo("\nFound")
+    for finding in labelled.findings:
+        click.echo(f"  {finding.count:>6,}  {finding.kind}\n{'':10}{finding.example}")
+
+
+def _warn_of_small_objects(train: Statistics, input_size: int) -> None:
+    small = train.by_size[0]
+    if small * 2 > train.objects:
+        click.echo(
+            f"\nWarning: {small:,} of {train.objects:,} objects are under {SMALLEST_SIDE} pixels at "
+            f"{input_size} x {input_size}, too small to be learned. Crop the images or cut them into tiles, "
+            "or train with a larger input size."
+        )
+
+
+def _number(count: int, singular: str, plural: str = "") -> str:
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

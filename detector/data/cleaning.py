@@ -1,0 +1,95 @@
+"""From what label files say to a Dataset: images that can be read, boxes that lie in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from detector.data.dataset import Dataset, DatasetImage
+from detector.data.duplicates import ImageFacts, look_at_files
+from detector.data.findings import FindingLog, place_box
+from detector.data.raw_labels import RawImage, RawLabels, relative_name
+from detector.errors import DatasetError, ImageError
+
+Annotations = list[dict[str, Any]]
+
+
+def check_images(
+    labels: RawLabels, root: Path, positions: Collection[int], log: FindingLog
+) -> dict[int, ImageFacts]:
+    """What is known of the images at these positions; those that cannot be read are not in it.
+
+    Every image is decoded, with a progress bar.
+
+    Raises:
+        DatasetError: more than half of them cannot be read.
+    """
+    order = sorted(positions)
+    facts: dict[int, ImageFacts] = {}
+    first_error: ImageError | None = None
+    for position, found in zip(order, look_at_files([labels.images[p] for p in order]), strict=True):
+        if isinstance(found, ImageError):
+            first_error = first_error or found
+            log.add("images that cannot be read, left out", str(found))
+            continue
+        facts[position] = found
+        claimed = labels.images[position].size_wh
+        if claimed and claimed != found.size_wh:
+            log.add(
+                "images of another size than their labels say",
+                f"{relative_name(labels.images[position].path, root)}: {claimed[0]} x {claimed[1]} in the "
+                f"labels, {found.size_wh[0]} x {found.size_wh[1]} in the file",
+            )
+    if first_error is not None and len(facts) * 2 < len(order):
+        raise DatasetError(
+            f"{len(order) - len(facts):,} of the {len(order):,} images of {root} cannot be read. The first: "
+            f"{first_error}"
+        )
+    return facts
+
+
+def clean_objects(image: RawImage, size_wh: tuple[int, int], log: FindingLog) -> Annotations:
+    """The objects of an image as COCO's annotations without ids, inside the image, each once."""
+    width, height = size_wh if image.in_fractions else (1, 1)
+    annotations: Annotations = []
+    seen = set()
+    for each in image.objects:
+        left, top, right, bottom = each.box
+        box = (left * width, top * height, right * width, bottom * height)
+        bbox = place_box(box, size_wh, each.where, log)
+        if bbox is None:
+            continue
+        key = (each.label, each.iscrowd, *bbox)
+        if key in seen:
+            log.add("repeated boxes, dropped", each.where)
+            continue
+        seen.add(key)
+        area = each.area if each.area is not None else round(bbox[2] * bbox[3], 3)
+        annotations.append(
+            {"category_id": each.label + 1, "bbox": bbox, "area": area, "iscrowd": each.iscrowd}
+        )
+    return annotations
+
+
+def build_dataset(
+    labels: RawLabels,
+    root: Path,
+    split: str,
+    facts: Mapping[int, ImageFacts],
+    annotations: Mapping[int, Annotations],
+    positions: Collection[int],
+) -> Dataset:
+    """The dataset of the images at these positions, in their order."""
+    order = sorted(positions)
+    listed = [(position, annotation) for position in order for annotation in annotations[position]]
+    return Dataset(
+        source=root,
+        images=tuple(DatasetImage(p + 1, labels.images[p].path, facts[p].size_wh) for p in order),
+        annotations=tuple(
+            {"id": number, "image_id": position + 1, **annotation}
+            for number, (position, annotation) in enumerate(listed, start=1)
+        ),
+        categories={label + 1: name for label, name in enumerate(labels.classes)},
+        split=split,
+    )

@@ -1,0 +1,77 @@
+"""What is wrong or worth knowing in a dataset, counted by kind; and the one place where boxes are cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Box = tuple[float, float, float, float]
+
+_SILENT_OVERHANG = 1.0  # pixels that tools round a box beyond the image
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of thing that is wrong or worth knowing.
+
+    Attributes:
+        kind: what it is, in the plural, with what was done about it.
+        count: how often it was found.
+        example: the first one, with its file and line or number.
+    """
+
+    kind: str
+    count: int
+    example: str
+
+
+class FindingLog:
+    """Collects findings: counts each kind and keeps its first example."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._examples: dict[str, str] = {}
+
+    def add(self, kind: str, example: str, count: int = 1) -> None:
+        """Count one more of a kind, or ``count`` at once."""
+        self._counts[kind] = self._counts.get(kind, 0) + count
+        self._examples.setdefault(kind, example)
+
+    def extend(self, other: FindingLog) -> None:
+        """Take over what another log has."""
+        for finding in other.findings:
+            self.add(finding.kind, finding.example, finding.count)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far, in the order in which each kind was met first."""
+        return tuple(Finding(kind, count, self._examples[kind]) for kind, count in self._counts.items())
+
+
+def place_box(box: Box, size_wh: tuple[int, int], where: str, log: FindingLog) -> list[float] | None:
+    """A box cut to its image: left, top, width, height to a thousandth of a pixel; None if nothing is left.
+
+    Args:
+        box: x1, y1, x2, y2 in pixels, finite.
+        size_wh: width and height of the image.
+        where: what a finding calls the box: its file and line or number.
+        log: where a box that is dropped, or cut by more than a pixel, is noted.
+    """
+    left, top, right, bottom = box
+    width, height = size_wh
+    example = f"{where}: {left:g} {top:g} {right:g} {bottom:g} (x1 y1 x2 y2, image {width} x {height})"
+    if right <= left or bottom <= top:
+        log.add("boxes without area, dropped", example)
+        return None
+    if left >= width or top >= height or right <= 0 or bottom <= 0:
+        log.add("boxes outside their image, dropped", example)
+        return None
+    overhang = max(-left, -top, right - width, bottom - height)
+    left, top = round(max(left, 0), 3), round(max(top, 0), 3)
+    right, bottom = round(min(right, width), 3), round(min(bottom, height), 3)
+    placed = [left, top, round(right - left, 3), round(bottom - top, 3)]
+    if min(placed[2:]) <= 0:
+        log.add("boxes without area, dropped", example)
+        return None
+    if overhang > _SILENT_OVERHANG:
+        log.add("boxes that reach beyond their image, clipped", example)
+    return [float(value) for value in placed]

@@ -1,0 +1,217 @@
+"""A folder of labelled images, whatever its format and layout, ready to train and validate on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.data.cleaning import Annotations, build_dataset, check_images, clean_objects
+from detector.data.coco import load_coco
+from detector.data.coco_labels import is_coco, read_coco_labels
+from detector.data.dataset import Dataset
+from detector.data.duplicates import ImageFacts, group_copies
+from detector.data.findings import Finding, FindingLog
+from detector.data.listing import Listing, list_files
+from detector.data.part_notes import note_parts, note_unused
+from detector.data.raw_labels import RawLabels
+from detector.data.splits import Choice, choose_splits, find_split, hold_out, positions_of
+from detector.data.voc import is_voc, read_voc_labels
+from detector.data.yolo import is_yolo, read_yolo_labels
+from detector.errors import DatasetError
+
+_FORMATS: tuple[tuple[str, Callable[[Listing], object], Callable[[Listing, FindingLog], RawLabels]], ...] = (
+    ("COCO", is_coco, read_coco_labels),
+    ("Pascal VOC", is_voc, read_voc_labels),
+    ("YOLO", is_yolo, read_yolo_labels),
+)
+
+
+@dataclass(frozen=True)
+class LabelledFolder:
+    """A dataset to train on, its boxes cleaned.
+
+    Attributes:
+        root: the folder, or the file that was named.
+        format: ``COCO``, ``Pascal VOC`` or ``YOLO``.
+        train: what to train on.
+        val: what to validate on; the same image as in ``train`` only if the findings say so.
+        test: a split that is in neither, or None.
+        split_note: a sentence: where the split comes from.
+        findings: what is wrong or worth knowing.
+    """
+
+    root: Path
+    format: str
+    train: Dataset
+    val: Dataset
+    test: Dataset | None
+    split_note: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of their category ids 1 to K, the same for all splits."""
+        return tuple(self.train.categories.values())
+
+
+def load_labelled_folder(
+    root: Path, *, train: str | None = None, val: str | None = None, seed: int = 0
+) -> LabelledFolder:
+    """The labelled images of a folder: COCO JSON, Pascal VOC or YOLO, recognised by itself.
+
+    Ids of images and categories depend on file names and class names alone, so that the same images
+    labelled in another format are the same dataset.
+
+    Args:
+        root: the folder, a COCO annotation file or a YOLO data.yaml.
+        train: split to train on, or several joined by commas; default: train, or all but val and test.
+        val: split to validate on; default: val or valid, otherwise a fifth of train is held out.
+        seed: which images are held out.
+
+    Raises:
+        DatasetError: the folder is absent, has no labels, no object to train on or not the splits named,
+            or most images cannot be read.
+    """
+    log = FindingLog()
+    labels, format_note = _read_labels(list_files(root), log)
+    choice = choose_splits(labels, root, train, val)
+    facts = check_images(labels, root, {*choice.train, *(choice.val or ()), *choice.test}, log)
+    annotations = {p: clean_objects(labels.images[p], facts[p].size_wh, log) for p in facts}
+    parts, split_note = _divide(labels, choice, facts, annotations, seed, log)
+    note_unused(labels, root, choice, log)
+    note_parts(labels, root, parts, facts, annotations, log)
+    datasets = {
+        name: build_dataset(labels, root, name, facts, annotations, part) for name, part in parts.items()
+    }
+    return LabelledFolder(
+        root=root,
+        format=labels.format,
+        train=datasets["train"],
+        val=datasets["val"],
+        test=datasets.get("test"),
+        split_note=f"{split_note}{format_note}",
+        findings=log.findings,
+    )
+
+
+def load_split(root: Path, split: str | None) -> Dataset:
+    """One split of a labelled folder, to evaluate on.
+
+    A COCO folder is read as ``load_coco`` reads it, nothing cleaned, so that the numbers are COCO's; other
+    formats are cleaned as for training.
+
+    Args:
+        root: the folder, a COCO annotation file or a YOLO data.yaml.
+        split: its name; default: val, otherwise test, otherwise the only one.
+
+    Raises:
+        DatasetError: there is no such split, or no labels.
+    """
+    listing = list_files(root)
+    if [name for name, fits, _ in _FORMATS if fits(listing)] == ["COCO"]:
+        return load_coco(root, split=split)
+    log = FindingLog()
+    labels, _ = _read_labels(listing, log)
+    if labels.format == "COCO":
+        return load_coco(root, split=split)
+    if split is None:
+        split = find_split(labels, "val") or find_split(labels, "test")
+    if split is None and len(labels.splits) > 1:
+        raise DatasetError(f"{root} has the splits {', '.join(labels.splits)}; name one with --split.")
+    positions = set(range(len(labels.images)) if split is None else positions_of(labels, root, split))
+    facts = check_images(labels, root, positions, log)
+    annotations = {p: clean_objects(labels.images[p], facts[p].size_wh, log) for p in facts}
+    return build_dataset(labels, root, split or "all", facts, annotations, list(facts))
+
+
+def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:
+    """The labels of a folder, and a remark on their format where there are several."""
+    root = listing.root
+    readers = {name: read for name, fits, read in _FORMATS if fits(listing)}
+    if not readers:
+        raise DatasetError(
+            f"{root} has no labels that can be read: expected COCO JSON (such as "
+            "annotations/instances_train.json or train/_annotations.coco.json), Pascal VOC (*.xml) or YOLO "
+            "(data.yaml, or *.txt in labels/ or beside the images)."
+        )
+    if len(readers) == 1:
+        ((_, read),) = readers.items()
+        return read(listing, log), ""
+    # The findings of the format that is not taken are of no interest.
+    logs = {name: FindingLog() for name in readers}
+    found: dict[str, RawLabels] = {}
+    refusals: list[DatasetError] = []
+    for name, read in readers.items():
+        try:
+            found[name] = read(listing, logs[name])
+        except DatasetError as error:
+            refusals.append(error)
+    if not found:
+        raise refusals[0]
+    if len(found) == 1:  # the others only looked like it
+        ((name, labels),) = found.items()
+        log.extend(logs[name])
+        return labels, ""
+    most = max(found, key=lambda name: found[name].num_objects)
+    log.extend(logs[most])
+    counts = " and ".join(f"{name} ({labels.num_objects:,} objects)" for name, labels in found.items())
+    return found[most], f"; of {counts}, {most} is read"
+
+
+def _divide(
+    labels: RawLabels,
+    choice: Choice,
+    facts: Mapping[int, ImageFacts],
+    annotations: Mapping[int, Annotations],
+    seed: int,
+    log: FindingLog,
+) -> tuple[dict[str, list[int]], str]:
+    """Positions of the readable images of train, val and maybe test, and the sentence about them."""
+    train = [position for position in choice.train if position in facts]
+    test = [position for position in choice.test if position in facts]
+    if choice.val is not None:
+        val = [position for position in choice.val if position in facts]
+        trained_on = f"{choice.train_name} ({len(train):,}) and " if choice.train_name else ""
+        note = f"split as given: {labels.splits_from} {trained_on}{choice.val_name} ({len(val):,})"
+        if not choice.train_name:
+            note += f", everything else ({len(train):,}) is trained on"
+    else:
+        held = _hold_out(labels, train, facts, annotations, seed, log)
+        val = sorted(held)
+        unused = find_split(labels, "val") and choice.train_name
+        origin = f"validation comes out of {choice.train_name}" if unused else "no validation split is given"
+        note = (
+            f"{origin}: {len(val):,} of {len(train):,} images are held out by seed {seed}, look-alikes kept "
+            "together"
+        )
+        train = [position for position in train if position not in held] or train
+    parts = {"train": train, "val": val}
+    if test:
+        parts["test"] = test
+        note += f"; {choice.test_name} ({len(test):,}) is kept for the end"
+    return parts, note
+
+
+def _hold_out(
+    labels: RawLabels,
+    train: Sequence[int],
+    facts: Mapping[int, ImageFacts],
+    annotations: Mapping[int, Annotations],
+    seed: int,
+    log: FindingLog,
+) -> set[int]:
+    names = {position: labels.images[position].path.name for position in train}
+    if len(train) < 2:
+        example = next(iter(names.values()), "")
+        log.add("validation on the only image that is trained on: its numbers say nothing", example)
+        return set(train)
+    groups = group_copies({position: facts[position] for position in train}, names)
+    if len(groups) < 2:
+        log.add("images that all look alike, divided nevertheless: train and val share them", names[train[0]])
+        groups = [[position] for position in train]
+    classes = {
+        position: {each["category_id"] for each in annotations[position] if not each["iscrowd"]}
+        for position in train
+    }
+    return hold_out(groups, classes, names, seed)

@@ -1,0 +1,127 @@
+"""What a folder's label files say, before any image is looked at; every format is read into this."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from detector.data.findings import Box, FindingLog
+from detector.labels import normalise_name
+
+
+@dataclass(frozen=True, slots=True)
+class RawObject:
+    """One object as its label file has it.
+
+    Attributes:
+        label: index into the classes.
+        box: x1, y1, x2, y2 in pixels, or in fractions of the image where the image says so; finite.
+        where: file and line or number, for findings.
+        iscrowd: 1 for what is neither trained on nor counted.
+        area: COCO's area, where the file gives one.
+    """
+
+    label: int
+    box: Box
+    where: str
+    iscrowd: int = 0
+    area: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawImage:
+    """An image file and its objects; ``size_wh`` is what the labels claim, if they do."""
+
+    path: Path
+    objects: tuple[RawObject, ...]
+    size_wh: tuple[int, int] | None = None
+    in_fractions: bool = False
+
+
+@dataclass(frozen=True)
+class RawLabels:
+    """All labels of a folder.
+
+    Attributes:
+        format: ``COCO``, ``Pascal VOC`` or ``YOLO``.
+        classes: class names in category order.
+        images: each file once, ordered by file name, then path. An image's id is its position plus 1,
+            so that it depends neither on the format nor on the split.
+        splits: positions of the images in each split that the folder names; they may overlap.
+        splits_from: what names them: ``ImageSets/Main``, ``list files``, ``folders`` ...
+    """
+
+    format: str
+    classes: tuple[str, ...]
+    images: tuple[RawImage, ...]
+    splits: dict[str, tuple[int, ...]]
+    splits_from: str
+
+    @property
+    def num_objects(self) -> int:
+        """How many objects the label files have."""
+        return sum(len(image.objects) for image in self.images)
+
+
+def build_labels(
+    format: str,
+    root: Path,
+    classes: tuple[str, ...],
+    images: Iterable[RawImage],
+    splits: Mapping[str, Sequence[Path]],
+    splits_from: str,
+    log: FindingLog,
+) -> RawLabels:
+    """The labels with every image once and in order; an image that came twice has the objects of both.
+
+    Args:
+        images: as read; the same path may come several times.
+        splits: paths of the images of each split, all of them among ``images``.
+    """
+    by_path: dict[str, RawImage] = {}
+    for image in images:
+        key = os.path.normpath(image.path)
+        known = by_path.get(key)
+        by_path[key] = image if known is None else replace(known, objects=known.objects + image.objects)
+    order = sorted(by_path, key=lambda key: (Path(key).name, relative_name(Path(key), root)))
+    position = {key: number for number, key in enumerate(order)}
+    positions: dict[str, tuple[int, ...]] = {}
+    for name, paths in splits.items():
+        listed = [position[os.path.normpath(path)] for path in paths]
+        seen: set[int] = set()
+        for number in listed:
+            if number in seen:
+                example = f"{relative_name(Path(order[number]), root)} in {name}"
+                log.add("images listed twice in a split, taken once", example)
+            seen.add(number)
+        positions[name] = tuple(sorted(seen))
+    return RawLabels(format, classes, tuple(by_path[key] for key in order), positions, splits_from)
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """The path below the dataset's folder, with forward slashes, for sorting and for messages."""
+    try:
+        return Path(os.path.relpath(path, root if root.is_dir() else root.parent)).as_posix()
+    except ValueError:  # another drive on Windows
+        return path.as_posix()
+
+
+def merge_names(names: Iterable[str], log: FindingLog) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Class names without those that differ only in spelling, and the label of every spelling."""
+    classes: list[str] = []
+    label_of_form: dict[str, int] = {}
+    label_of: dict[str, int] = {}
+    for name in names:
+        form = normalise_name(name)
+        if form not in label_of_form:
+            label_of_form[form] = len(classes)
+            classes.append(name.strip())
+        elif name != classes[label_of_form[form]] and name not in label_of:
+            log.add(
+                "class names that differ only in case, spaces or underscores, merged",
+                f"{name!r} is taken for {classes[label_of_form[form]]!r}",
+            )
+        label_of[name] = label_of_form[form]
+    return tuple(classes), label_of

@@ -1,0 +1,185 @@
+"""Which images are trained on, which validate, which are kept for the end."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.data.findings import FindingLog
+from detector.data.listing import ImageIndex, Listing, read_lines
+from detector.data.raw_labels import RawLabels, relative_name
+from detector.errors import DatasetError
+
+HELD_OUT_SHARE = 0.2
+_MOST_HELD_OUT = 2000
+_ROLES = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+    "testing": "test", "trainval": "trainval",
+}  # fmt: skip
+
+
+def role_of(name: str) -> str | None:
+    """``train``, ``val``, ``test`` or ``trainval`` for a split's name (``valid``, ``train2017``), or None."""
+    return _ROLES.get(re.sub(r"[-_ ]?\d*$", "", name.strip().lower()))
+
+
+def splits_of_lists(
+    listing: Listing, images: Sequence[Path], log: FindingLog
+) -> tuple[dict[str, list[Path]], str]:
+    """The splits that list files name, and what to call their source; no split where there is no list.
+
+    Read are ImageSets/Main/*.txt as in Pascal VOC, otherwise train.txt, val.txt and test.txt in the folder
+    itself: one image a line, as stem, file name or path.
+    """
+    lists = [path for path in listing.with_suffix(".txt") if role_of(path.stem)]
+    in_sets = [
+        path for path in lists if [part.lower() for part in path.parts[-3:-1]] == ["imagesets", "main"]
+    ]
+    index = ImageIndex(images)
+    splits: dict[str, list[Path]] = {}
+    for path in in_sets or [path for path in lists if path.parent == listing.root]:
+        for number, line in enumerate(read_lines(path), start=1):
+            if not line:
+                continue
+            image = index.find(line, path)
+            if image is None:
+                example = f"{relative_name(path, listing.root)}:{number}: {line}"
+                log.add("listed images without labels or without a file, left out", example)
+            else:
+                splits.setdefault(path.stem, []).append(image)
+    return splits, "ImageSets/Main" if in_sets else "list files"
+
+
+def splits_of_folders(root: Path, images: Sequence[Path]) -> dict[str, list[Path]]:
+    """The images by the innermost of their folders that is called like a split."""
+    splits: dict[str, list[Path]] = {}
+    for path in images:
+        folders = relative_name(path, root).split("/")[:-1]
+        if name := next((folder for folder in reversed(folders) if role_of(folder)), None):
+            splits.setdefault(name, []).append(path)
+    return splits
+
+
+def find_split(labels: RawLabels, name: str) -> str | None:
+    """The name under which the folder has a split: as it is, or as another word for the same."""
+    if name in labels.splits:
+        return name
+    wanted = role_of(name) or name.lower()
+    # The latest year, where a folder has several and none is named.
+    return next((known for known in sorted(labels.splits, reverse=True) if role_of(known) == wanted), None)
+
+
+def positions_of(labels: RawLabels, root: Path, names: str) -> tuple[int, ...]:
+    """Positions of the images in one split, or in several that are joined by commas.
+
+    Raises:
+        DatasetError: there is no such split.
+    """
+    positions: set[int] = set()
+    for name in names.split(","):
+        known = find_split(labels, name.strip())
+        if known is None:
+            listing = f"it has {', '.join(sorted(labels.splits))}" if labels.splits else "it has no splits"
+            raise DatasetError(f"{root} has no split {name.strip()!r}; {listing}.")
+        positions.update(labels.splits[known])
+    return tuple(sorted(positions))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Positions of the images of each part, and the splits' names; ``val`` None: to be held out."""
+
+    train: tuple[int, ...]
+    train_name: str
+    val: tuple[int, ...] | None
+    val_name: str | None
+    test: tuple[int, ...]
+    test_name: str | None
+
+
+def choose_splits(labels: RawLabels, root: Path, train: str | None, val: str | None) -> Choice:
+    """What to train and validate on, from the names that are given or, without them, from the folder.
+
+    Raises:
+        DatasetError: a split that is named does not exist, or nothing is left to train on.
+    """
+    taken = [_of_role(labels, role) for role in ("val", "test")]
+    if train is None:
+        train = find_split(labels, "train") or find_split(labels, "trainval")
+    if train is not None:
+        in_train = positions_of(labels, root, train)
+    else:
+        everything = range(len(labels.images))
+        in_train = tuple(sorted(set(everything) - {position for _, part in taken for position in part}))
+        if not in_train and len(labels.splits) == 1:
+            in_train = tuple(everything)
+        if not in_train:
+            listing = ", ".join(sorted(labels.splits))
+            raise DatasetError(f"{root} has no training images, only {listing}; name a split with --train.")
+    val_name, in_val = (val, positions_of(labels, root, val)) if val is not None else taken[0]
+    if val is None and set(in_val) <= set(in_train):
+        val_name = None
+    test_name, in_test = taken[1]
+    used = set(in_train) | (set(in_val) if val_name else set())
+    if set(in_test) & used:
+        test_name = None
+    return Choice(
+        train=in_train,
+        train_name=train or "",
+        val=in_val if val_name else None,
+        val_name=val_name,
+        test=in_test if test_name else (),
+        test_name=test_name,
+    )
+
+
+def _of_role(labels: RawLabels, role: str) -> tuple[str | None, tuple[int, ...]]:
+    name = find_split(labels, role)
+    return name, labels.splits[name] if name else ()
+
+
+def hold_out(
+    groups: Sequence[Sequence[int]],
+    classes_of: Mapping[int, set[int]],
+    names: Mapping[int, str],
+    seed: int,
+) -> set[int]:
+    """A fifth of the images (at least 1, at most 2,000), whole groups only, by seed alone.
+
+    Every class stays in training where it can: no group is taken that holds the last images of a class.
+    Groups that bring a class not held out yet are taken first.
+
+    Args:
+        groups: images that must stay on one side, at least two groups.
+        classes_of: classes that occur in each image.
+        names: file name of each image; the choice depends on them and on nothing else of the machine.
+        seed: another seed, another choice.
+    """
+
+    def lot(group: Sequence[int]) -> bytes:
+        return hashlib.sha256(f"{seed} {min(names[image] for image in group)}".encode()).digest()
+
+    total = sum(len(group) for group in groups)
+    count = max(1, min(_MOST_HELD_OUT, round(HELD_OUT_SHARE * total)))
+    in_training = Counter(label for group in groups for image in group for label in classes_of[image])
+    absent = set(in_training)
+    order = sorted(groups, key=lot)
+    held: set[int] = set()
+    for bringing_a_class in (True, False):
+        for group in order:
+            classes = Counter(label for image in group for label in classes_of[image])
+            if (
+                group[0] in held
+                or len(held) + len(group) > count
+                or (bringing_a_class and absent.isdisjoint(classes))
+                or any(in_training[label] <= images for label, images in classes.items())
+            ):
+                continue
+            held.update(group)
+            absent.difference_update(classes)
+            in_training.subtract(classes)
+    return held or set(min((len(group), number, group) for number, group in enumerate(order))[2])

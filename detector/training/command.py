@@ -1,0 +1,219 @@
+"""``ssdlite train``: from a folder of labelled images to a detector."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from detector import __version__
+from detector.architecture import build_architecture
+from detector.config import load_config
+from detector.data.coco import save_coco
+from detector.data.dataset import Dataset
+from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.errors import BackendError, DatasetError, DetectorError
+from detector.evaluation.diagnosis import diagnose
+from detector.labels import listing
+from detector.spec import ModelSpec
+from detector.training.curves import draw_curves
+from detector.training.gallery import draw_gallery
+from detector.training.initial_weights import InitialWeights, load_initial_weights
+from detector.training.plan import Plan, build_plan
+from detector.training.run_folder import RunFolder, fingerprint, free_run_folder
+from detector.training.validation import Validation, evaluate_weights
+from detector.weights import load_weights
+
+if TYPE_CHECKING:
+    from detector.training.run import Outcome, Run
+
+_HOPELESS_AP = 0.01
+_SHOWN_SCORE = 0.4
+
+
+def run_train(
+    *,
+    dataset: Path | None,
+    config: Path | None,
+    settings: Sequence[str],
+    train: str | None,
+    val: str | None,
+    output: Path | None,
+    resume: Path | None,
+) -> None:
+    """Train, or go on with a run that was interrupted."""
+    if resume is not None:
+        if dataset is not None or config is not None or settings or output is not None or train or val:
+            raise DetectorError(
+                "--resume takes the run's folder alone; the run keeps its dataset and config."
+            )
+        _resume(RunFolder(resume))
+        return
+    if dataset is None:
+        raise DetectorError("Expected a folder of labelled images: ssdlite train FOLDER.")
+    experiment = load_config(config, settings)
+    folder = load_labelled_folder(dataset, train=train, val=val, seed=experiment.training.seed)
+    plan = build_plan(experiment, folder)
+    run = RunFolder(output or free_run_folder(dataset.resolve().name))
+    record = {
+        "dataset": str(dataset.absolute()),
+        "train": train,
+        "val": val,
+        "split": folder.split_note,
+        "fingerprint": fingerprint(folder.train, folder.val),
+        "version": __version__,
+        "finished": False,
+    }
+    run.start(plan.config.to_yaml(), record)
+    _train(run, plan, folder, record)
+
+
+def _resume(run: RunFolder) -> None:
+    record = run.load_record()
+    if record["finished"]:
+        raise DetectorError(f"The run in {run.root} is finished; its model is {run.weights}.")
+    config = load_config(run.config)
+    folder = load_labelled_folder(
+        Path(record["dataset"]), train=record["train"], val=record["val"], seed=config.training.seed
+    )
+    if fingerprint(folder.train, folder.val) != record["fingerprint"]:
+        raise DatasetError(
+            f"{record['dataset']} has changed since this run began, so it cannot go on as it was. Start a "
+            f"new one from its weights: ssdlite train {record['dataset']} "
+            f"--set training.initial_weights={run.weights}"
+        )
+    run.check_space()
+    _train(run, Plan(config), folder, record)
+
+
+def _train(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str, Any]) -> None:
+    spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes)
+    start = load_initial_weights(
+        plan.config.training.initial_weights, spec, seed=plan.config.training.seed, say=click.echo
+    )
+    spec = replace(spec, card=_card(start, folder))
+    _print_plan(run, plan, folder, spec, start)
+    validation = Validation(folder.val, spec, run, plan.config.training.patience)
+    training = _import_run()(plan, spec, start.weights, folder.train, validation, run, _say)
+    try:
+        outcome = training.execute()
+    except KeyboardInterrupt:
+        _say(f"Interrupted. Go on with: ssdlite train --resume {run.root}")
+        raise
+    _report(run, plan, folder, spec, outcome)
+    run.save_record({**record, "finished": True})
+
+
+def _report(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, outcome: Outcome) -> None:
+    """Everything that is left of a run once it is over: numbers, pictures, and what to type next."""
+    metrics = json.loads(run.metrics.read_text())
+    detections = json.loads(run.detections.read_text())
+    if outcome.stopped_early:
+        click.echo(f"The last {plan.config.training.patience} evaluations brought nothing better.")
+    click.echo(
+        f"Trained {outcome.steps:,} steps at {outcome.images_per_second:.0f} images/s. Best weights: step "
+        f"{outcome.best_step:,}, AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
+        f"{len(folder.val.images):,} validation images."
+    )
+    if metrics["AP"] < _HOPELESS_AP:
+        click.echo("An AP this low has a reason. What was found:")
+        for finding in diagnose(folder.val, detections, training=folder.train):
+            click.echo(f"- {finding}")
+    draw_curves(run.load_history(), run.curves)
+    draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
+    if folder.test is not None:
+        _evaluate_test(run, folder.test, spec)
+    save_coco(folder.val, run.validation)
+    click.echo(
+        f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures"
+    )
+    click.echo(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
+    click.echo(
+        "Next:\n"
+        f"  ssdlite eval {run.validation} --model {run.root}\n"
+        f"  ssdlite detect PHOTO --model {run.root}\n"
+        f"  tensorboard --logdir {run.tensorboard}"
+    )
+
+
+def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec) -> None:
+    """The number on the split that had no part in choosing anything."""
+    evaluation = evaluate_weights(load_weights(run.weights)[0], spec, test)
+    evaluation.save(run.root / "test", {"model": spec.name, "dataset": str(test.source), "split": test.split})
+    metrics = evaluation.metrics.summary
+    click.echo(
+        f"On the {evaluation.images:,} images of {test.split}, that chose nothing: AP {100 * metrics['AP']:.2f}"
+        f", AP50 {100 * metrics['AP50']:.2f}."
+    )
+
+
+def _say(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line)
+
+
+def _import_run() -> type[Run]:
+    """The part that needs TensorFlow, which takes seconds to import and has much to say while it does."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from detector.training.run import Run
+    except ImportError as error:
+        raise BackendError(
+            f"Training needs TensorFlow and Model Garden, which are not installed here ({error}): in a "
+            "checkout run `uv run ssdlite train ...`, elsewhere pip install '.[train]'."
+        ) from error
+    return Run
+
+
+def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
+    inherited: dict[str, str] = {
+        key: start.card[key] for key in start.card if key in ("licence", "contaminated")
+    }
+    return {
+        "source": f"trained with ssdlite {__version__}",
+        "initial_weights": start.origin,
+        **inherited,
+        "trained_on": f"{folder.root.resolve().name}, {len(folder.train.images):,} images",
+    }
+
+
+def _print_plan(
+    run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, start: InitialWeights
+) -> None:
+    training, optimizer = plan.config.training, plan.config.optimizer
+    for finding in folder.findings:
+        click.echo(f"Note: {finding.count:,} {finding.kind} (for example {finding.example})")
+    parts = [("train", folder.train), ("validate", folder.val), ("test", folder.test)]
+    images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)
+    architecture = build_architecture(spec)
+    names = [layer.name for layer in architecture.layers]
+    first = 0 if plan.frozen_until is None else names.index(plan.frozen_until)
+    trained = sum(layer.trainable_parameters for layer in architecture.layers[first:])
+    weights = start.origin
+    if start.copied:
+        weights += f"; the class columns of {', '.join(start.copied)} come along"
+    epochs = int(training.steps) * training.batch_size / len(folder.train.images)
+    rows = {
+        "dataset": f"{folder.root} ({folder.format})",
+        "images": f"{images}; {len(folder.train.annotations):,} objects to train on",
+        "split": folder.split_note,
+        "classes": f"{len(spec.classes)}: {listing(spec.classes)}",
+        "weights": weights,
+        "frozen": (f"{first} of {len(names)} layers, until {plan.frozen_until}" if first else "nothing")
+        + f"; {trained:,} parameters are trained",
+        "batch norm": f"{training.batch_norm} statistics",
+        "steps": f"{training.steps:,} of {training.batch_size} images ({epochs:.0f} epochs), evaluated every "
+        f"{training.evaluate_every:,}",
+        "optimizer": f"{optimizer.type}, learning rate {optimizer.learning_rate:g}, {optimizer.schedule}",
+        "run": str(run.root),
+    }
+    for name, value in rows.items():
+        click.echo(f"{name:>10}  {value}")
+    for reason in plan.reasons:
+        click.echo(f"{'':>10}  ({reason})")

@@ -1,0 +1,169 @@
+"""How a training went, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.files import replacing
+
+_LOSSES = {
+    "loss": ("total", "#222222"),
+    "classification_loss": ("classification", "#d55e00"),
+    "localization_loss": ("localization", "#0072b2"),
+}  # colours that differ for the colour-blind, too: Okabe and Ito, Color Universal Design, 2008
+_PRECISIONS = {"AP50": ("AP50", "#e69f00"), "AP": ("AP", "#009e73")}
+_STYLE: dict[Any, Any] = {
+    "font.size": 15,
+    "axes.titlesize": 17,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
+}
+_SMOOTHED_OVER = 25  # parts of the training; the mean follows what lasts for longer than one
+
+
+def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write a PNG with three panels over the steps: losses, AP and AP50 in percent, learning rate.
+
+    Losses are drawn as they came, in light colours, and smoothed. The best AP is marked.
+
+    Args:
+        history: records in order, each with ``step`` and any of ``loss``, ``classification_loss``,
+            ``localization_loss``, ``learning_rate``, ``AP`` and ``AP50`` (in [0, 1]; -1 for none).
+        path: file to write, ``.png``.
+
+    Raises:
+        DetectorError: the file cannot be written.
+    """
+    # Slow to import, and there only where training is.
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(16, 4.8), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)  # needs no display
+        losses, precisions, rates = figure.subplots(1, 3)
+        _draw_losses(losses, history)
+        _draw_precisions(precisions, history)
+        _draw_rates(rates, history)
+        for axes in (losses, precisions, rates):
+            axes.set_xlabel("step")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+            axes.set_xlim(*_step_limits(history))
+        rates.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png")
+
+
+def _draw_losses(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
+    axes.set_title("Loss")
+    tops = []
+    for key, (label, colour) in _LOSSES.items():
+        steps, values = _series(history, key)
+        if not len(steps):
+            continue
+        smooth = _smooth(values)
+        axes.plot(steps, values, color=colour, alpha=0.25, linewidth=1)
+        axes.plot(steps, smooth, color=colour, linewidth=2.2, label=label, marker=_marker(steps))
+        # The spike of the first steps would press all else flat.
+        tops.append(max(np.percentile(values, 98), smooth[len(smooth) // 20 :].max()))
+    if not tops:
+        _say(axes, "no loss recorded")
+        return
+    axes.set_ylim(0, 1.08 * max(tops) or 1)
+    axes.legend(loc="upper right")
+
+
+def _draw_precisions(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
+    axes.set_title("AP on the validation set, %")
+    top = 0.0
+    for key, (label, colour) in _PRECISIONS.items():
+        steps, values = _series(history, key)
+        steps, values = steps[values >= 0], 100 * values[values >= 0]
+        if not len(steps):
+            continue
+        axes.plot(steps, values, color=colour, linewidth=2.2, marker="o", markersize=4, label=label)
+        top = max(top, values.max())
+        if key == "AP":
+            _mark_best(axes, steps, values, colour)
+    if not axes.lines:
+        _say(axes, "no evaluation yet")
+        return
+    axes.set_ylim(0, 1.45 * top or 1)  # leaves room for the legend
+    axes.legend(loc="upper left")
+
+
+def _mark_best(axes: Any, steps: NDArray[np.float64], values: NDArray[np.float64], colour: str) -> None:
+    """A star on the best AP, its value above it, and both in the legend."""
+    best = int(values.argmax())
+    text = f"best AP {values[best]:.1f} at step {steps[best]:,.0f}"
+    star = {"marker": "*", "markersize": 17, "color": colour, "markeredgecolor": "black"}
+    axes.plot(steps[best : best + 1], values[best : best + 1], linestyle="", label=text, **star)
+    axes.annotate(
+        f"{values[best]:.1f}",
+        (steps[best], values[best]),
+        xytext=(0, 10),
+        textcoords="offset points",
+        ha="center",
+        fontweight="bold",
+    )
+
+
+def _draw_rates(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
+    axes.set_title("Learning rate")
+    steps, values = _series(history, "learning_rate")
+    if not len(steps):
+        _say(axes, "no learning rate recorded")
+        return
+    axes.plot(steps, values, color="#222222", linewidth=2.2, marker=_marker(steps))
+    axes.set_ylim(0, 1.08 * values.max() or 1)
+
+
+def _series(
+    history: Sequence[Mapping[str, Any]], key: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps and values of the records that have a finite number under the key."""
+    points = [
+        (record["step"], record[key])
+        for record in history
+        if record.get(key) is not None and np.isfinite(record[key])
+    ]
+    steps, values = np.array(points, np.float64).reshape(-1, 2).T
+    return steps, values
+
+
+def _step_limits(history: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """The first and last step with a little room, the same for all panels."""
+    steps = [record["step"] for record in history] or [0]
+    room = 0.03 * (max(steps) - min(steps)) or 1
+    return min(steps) - room, max(steps) + room
+
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of the values around each, as far as there are some."""
+    half = len(values) // (2 * _SMOOTHED_OVER)
+    sums = np.concatenate([[0], np.cumsum(values)])
+    at = np.arange(len(values))
+    first, end = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
+    return (sums[end] - sums[first]) / (end - first)
+
+
+def _marker(steps: NDArray[np.float64]) -> str:
+    return "o" if len(steps) < 10 else ""
+
+
+def _say(axes: Any, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#777777")
+    axes.set_yticks([])

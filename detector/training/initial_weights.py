@@ -1,0 +1,108 @@
+"""Where training starts: released weights, a backbone, earlier weights, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from detector.boxes import FloatArray
+from detector.errors import WeightsError
+from detector.labels import normalise_name
+from detector.pretrained import DEFAULT_MODEL, weights_path
+from detector.spec import ModelSpec
+from detector.weights import Weights, load_weights
+
+# A new class starts out improbable, so that the many anchors on background do not drown the first steps;
+# Lin et al., Focal Loss, 2017, section 4.1.
+_NEW_CLASS_BIAS = float(np.log(0.01 / 0.99))
+_NEW_CLASS_DEVIATION = 0.03
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """What a network starts from.
+
+    Attributes:
+        weights: values by key; keys that are missing keep the network's fresh values.
+        origin: where they come from, in words.
+        card: of the weights that they come from, for what is to be said about licence and training data.
+        copied: classes whose columns came along, by name.
+    """
+
+    weights: Weights
+    origin: str
+    card: dict[str, str]
+    copied: tuple[str, ...] = ()
+
+
+def load_initial_weights(
+    start: str, spec: ModelSpec, *, seed: int, say: Callable[[str], None] = print
+) -> InitialWeights:
+    """The weights that ``training.initial_weights`` names, fitted to the classes of a spec.
+
+    Args:
+        start: ``released``, ``imagenet``, ``none``, or a ``.npz`` file.
+        spec: the network to be trained.
+        seed: of the columns of new classes.
+        say: takes a line for what takes time.
+
+    Raises:
+        WeightsError: they cannot be had, or are of a network of other widths or anchors.
+    """
+    if start == "none":
+        return InitialWeights({}, "nothing: all weights are new", {})
+    if start == "imagenet":
+        from detector.training.imagenet import load_imagenet_backbone
+
+        return InitialWeights(load_imagenet_backbone(spec), "an ImageNet backbone (keras.applications)", {})
+    path = weights_path(DEFAULT_MODEL, say=say) if start == "released" else Path(start)
+    if start != "released" and path.suffix != ".npz":
+        raise WeightsError(
+            f"training.initial_weights should be released, imagenet, none or a .npz file, is {start!r}."
+        )
+    weights, source = load_weights(path)
+    if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:
+        raise WeightsError(
+            f"{path} has width multiplier {source.width_multiplier:g} and anchors {source.anchors}; the "
+            "network to be trained has others. Start from weights of its kind, or from `imagenet` or `none`."
+        )
+    fitted = fit_classes(weights, source, spec, seed=seed)
+    known = {normalise_name(name) for name in source.classes}
+    copied = tuple(name for name in spec.classes if normalise_name(name) in known)
+    return InitialWeights(fitted, f"{source.name}", dict(source.card), copied)
+
+
+def fit_classes(weights: Weights, source: ModelSpec, spec: ModelSpec, *, seed: int) -> dict[str, FloatArray]:
+    """The weights with the class heads of another list of classes.
+
+    The columns of background and of classes that both have, by name, are copied. The others are new.
+
+    Args:
+        weights: of ``source``.
+        source: the spec that the weights belong to.
+        spec: the spec that they shall fit; its anchors are those of ``source``.
+        seed: of the new columns.
+    """
+    rng = np.random.default_rng(seed)
+    column_of = {normalise_name(name): column for column, name in enumerate(source.classes, start=1)}
+    columns = [0] + [column_of.get(normalise_name(name), -1) for name in spec.classes]
+    if columns == list(range(len(source.classes) + 1)):
+        return dict(weights)
+    fitted = dict(weights)
+    for number, anchors in enumerate(spec.anchors.per_cell()):
+        for variable in ("kernel", "bias"):
+            key = f"class_head_{number}/{variable}"
+            old = weights[key].reshape(*weights[key].shape[:-1], anchors, len(source.classes) + 1)
+            new = old[..., columns].copy()
+            for column, known in enumerate(columns):
+                if known >= 0:
+                    continue
+                if variable == "bias":
+                    new[..., column] = _NEW_CLASS_BIAS
+                else:
+                    new[..., column] = rng.normal(0, _NEW_CLASS_DEVIATION, new[..., column].shape)
+            fitted[key] = np.ascontiguousarray(new.reshape(*new.shape[:-2], -1), np.float32)
+    return fitted

@@ -1,0 +1,353 @@
+"""A training run from its first step to its last, through Model Garden's trainer."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import absl.logging
+import orbit
+import tensorflow as tf
+from tqdm import tqdm
+
+from detector.data.dataset import Dataset
+from detector.errors import DetectorError
+from detector.spec import ModelSpec
+from detector.training.plan import Plan
+from detector.training.run_folder import RunFolder
+from detector.training.samples import SampleSource
+from detector.training.task import DetectionTask
+from detector.training.trainer import Trainer, build_strategy, build_trainer, is_chief, worker_count
+from detector.training.validation import Validation
+from detector.weights import Weights
+
+_MOST_BAD_STEPS = 5  # in a row
+_LOOP_SECONDS = 4.0  # between points of the loss curve
+_CHECKPOINT_SECONDS = 60.0
+_WARM_UP_STEPS = 3  # the first steps are slow: the graph is traced, the cache is empty
+
+
+class TrainingError(DetectorError):
+    """Training that cannot go on."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        steps: how many were done.
+        best_step: at which the best weights were evaluated.
+        images_per_second: of training, without evaluation and the first steps.
+        stopped_early: whether patience ended it.
+    """
+
+    steps: int
+    best_step: int
+    images_per_second: float
+    stopped_early: bool
+
+
+class Run:
+    """Trains, evaluates, keeps the best, and can be gone on with after any end.
+
+    Args:
+        plan: what to do.
+        spec: the network.
+        weights: what it starts from.
+        train: what to train on.
+        validation: evaluates weights and keeps the best.
+        folder: where the run's files are.
+        say: takes a line for each thing worth telling.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        spec: ModelSpec,
+        weights: Weights,
+        train: Dataset,
+        validation: Validation,
+        folder: RunFolder,
+        say: Callable[[str], None],
+    ) -> None:
+        absl.logging.set_verbosity(absl.logging.ERROR)  # Model Garden tells every detail
+        tf.get_logger().setLevel("ERROR")
+        self._config = plan.config
+        self._spec = spec
+        self._validation = validation
+        self._folder = folder
+        self._say = say
+        self._chief = is_chief()
+        self._strategy = build_strategy(self._config)
+        latest = tf.train.latest_checkpoint(folder.checkpoints)
+        first_step = 0 if latest is None else int(tf.train.load_variable(latest, _STEP_KEY))
+        self._samples = SampleSource(
+            train,
+            spec,
+            self._config.augmentation,
+            iou_threshold=self._config.loss.match_iou,
+            seed=self._config.training.seed,
+            cache_bytes=int(self._config.runtime.cache_gib * (1 << 30)),
+        )
+        task = DetectionTask(
+            plan,
+            spec,
+            weights,
+            self._samples,
+            first_step=first_step,
+            on_bad_loss=self._note_bad_loss,
+        )
+        self._trainer = build_trainer(task, self._config, self._strategy, self._after_step)
+        self._scratch = tempfile.TemporaryDirectory()
+        self._manager = tf.train.CheckpointManager(
+            self._trainer.checkpoint,
+            # Every worker has to save, and one of them into the run's folder.
+            str(folder.checkpoints if self._chief else Path(self._scratch.name)),
+            max_to_keep=2,
+            step_counter=self._trainer.global_step,
+        )
+        if latest is not None:
+            self._trainer.checkpoint.restore(latest).expect_partial()
+        tensorboard = str(folder.tensorboard / "train") if self._chief else None
+        self._controller = orbit.Controller(
+            global_step=self._trainer.global_step,
+            trainer=self._trainer,
+            strategy=self._strategy,
+            steps_per_loop=1_000_000,  # the loops below are shorter
+            summary_dir=tensorboard,
+            train_actions=[self._record_losses],
+        )
+        self._history = folder.rewind_history(first_step) if self._chief else []
+        validation.restore(self._history)
+        self._bar: Any = None
+        self._bad_step = False
+        self._bad_in_a_row = 0
+        self._clock = _Clock(self._config.training.batch_size)
+        self._earlier_seconds = float(self._history[-1]["seconds"]) if self._history else 0.0
+
+    def execute(self) -> Outcome:
+        """Train to the last step, or until patience ends it.
+
+        Raises:
+            TrainingError: losses that are not finite, or too little memory.
+            DetectorError: the disk is full or the folder cannot be written to any more.
+        """
+        steps = int(self._config.training.steps)
+        saved_at = time.monotonic()
+        stop = False
+        try:
+            with tqdm(
+                total=steps, initial=self._trainer.step, desc="training", unit="step", disable=self._bar_off
+            ) as self._bar:
+                if steps == 0 and not self._validation.best:
+                    self._evaluate()
+                while self._trainer.step < steps and not stop:
+                    stop = self._train_some(steps)
+                    if stop or (time.monotonic() - saved_at > _CHECKPOINT_SECONDS and not worker_count()):
+                        self.save_checkpoint()
+                        saved_at = time.monotonic()
+        except KeyboardInterrupt:
+            if not worker_count():
+                self.save_checkpoint()
+            raise
+        except tf.errors.ResourceExhaustedError as error:
+            raise self._exhausted(error) from error
+        best = self._validation.best_step
+        return Outcome(self._trainer.step, best, self._clock.images_per_second, self._trainer.step < steps)
+
+    @property
+    def _bar_off(self) -> bool | None:
+        return None if self._chief else True
+
+    def _train_some(self, steps: int) -> bool:
+        """Train to the next point of the curve; evaluate where due. True when patience is at its end."""
+        every = int(self._config.training.evaluate_every)
+        step = self._trainer.step
+        due = min(steps, (step // every + 1) * every)
+        until = min(due, step + self._clock.steps_in(_LOOP_SECONDS))
+        # Orbit prints what the bar shows already.
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            self._controller.train(until, checkpoint_at_completion=False)
+        if until < due:
+            return False
+        self._evaluate()
+        finished = self._agree(self._validation.exhausted)
+        if not finished:
+            self.save_checkpoint()
+        return finished
+
+    def _evaluate(self) -> None:
+        weights = self._trainer.averaged_weights(self._spec)
+        if not self._chief:
+            return
+        step = self._trainer.step
+        with self._clock.paused():
+            metrics, is_best = self._validation(weights, step)
+        self._record({"step": step, **metrics})
+        writer = tf.summary.create_file_writer(str(self._folder.tensorboard / "validation"))
+        with writer.as_default():
+            for name, value in metrics.items():
+                tf.summary.scalar(name, value, step=step)
+        writer.close()
+        losses = next((entry for entry in reversed(self._history) if "loss" in entry), {"loss": float("nan")})
+        self._say(
+            f"step {step:,}: AP {100 * metrics['AP']:.1f}  AP50 {100 * metrics['AP50']:.1f}  "
+            f"loss {losses['loss']:.2f}{'  best so far' if is_best else ''}"
+        )
+
+    def _agree(self, finished: bool) -> bool:
+        """The first worker's decision, for all workers."""
+        if not worker_count():
+            return finished
+
+        def vote() -> Any:
+            return tf.constant(float(finished and self._chief))
+
+        total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, self._strategy.run(vote), axis=None)
+        return bool(total.numpy() > 0)
+
+    def _record_losses(self, output: Any) -> None:
+        """Orbit's action after each loop: the means over its steps."""
+        values = {name: float(value) for name, value in output.items()}
+        self._record(
+            {
+                "step": self._trainer.step,
+                "loss": values["training_loss"],
+                "classification_loss": values["classification_loss"],
+                "localization_loss": values["localization_loss"],
+                "learning_rate": values["learning_rate"],
+                "images_per_second": round(self._clock.images_per_second, 1),
+            }
+        )
+
+    def _record(self, entry: dict[str, Any]) -> None:
+        if self._chief:
+            entry["seconds"] = round(self._earlier_seconds + self._clock.seconds, 1)
+            self._history.append(entry)
+            self._folder.append_history(entry)
+
+    def _after_step(self, trainer: Trainer) -> None:
+        self._clock.tick()
+        self._bad_in_a_row = self._bad_in_a_row + 1 if self._bad_step else 0
+        self._bad_step = False
+        if self._bad_in_a_row >= _MOST_BAD_STEPS:
+            raise TrainingError(
+                f"The loss was not finite in {_MOST_BAD_STEPS} steps in a row, so training stopped; the "
+                f"images are named above. Look at them with `ssdlite data check`, or train with a lower rate: "
+                f"--set optimizer.learning_rate={self._config.optimizer.learning_rate / 4:g}."
+            )
+        if self._bar is not None:
+            self._bar.update()
+            if self._clock.shall_show():
+                loss = float(trainer.train_loss.result())
+                self._bar.set_postfix_str(f"loss {loss:.2f}, {self._clock.images_per_second:.0f} images/s")
+        if self._clock.ticks == _WARM_UP_STEPS + 5 and self._chief:
+            left = int(self._config.training.steps) - self._trainer.step
+            minutes = left * self._config.training.batch_size / self._clock.images_per_second / 60
+            self._say(f"{self._clock.images_per_second:.0f} images/s: {_describe(minutes)} to go.")
+
+    def _note_bad_loss(self, indices: list[int]) -> None:
+        self._bad_step = True
+        names = ", ".join(str(self._samples.dataset.images[index].path) for index in indices)
+        self._say(f"The loss is not finite; this step is skipped. Its images: {names}")
+
+    def save_checkpoint(self) -> None:
+        """Write everything that a resumed run needs.
+
+        Raises:
+            DetectorError: the disk is full.
+        """
+        try:
+            self._manager.save(self._trainer.step)
+        except (tf.errors.OpError, OSError) as error:
+            raise TrainingError(
+                f"No checkpoint could be written to {self._folder.checkpoints} ({_first_line(error)}): free "
+                f"some space, then go on with `ssdlite train --resume {self._folder.root}`."
+            ) from error
+
+    def _exhausted(self, error: Exception) -> TrainingError:
+        batch = self._config.training.batch_size
+        return TrainingError(
+            f"There is too little memory for batches of {batch} ({_first_line(error)}); try "
+            f"--set training.batch_size={max(1, batch // 2)}."
+        )
+
+
+_STEP_KEY = "global_step/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+class _Clock:
+    """Time that training takes, evaluations and the first steps left out."""
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._start = time.monotonic()
+        self._measured_from = self._start
+        self._shown = 0.0
+        self.ticks = 0
+
+    def tick(self) -> None:
+        """A step is done."""
+        self.ticks += 1
+        if self.ticks == _WARM_UP_STEPS:
+            self._measured_from = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._start
+
+    @property
+    def images_per_second(self) -> float:
+        """Since the first steps."""
+        done = self.ticks - _WARM_UP_STEPS
+        return max(done, 0) * self._batch_size / max(time.monotonic() - self._measured_from, 1e-6)
+
+    def steps_in(self, seconds: float) -> int:
+        """About as many steps as fit into a time, between 1 and 1,000."""
+        per_step = self._batch_size / self.images_per_second if self.images_per_second else seconds / 5
+        return max(1, min(1000, round(seconds / per_step)))
+
+    def shall_show(self) -> bool:
+        """True twice a second at most: showing the loss waits for the device."""
+        now = time.monotonic()
+        if now - self._shown < 0.5:
+            return False
+        self._shown = now
+        return True
+
+    def paused(self) -> _Pause:
+        """A block whose time does not count for the speed."""
+        return _Pause(self)
+
+    def skip(self, seconds: float) -> None:
+        """Leave a time out of the speed."""
+        self._measured_from += seconds
+
+
+class _Pause:
+    def __init__(self, clock: _Clock) -> None:
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        self._from = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._clock.skip(time.monotonic() - self._from)
+
+
+def _describe(minutes: float) -> str:
+    if minutes < 1.5:
+        return f"about {max(1, round(minutes * 60))} seconds"
+    return f"about {round(minutes)} minutes" if minutes < 90 else f"about {minutes / 60:.1f} hours"
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "message", error)).split("\n")[0][:120]

@@ -1,0 +1,173 @@
+"""Training samples: a pure function from a sample's number to an augmented image and its targets.
+
+Which image sample ``n`` shows and how it is augmented follows from the seed and ``n`` alone. So a resumed
+run goes on exactly where it was, and several workers that share a batch train on the very samples that one
+worker would.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.anchors import build_anchors
+from detector.architecture import build_architecture
+from detector.boxes import FloatArray, area, clip, xywh_to_xyxy
+from detector.config import AugmentationConfig
+from detector.data.dataset import Dataset, load_dataset_image
+from detector.images import Image
+from detector.spec import ModelSpec
+from detector.training.augmentation import (
+    LabelledImage,
+    flip,
+    sample_colours,
+    sample_crop,
+    sample_expansion,
+)
+from detector.training.targets import Targets, build_targets
+
+# Images in memory are no larger than this: an augmented crop of a tenth of one still fills the input.
+_CACHED_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training sample.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB, at the network's input size.
+        targets: of the image's anchors.
+        index: which image of the dataset it shows.
+    """
+
+    image: Image
+    targets: Targets
+    index: int
+
+
+class SampleSource:
+    """Makes the samples of a dataset.
+
+    Args:
+        dataset: images and annotations; its boxes lie inside the images and have area.
+        spec: input size, anchors and box coder; its classes are the dataset's, in order.
+        augmentation: what is done to the images.
+        iou_threshold: of the matching.
+        seed: of the order and of the augmentation.
+        cache_bytes: decoded images up to this sum are kept in memory.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        spec: ModelSpec,
+        augmentation: AugmentationConfig,
+        *,
+        iou_threshold: float,
+        seed: int,
+        cache_bytes: int,
+    ) -> None:
+        self.dataset = dataset
+        self._spec = spec
+        self._augmentation = augmentation
+        self._iou_threshold = iou_threshold
+        self._seed = seed
+        self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+        self._objects = _objects_by_image(dataset)
+        self._cache: dict[int, Image] = {}
+        self._cache_left = cache_bytes
+        self._lock = threading.Lock()
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+
+    def __call__(self, number: int) -> Sample:
+        """Sample ``number``, counted from 0."""
+        index = self.image_index(number)
+        rng = np.random.default_rng((self._seed, number))
+        sample = self._augment(self._load(index), rng)
+        height, width = self._spec.input_hw
+        image = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_LINEAR)
+        if self._augmentation.colours:
+            image = sample_colours(np.asarray(image, np.uint8), rng, strength=self._augmentation.colours)
+        kept = area(sample.boxes) > 0
+        targets = build_targets(
+            self._anchors,
+            sample.boxes[kept],
+            sample.labels[kept],
+            sample.crowd[kept],
+            iou_threshold=self._iou_threshold,
+            scales=self._spec.box_coder_scales,
+        )
+        return Sample(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), targets, index)
+
+    @property
+    def num_anchors(self) -> int:
+        """Number of anchors of the network."""
+        return len(self._anchors)
+
+    def image_index(self, number: int) -> int:
+        """Which image sample ``number`` shows: every epoch has each image once, in an order of its own."""
+        epoch, position = divmod(number, len(self.dataset.images))
+        known, order = self._order
+        if known != epoch:
+            order = np.random.default_rng((self._seed, epoch, 0)).permutation(len(self.dataset.images))
+            self._order = (epoch, order)
+        return int(order[position])
+
+    def _augment(self, sample: LabelledImage, rng: np.random.Generator) -> LabelledImage:
+        if rng.random() < self._augmentation.flip:
+            sample = flip(sample)
+        if rng.random() < self._augmentation.expand:
+            sample = sample_expansion(sample, rng, largest=self._augmentation.expand_up_to)
+        if rng.random() < self._augmentation.crop:
+            sample = sample_crop(sample, rng)
+        return sample
+
+    def _load(self, index: int) -> LabelledImage:
+        image = self._cache.get(index)
+        if image is None:
+            image = _shrink(load_dataset_image(self.dataset.images[index]))
+            with self._lock:
+                if index not in self._cache and image.nbytes <= self._cache_left:
+                    self._cache[index] = image
+                    self._cache_left -= image.nbytes
+        objects = self._objects[index]
+        return LabelledImage(image, objects.boxes, objects.labels, objects.crowd)
+
+
+def _shrink(image: Image) -> Image:
+    scale = _CACHED_SIDE / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    size_wh = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """What is in an image: boxes normalised, labels, and which of them are crowd regions."""
+
+    boxes: FloatArray
+    labels: NDArray[np.int64]
+    crowd: NDArray[np.bool_]
+
+
+def _objects_by_image(dataset: Dataset) -> list[_Objects]:
+    label_of = {category: label for label, category in enumerate(dataset.categories)}
+    by_image: dict[int, list[dict[str, Any]]] = {image.id: [] for image in dataset.images}
+    for annotation in dataset.annotations:
+        by_image[annotation["image_id"]].append(annotation)
+    objects = []
+    for image in dataset.images:
+        found = by_image[image.id]
+        assert image.size_wh is not None, "a labelled folder knows the size of every image"
+        boxes = xywh_to_xyxy(np.array([a["bbox"] for a in found], np.float32).reshape(-1, 4))
+        boxes = (boxes / np.array(image.size_wh * 2)).astype(np.float32)
+        labels = np.array([label_of[a["category_id"]] for a in found], np.int64)
+        crowd = np.array([bool(a["iscrowd"]) for a in found], bool)
+        objects.append(_Objects(clip(boxes, 1, 1), labels, crowd))
+    return objects

@@ -1,0 +1,163 @@
+"""The detection task, as Model Garden's trainer wants it: network, inputs, and one step of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from official.core import base_task, config_definitions
+
+from detector.model.network import build_network, set_weights, variables_by_key
+from detector.runtime.backend import available_threads
+from detector.spec import ModelSpec
+from detector.training.losses import sum_losses
+from detector.training.plan import Plan
+from detector.training.samples import SampleSource
+from detector.weights import Weights
+
+_MOST_PARALLEL_SAMPLES = 16
+
+
+class DetectionTask(base_task.Task):  # type: ignore[misc]
+    """Trains the network on samples.
+
+    Args:
+        plan: what to train and how.
+        spec: the network.
+        weights: what it starts from; keys that are missing keep their fresh values.
+        samples: where samples come from.
+        first_step: number of the step that the inputs begin at.
+        on_bad_loss: called with the dataset's image indices when a loss is not finite.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        spec: ModelSpec,
+        weights: Weights,
+        samples: SampleSource,
+        *,
+        first_step: int,
+        on_bad_loss: Callable[[list[int]], None],
+    ) -> None:
+        super().__init__(config_definitions.TaskConfig(), name="detection")
+        self._config = plan.config
+        self._plan = plan
+        self._spec = spec
+        self._weights = weights
+        self._samples = samples
+        self._first_step = first_step
+        self._on_bad_loss = on_bad_loss
+        self._regularised: list[Any] = []
+
+    def build_model(self) -> tf_keras.Model:
+        """The network with its initial weights."""
+        tf_keras.utils.set_random_seed(self._config.training.seed)
+        network = build_network(
+            self._spec,
+            frozen_until=self._plan.frozen_until,
+            live_batch_norm=self._plan.live_batch_norm,
+            batch_norm_momentum=self._config.training.batch_norm_momentum,
+        )
+        set_weights(network, self._spec, self._weights)
+        self._regularised = [
+            variable
+            for key, variable in variables_by_key(network, self._spec).items()
+            if key.endswith("/kernel") and "depthwise" not in key and variable.trainable
+        ]
+        return network
+
+    def build_inputs(self, params: Any, input_context: Any = None) -> tf.data.Dataset:
+        """Endless batches of (image, box targets, class targets, image index).
+
+        Each worker makes its own part of every global batch, in the order in which one worker would make it.
+        """
+        context = input_context or tf.distribute.InputContext()
+        batch = context.get_per_replica_batch_size(self._config.training.batch_size)
+        local = batch * (context.num_replicas_in_sync // context.num_input_pipelines)
+        offset = context.input_pipeline_id * local
+        whole = self._config.training.batch_size
+        first = self._first_step * local
+
+        def number(k: Any) -> Any:
+            return (k // local) * whole + offset + k % local
+
+        dataset = tf.data.Dataset.counter(first).map(number)
+        dataset = dataset.map(
+            self._make_sample, num_parallel_calls=min(available_threads(), _MOST_PARALLEL_SAMPLES)
+        )
+        return dataset.batch(batch, drop_remainder=True).prefetch(2)
+
+    def _make_sample(self, number: Any) -> tuple[Any, ...]:
+        def make(n: np.int64) -> tuple[Any, ...]:
+            sample = self._samples(int(n))
+            return sample.image, sample.targets.boxes, sample.targets.classes, np.int64(sample.index)
+
+        kinds = [tf.uint8, tf.float32, tf.int32, tf.int64]
+        image, boxes, classes, index = tf.numpy_function(make, [number], kinds, stateful=False)
+        anchors = self._samples.num_anchors
+        return (
+            tf.ensure_shape(image, (*self._spec.input_hw, 3)),
+            tf.ensure_shape(boxes, (anchors, 4)),
+            tf.ensure_shape(classes, (anchors,)),
+            tf.ensure_shape(index, ()),
+        )
+
+    def build_metrics(self, training: bool = True) -> list[Any]:
+        """Means over the steps of a loop."""
+        return [tf_keras.metrics.Mean(f"{name}_loss") for name in ("classification", "localization")]
+
+    def train_step(
+        self, inputs: Any, model: tf_keras.Model, optimizer: Any, metrics: Any = None
+    ) -> dict[str, Any]:
+        """One step on one replica's part of the batch.
+
+        Losses are divided by the number of positives of the whole batch, over all replicas, so that the
+        gradients, which are summed over replicas, are those of one replica with all images. A replica whose
+        loss or gradient is not finite contributes nothing.
+        """
+        images, box_targets, class_targets, indices = inputs
+        replicas = tf.distribute.get_replica_context()
+        count = float(replicas.num_replicas_in_sync)
+        loss = self._config.loss
+        network_input = tf.cast(images, tf.float32) * self._spec.pixel_scale + self._spec.pixel_offset
+        with tf.GradientTape() as tape:
+            outputs = model(network_input, training=True)
+            sums = sum_losses(
+                outputs["box_encodings"],
+                outputs["class_logits"],
+                box_targets,
+                class_targets,
+                negatives_per_positive=loss.negatives_per_positive,
+                min_negatives=loss.min_negatives,
+            )
+            positives = replicas.all_reduce(tf.distribute.ReduceOp.SUM, sums.num_positives)
+            positives = tf.maximum(positives, 1.0)
+            classification = loss.classification_weight * sums.classification / positives
+            localization = loss.localization_weight * sums.localization / positives
+            total = classification + localization + self._penalty() / count
+        gradients = tape.gradient(total, model.trainable_variables)
+        finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
+        tf.cond(finite, lambda: np.int64(0), lambda: tf.numpy_function(self._report, [indices], tf.int64))
+        gradients = [tf.where(finite, gradient, tf.zeros_like(gradient)) for gradient in gradients]
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        weight = tf.cast(finite, tf.float32)
+        for metric, value in zip(metrics or (), (classification, localization), strict=False):
+            metric.update_state(_finite(value * count), sample_weight=weight)
+        return {self.loss: _finite(total * count)}
+
+    def _penalty(self) -> Any:
+        """L2 of the trained kernels, as TF-Slim has it: half the squared norm."""
+        decay = self._config.optimizer.weight_decay
+        return decay * tf.add_n([tf.nn.l2_loss(kernel) for kernel in self._regularised])
+
+    def _report(self, indices: Any) -> np.int64:
+        self._on_bad_loss([int(index) for index in indices])
+        return np.int64(0)
+
+
+def _finite(value: Any) -> Any:
+    return tf.where(tf.math.is_finite(value), value, tf.zeros_like(value))

@@ -1,0 +1,186 @@
+"""Model Garden's trainer, set up for a run: strategy, optimizer, moving average."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import orbit
+import tensorflow as tf
+from official.common import distribute_utils
+from official.core import base_trainer, config_definitions
+from official.modeling import optimization, performance
+
+from detector.boxes import FloatArray
+from detector.config import AUTO, ConfigError, ExperimentConfig
+from detector.model.network import variables_by_key
+from detector.spec import ModelSpec
+from detector.training.task import DetectionTask
+
+
+class Trainer(base_trainer.Trainer):  # type: ignore[misc]
+    """Model Garden's trainer with a call after each step.
+
+    Args:
+        after_step: called with the trainer after every step.
+    """
+
+    def __init__(self, *, after_step: Callable[[Trainer], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._after_step = after_step
+
+    def create_train_loop_fn(self) -> Callable[[Any, Any], None]:
+        """A loop in Python: it can be interrupted, and shown, after every step."""
+        step = tf.function(self.train_step)
+
+        def loop(iterator: Any, num_steps: Any) -> None:
+            for _ in range(int(num_steps)):
+                step(iterator)
+                self._after_step(self)
+
+        return loop
+
+    @property
+    def step(self) -> int:
+        """Number of steps done."""
+        return int(self.global_step.numpy())
+
+    def averaged_weights(self, spec: ModelSpec) -> dict[str, FloatArray]:
+        """The network's weights by key, the trained ones as their moving average."""
+        averages: dict[Any, Any] = {}
+        if isinstance(self.optimizer, optimization.ExponentialMovingAverage):
+            averages = {
+                v.ref(): self.optimizer.get_slot(v, "average") for v in self.model.trainable_variables
+            }
+        return {
+            key: averages.get(variable.ref(), variable).numpy()
+            for key, variable in variables_by_key(self.model, spec).items()
+        }
+
+    def start_average(self) -> None:
+        """Let the moving average begin at the weights; Model Garden's begins at zero."""
+        if isinstance(self.optimizer, optimization.ExponentialMovingAverage):
+            for variable in self.model.trainable_variables:
+                self.optimizer.get_slot(variable, "average").assign(variable)
+
+
+def build_strategy(config: ExperimentConfig) -> tf.distribute.Strategy:
+    """The strategy that the config asks for; made before TensorFlow does anything else.
+
+    Raises:
+        ConfigError: GPUs that are not there, or workers that are not described.
+    """
+    runtime = config.runtime
+    found = len(tf.config.list_physical_devices("GPU"))
+    gpus = (
+        (min(found, 1) if runtime.strategy == "one_device" else found)
+        if runtime.gpus == AUTO
+        else runtime.gpus
+    )
+    assert isinstance(gpus, int)
+    if gpus > found:
+        raise ConfigError(
+            f"runtime.gpus is {gpus} and TensorFlow sees {found}; install tensorflow[and-cuda] and the "
+            "driver, or set runtime.gpus=0."
+        )
+    if runtime.strategy == "multi_worker_mirrored" and not worker_count():
+        raise ConfigError(
+            "runtime.strategy is multi_worker_mirrored, which needs the environment variable TF_CONFIG: "
+            "the cluster's addresses and this worker's index; see docs/training.md."
+        )
+    if runtime.virtual_cpus > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(runtime.virtual_cpus)]
+        )
+        if runtime.strategy == "mirrored" and not gpus:
+            return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(runtime.virtual_cpus)])
+    return distribute_utils.get_distribution_strategy(
+        runtime.strategy,
+        num_gpus=gpus,
+        all_reduce_alg="ring" if runtime.strategy == "multi_worker_mirrored" and not gpus else None,
+    )
+
+
+def worker_count() -> int:
+    """Number of workers in TF_CONFIG; 0 where there is none."""
+    return len(_tf_config().get("cluster", {}).get("worker", []))
+
+
+def is_chief() -> bool:
+    """Whether this process writes the run's files: the first worker, or the only one."""
+    return int(_tf_config().get("task", {}).get("index", 0)) == 0
+
+
+def _tf_config() -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(os.environ.get("TF_CONFIG", "") or "{}")
+    except ValueError as error:
+        raise ConfigError(f"The environment variable TF_CONFIG is not JSON ({error}).") from error
+    return content
+
+
+def build_trainer(
+    task: DetectionTask,
+    config: ExperimentConfig,
+    strategy: tf.distribute.Strategy,
+    after_step: Callable[[Trainer], None],
+) -> Trainer:
+    """A trainer with its network, optimizer and inputs on the strategy's devices."""
+    if config.training.batch_size % strategy.num_replicas_in_sync:
+        raise ConfigError(
+            f"training.batch_size is {config.training.batch_size}, which {strategy.num_replicas_in_sync} "
+            "devices cannot share evenly."
+        )
+    policy = "mixed_bfloat16" if config.training.precision == "bfloat16" else "float32"
+    performance.set_mixed_precision_policy(policy)
+    with strategy.scope():
+        model = task.build_model()
+        optimizer = task.create_optimizer(optimization.OptimizationConfig(_optimization(config)))
+        trainer = Trainer(
+            after_step=after_step,
+            config=config_definitions.ExperimentConfig(
+                task=config_definitions.TaskConfig(), trainer=config_definitions.TrainerConfig()
+            ),
+            task=task,
+            model=model,
+            optimizer=optimizer,
+            train=True,
+            evaluate=False,
+            train_dataset=orbit.utils.make_distributed_dataset(strategy, task.build_inputs, None),
+        )
+        trainer.start_average()
+    return trainer
+
+
+def _optimization(config: ExperimentConfig) -> dict[str, Any]:
+    """The optimizer section in Model Garden's terms."""
+    values, steps = config.optimizer, config.training.steps
+    clip = {"global_clipnorm": values.clip_norm or None}
+    rate = values.learning_rate
+    optimizers = {
+        "sgd": {"momentum": values.momentum, **clip},
+        "rmsprop": {"momentum": values.momentum, "rho": values.rho, "epsilon": values.epsilon, **clip},
+    }
+    schedules = {
+        "cosine": {"initial_learning_rate": rate, "decay_steps": max(int(steps), 1)},
+        "exponential": {
+            "initial_learning_rate": rate,
+            "decay_steps": values.decay_steps,
+            "decay_rate": values.decay_rate,
+            "staircase": True,
+        },
+        "constant": {"learning_rate": rate},
+    }
+    section: dict[str, Any] = {
+        "optimizer": {"type": values.type, values.type: optimizers[values.type]},
+        "learning_rate": {"type": values.schedule, values.schedule: schedules[values.schedule]},
+    }
+    if values.warmup_steps:
+        warmup = {"warmup_steps": values.warmup_steps, "warmup_learning_rate": 0.0}
+        section["warmup"] = {"type": "linear", "linear": warmup}
+    if values.ema_decay:
+        section["ema"] = {"average_decay": values.ema_decay}
+    return section

@@ -1,0 +1,99 @@
+import math
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from detector.training.curves import _series, _smooth, draw_curves
+
+TRAINING = {"seconds": 1.0, "loss": 3.0, "classification_loss": 2.0, "localization_loss": 1.0}
+# Of the lines, in BGR.
+AP, AP50, CLASSIFICATION = (0x73, 0x9E, 0x00), (0x00, 0x9F, 0xE6), (0x00, 0x5E, 0xD5)
+
+
+def records(steps=60, **changes):
+    return [{"step": step, **TRAINING, "learning_rate": 0.01, **changes} for step in range(1, steps + 1)]
+
+
+def draw(history, folder):
+    draw_curves(history, folder / "curves.png")
+    image = cv2.imread(str(folder / "curves.png"))
+    assert image is not None
+    assert image.shape[1] > 3 * image.shape[0]
+    return image
+
+
+def count(image, colour):
+    return int((image == colour).all(axis=2).sum())
+
+
+def test_losses_precisions_and_the_best_are_drawn(tmp_path):
+    history = records()
+    for step, value in ((20, 0.1), (40, 0.3), (60, 0.2)):
+        history[step - 1] |= {"AP": value, "AP50": 2 * value}
+    image = draw(history, tmp_path)
+    for colour in (AP, AP50, CLASSIFICATION):
+        assert count(image, colour) > 300
+    third = image.shape[1] // 3
+    rows, columns = np.nonzero((image[:, third : 2 * third] == AP).all(axis=2))
+    # The star of the best AP: at two thirds of the steps the green is tallest, the legend aside.
+    lower = rows > image.shape[0] * 0.35
+    heights = np.bincount(columns[lower], minlength=third)
+    assert heights.argmax() / third == pytest.approx(0.67, abs=0.06)
+
+
+def test_without_an_evaluation_there_is_no_line(tmp_path):
+    image = draw(records(), tmp_path)
+    assert count(image, AP) == 0
+    assert count(image, CLASSIFICATION) > 300
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [],
+        records(1),
+        [{"step": 0, "AP": 0.0, "AP50": 0.0}],
+        [{"step": 5, "AP": -1.0, "AP50": -1.0}],
+        records(3, loss=math.nan, learning_rate=0.0),
+        records(3, loss=math.inf, AP=None),
+        records(2, loss=0.0, classification_loss=0.0, localization_loss=0.0),
+    ],
+)
+def test_little_or_odd_histories_are_drawn(history, tmp_path):
+    draw(history, tmp_path)
+
+
+def test_an_evaluation_may_have_a_record_of_its_own(tmp_path):
+    apart = [*records(), {"step": 30, "AP": 0.2, "AP50": 0.4}, {"step": 60, "AP": 0.3, "AP50": 0.5}]
+    assert count(draw(apart, tmp_path), AP) > 300
+
+
+def test_zeros_are_values_and_what_is_no_number_is_none():
+    history = [{"step": 1, "AP": 0.0}, {"step": 2}, {"step": 3, "AP": math.nan}, {"step": 4, "AP": 0.5}]
+    steps, values = _series(history, "AP")
+    assert steps.tolist() == [1, 4]
+    assert values.tolist() == [0, 0.5]
+
+
+def test_smoothing_keeps_a_constant_and_calms_noise():
+    assert _smooth(np.full(200, 3.0)).tolist() == pytest.approx([3.0] * 200)
+    noise = np.random.default_rng(0).normal(size=500)
+    assert _smooth(noise).std() < 0.4 * noise.std()
+    assert _smooth(np.array([1.0, 2.0])).tolist() == [1, 2]
+
+
+def test_matplotlibs_own_state_is_left_alone(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from detector.training.curves import draw_curves\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "import matplotlib; keys = ('font.size', 'axes.grid', 'axes.titlesize')\n"
+        "before = [matplotlib.rcParams[key] for key in keys]\n"
+        "draw_curves([{'step': 1, 'loss': 1.0}], Path(sys.argv[1]))\n"
+        "assert [matplotlib.rcParams[key] for key in keys] == before\n"
+        "assert 'matplotlib.pyplot' not in sys.modules and 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "new" / "curves.png")], check=True)
+    assert (tmp_path / "new" / "curves.png").stat().st_size > 1000
