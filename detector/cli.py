@@ -265,6 +265,27 @@ def data_check(**options: Any) -> None:
     run_check(**options)
 
 
+@data.command("records")
+@click.argument("dataset", type=_PATH)
+@click.argument("output", type=_PATH)
+@click.option(
+    "--train", metavar="SPLIT", help="Split to train on, or several: 'train,val'.  [default: train]"
+)
+@click.option("--val", metavar="SPLIT", help="Split to validate on.  [default: val, or a fifth of train]")
+@click.option(
+    "--shards", type=click.IntRange(1, 99_999), help="Files of each split.  [default: one for 1,000 images]"
+)
+def data_records(**options: Any) -> None:
+    """Write the labelled images in DATASET as TFRecord files into the folder OUTPUT.
+
+    A few large files instead of many small ones, for network disks and many workers. `ssdlite train OUTPUT`
+    trains as on DATASET; Model Garden's TfExampleDecoder reads them too. Needs TensorFlow.
+    """
+    from detector.training.record_command import run_records
+
+    run_records(**options)
+
+
 @cli.command()
 @click.argument("model", default=DEFAULT_MODEL, metavar="[NAME|FILE|CONFIG]")
 def model(model: str) -> None:

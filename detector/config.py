@@ -21,6 +21,9 @@ from detector.errors import DetectorError
 from detector.labels import COCO_CLASSES, normalise_name
 from detector.spec import ModelSpec
 
+# What PyYAML raises: its own errors, and whatever Python says to a date, number or nesting that is none.
+_NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
+
 AUTO: Final = "auto"
 Auto = Literal["auto"]
 
@@ -111,7 +114,7 @@ class OptimizerConfig:
     momentum: float = 0.9
     rho: float = 0.9
     epsilon: float = 1.0
-    learning_rate: float = 0.004
+    learning_rate: float = 0.003
     schedule: Literal["cosine", "exponential", "constant"] = "cosine"
     decay_rate: float = 0.95
     decay_steps: int = 800_720
@@ -148,14 +151,21 @@ class AugmentationConfig:
         expand: probability of placing the image on a larger grey ground.
         expand_up_to: how many times as wide and high that ground is at most.
         crop: probability of SSD's random crop.
+        crop_least_covered: objects that keep a smaller share of themselves than this are dropped from a crop;
+            SSD draws the share anew each time, from 0 on.
+        crop_least_area: smallest crop, as a fraction of the image's area; SSD's is 0.1.
+        crop_keeps_aspect: crops have the shape of the image, so that objects are not stretched; SSD's do not.
         colours: strength of SSD's photometric distortion, 0 for none, 1 for SSD's.
     """
 
     flip: float = 0.5
     expand: float = 0.0
     expand_up_to: float = 2.0
-    crop: float = 0.85
-    colours: float = 0.0
+    crop: float = 0.5
+    crop_least_covered: float = 0.7
+    crop_least_area: float = 0.3
+    crop_keeps_aspect: bool = True
+    colours: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -203,18 +213,17 @@ def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Exper
         ConfigError: names file, key and what was expected.
     """
     content: Any = {}
-    origin = "--set" if path is None else str(path)
     if path is not None:
         try:
-            content = yaml.safe_load(path.read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path} cannot be read as YAML ({error}).") from error
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, *_NOT_YAML) as error:
+            raise ConfigError(f"{path} cannot be read as YAML ({' '.join(str(error).split())}).") from error
         if not isinstance(content, dict) or not content:
             raise ConfigError(f"{path}: expected sections such as `model` and `training`.")
+    config = _check_values(_build(ExperimentConfig, content, str(path), ""), str(path))
     for setting in settings:
         _apply_setting(content, setting)
-    config: ExperimentConfig = _build(ExperimentConfig, content, origin, "")
-    _check_values(config, origin)
+        config = _check_values(_build(ExperimentConfig, content, "--set", ""), "--set")
     return config
 
 
@@ -225,8 +234,10 @@ def _apply_setting(content: dict[str, Any], setting: str) -> None:
         raise ConfigError(f"--set {setting}: expected section.key=value, for example training.steps=500.")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {setting}: {text!r} is not a value ({error}).") from error
+    except _NOT_YAML as error:
+        raise ConfigError(
+            f"--set {setting}: {text!r} is not a value ({' '.join(str(error).split())})."
+        ) from error
     values = content.setdefault(section, {})
     if isinstance(values, dict):  # otherwise the section itself is refused later
         values[name] = value
@@ -264,7 +275,7 @@ def _convert(hint: Any, value: Any, origin: str, key: str) -> Any:
             number = _as_number(value)
             if number is not None:
                 return number
-        elif isinstance(value, option) and not isinstance(value, bool):
+        elif isinstance(value, option) and isinstance(value, bool) == (option is bool):
             return value
     expected = " or ".join(_describe(option) for option in _options(hint))
     raise ConfigError(f"{origin}: {key} should be {expected}, is {value!r}.")
@@ -278,7 +289,7 @@ def _as_number(value: Any) -> float | None:
     """A finite number, also where YAML reads it as text, as it does with 1e-3."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) and not isinstance(value, bool) else None
 
@@ -288,7 +299,9 @@ def _describe(option: Any) -> str:
         return " or ".join(f"`{value}`" for value in get_args(option))
     if get_origin(option) is list:
         return "a list of names"
-    return {int: "a whole number", float: "a number", str: "text"}.get(option, str(option))
+    return {int: "a whole number", float: "a number", str: "text", bool: "true or false"}.get(
+        option, str(option)
+    )
 
 
 # (section, key, least, greatest)
@@ -320,6 +333,8 @@ _RANGES = (
     ("augmentation", "expand", 0, 1),
     ("augmentation", "expand_up_to", 1, 8),
     ("augmentation", "crop", 0, 1),
+    ("augmentation", "crop_least_covered", 0, 1),
+    ("augmentation", "crop_least_area", 0.01, 1),
     ("augmentation", "colours", 0, 1),
     ("runtime", "gpus", 0, 64),
     ("runtime", "virtual_cpus", 1, 64),
@@ -327,7 +342,8 @@ _RANGES = (
 )
 
 
-def _check_values(config: ExperimentConfig, origin: str) -> None:
+def _check_values(config: ExperimentConfig, origin: str) -> ExperimentConfig:
+    """The config, its values within their ranges."""
     for section, key, least, greatest in _RANGES:
         value = getattr(getattr(config, section), key)
         if value != AUTO and not least <= value <= greatest:
@@ -343,3 +359,4 @@ def _check_values(config: ExperimentConfig, origin: str) -> None:
             f"{origin}: training.frozen_until should be `auto`, `none`, `heads` or a layer such as "
             f"`block_6_expand`, is {first!r}; did you mean `{near}`?"
         )
+    return config

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.data.dataset import Dataset, DatasetImage
+from detector.data.tfrecord import RecordPlace
 from detector.errors import DatasetError
 from detector.files import replacing
 
@@ -64,7 +65,9 @@ def load_coco(
     return Dataset(
         source=annotations,
         images=tuple(
-            DatasetImage(entry["id"], image_path(root, name), size_of(entry))
+            DatasetImage(
+                entry["id"], image_path(root, name), size_of(entry), _record_of(entry, name, annotations)
+            )
             for entry, name in zip(content["images"], names, strict=True)
         ),
         annotations=tuple(_annotations(content, annotations)),
@@ -86,6 +89,17 @@ def size_of(entry: dict[str, Any]) -> tuple[int, int] | None:
     return (
         (width, height) if isinstance(width, int) and isinstance(height, int) and width and height else None
     )
+
+
+def _record_of(entry: dict[str, Any], name: str, path: Path) -> RecordPlace | None:
+    """Where in a TFRecord file the image lies, if ``save_coco`` wrote that it lies in one."""
+    record = entry.get("record")
+    if record is None:
+        return None
+    offset, length = map(record.get, ("offset", "length")) if isinstance(record, dict) else (None, None)
+    if not isinstance(offset, int) or not isinstance(length, int):
+        raise DatasetError(f"{path}: the image {name} has the record {record}; expected offset and length.")
+    return RecordPlace(offset, length, str(record.get("file_name", name)))
 
 
 def _find_annotations(folder: Path, split: str | None) -> Path:
@@ -238,11 +252,15 @@ def is_number(value: object) -> bool:
 def save_coco(dataset: Dataset, path: Path) -> None:
     """Write a dataset as a COCO JSON file that ``load_coco`` reads, its images named by their whole paths.
 
+    An image in a TFRecord file is named by that file, and ``record`` says where in it: ``offset``, ``length``
+    and the image's own ``file_name``.
+
     Raises:
         DetectorError: the folder cannot be written to, or the disk is full.
     """
     images = [
         {"id": image.id, "file_name": str(image.path.absolute()), **_named_size(image.size_wh)}
+        | _named_record(image.record)
         for image in dataset.images
     ]
     categories = [{"id": id_, "name": name} for id_, name in dataset.categories.items()]
@@ -253,3 +271,9 @@ def save_coco(dataset: Dataset, path: Path) -> None:
 
 def _named_size(size_wh: tuple[int, int] | None) -> dict[str, int]:
     return {} if size_wh is None else dict(zip(("width", "height"), size_wh, strict=True))
+
+
+def _named_record(record: RecordPlace | None) -> dict[str, Any]:
+    if record is None:
+        return {}
+    return {"record": {"offset": record.offset, "length": record.length, "file_name": record.name}}

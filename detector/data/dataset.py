@@ -7,19 +7,37 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from detector.errors import DatasetError
-from detector.images import Image, load_image
+from detector.data.tfrecord import RecordPlace, load_record_image
+from detector.errors import DatasetError, ImageError
+from detector.images import Image, decode_image, load_image
 
 _MISSING = "{} of the {} images of {} are not in {} (the first is {}); give the folder with --images."
+_MISSING_RECORDS = (
+    "{} of the {} images of {} are in records that are not in {} (the first is {}); put them back or write "
+    "them again with `ssdlite data records`."
+)
 
 
 @dataclass(frozen=True)
 class DatasetImage:
-    """An image of the dataset: its id, its file, and width and height as annotated (or None)."""
+    """An image of the dataset.
+
+    Attributes:
+        id: its id.
+        path: its file, or the TFRecord file that it lies in.
+        size_wh: width and height as annotated, or None.
+        record: where in the TFRecord file; None for a file of its own.
+    """
 
     id: int
     path: Path
     size_wh: tuple[int, int] | None
+    record: RecordPlace | None = None
+
+    @property
+    def name(self) -> str:
+        """Its file name, also where it lies in a TFRecord file."""
+        return self.path.name if self.record is None else self.record.name
 
 
 @dataclass(frozen=True)
@@ -62,14 +80,34 @@ class Dataset:
 
     def check_images(self) -> None:
         """Raise DatasetError when files are missing."""
-        missing = [image.path for image in self.images if not image.path.is_file()]
+        absent = {path for path in {image.path for image in self.images} if not path.is_file()}
+        missing = [image for image in self.images if image.path in absent]
         if missing:
-            folder = missing[0].parent
+            path = missing[0].path
+            message = _MISSING if missing[0].record is None else _MISSING_RECORDS
             raise DatasetError(
-                _MISSING.format(len(missing), len(self.images), self.source, folder, missing[0].name)
+                message.format(len(missing), len(self.images), self.source, path.parent, path.name)
             )
 
 
 def load_dataset_image(image: DatasetImage) -> Image:
-    """The image of a dataset, turned as its annotations say."""
-    return load_image(image.path, size_wh=image.size_wh)
+    """The image of a dataset, turned as its annotations say.
+
+    Raises:
+        ImageError: absent, not an image, or cut short.
+        DatasetError: it lies in a record that is not there.
+    """
+    if image.record is None:
+        return load_image(image.path, size_wh=image.size_wh)
+    data = load_record_image(image.path, image.record)
+    return decode_image(data, name=f"{image.name} in {image.path}", size_wh=image.size_wh)
+
+
+def load_image_bytes(image: DatasetImage) -> bytes:
+    """The bytes of the image's file as they are; raises as ``load_dataset_image`` does."""
+    if image.record is not None:
+        return load_record_image(image.path, image.record)
+    try:
+        return image.path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"Cannot read the image {image.path} ({error.strerror}).") from error

@@ -15,6 +15,7 @@ from detector.data.findings import Finding, FindingLog
 from detector.data.listing import Listing, list_files
 from detector.data.part_notes import note_parts, note_unused
 from detector.data.raw_labels import RawLabels
+from detector.data.records import is_records, load_records, load_records_split
 from detector.data.splits import Choice, choose_splits, find_split, hold_out, positions_of
 from detector.data.voc import is_voc, read_voc_labels
 from detector.data.yolo import is_yolo, read_yolo_labels
@@ -33,7 +34,7 @@ class LabelledFolder:
 
     Attributes:
         root: the folder, or the file that was named.
-        format: ``COCO``, ``Pascal VOC`` or ``YOLO``.
+        format: ``COCO``, ``Pascal VOC``, ``YOLO`` or ``records``.
         train: what to train on.
         val: what to validate on; the same image as in ``train`` only if the findings say so.
         test: a split that is in neither, or None.
@@ -58,13 +59,13 @@ class LabelledFolder:
 def load_labelled_folder(
     root: Path, *, train: str | None = None, val: str | None = None, seed: int = 0
 ) -> LabelledFolder:
-    """The labelled images of a folder: COCO JSON, Pascal VOC or YOLO, recognised by itself.
+    """The labelled images of a folder: COCO JSON, Pascal VOC, YOLO or records, recognised by itself.
 
     Ids of images and categories depend on file names and class names alone, so that the same images
-    labelled in another format are the same dataset.
+    labelled in another format are the same dataset. Records keep the splits that they were written with.
 
     Args:
-        root: the folder, a COCO annotation file or a YOLO data.yaml.
+        root: the folder, a COCO annotation file, a YOLO data.yaml or the index of records.
         train: split to train on, or several joined by commas; default: train, or all but val and test.
         val: split to validate on; default: val or valid, otherwise a fifth of train is held out.
         seed: which images are held out.
@@ -73,6 +74,8 @@ def load_labelled_folder(
         DatasetError: the folder is absent, has no labels, no object to train on or not the splits named,
             or most images cannot be read.
     """
+    if is_records(root):
+        return _load_record_folder(root, train, val)
     log = FindingLog()
     labels, format_note = _read_labels(list_files(root), log)
     choice = choose_splits(labels, root, train, val)
@@ -108,6 +111,8 @@ def load_split(root: Path, split: str | None) -> Dataset:
     Raises:
         DatasetError: there is no such split, or no labels.
     """
+    if is_records(root):
+        return load_records_split(root, split)
     listing = list_files(root)
     if [name for name, fits, _ in _FORMATS if fits(listing)] == ["COCO"]:
         return load_coco(root, split=split)
@@ -123,6 +128,25 @@ def load_split(root: Path, split: str | None) -> Dataset:
     facts = check_images(labels, root, positions, log)
     annotations = {p: clean_objects(labels.images[p], facts[p].size_wh, log) for p in facts}
     return build_dataset(labels, root, split or "all", facts, annotations, list(facts))
+
+
+def _load_record_folder(root: Path, train: str | None, val: str | None) -> LabelledFolder:
+    """Records with the splits that they were written with; no others can be made of them."""
+    if train not in (None, "train") or val not in (None, "val"):
+        raise DatasetError(
+            f"{root} holds records, divided into train and val when they were written; leave out --train and "
+            "--val, or write them again with `ssdlite data records --train ... --val ...`."
+        )
+    records = load_records(root)
+    return LabelledFolder(
+        root=root,
+        format="records",
+        train=records.splits["train"],
+        val=records.splits["val"],
+        test=records.splits.get("test"),
+        split_note=records.split_note,
+        findings=records.findings,
+    )
 
 
 def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:

@@ -92,7 +92,7 @@ def find_label_file(image: Path) -> Path | None:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         raise DatasetError(f"{path} is not YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(content, dict):
         raise DatasetError(f"{path} should have the keys train, val and names.")

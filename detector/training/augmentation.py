@@ -17,7 +17,6 @@ from detector.images import Image
 
 # Source: TensorFlow Object Detection API, ``ssd_random_crop``; Liu et al., SSD, 2016, section 2.2.
 _LEAST_COVERED = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
-_CROP_AREA = (0.1, 1.0)
 _CROP_RATIO = (0.5, 2.0)
 _ATTEMPTS = 50
 
@@ -50,26 +49,42 @@ def flip(sample: LabelledImage) -> LabelledImage:
     return replace(sample, image=np.ascontiguousarray(sample.image[:, ::-1]), boxes=mirrored)
 
 
-def sample_crop(sample: LabelledImage, rng: np.random.Generator) -> LabelledImage:
+def sample_crop(
+    sample: LabelledImage,
+    rng: np.random.Generator,
+    *,
+    least_covered: float = 0.0,
+    least_area: float = 0.1,
+    keep_aspect: bool = False,
+) -> LabelledImage:
     """A random part of the image that covers at least one object by a random least share.
 
     Objects that keep less than that share of their area are dropped; the others are cut to the crop. An
     image without objects is cropped anywhere. When no crop fits, the image comes back as it is.
+
+    Args:
+        sample: the image and its objects.
+        rng: what is drawn from.
+        least_covered: the least share is one of SSD's 0, .1, .3, .5, .7, .9 and 1 that is not below this.
+        least_area: smallest area of the crop, as a fraction of the image's.
+        keep_aspect: crop in the shape of the image, so that nothing is stretched; otherwise width / height is
+            between .5 and 2 as in SSD.
     """
-    least = rng.choice(_LEAST_COVERED)
+    least = rng.choice([share for share in _LEAST_COVERED if share >= least_covered])
     height, width = sample.image.shape[:2]
     areas = area(sample.boxes)
     for _ in range(_ATTEMPTS):
-        share = rng.uniform(*_CROP_AREA)
-        ratio = rng.uniform(*_CROP_RATIO)
+        share = rng.uniform(least_area, 1)
+        ratio = width / height if keep_aspect else rng.uniform(*_CROP_RATIO)
         # A crop of that share of the area and of that width / height in pixels.
         crop_w = np.sqrt(share * ratio * height / width)
         crop_h = np.sqrt(share / ratio * width / height)
         if crop_w > 1 or crop_h > 1:
             continue
         left, top = rng.uniform(0, 1 - crop_w), rng.uniform(0, 1 - crop_h)
-        columns = slice(round(left * width), max(round((left + crop_w) * width), round(left * width) + 1))
-        rows = slice(round(top * height), max(round((top + crop_h) * height), round(top * height) + 1))
+        column, row = min(round(left * width), width - 1), min(round(top * height), height - 1)
+        columns = slice(column, max(round((left + crop_w) * width), column + 1))
+        rows = slice(row, max(round((top + crop_h) * height), row + 1))
         window = np.array(
             [[columns.start / width, rows.start / height, columns.stop / width, rows.stop / height]],
             np.float32,
@@ -77,7 +92,7 @@ def sample_crop(sample: LabelledImage, rng: np.random.Generator) -> LabelledImag
         covered = np.divide(
             intersection(sample.boxes, window)[:, 0], areas, out=np.zeros_like(areas), where=areas > 0
         )
-        kept = (covered >= least - 1e-6) & (covered > 0)
+        kept = (covered >= least - 1e-6) & (covered > 1e-4)  # less is a rounding error
         if len(areas) and not (kept & ~sample.crowd).any():
             continue
         origin, size = window[0, :2], window[0, 2:] - window[0, :2]

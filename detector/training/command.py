@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from detector import __version__
-from detector.architecture import build_architecture
 from detector.config import load_config
 from detector.data.coco import save_coco
 from detector.data.dataset import Dataset
@@ -21,16 +20,17 @@ from detector.errors import BackendError, DatasetError, DetectorError
 from detector.evaluation.diagnosis import diagnose
 from detector.labels import listing
 from detector.spec import ModelSpec
+from detector.training.cluster import is_chief
 from detector.training.curves import draw_curves
 from detector.training.gallery import draw_gallery
 from detector.training.initial_weights import InitialWeights, load_initial_weights
-from detector.training.plan import Plan, build_plan
+from detector.training.plan import Plan, build_plan, describe_depth
 from detector.training.run_folder import RunFolder, fingerprint, free_run_folder
 from detector.training.validation import Validation, evaluate_weights
 from detector.weights import load_weights
 
 if TYPE_CHECKING:
-    from detector.training.run import Outcome, Run
+    from detector.training.run import Outcome
 
 _HOPELESS_AP = 0.01
 _SHOWN_SCORE = 0.4
@@ -69,7 +69,8 @@ def run_train(
         "version": __version__,
         "finished": False,
     }
-    run.start(plan.config.to_yaml(), record)
+    if is_chief():
+        run.start(plan.config.to_yaml(), record)
     _train(run, plan, folder, record)
 
 
@@ -97,16 +98,18 @@ def _train(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str,
         plan.config.training.initial_weights, spec, seed=plan.config.training.seed, say=click.echo
     )
     spec = replace(spec, card=_card(start, folder))
-    _print_plan(run, plan, folder, spec, start)
+    if is_chief():
+        _print_plan(run, plan, folder, spec, start)
     validation = Validation(folder.val, spec, run, plan.config.training.patience)
-    training = _import_run()(plan, spec, start.weights, folder.train, validation, run, _say)
+    train = _import_training()
     try:
-        outcome = training.execute()
+        outcome = train(plan, spec, start.weights, folder.train, validation, run, _say)
     except KeyboardInterrupt:
         _say(f"Interrupted. Go on with: ssdlite train --resume {run.root}")
         raise
-    _report(run, plan, folder, spec, outcome)
-    run.save_record({**record, "finished": True})
+    if is_chief():
+        _report(run, plan, folder, spec, outcome)
+        run.save_record({**record, "finished": True})
 
 
 def _report(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, outcome: Outcome) -> None:
@@ -146,9 +149,9 @@ def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec) -> None:
     evaluation = evaluate_weights(load_weights(run.weights)[0], spec, test)
     evaluation.save(run.root / "test", {"model": spec.name, "dataset": str(test.source), "split": test.split})
     metrics = evaluation.metrics.summary
+    numbers = f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f}"
     click.echo(
-        f"On the {evaluation.images:,} images of {test.split}, that chose nothing: AP {100 * metrics['AP']:.2f}"
-        f", AP50 {100 * metrics['AP50']:.2f}."
+        f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}."
     )
 
 
@@ -158,17 +161,17 @@ def _say(line: str) -> None:
     tqdm.write(line)
 
 
-def _import_run() -> type[Run]:
+def _import_training() -> Callable[..., Outcome]:
     """The part that needs TensorFlow, which takes seconds to import and has much to say while it does."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        from detector.training.run import Run
+        from detector.training.run import train
     except ImportError as error:
         raise BackendError(
             f"Training needs TensorFlow and Model Garden, which are not installed here ({error}): in a "
             "checkout run `uv run ssdlite train ...`, elsewhere pip install '.[train]'."
         ) from error
-    return Run
+    return train
 
 
 def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
@@ -191,10 +194,6 @@ def _print_plan(
         click.echo(f"Note: {finding.count:,} {finding.kind} (for example {finding.example})")
     parts = [("train", folder.train), ("validate", folder.val), ("test", folder.test)]
     images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)
-    architecture = build_architecture(spec)
-    names = [layer.name for layer in architecture.layers]
-    first = 0 if plan.frozen_until is None else names.index(plan.frozen_until)
-    trained = sum(layer.trainable_parameters for layer in architecture.layers[first:])
     weights = start.origin
     if start.copied:
         weights += f"; the class columns of {', '.join(start.copied)} come along"
@@ -205,9 +204,7 @@ def _print_plan(
         "split": folder.split_note,
         "classes": f"{len(spec.classes)}: {listing(spec.classes)}",
         "weights": weights,
-        "frozen": (f"{first} of {len(names)} layers, until {plan.frozen_until}" if first else "nothing")
-        + f"; {trained:,} parameters are trained",
-        "batch norm": f"{training.batch_norm} statistics",
+        "trained": f"{describe_depth(training.frozen_until)}; {training.batch_norm} batch-norm statistics",
         "steps": f"{training.steps:,} of {training.batch_size} images ({epochs:.0f} epochs), evaluated every "
         f"{training.evaluate_every:,}",
         "optimizer": f"{optimizer.type}, learning rate {optimizer.learning_rate:g}, {optimizer.schedule}",

@@ -66,8 +66,9 @@ def load_initial_weights(
     weights, source = load_weights(path)
     if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:
         raise WeightsError(
-            f"{path} has width multiplier {source.width_multiplier:g} and anchors {source.anchors}; the "
-            "network to be trained has others. Start from weights of its kind, or from `imagenet` or `none`."
+            f"{path} is of width multiplier {source.width_multiplier:g} and the network to be trained of "
+            f"{spec.width_multiplier:g}, or their anchors differ; start from weights of its kind, or from "
+            "`imagenet` or `none`."
         )
     fitted = fit_classes(weights, source, spec, seed=seed)
     known = {normalise_name(name) for name in source.classes}

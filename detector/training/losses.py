@@ -71,7 +71,6 @@ def sum_losses(
 def _hardest(losses: Any, negative: Any, wanted: Any) -> Any:
     """(B, A) float mask of the ``wanted`` (B,) negatives with the greatest loss in each image."""
     ranked = tf.stop_gradient(tf.where(negative, losses, -1.0))
-    ordered = tf.sort(ranked, axis=1, direction="DESCENDING")
-    last = tf.clip_by_value(tf.cast(wanted, tf.int32) - 1, 0, ordered.shape[1] - 1)
-    threshold = tf.gather(ordered, last[:, None], batch_dims=1)
-    return tf.cast(tf.logical_and(ranked >= threshold, negative), tf.float32)
+    order = tf.argsort(ranked, axis=1, direction="DESCENDING", stable=True)
+    rank = tf.argsort(order, axis=1)
+    return tf.cast(tf.logical_and(rank < tf.cast(wanted, tf.int32)[:, None], negative), tf.float32)

@@ -7,9 +7,16 @@ from typing import Any
 
 from detector.config import AUTO, ExperimentConfig
 from detector.data.folder import LabelledFolder
+from detector.training.cluster import worker_count
 
 FIRST_HEAD = "extra_2_reduce"
-_EVALUATIONS = 10
+_EVALUATIONS = 15
+_EPOCHS = 25
+_FEW_IMAGES = 1_000
+_MANY_IMAGES = 5_000
+_LEAST_STEPS = 300
+_LIVE_BATCH = 32
+_LEAST_OBJECTS = 10
 
 
 @dataclass(frozen=True)
@@ -37,20 +44,65 @@ class Plan:
 
 
 def build_plan(config: ExperimentConfig, folder: LabelledFolder) -> Plan:
-    """The config with every ``auto`` decided by the data."""
+    """The config with every ``auto`` decided by the data, but the depth where that is to be tried out.
+
+    docs/training.md has the study that the rules rest on.
+    """
     training = config.training
+    fine_tuning = training.initial_weights not in ("none", "imagenet")
+    images = len(folder.train.images)
     reasons: list[str] = []
     decided: dict[str, Any] = {}
-    fine_tuning = training.initial_weights not in ("none", "imagenet")
-    if training.frozen_until == AUTO:
-        decided["frozen_until"] = "block_6_expand" if fine_tuning else "none"
-    if training.batch_norm == AUTO:
-        decided["batch_norm"] = "frozen" if fine_tuning else "live"
     if training.steps == AUTO:
-        decided["steps"] = 1000
+        decided["steps"] = _choose_steps(images, training.batch_size)
+        reasons.append(f"steps: by the number of images, {images:,}")
+    if training.frozen_until == AUTO:
+        decided["frozen_until"], reason = _choose_depth(folder, fine_tuning)
+        reasons.append(reason)
+    if training.batch_norm == AUTO:
+        decided["batch_norm"], reason = _choose_batch_norm(images, training.batch_size, fine_tuning)
+        reasons.append(reason)
     steps = int(decided.get("steps", training.steps))
     if training.evaluate_every == AUTO:
         decided["evaluate_every"] = max(1, -(-steps // _EVALUATIONS))
     # A short run has a short warm-up.
     optimizer = replace(config.optimizer, warmup_steps=min(config.optimizer.warmup_steps, steps // 10))
     return Plan(replace(config, training=replace(training, **decided), optimizer=optimizer), tuple(reasons))
+
+
+def _choose_steps(images: int, batch_size: int) -> int:
+    """The same number of epochs for every small dataset, fewer for large ones."""
+    epochs = _EPOCHS * min(1.0, (_FEW_IMAGES / images) ** 0.5)
+    return max(_LEAST_STEPS, round(images * epochs / batch_size))
+
+
+def _choose_depth(folder: LabelledFolder, fine_tuning: bool) -> tuple[str, str]:
+    images, objects = len(folder.train.images), len(folder.val.annotations)
+    if not fine_tuning:
+        return "none", "depth: everything, for heads and extra maps are new"
+    if images >= _MANY_IMAGES or worker_count():
+        return "none", f"depth: everything, for there are {images:,} images"
+    if objects < _LEAST_OBJECTS:
+        return (
+            "block_13_expand",
+            f"depth: little, for {objects} validation objects tell too little",
+        )
+    return AUTO, "depth: how much of the backbone to train is tried out first"
+
+
+def _choose_batch_norm(images: int, batch_size: int, fine_tuning: bool) -> tuple[str, str]:
+    if not fine_tuning:
+        return "live", "batch norm: live, for there are no statistics of heads and extra maps to keep"
+    if batch_size >= _LIVE_BATCH and images >= _MANY_IMAGES:
+        return "live", f"batch norm: live, for batches of {batch_size} measure {images:,} images well"
+    return (
+        "frozen",
+        f"batch norm: frozen, for batches of {batch_size} are a poor measure of {images:,} images",
+    )
+
+
+def describe_depth(frozen_until: str) -> str:
+    """What is trained, in words."""
+    if frozen_until in (AUTO, "none"):
+        return "as much as pays" if frozen_until == AUTO else "all layers"
+    return "heads and extra maps" if frozen_until == "heads" else f"from {frozen_until} on"

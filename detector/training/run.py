@@ -16,14 +16,17 @@ import orbit
 import tensorflow as tf
 from tqdm import tqdm
 
+from detector.config import AUTO
 from detector.data.dataset import Dataset
 from detector.errors import DetectorError
 from detector.spec import ModelSpec
+from detector.training.cluster import is_chief, worker_count
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
 from detector.training.task import DetectionTask
-from detector.training.trainer import Trainer, build_strategy, build_trainer, is_chief, worker_count
+from detector.training.trainer import Trainer, build_strategy, build_trainer
+from detector.training.trial import find_depth
 from detector.training.validation import Validation
 from detector.weights import Weights
 
@@ -54,14 +57,63 @@ class Outcome:
     stopped_early: bool
 
 
-class Run:
-    """Trains, evaluates, keeps the best, and can be gone on with after any end.
+def train(
+    plan: Plan,
+    spec: ModelSpec,
+    weights: Weights,
+    data: Dataset,
+    validation: Validation,
+    folder: RunFolder,
+    say: Callable[[str], None],
+) -> Outcome:
+    """Train as planned; what the plan leaves open is found out first, and written into the run's config.
 
     Args:
         plan: what to do.
         spec: the network.
         weights: what it starts from.
-        train: what to train on.
+        data: what it is trained on.
+        validation: evaluates weights and keeps the best.
+        folder: where the run's files are.
+        say: takes a line for each thing worth telling.
+
+    Raises:
+        TrainingError: losses that are not finite, or too little memory.
+        DetectorError: the disk is full or the folder cannot be written to any more.
+    """
+    absl.logging.set_verbosity(absl.logging.ERROR)  # Model Garden tells every detail
+    tf.get_logger().setLevel("ERROR")
+    strategy = build_strategy(plan.config)
+    samples = SampleSource(
+        data,
+        spec,
+        plan.config.augmentation,
+        iou_threshold=plan.config.loss.match_iou,
+        seed=plan.config.training.seed,
+        cache_bytes=int(plan.config.runtime.cache_gib * (1 << 30)),
+    )
+    try:
+        if plan.config.training.frozen_until == AUTO:
+            plan = find_depth(plan, spec, weights, samples, validation.dataset, strategy, say)
+            folder.save_config(plan.config.to_yaml())
+        return Run(plan, spec, weights, samples, strategy, validation, folder, say).execute()
+    except tf.errors.ResourceExhaustedError as error:
+        batch = plan.config.training.batch_size
+        raise TrainingError(
+            f"There is too little memory for batches of {batch} ({_first_line(error)}); try "
+            f"--set training.batch_size={max(1, batch // 2)}."
+        ) from error
+
+
+class Run:
+    """Trains, evaluates, keeps the best, and can be gone on with after any end.
+
+    Args:
+        plan: what to do; nothing in it is ``auto``.
+        spec: the network.
+        weights: what it starts from.
+        samples: what it is trained on.
+        strategy: the devices.
         validation: evaluates weights and keeps the best.
         folder: where the run's files are.
         say: takes a line for each thing worth telling.
@@ -72,30 +124,22 @@ class Run:
         plan: Plan,
         spec: ModelSpec,
         weights: Weights,
-        train: Dataset,
+        samples: SampleSource,
+        strategy: tf.distribute.Strategy,
         validation: Validation,
         folder: RunFolder,
         say: Callable[[str], None],
     ) -> None:
-        absl.logging.set_verbosity(absl.logging.ERROR)  # Model Garden tells every detail
-        tf.get_logger().setLevel("ERROR")
         self._config = plan.config
         self._spec = spec
         self._validation = validation
         self._folder = folder
         self._say = say
         self._chief = is_chief()
-        self._strategy = build_strategy(self._config)
+        self._strategy = strategy
         latest = tf.train.latest_checkpoint(folder.checkpoints)
         first_step = 0 if latest is None else int(tf.train.load_variable(latest, _STEP_KEY))
-        self._samples = SampleSource(
-            train,
-            spec,
-            self._config.augmentation,
-            iou_threshold=self._config.loss.match_iou,
-            seed=self._config.training.seed,
-            cache_bytes=int(self._config.runtime.cache_gib * (1 << 30)),
-        )
+        self._samples = samples
         task = DetectionTask(
             plan,
             spec,
@@ -157,8 +201,6 @@ class Run:
             if not worker_count():
                 self.save_checkpoint()
             raise
-        except tf.errors.ResourceExhaustedError as error:
-            raise self._exhausted(error) from error
         best = self._validation.best_step
         return Outcome(self._trainer.step, best, self._clock.images_per_second, self._trainer.step < steps)
 
@@ -240,7 +282,7 @@ class Run:
         if self._bad_in_a_row >= _MOST_BAD_STEPS:
             raise TrainingError(
                 f"The loss was not finite in {_MOST_BAD_STEPS} steps in a row, so training stopped; the "
-                f"images are named above. Look at them with `ssdlite data check`, or train with a lower rate: "
+                "images are named above. Look at them with `ssdlite data check`, or train with a lower rate: "
                 f"--set optimizer.learning_rate={self._config.optimizer.learning_rate / 4:g}."
             )
         if self._bar is not None:
@@ -271,13 +313,6 @@ class Run:
                 f"No checkpoint could be written to {self._folder.checkpoints} ({_first_line(error)}): free "
                 f"some space, then go on with `ssdlite train --resume {self._folder.root}`."
             ) from error
-
-    def _exhausted(self, error: Exception) -> TrainingError:
-        batch = self._config.training.batch_size
-        return TrainingError(
-            f"There is too little memory for batches of {batch} ({_first_line(error)}); try "
-            f"--set training.batch_size={max(1, batch // 2)}."
-        )
 
 
 _STEP_KEY = "global_step/.ATTRIBUTES/VARIABLE_VALUE"

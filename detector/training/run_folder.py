@@ -105,9 +105,13 @@ class RunFolder:
         check_writable(self.root)
         self.root.mkdir(parents=True, exist_ok=True)
         self.check_space()
+        self.save_config(config)
+        self.save_record(record)
+
+    def save_config(self, config: str) -> None:
+        """Write the experiment."""
         with replacing(self.config) as path:
             path.write_text(config)
-        self.save_record(record)
 
     def check_space(self) -> None:
         """Raise DetectorError when the disk has too little room for a run."""
@@ -130,11 +134,13 @@ class RunFolder:
             DetectorError: the folder holds no run, or its record is damaged.
         """
         try:
-            content: dict[str, Any] = json.loads(self.record.read_text())
+            content = json.loads(self.record.read_text())
         except OSError as error:
             raise DetectorError(f"{self.root} holds no training run ({error.strerror}: run.json).") from error
         except ValueError as error:
             raise DetectorError(f"{self.record} is damaged ({error}); the run cannot be resumed.") from error
+        if not isinstance(content, dict):
+            raise DetectorError(f"{self.record} is damaged (no JSON object); the run cannot be resumed.")
         return content
 
     def append_history(self, entry: Mapping[str, Any]) -> None:
@@ -170,13 +176,16 @@ def free_run_folder(name: str) -> Path:
 
 
 def fingerprint(*datasets: Dataset) -> str:
-    """A digest of images (names and bytes) and annotations: another one means that the data changed."""
+    """A digest of the images' names and sizes and of the annotations: another one means other data."""
     digest = hashlib.sha256()
     for dataset in datasets:
         digest.update(repr(sorted(dataset.categories.items())).encode())
         for image in dataset.images:
-            size = image.path.stat().st_size
-            digest.update(f"{image.id} {image.path.name} {size} {image.size_wh}".encode())
+            if image.record is None:
+                file = str(image.path.stat().st_size)
+            else:  # the index was compared with the sizes of the files when it was loaded
+                file = f"{image.path.name} {image.record.offset} {image.record.length}"
+            digest.update(f"{image.id} {image.name} {file} {image.size_wh}".encode())
         for annotation in dataset.annotations:
             digest.update(repr(sorted(annotation.items())).encode())
     return digest.hexdigest()

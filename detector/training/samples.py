@@ -8,6 +8,7 @@ worker would.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from detector.boxes import FloatArray, area, clip, xywh_to_xyxy
 from detector.config import AugmentationConfig
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.images import Image
+from detector.labels import normalise_name
 from detector.spec import ModelSpec
 from detector.training.augmentation import (
     LabelledImage,
@@ -33,6 +35,8 @@ from detector.training.targets import Targets, build_targets
 
 # Images in memory are no larger than this: an augmented crop of a tenth of one still fills the input.
 _CACHED_SIDE = 1024
+# A third number in the seed makes another stream than that of any sample.
+_ORDER = 1
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class SampleSource:
 
     Args:
         dataset: images and annotations; its boxes lie inside the images and have area.
-        spec: input size, anchors and box coder; its classes are the dataset's, in order.
+        spec: input size, anchors, box coder, and the classes, which are matched by name.
         augmentation: what is done to the images.
         iou_threshold: of the matching.
         seed: of the order and of the augmentation.
@@ -78,7 +82,7 @@ class SampleSource:
         self._iou_threshold = iou_threshold
         self._seed = seed
         self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
-        self._objects = _objects_by_image(dataset)
+        self._objects = _objects_by_image(dataset, spec.classes)
         self._cache: dict[int, Image] = {}
         self._cache_left = cache_bytes
         self._lock = threading.Lock()
@@ -114,7 +118,7 @@ class SampleSource:
         epoch, position = divmod(number, len(self.dataset.images))
         known, order = self._order
         if known != epoch:
-            order = np.random.default_rng((self._seed, epoch, 0)).permutation(len(self.dataset.images))
+            order = np.random.default_rng((self._seed, epoch, _ORDER)).permutation(len(self.dataset.images))
             self._order = (epoch, order)
         return int(order[position])
 
@@ -124,7 +128,13 @@ class SampleSource:
         if rng.random() < self._augmentation.expand:
             sample = sample_expansion(sample, rng, largest=self._augmentation.expand_up_to)
         if rng.random() < self._augmentation.crop:
-            sample = sample_crop(sample, rng)
+            sample = sample_crop(
+                sample,
+                rng,
+                least_covered=self._augmentation.crop_least_covered,
+                least_area=self._augmentation.crop_least_area,
+                keep_aspect=self._augmentation.crop_keeps_aspect,
+            )
         return sample
 
     def _load(self, index: int) -> LabelledImage:
@@ -156,10 +166,14 @@ class _Objects:
     crowd: NDArray[np.bool_]
 
 
-def _objects_by_image(dataset: Dataset) -> list[_Objects]:
-    label_of = {category: label for label, category in enumerate(dataset.categories)}
+def _objects_by_image(dataset: Dataset, classes: Sequence[str]) -> list[_Objects]:
+    """What is in each image, of the classes that the network has."""
+    label_of_name = {normalise_name(name): label for label, name in enumerate(classes)}
+    label_of = {id_: label_of_name.get(normalise_name(name)) for id_, name in dataset.categories.items()}
     by_image: dict[int, list[dict[str, Any]]] = {image.id: [] for image in dataset.images}
     for annotation in dataset.annotations:
+        if label_of[annotation["category_id"]] is None:
+            continue
         by_image[annotation["image_id"]].append(annotation)
     objects = []
     for image in dataset.images:

@@ -53,10 +53,10 @@ def match_anchors(
     best = overlaps.argmax(axis=0)
     matched = np.where(overlaps[best, np.arange(len(anchors))] >= iou_threshold, best, _NOBODY)
     free = overlaps.copy()
-    for box in np.argsort(-overlaps.max(axis=1), kind="stable")[: len(anchors)]:
-        anchor = free[box].argmax()
+    for _ in range(min(free.shape)):
+        box, anchor = np.unravel_index(free.argmax(), free.shape)
         matched[anchor] = box
-        free[:, anchor] = -1
+        free[box] = free[:, anchor] = -1
     return matched
 
 

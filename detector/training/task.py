@@ -63,10 +63,11 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             batch_norm_momentum=self._config.training.batch_norm_momentum,
         )
         set_weights(network, self._spec, self._weights)
+        trained = {variable.ref() for variable in network.trainable_variables}
         self._regularised = [
             variable
             for key, variable in variables_by_key(network, self._spec).items()
-            if key.endswith("/kernel") and "depthwise" not in key and variable.trainable
+            if key.endswith("/kernel") and "depthwise" not in key and variable.ref() in trained
         ]
         return network
 

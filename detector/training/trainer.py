@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +15,7 @@ from detector.boxes import FloatArray
 from detector.config import AUTO, ConfigError, ExperimentConfig
 from detector.model.network import variables_by_key
 from detector.spec import ModelSpec
+from detector.training.cluster import worker_count
 from detector.training.task import DetectionTask
 
 
@@ -27,7 +26,7 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
         after_step: called with the trainer after every step.
     """
 
-    def __init__(self, *, after_step: Callable[[Trainer], None], **options: Any) -> None:
+    def __init__(self, *, after_step: Callable[[Trainer], object], **options: Any) -> None:
         super().__init__(**options)
         self._after_step = after_step
 
@@ -104,29 +103,11 @@ def build_strategy(config: ExperimentConfig) -> tf.distribute.Strategy:
     )
 
 
-def worker_count() -> int:
-    """Number of workers in TF_CONFIG; 0 where there is none."""
-    return len(_tf_config().get("cluster", {}).get("worker", []))
-
-
-def is_chief() -> bool:
-    """Whether this process writes the run's files: the first worker, or the only one."""
-    return int(_tf_config().get("task", {}).get("index", 0)) == 0
-
-
-def _tf_config() -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(os.environ.get("TF_CONFIG", "") or "{}")
-    except ValueError as error:
-        raise ConfigError(f"The environment variable TF_CONFIG is not JSON ({error}).") from error
-    return content
-
-
 def build_trainer(
     task: DetectionTask,
     config: ExperimentConfig,
     strategy: tf.distribute.Strategy,
-    after_step: Callable[[Trainer], None],
+    after_step: Callable[[Trainer], object],
 ) -> Trainer:
     """A trainer with its network, optimizer and inputs on the strategy's devices."""
     if config.training.batch_size % strategy.num_replicas_in_sync:

@@ -30,7 +30,7 @@ class Validation:
     """
 
     def __init__(self, dataset: Dataset, spec: ModelSpec, folder: RunFolder, patience: int) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self._spec = spec
         self._folder = folder
         self._patience = patience
@@ -51,7 +51,7 @@ class Validation:
 
     def __call__(self, weights: Weights, step: int) -> tuple[dict[str, float], bool]:
         """The COCO numbers of weights, and whether they are the best so far; then they are saved."""
-        evaluation = evaluate_weights(weights, self._spec, self._dataset)
+        evaluation = evaluate_weights(weights, self._spec, self.dataset)
         is_best = self._count(evaluation.metrics.summary["AP"], step)
         if is_best:
             self._save(weights, evaluation, step)
@@ -80,8 +80,8 @@ class Validation:
             {
                 "model": spec.name,
                 "step": step,
-                "dataset": str(self._dataset.source),
-                "split": self._dataset.split,
+                "dataset": str(self.dataset.source),
+                "split": self.dataset.split,
             },
         )
 

@@ -1,0 +1,54 @@
+"""``ssdlite data records``: labelled images as TFRecord files, to train at scale."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+
+import click
+
+from detector.data.folder import load_labelled_folder
+from detector.errors import BackendError, DetectorError
+from detector.labels import listing
+
+
+def run_records(
+    *, dataset: Path, output: Path, train: str | None, val: str | None, shards: int | None
+) -> None:
+    """Write the records of a dataset and print what was written."""
+    writer = _import_writer()
+    writer.check_output(output)
+    # There its files would be taken for a part of the dataset.
+    if dataset.is_dir() and output.resolve().is_relative_to(dataset.resolve()):
+        raise DetectorError(f"{output} lies in the dataset {dataset}; choose a folder outside of it.")
+    labelled = load_labelled_folder(dataset, train=train, val=val)
+    for finding in labelled.findings:
+        click.echo(f"Note: {finding.count:,} {finding.kind} (for example {finding.example})")
+    writer.save_records(labelled, output, shards=shards)
+    click.echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
+    for part in (labelled.train, labelled.val, labelled.test):
+        if part is not None:
+            files = len(list(output.glob(f"{part.split}-*.tfrecord")))
+            counts = f"{len(part.images):>9,} images{len(part.annotations):>11,} objects{files:>7,} files"
+            click.echo(f"  {part.split:6}{counts}")
+    size = sum(path.stat().st_size for path in output.iterdir())
+    click.echo(f"Wrote {output}: {_megabytes(size)}; classes: {listing(labelled.classes)}.")
+    click.echo(f"Next: ssdlite train {output}")
+
+
+def _import_writer() -> ModuleType:
+    """The part that needs TensorFlow, which takes seconds to import and has much to say while it does."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from detector.training import record_writer
+    except ImportError as error:
+        raise BackendError(
+            f"Writing records needs TensorFlow, which is not installed here ({error}): in a checkout run "
+            "`uv run ssdlite ...`, elsewhere pip install '.[train]'."
+        ) from error
+    return record_writer
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

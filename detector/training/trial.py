@@ -1,0 +1,80 @@
+"""How far to unfreeze: found out by trying, on the data that is to be trained on.
+
+A backbone that stays as it is cannot learn what tells look-alikes apart; one that is trained on few images
+forgets what it knew. Which of the two weighs more is a matter of the data, and a short training of each kind
+shows it. docs/training.md has the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from detector.data.dataset import Dataset
+from detector.spec import ModelSpec
+from detector.training.plan import Plan, describe_depth
+from detector.training.samples import SampleSource
+from detector.training.task import DetectionTask
+from detector.training.trainer import build_trainer
+from detector.training.validation import evaluate_weights
+from detector.weights import Weights
+
+# From the least that is trained to all; the names of the first trained layers.
+_DEPTHS = ("block_13_expand", "block_6_expand", "none")
+_STEPS = 120
+# Training more has to be better by this much AP: it takes longer, and a few images of validation are a
+# coarse measure.
+_MARGIN = 0.02
+
+
+def find_depth(
+    plan: Plan,
+    spec: ModelSpec,
+    weights: Weights,
+    samples: SampleSource,
+    val: Dataset,
+    strategy: tf.distribute.Strategy,
+    say: Callable[[str], None],
+) -> Plan:
+    """The plan with the depth of training that did best in a trial.
+
+    Depths are tried from the least on, as long as the last one was better than the one before.
+    """
+    best_depth, best_ap = _DEPTHS[0], -1.0
+    for depth in _DEPTHS:
+        tried = _at_depth(plan, depth)
+        ap = _try(tried, spec, weights, samples, val, strategy)
+        say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}")
+        if ap <= best_ap + _MARGIN:
+            break
+        best_depth, best_ap = depth, ap
+    say(f"So {describe_depth(best_depth)}.")
+    return _at_depth(plan, best_depth)
+
+
+def _at_depth(plan: Plan, depth: str) -> Plan:
+    return replace(
+        plan, config=replace(plan.config, training=replace(plan.config.training, frozen_until=depth))
+    )
+
+
+def _try(
+    plan: Plan,
+    spec: ModelSpec,
+    weights: Weights,
+    samples: SampleSource,
+    val: Dataset,
+    strategy: tf.distribute.Strategy,
+) -> float:
+    """AP after a short training, the learning rate falling to 0 within it."""
+    config = replace(plan.config, training=replace(plan.config.training, steps=_STEPS))
+    task = DetectionTask(
+        replace(plan, config=config), spec, weights, samples, first_step=0, on_bad_loss=lambda _: None
+    )
+    with tqdm(total=_STEPS, desc="trial", unit="step", disable=None, leave=False) as bar:
+        trainer = build_trainer(task, config, strategy, lambda _: bar.update())
+        trainer.train(tf.constant(_STEPS))
+    return evaluate_weights(trainer.averaged_weights(spec), spec, val).metrics.summary["AP"]

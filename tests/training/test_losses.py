@@ -1,0 +1,226 @@
+"""The losses against values by hand and against another implementation in plain numpy."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+losses = pytest.importorskip("detector.training.losses")
+
+B, A, K = 3, 40, 4
+
+
+def cross_entropy(logit, label):
+    return np.maximum(logit, 0) - logit * label + np.log1p(np.exp(-np.abs(logit)))
+
+
+def class_loss_of_anchor(logits, target):
+    """Sum over columns; an ignored anchor has no column."""
+    return sum(cross_entropy(logit, float(column == target)) for column, logit in enumerate(logits))
+
+
+def smooth_l1(error):
+    error = abs(error)
+    return error * error / 2 if error < 1 else error - 0.5
+
+
+def expected_sums(batch, ratio=3.0, least=3):
+    """Image by image and anchor by anchor, as the paper tells it."""
+    classification = localization = positives = 0.0
+    for encodings, logits, boxes, classes in zip(
+        batch.encodings.astype(float), batch.logits.astype(float), batch.boxes, batch.classes, strict=True
+    ):
+        matched = [a for a, target in enumerate(classes) if target > 0]
+        background = sorted(
+            (class_loss_of_anchor(logits[a], 0) for a, target in enumerate(classes) if target == 0),
+            reverse=True,
+        )
+        hard = background[: max(int(ratio * len(matched)), least)]
+        classification += sum(class_loss_of_anchor(logits[a], classes[a]) for a in matched) + sum(hard)
+        localization += sum(smooth_l1(encodings[a, i] - boxes[a, i]) for a in matched for i in range(4))
+        positives += len(matched)
+    return classification, localization, positives
+
+
+def random_batch(seed=0, positives=(0, 2, 9), ignored=5):
+    rng = np.random.default_rng(seed)
+    classes = np.zeros((B, A), np.int32)
+    for row, count in zip(classes, positives, strict=True):
+        chosen = rng.permutation(A)
+        row[chosen[:count]] = rng.integers(1, K + 1, count)
+        row[chosen[count : count + ignored]] = -1
+    boxes = np.where(classes[..., None] > 0, rng.normal(0, 2, (B, A, 4)), 0)
+    return SimpleNamespace(
+        encodings=rng.normal(0, 2, (B, A, 4)).astype(np.float32),
+        logits=rng.normal(0, 3, (B, A, K + 1)).astype(np.float32),
+        boxes=boxes.astype(np.float32),
+        classes=classes,
+    )
+
+
+def sums_of(batch, **options):
+    found = losses.sum_losses(batch.encodings, batch.logits, batch.boxes, batch.classes, **options)
+    return float(found.classification), float(found.localization), float(found.num_positives)
+
+
+def gradients_of(batch, **options):
+    """Gradients of each loss with regard to encodings and logits."""
+    encodings, logits = tf.constant(batch.encodings), tf.constant(batch.logits)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([encodings, logits])
+        found = losses.sum_losses(encodings, logits, batch.boxes, batch.classes, **options)
+    zero = tf.UnconnectedGradients.ZERO
+    return {
+        (loss, name): tape.gradient(getattr(found, loss), source, unconnected_gradients=zero).numpy()
+        for loss in ("classification", "localization")
+        for name, source in (("encodings", encodings), ("logits", logits))
+    }
+
+
+def one_image(logits, classes, encodings=None, boxes=None):
+    logits, classes = np.array([logits], np.float32), np.array([classes], np.int32)
+    zeros = np.zeros((*classes.shape, 4), np.float32)
+    return SimpleNamespace(
+        logits=logits,
+        classes=classes,
+        encodings=zeros if encodings is None else np.array([encodings], np.float32),
+        boxes=zeros if boxes is None else np.array([boxes], np.float32),
+    )
+
+
+def test_by_hand():
+    # One positive of class 1, three on background, one ignored; background and two classes.
+    # Sigmoid cross-entropy of logit x: ln(1 + e^-x) for label 1, ln(1 + e^x) for label 0.
+    # positive: logits (0, 0, 0) -> 3 ln 2
+    # background: (0, 0, 0) -> 3 ln 2; (ln 3, -ln 3, -ln 3) -> ln(4/3) * 3; and the second again
+    third = np.log(3)
+    sure = [third, -third, -third]
+    batch = one_image(
+        [[0, 0, 0], [0, 0, 0], sure, sure, [9, 9, 9]],
+        [1, 0, 0, 0, -1],
+        encodings=[[0.5, 3, -2, 0], *[[7, 7, 7, 7]] * 4],
+        boxes=[[0, 1, 0, 0], *[[0, 0, 0, 0]] * 4],
+    )
+    classification, localization, positives = sums_of(batch)
+    assert classification == pytest.approx(6 * np.log(2) + 6 * np.log(4 / 3), rel=1e-5)
+    # Errors .5, 2, 2 and 0: .125 + 1.5 + 1.5
+    assert localization == pytest.approx(3.125, rel=1e-6)
+    assert positives == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("ratio", "least"), [(3.0, 3), (1.0, 0), (2.5, 1), (0.5, 7), (100.0, 3), (3.0, 1000)]
+)
+def test_against_plain_numpy(seed, ratio, least):
+    batch = random_batch(seed, positives=(1, 2, 9))
+    found = sums_of(batch, negatives_per_positive=ratio, min_negatives=least)
+    np.testing.assert_allclose(found, expected_sums(batch, ratio, least), rtol=1e-5)
+
+
+@pytest.mark.parametrize("positives", [(0, 0, 0), (0, 2, 9), (40, 35, 0)], ids=["none", "some", "all"])
+def test_images_without_objects_and_without_background(positives):
+    batch = random_batch(1, positives, ignored=0)
+    np.testing.assert_allclose(sums_of(batch), expected_sums(batch), rtol=1e-5)
+
+
+def test_no_negatives_are_taken_where_none_are_wanted():
+    batch = random_batch(2, positives=(0, 2, 9))
+    found = sums_of(batch, negatives_per_positive=0.0, min_negatives=0)
+    np.testing.assert_allclose(found, expected_sums(batch, 0.0, 0), rtol=1e-5)
+
+
+def active_anchors(batch, **options):
+    """Per image, how many background anchors have a gradient."""
+    gradient = gradients_of(batch, **options)["classification", "logits"]
+    return ((gradient != 0).any(axis=2) & (batch.classes == 0)).sum(axis=1).tolist()
+
+
+def test_three_hard_negatives_for_each_positive_and_three_at_least():
+    batch = random_batch(3, positives=(0, 1, 9))
+    assert active_anchors(batch) == [3, 3, 26]  # 40 anchors - 9 positives - 5 ignored = 26 < 3 * 9
+    batch = random_batch(3, positives=(0, 2, 7))
+    assert active_anchors(batch) == [3, 6, 21]
+    assert active_anchors(batch, negatives_per_positive=1.0) == [3, 3, 7]
+    assert active_anchors(batch, min_negatives=10) == [10, 10, 21]
+
+
+def test_each_image_has_its_own_negatives():
+    """An image's negatives do not depend on the rest of the batch."""
+    batch = random_batch(4)
+    alone = [
+        sums_of(SimpleNamespace(**{name: values[i : i + 1] for name, values in vars(batch).items()}))
+        for i in range(B)
+    ]
+    np.testing.assert_allclose(np.sum(alone, axis=0), sums_of(batch), rtol=1e-5)
+
+
+def test_equal_losses_are_not_all_taken():
+    """Over a plain ground all anchors of a shape have the same logits; still only three are wanted."""
+    batch = one_image(np.full((A, K + 1), -1.0), np.zeros(A))
+    assert active_anchors(batch) == [3]
+
+
+def test_ignored_anchors_do_not_matter():
+    batch = random_batch(5)
+    before, ignored = sums_of(batch), batch.classes == -1
+    assert ignored.sum() == 15
+    assert all(not values[ignored].any() for values in gradients_of(batch).values())
+    batch.logits[ignored] = 50
+    batch.encodings[ignored] = -50
+    batch.boxes[ignored] = 7
+    assert sums_of(batch) == before
+
+
+def test_gradients_are_only_where_they_belong():
+    batch = random_batch(6)
+    gradients = gradients_of(batch)
+    assert not gradients["classification", "encodings"].any()
+    assert not gradients["localization", "logits"].any()
+    positive = batch.classes > 0
+    assert gradients["localization", "encodings"][positive].all()
+    assert not gradients["localization", "encodings"][~positive].any()
+    assert gradients["classification", "logits"][positive].all()
+    # Smooth L1 pulls with 1 at most; cross-entropy with sigmoid - label.
+    assert np.abs(gradients["localization", "encodings"]).max() <= 1
+    labels = np.eye(K + 1)[batch.classes[positive]]
+    sigmoid = 1 / (1 + np.exp(-batch.logits[positive].astype(float)))
+    np.testing.assert_allclose(gradients["classification", "logits"][positive], sigmoid - labels, atol=1e-5)
+
+
+def test_every_argument_matters():
+    values = vars(random_batch(7))
+    before = np.array(sums_of(SimpleNamespace(**values)))
+    rolled = {name: np.roll(array, 1, axis=1) for name, array in values.items()}
+    for name, sums_that_change in {
+        "encodings": [False, True, False],
+        "logits": [True, False, False],
+        "boxes": [False, True, False],
+        "classes": [True, True, False],
+    }.items():
+        after = np.array(sums_of(SimpleNamespace(**{**values, name: rolled[name]})))
+        assert (after != before).tolist() == sums_that_change
+    batch = SimpleNamespace(**values)
+    assert sums_of(batch, negatives_per_positive=1.0)[0] < before[0] < sums_of(batch, min_negatives=30)[0]
+
+
+def test_extreme_logits_have_finite_losses_and_gradients():
+    batch = random_batch(8)
+    batch.logits *= 1e4
+    batch.encodings *= 1e4
+    np.testing.assert_allclose(sums_of(batch), expected_sums(batch), rtol=1e-4)
+    assert all(np.isfinite(values).all() for values in gradients_of(batch).values())
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_compiled_it_gives_the_same(xla):
+    batch = random_batch(9)
+
+    @tf.function(jit_compile=xla)
+    def compiled(*arrays):
+        found = losses.sum_losses(*arrays)
+        return found.classification, found.localization, found.num_positives
+
+    found = compiled(*map(tf.constant, (batch.encodings, batch.logits, batch.boxes, batch.classes)))
+    np.testing.assert_allclose([float(value) for value in found], sums_of(batch), rtol=1e-5)

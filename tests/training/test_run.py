@@ -1,0 +1,159 @@
+"""The run in this process: released weights, losses that are not finite, memory, disks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.config import AugmentationConfig, ExperimentConfig, load_config
+from detector.data.dataset import Dataset
+from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.evaluation.evaluate import evaluate
+from detector.labels import COCO_CLASSES
+from detector.runtime import Detector
+from detector.training.initial_weights import load_initial_weights
+from detector.training.plan import Plan
+from detector.training.run_folder import RunFolder
+from detector.training.samples import Sample, SampleSource
+from detector.training.validation import Validation
+from detector.weights import load_weights
+from tests.data.labelled import Photo, write_voc
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("official.core.base_trainer")
+tf = pytest.importorskip("tensorflow")
+run_module = pytest.importorskip("detector.training.run")
+
+
+def settle(*settings: str) -> ExperimentConfig:
+    settled = ("training.frozen_until=heads", "training.batch_norm=frozen", "training.evaluate_every=100")
+    return load_config(None, (*settled, "optimizer.warmup_steps=0", "training.batch_size=4", *settings))
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> LabelledFolder:
+    photos = [
+        Photo(f"{n}.jpg", (("cat", 40 + n, 30, 200, 180),), "val" if n % 4 == 0 else "train", (320, 240))
+        for n in range(8)
+    ]
+    return load_labelled_folder(write_voc(tmp_path_factory.mktemp("data"), photos))
+
+
+@pytest.fixture
+def start(shapes: LabelledFolder, tmp_path: Path, released_weights: Path) -> Callable[..., object]:
+    """Starts a run of the shapes; the lines that it says are in ``start.said``."""
+    said: list[str] = []
+
+    def call(config: ExperimentConfig, spoil: Callable[[int, Sample], Sample] | None = None) -> object:
+        spec = config.model.build_spec("shapes", shapes.classes)
+        weights = load_initial_weights("released", spec, seed=0).weights
+        folder = RunFolder(tmp_path / "run")
+        if not folder.record.exists():
+            folder.start(config.to_yaml(), {"finished": False})
+        validation = Validation(shapes.val, spec, folder, 10)
+        original = SampleSource.__call__
+
+        def spoiled(source: SampleSource, number: int) -> Sample:
+            sample = original(source, number)
+            return spoil(number, sample) if spoil else sample
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SampleSource, "__call__", spoiled)
+            return run_module.train(
+                Plan(config), spec, weights, shapes.train, validation, folder, said.append
+            )
+
+    call.said = said  # type: ignore[attr-defined]
+    return call
+
+
+def not_a_number(sample: Sample) -> Sample:
+    return replace(sample, targets=replace(sample.targets, boxes=sample.targets.boxes * np.nan))
+
+
+def test_a_loss_that_is_not_finite_names_its_images_and_skips_its_step(start, tmp_path: Path) -> None:
+    outcome = start(settle("training.steps=4"), lambda n, s: not_a_number(s) if n == 5 else s)
+    assert outcome.steps == 4
+    told = [line for line in start.said if "not finite" in line]
+    assert len(told) == 1
+    assert told[0].count(".jpg") == 4
+    weights, _ = load_weights(tmp_path / "run/model.npz")
+    assert all(np.isfinite(values).all() for values in weights.values())
+
+
+def test_a_skipped_step_changes_nothing(start, tmp_path: Path) -> None:
+    start(settle("training.steps=1"), lambda n, s: not_a_number(s))
+    trained, spec = load_weights(tmp_path / "run/model.npz")
+    initial = load_initial_weights("released", spec, seed=0).weights
+    for key, values in trained.items():
+        np.testing.assert_array_equal(values, initial[key], err_msg=key)
+
+
+def test_losses_that_stay_bad_end_the_run_in_a_sentence(start) -> None:
+    with pytest.raises(run_module.TrainingError, match="5 steps in a row"):
+        start(settle("training.steps=50"), lambda n, s: not_a_number(s) if n > 8 else s)
+
+
+def test_too_little_memory_says_which_batch_to_try(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr("detector.training.task.DetectionTask.train_step", exhausted)
+    with pytest.raises(run_module.TrainingError, match=r"batches of 4 .*training.batch_size=2"):
+        start(settle("training.steps=2"))
+
+
+def test_a_full_disk_is_said_with_the_command_to_go_on(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+    with pytest.raises(run_module.TrainingError, match=r"No space left.*--resume"):
+        start(settle("training.steps=2"))
+
+
+def test_released_weights_after_no_step_have_the_ap_of_the_evaluation(
+    coco_sample: Dataset, released_weights: Path, tmp_path: Path
+) -> None:
+    config = settle("training.steps=0", "model.classes=coco")
+    spec = config.model.build_spec("coco", COCO_CLASSES)
+    folder = RunFolder(tmp_path / "run")
+    folder.start(config.to_yaml(), {})
+    start = load_initial_weights("released", spec, seed=0)
+    validation = Validation(coco_sample, spec, folder, 10)
+    run_module.train(Plan(config), spec, start.weights, coco_sample, validation, folder, print)
+    expected = evaluate(Detector.load(released_weights, score_threshold=None), coco_sample).metrics.summary[
+        "AP"
+    ]
+    assert validation.best == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [8, 24])
+def test_released_weights_start_from_the_same_loss_with_batch_statistics(
+    coco_sample: Dataset, released_weights: Path, batch_size: int
+) -> None:
+    from detector.model.network import build_network, set_weights
+    from detector.training.losses import sum_losses
+
+    weights, spec = load_weights(released_weights)
+    plain = AugmentationConfig(flip=0, crop=0, colours=0)
+    samples = SampleSource(coco_sample, spec, plain, iou_threshold=0.5, seed=0, cache_bytes=0)
+    batch = [samples(n) for n in range(batch_size)]
+    images = np.stack([sample.image for sample in batch]).astype(np.float32)
+    losses = []
+    for training in (False, True):
+        network = build_network(spec)
+        set_weights(network, spec, weights)
+        outputs = network(images * spec.pixel_scale + spec.pixel_offset, training=training)
+        sums = sum_losses(
+            outputs["box_encodings"],
+            outputs["class_logits"],
+            np.stack([sample.targets.boxes for sample in batch]),
+            np.stack([sample.targets.classes for sample in batch]),
+        )
+        losses.append(float(sums.classification + sums.localization))
+    assert losses[1] == pytest.approx(losses[0], rel=0.15)

@@ -1,0 +1,203 @@
+"""``ssdlite train`` from end to end, on a handful of small photographs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.data.labelled import CLASSES, Photo, write_voc
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("official.core.base_trainer")
+
+QUICK = (
+    "training.steps=6",
+    "training.evaluate_every=3",
+    "training.frozen_until=heads",
+    "training.batch_size=4",
+)
+
+
+def photos() -> list[Photo]:
+    rng = np.random.default_rng(0)
+    found = []
+    for number in range(12):
+        left, top = rng.integers(0, 150, 2)
+        box = (CLASSES[number % 3], int(left), int(top), int(left) + 120, int(top) + 90)
+        split = "val" if number % 4 == 3 else "train"
+        found.append(Photo(f"photo {number}.jpg", (box,), split, (320, 240)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_voc(tmp_path_factory.mktemp("data") / "shapes", photos())
+
+
+def command(*arguments: object, settings: tuple[str, ...] = QUICK) -> list[str]:
+    options = [option for setting in settings for option in ("--set", setting)]
+    return [sys.executable, "-m", "detector.cli", "train", *map(str, arguments), *options]
+
+
+def train(
+    *arguments: object, settings: tuple[str, ...] = QUICK, **environment: str
+) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments, settings=settings),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=300,
+        check=False,
+    )
+
+
+def read_history(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+
+
+def by_step(run: Path, key: str) -> dict[int, float]:
+    return {entry["step"]: entry[key] for entry in read_history(run) if key in entry}
+
+
+@pytest.fixture(scope="module")
+def whole_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    outcome = train(dataset, "--output", run)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    (run / "stdout.txt").write_text(outcome.stdout)
+    return run
+
+
+def test_a_run_folder_holds_everything(whole_run: Path) -> None:
+    files = ("model.npz", "model.tflite", "config.yaml", "metrics.json", "validation.json", "curves.png")
+    for name in (*files, "predictions.jpg"):
+        assert (whole_run / name).stat().st_size > 0, name
+    assert list((whole_run / "tensorboard/train").iterdir())
+    assert list((whole_run / "tensorboard/validation").iterdir())
+    assert by_step(whole_run, "AP").keys() == {3, 6}
+    assert (
+        max(by_step(whole_run, "AP").values()) == json.loads((whole_run / "metrics.json").read_text())["AP"]
+    )
+
+
+def test_the_plan_and_the_next_commands_are_printed(whole_run: Path) -> None:
+    printed = (whole_run / "stdout.txt").read_text()
+    for part in (
+        "train 9, validate 3",
+        "cat, dog, traffic light",
+        "class columns of",
+        f"--model {whole_run}",
+    ):
+        assert part in printed
+
+
+def test_the_next_command_gives_the_number_of_the_run(whole_run: Path) -> None:
+    arguments = ["eval", whole_run / "validation.json", "--model", whole_run, "--output", whole_run / "again"]
+    subprocess.run(
+        [sys.executable, "-m", "detector.cli", *map(str, arguments)], check=True, capture_output=True
+    )
+    again = json.loads((whole_run / "again/metrics.json").read_text())
+    first = json.loads((whole_run / "metrics.json").read_text())
+    for name in ("AP", "AP50", "AR100"):
+        assert again[name] == pytest.approx(first[name], abs=1e-9)
+
+
+def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(
+    whole_run: Path, dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "killed"
+    process = subprocess.Popen(
+        command(dataset, "--output", run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 200
+    while not (run / "checkpoints/checkpoint").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if json.loads((run / "run.json").read_text())["finished"]:
+        pytest.fail("the run was over before it was killed")
+    outcome = train("--resume", run, settings=())
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    for key in ("AP", "learning_rate"):
+        resumed, uninterrupted = by_step(run, key), by_step(whole_run, key)
+        assert resumed[6] == pytest.approx(uninterrupted[6], rel=1e-4)
+    again = train("--resume", run, settings=())
+    assert again.returncode == 2
+    assert "is finished" in again.stderr
+
+
+def test_ctrl_c_saves_and_names_the_command_to_go_on(dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "stopped"
+    settings = (*QUICK[1:], "training.steps=5000", "training.evaluate_every=5000")
+    process = subprocess.Popen(
+        command(dataset, "--output", run, settings=settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 200
+    while not (run / "history.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert f"ssdlite train --resume {run}" in printed
+    assert "Traceback" not in errors
+    assert (run / "checkpoints/checkpoint").exists()
+    (dataset / "JPEGImages/photo 1.jpg").touch()
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**record, "fingerprint": "other"}))
+    changed = train("--resume", run, settings=())
+    assert changed.returncode == 2
+    assert "has changed since this run began" in changed.stderr
+
+
+@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker_mirrored"])
+def test_several_devices_train_as_one(strategy: str, whole_run: Path, dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / strategy
+    settings = (*QUICK, f"runtime.strategy={strategy}")
+    if strategy == "mirrored":
+        outcome = train(dataset, "--output", run, settings=(*settings, "runtime.virtual_cpus=2"))
+        assert outcome.returncode == 0, outcome.stderr
+    else:
+        workers = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+        processes = [
+            subprocess.Popen(
+                command(dataset, "--output", run, settings=settings),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={
+                    **os.environ,
+                    "TF_CONFIG": json.dumps(
+                        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+                    ),
+                },
+            )
+            for index in range(2)
+        ]
+        printed = [process.communicate(timeout=300)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], printed
+        assert "step 6" in printed[0]
+        assert "step 6" not in printed[1]  # one of them speaks and writes
+    losses, alone = by_step(run, "loss"), by_step(whole_run, "loss")
+    assert losses[6] == pytest.approx(alone[6], rel=1e-3)
+    assert by_step(run, "AP")[6] == pytest.approx(by_step(whole_run, "AP")[6], abs=0.01)
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
