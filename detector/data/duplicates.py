@@ -88,7 +88,9 @@ def group_copies(facts: Mapping[int, ImageFacts], names: Mapping[int, str]) -> l
         groups.join(image, first.setdefault(known.digest, image))
         if ".rf." in names[image]:
             groups.join(image, first.setdefault(names[image].split(".rf.")[0], image))
-    for one, other in _look_alikes(facts):
+    # Of equal images one stands for all.
+    different = {image: facts[image] for image in facts if first[facts[image].digest] == image}
+    for one, other in _look_alikes(different):
         groups.join(one, other)
     return groups.all()
 

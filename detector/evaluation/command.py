@@ -134,7 +134,7 @@ def _print(
     evaluation: Evaluation, settings: dict[str, Any], per_class: bool, say: Callable[[str], None]
 ) -> None:
     if evaluation.other_size:
-        first = evaluation.other_size[0].path
+        first = evaluation.other_size[0].name
         say(
             f"Warning: {len(evaluation.other_size)} images have another size than the annotations say "
             f"(the first is {first}); their boxes may not fit."

@@ -132,7 +132,7 @@ def _draw_tile(judged: _Judged, names: Mapping[int, str], kind: str) -> Image:
     labels.draw()
     counts = judged.counts.tolist()
     facts = f"{kind}: {counts[0]} found, {counts[1]} missed, {counts[2]} ghost{'' if counts[2] == 1 else 's'}"
-    return np.vstack([draw_caption(scene.image.path.name, facts, (_TILE_WH[0], _CAPTION), _PAPER), tile])
+    return np.vstack([draw_caption(scene.image.name, facts, (_TILE_WH[0], _CAPTION), _PAPER), tile])
 
 
 def _side(box: Sequence[int]) -> int:

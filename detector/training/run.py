@@ -297,7 +297,7 @@ class Run:
 
     def _note_bad_loss(self, indices: list[int]) -> None:
         self._bad_step = True
-        names = ", ".join(str(self._samples.dataset.images[index].path) for index in indices)
+        names = ", ".join(self._samples.dataset.images[index].name for index in indices)
         self._say(f"The loss is not finite; this step is skipped. Its images: {names}")
 
     def save_checkpoint(self) -> None:

@@ -12,10 +12,12 @@ from detector.architecture import build_architecture
 from detector.box_coder import decode
 from detector.config import AugmentationConfig
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
+from detector.data.folder import load_labelled_folder
 from detector.errors import ImageError
 from detector.preprocess import Preprocessor
 from detector.spec import ModelSpec
 from detector.training.samples import SampleSource
+from tests.data.labelled import WRITERS, Photo
 
 # Ids have gaps and run against the order, so that neither an id nor its rank can be taken for a label.
 CATEGORIES = {17: "cup", 5: "dog", 90: "cat"}
@@ -277,3 +279,24 @@ def test_memory_stays_flat(dataset, cache_bytes):
     finally:
         tracemalloc.stop()
     assert after - before < IMAGE_BYTES / 2
+
+
+def test_the_first_batch_is_the_same_in_every_format(tmp_path):
+    photos = [
+        Photo(f"p{n}.jpg", (("cat", 3.25 + n, 4.5, 40.125, 30 + n), ("dog", 20, 10, 60, 44)), "train")
+        for n in range(5)
+    ]
+    photos += [Photo("v.jpg", (("cat", 1, 1, 30, 30), ("dog", 5, 5, 40, 40)), "val")]
+    batches = []
+    for name, write in WRITERS.items():
+        folder = load_labelled_folder(write(tmp_path / name, photos))
+        spec = ModelSpec("test", folder.classes)
+        source = SampleSource(
+            folder.train, spec, AugmentationConfig(), iou_threshold=0.5, seed=3, cache_bytes=0
+        )
+        batches.append([source(n) for n in range(8)])
+    for samples in zip(*batches, strict=True):
+        for other in samples[1:]:
+            np.testing.assert_array_equal(other.image, samples[0].image)
+            np.testing.assert_array_equal(other.targets.boxes, samples[0].targets.boxes)
+            np.testing.assert_array_equal(other.targets.classes, samples[0].targets.classes)

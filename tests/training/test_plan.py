@@ -1,0 +1,114 @@
+"""What is decided from the data, and why."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from detector.config import AUTO, load_config
+from detector.training.plan import Plan, build_plan, describe_depth
+
+
+def folder(images: int, objects: int = 100) -> Any:
+    return SimpleNamespace(
+        train=SimpleNamespace(images=range(images)), val=SimpleNamespace(annotations=range(objects))
+    )
+
+
+def training_of(plan: Plan) -> Any:
+    return plan.config.training
+
+
+def test_what_the_config_says_is_left_as_it_is() -> None:
+    settings = ("steps=77", "frozen_until=heads", "batch_norm=live", "evaluate_every=5")
+    config = load_config(None, [f"training.{setting}" for setting in settings])
+    plan = build_plan(config, folder(100))
+    assert plan.config.training == config.training
+    assert plan.reasons == ()
+
+
+def test_more_images_mean_more_steps_but_fewer_epochs() -> None:
+    counts = (20, 200, 2_000, 20_000, 120_000)
+    steps = [training_of(build_plan(load_config(), folder(images))).steps for images in counts]
+    assert steps == sorted(steps)
+    epochs = [s * 8 / n for s, n in zip(steps, counts, strict=True)]
+    assert epochs == sorted(epochs, reverse=True)
+    assert epochs[-1] > 1
+
+
+def test_evaluations_are_spread_over_the_run_and_the_last_step_has_one() -> None:
+    training = training_of(build_plan(load_config(None, ["training.steps=100"]), folder(100)))
+    assert 10 <= 100 / training.evaluate_every <= 20
+    assert training_of(build_plan(load_config(None, ["training.steps=0"]), folder(100))).evaluate_every == 1
+
+
+def test_the_warm_up_ends_before_the_run() -> None:
+    config = load_config(None, ["training.steps=40", "optimizer.warmup_steps=500"])
+    assert build_plan(config, folder(100)).config.optimizer.warmup_steps == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "images", "objects", "depth"),
+    [
+        ((), 100, 100, AUTO),  # found out by trying
+        ((), 100, 3, "block_13_expand"),  # too little to try it on
+        ((), 50_000, 100, "none"),
+        (("training.initial_weights=none",), 100, 100, "none"),
+        (("training.initial_weights=imagenet",), 100, 100, "none"),
+    ],
+)
+def test_depth(settings: tuple[str, ...], images: int, objects: int, depth: str) -> None:
+    assert training_of(build_plan(load_config(None, settings), folder(images, objects))).frozen_until == depth
+
+
+@pytest.mark.parametrize(
+    ("settings", "images", "statistics"),
+    [
+        ((), 100, "frozen"),
+        (("training.batch_size=64",), 100, "frozen"),
+        (("training.batch_size=64",), 50_000, "live"),
+        (("training.initial_weights=none",), 100, "live"),
+    ],
+)
+def test_batch_norm(settings: tuple[str, ...], images: int, statistics: str) -> None:
+    plan = build_plan(load_config(None, settings), folder(images))
+    assert training_of(plan).batch_norm == statistics
+    assert plan.live_batch_norm == (statistics == "live")
+
+
+def test_depths_in_words_and_as_layers() -> None:
+    for name, layer in (("none", None), ("heads", "extra_2_reduce"), ("block_6_expand", "block_6_expand")):
+        plan = Plan(load_config(None, [f"training.frozen_until={name}"]))
+        assert plan.frozen_until == layer
+        assert describe_depth(name)
+
+
+@pytest.mark.parametrize(
+    ("aps", "chosen", "tried"),
+    [
+        ((0.60, 0.59), "block_13_expand", 2),
+        ((0.60, 0.61), "block_13_expand", 2),  # within chance
+        ((0.60, 0.70, 0.69), "block_6_expand", 3),
+        ((0.60, 0.70, 0.80), "none", 3),
+    ],
+)
+def test_the_trial_goes_on_while_training_more_pays(
+    monkeypatch: pytest.MonkeyPatch, aps: tuple[float, ...], chosen: str, tried: int
+) -> None:
+    trial = pytest.importorskip("detector.training.trial")
+    results = iter(aps)
+    seen: list[str] = []
+
+    def fake(plan: Plan, *_: object) -> float:
+        seen.append(training_of(plan).frozen_until)
+        return next(results)
+
+    monkeypatch.setattr(trial, "_try", fake)
+    said: list[str] = []
+    nothing: Any = None
+    plan = trial.find_depth(Plan(load_config()), nothing, nothing, nothing, nothing, nothing, said.append)
+    assert training_of(plan).frozen_until == chosen
+    assert len(seen) == tried
+    assert len(said) == tried + 1
