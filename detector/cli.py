@@ -47,7 +47,7 @@ _model_option = click.option(
     default=DEFAULT_MODEL,
     show_default=True,
     metavar="NAME|FILE",
-    help="A released model, or a .npz or .tflite file of this project.",
+    help="A released model, the folder of a training run, or a .npz or .tflite file of this project.",
 )
 _threads_option = click.option(
     "--threads", type=click.IntRange(1, 1024), help="Processors to use.  [default: all]"
@@ -105,10 +105,11 @@ def cli() -> None:
 @click.option("--output", type=_PATH, help="Folder for metrics.json and detections.json.")
 @click.pass_context
 def eval_command(context: click.Context, /, **options: Any) -> None:
-    """Evaluate a model on a COCO dataset: the 12 COCO numbers, by pycocotools.
+    """Evaluate a model on a dataset: the 12 COCO numbers, by pycocotools.
 
-    DATASET is a folder in any of COCO's usual layouts, or a COCO JSON file. Without it the photographs that
-    come with the package are used, to show that everything works.
+    DATASET is a folder in any of COCO's usual layouts, a COCO JSON file, or a folder of Pascal VOC, YOLO or
+    TFRecord labels. Without it the photographs that come with the package are used, to show that everything
+    works.
     """
     from detector.evaluation.command import run_evaluation
 
@@ -132,7 +133,8 @@ def eval_command(context: click.Context, /, **options: Any) -> None:
 def train(**options: Any) -> None:
     """Train a detector on your own images.
 
-    DATASET is a folder of images with labels: COCO JSON, Pascal VOC XML or YOLO text, recognised by itself.
+    DATASET is a folder of images with labels: COCO JSON, Pascal VOC XML, YOLO text or the TFRecords of
+    `ssdlite data records`, recognised by itself. Look at it first with `ssdlite data check DATASET`.
     """
     from detector.training.command import run_train
 

@@ -150,22 +150,22 @@ class AugmentationConfig:
         flip: probability of mirroring.
         expand: probability of placing the image on a larger grey ground.
         expand_up_to: how many times as wide and high that ground is at most.
-        crop: probability of SSD's random crop.
+        crop: probability of SSD's random crop; ``auto`` crops where objects are small in their images.
         crop_least_covered: objects that keep a smaller share of themselves than this are dropped from a crop;
             SSD draws the share anew each time, from 0 on.
         crop_least_area: smallest crop, as a fraction of the image's area; SSD's is 0.1.
         crop_keeps_aspect: crops have the shape of the image, so that objects are not stretched; SSD's do not.
-        colours: strength of SSD's photometric distortion, 0 for none, 1 for SSD's.
+        colours: strength of SSD's photometric distortion, from 0 to SSD's 1; ``auto`` goes with the crop.
     """
 
     flip: float = 0.5
     expand: float = 0.0
     expand_up_to: float = 2.0
-    crop: float = 0.5
+    crop: float | Auto = AUTO
     crop_least_covered: float = 0.7
     crop_least_area: float = 0.3
     crop_keeps_aspect: bool = True
-    colours: float = 0.3
+    colours: float | Auto = AUTO
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,15 @@ def coco_sample() -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def raccoons() -> Path:
+    """200 photographs of raccoons, Pascal VOC, with list files."""
+    folder = SHARED / "data/raccoon"
+    if not folder.exists():
+        _absent(f"the raccoons are not in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def golden() -> dict[str, np.ndarray]:
     """Outputs of the official graph: ``ID/input``, ``ID/box_encodings``, ``ID/class_logits``, and anchors.
 

@@ -48,6 +48,12 @@ def test_every_config_loads_and_its_network_is_of_the_size_that_its_header_says(
         assert architecture.multiply_adds == multiply_adds
 
 
+def test_the_config_for_cpus_writes_out_the_defaults():
+    path = next(path for path in CONFIGS if path.stem == "finetune_cpu")
+    assert load_config(path) == ExperimentConfig()
+    assert yaml.safe_load(path.read_text()) == DEFAULTS
+
+
 def test_what_a_file_leaves_out_is_as_the_defaults_say(load):
     assert load_config() == ExperimentConfig()
     config = load("training: {steps: 7}\nmodel: {classes: [cat, Dog]}")

@@ -18,7 +18,7 @@ import tensorflow as tf
 from detector.config import ExperimentConfig, load_config
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.training.initial_weights import load_initial_weights
-from detector.training.plan import Plan
+from detector.training.plan import build_plan
 from detector.training.samples import SampleSource
 from detector.training.task import DetectionTask
 from detector.training.trainer import Trainer, build_strategy, build_trainer
@@ -60,13 +60,14 @@ def bench_training(folder: LabelledFolder, settings: tuple[str, ...] = ()) -> di
 
 
 def _trainer(folder: LabelledFolder, config: ExperimentConfig, strategy: Any) -> Trainer:
+    plan = build_plan(config, folder)
     spec = config.model.build_spec("bench", folder.classes)
     weights = load_initial_weights("released", spec, seed=0).weights
     samples = SampleSource(
-        folder.train, spec, config.augmentation, iou_threshold=0.5, seed=0, cache_bytes=2 << 30
+        folder.train, spec, plan.config.augmentation, iou_threshold=0.5, seed=0, cache_bytes=2 << 30
     )
-    task = DetectionTask(Plan(config), spec, weights, samples, first_step=0, on_bad_loss=print)
-    return build_trainer(task, config, strategy, lambda _: None)
+    task = DetectionTask(plan, spec, weights, samples, first_step=0, on_bad_loss=print)
+    return build_trainer(task, plan.config, strategy, lambda _: None)
 
 
 def _stepper(trainer: Trainer, *, cached: bool = False) -> Callable[[], None]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from detector.config import AUTO, ExperimentConfig
+import numpy as np
+
+from detector.config import AUTO, AugmentationConfig, ExperimentConfig
+from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.training.cluster import worker_count
 
 FIRST_HEAD = "extra_2_reduce"
 _EVALUATIONS = 15
-_EPOCHS = 25
-_FEW_IMAGES = 1_000
+_EPOCHS, _EPOCHS_WITHOUT_CROPS = 75, 30
+_FEW_IMAGES = 250
+_LARGE_SIDE = 0.35
+_CROP, _COLOURS = 0.5, 0.3
 _MANY_IMAGES = 5_000
 _LEAST_STEPS = 300
 _LIVE_BATCH = 32
@@ -51,11 +56,14 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder) -> Plan:
     training = config.training
     fine_tuning = training.initial_weights not in ("none", "imagenet")
     images = len(folder.train.images)
-    reasons: list[str] = []
+    augmentation, reasons = _choose_augmentation(config.augmentation, folder)
     decided: dict[str, Any] = {}
     if training.steps == AUTO:
-        decided["steps"] = _choose_steps(images, training.batch_size)
-        reasons.append(f"steps: by the number of images, {images:,}")
+        epochs = _EPOCHS if augmentation.crop else _EPOCHS_WITHOUT_CROPS
+        decided["steps"] = _choose_steps(images, training.batch_size, epochs)
+        reasons.append(
+            f"steps: for {images:,} images that look {'new' if augmentation.crop else 'the same'} each time"
+        )
     if training.frozen_until == AUTO:
         decided["frozen_until"], reason = _choose_depth(folder, fine_tuning)
         reasons.append(reason)
@@ -65,15 +73,45 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder) -> Plan:
     steps = int(decided.get("steps", training.steps))
     if training.evaluate_every == AUTO:
         decided["evaluate_every"] = max(1, -(-steps // _EVALUATIONS))
-    # A short run has a short warm-up.
-    optimizer = replace(config.optimizer, warmup_steps=min(config.optimizer.warmup_steps, steps // 10))
-    return Plan(replace(config, training=replace(training, **decided), optimizer=optimizer), tuple(reasons))
+    settled = replace(
+        config,
+        training=replace(training, **decided),
+        augmentation=augmentation,
+        # A short run has a short warm-up.
+        optimizer=replace(config.optimizer, warmup_steps=min(config.optimizer.warmup_steps, steps // 10)),
+    )
+    return Plan(settled, tuple(reasons))
 
 
-def _choose_steps(images: int, batch_size: int) -> int:
+def _choose_augmentation(
+    augmentation: AugmentationConfig, folder: LabelledFolder
+) -> tuple[AugmentationConfig, list[str]]:
+    """Crops where objects are small: they bring them nearer; large objects they would only cut off."""
+    if AUTO not in (augmentation.crop, augmentation.colours):
+        return augmentation, []
+    side = median_side(folder.train)
+    large = side > _LARGE_SIDE
+    crop = (0.0 if large else _CROP) if augmentation.crop == AUTO else augmentation.crop
+    colours = (0.0 if large else _COLOURS) if augmentation.colours == AUTO else augmentation.colours
+    kind = "flips alone" if large else "flips, crops and colours"
+    reason = f"augmentation: {kind}, for half of the objects take more than {side:.0%} of their image's side"
+    return replace(augmentation, crop=crop, colours=colours), [reason]
+
+
+def median_side(dataset: Dataset) -> float:
+    """The median of the objects' sides, each the root of its share of the image's area, in [0, 1]."""
+    size_of = {image.id: image.size_wh for image in dataset.images}
+    ratios = []
+    for annotation in dataset.annotations:
+        width, height = size_of[annotation["image_id"]] or (1, 1)
+        ratios.append(annotation["bbox"][2] * annotation["bbox"][3] / (width * height))
+    return float(np.sqrt(np.median(ratios))) if ratios else 0.0
+
+
+def _choose_steps(images: int, batch_size: int, epochs: int) -> int:
     """The same number of epochs for every small dataset, fewer for large ones."""
-    epochs = _EPOCHS * min(1.0, (_FEW_IMAGES / images) ** 0.5)
-    return max(_LEAST_STEPS, round(images * epochs / batch_size))
+    epochs_here = epochs * min(1.0, (_FEW_IMAGES / images) ** 0.5)
+    return max(_LEAST_STEPS, round(images * epochs_here / batch_size))
 
 
 def _choose_depth(folder: LabelledFolder, fine_tuning: bool) -> tuple[str, str]:

@@ -98,6 +98,11 @@ def train(
             folder.save_config(plan.config.to_yaml())
         return Run(plan, spec, weights, samples, strategy, validation, folder, say).execute()
     except tf.errors.ResourceExhaustedError as error:
+        if "space" in str(error):
+            raise TrainingError(
+                f"The disk of {folder.root} is full; free some space, then go on with "
+                f"`ssdlite train --resume {folder.root}`."
+            ) from error
         batch = plan.config.training.batch_size
         raise TrainingError(
             f"There is too little memory for batches of {batch} ({_first_line(error)}); try "
@@ -160,6 +165,8 @@ class Run:
         if latest is not None:
             self._trainer.checkpoint.restore(latest).expect_partial()
         tensorboard = str(folder.tensorboard / "train") if self._chief else None
+        if self._chief:
+            self._summaries = tf.summary.create_file_writer(str(folder.tensorboard / "validation"))
         self._controller = orbit.Controller(
             global_step=self._trainer.global_step,
             trainer=self._trainer,
@@ -233,11 +240,10 @@ class Run:
         with self._clock.paused():
             metrics, is_best = self._validation(weights, step)
         self._record({"step": step, **metrics})
-        writer = tf.summary.create_file_writer(str(self._folder.tensorboard / "validation"))
-        with writer.as_default():
+        with self._summaries.as_default():
             for name, value in metrics.items():
                 tf.summary.scalar(name, value, step=step)
-        writer.close()
+        self._summaries.flush()
         losses = next((entry for entry in reversed(self._history) if "loss" in entry), {"loss": float("nan")})
         self._say(
             f"step {step:,}: AP {100 * metrics['AP']:.1f}  AP50 {100 * metrics['AP50']:.1f}  "

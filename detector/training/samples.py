@@ -96,7 +96,9 @@ class SampleSource:
         height, width = self._spec.input_hw
         image = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_LINEAR)
         if self._augmentation.colours:
-            image = sample_colours(np.asarray(image, np.uint8), rng, strength=self._augmentation.colours)
+            image = sample_colours(
+                np.asarray(image, np.uint8), rng, strength=float(self._augmentation.colours)
+            )
         kept = area(sample.boxes) > 0
         targets = build_targets(
             self._anchors,
@@ -127,7 +129,7 @@ class SampleSource:
             sample = flip(sample)
         if rng.random() < self._augmentation.expand:
             sample = sample_expansion(sample, rng, largest=self._augmentation.expand_up_to)
-        if rng.random() < self._augmentation.crop:
+        if rng.random() < float(self._augmentation.crop):
             sample = sample_crop(
                 sample,
                 rng,

@@ -115,8 +115,7 @@ def build_trainer(
             f"training.batch_size is {config.training.batch_size}, which {strategy.num_replicas_in_sync} "
             "devices cannot share evenly."
         )
-    policy = "mixed_bfloat16" if config.training.precision == "bfloat16" else "float32"
-    performance.set_mixed_precision_policy(policy)
+    performance.set_mixed_precision_policy(tf.as_dtype(config.training.precision))
     with strategy.scope():
         model = task.build_model()
         optimizer = task.create_optimizer(optimization.OptimizationConfig(_optimization(config)))

@@ -11,9 +11,14 @@ from detector.config import AUTO, load_config
 from detector.training.plan import Plan, build_plan, describe_depth
 
 
-def folder(images: int, objects: int = 100) -> Any:
+def folder(images: int, objects: int = 100, side: int = 10) -> Any:
+    """A folder of images of 100 x 100 pixels, each with an object of that side."""
     return SimpleNamespace(
-        train=SimpleNamespace(images=range(images)), val=SimpleNamespace(annotations=range(objects))
+        train=SimpleNamespace(
+            images=[SimpleNamespace(id=n, size_wh=(100, 100)) for n in range(images)],
+            annotations=[{"image_id": n, "bbox": [0, 0, side, side]} for n in range(images)],
+        ),
+        val=SimpleNamespace(annotations=range(objects)),
     )
 
 
@@ -23,9 +28,12 @@ def training_of(plan: Plan) -> Any:
 
 def test_what_the_config_says_is_left_as_it_is() -> None:
     settings = ("steps=77", "frozen_until=heads", "batch_norm=live", "evaluate_every=5")
-    config = load_config(None, [f"training.{setting}" for setting in settings])
+    config = load_config(
+        None, ["augmentation.crop=0.1", "augmentation.colours=1", *(f"training.{key}" for key in settings)]
+    )
     plan = build_plan(config, folder(100))
     assert plan.config.training == config.training
+    assert plan.config.augmentation == config.augmentation
     assert plan.reasons == ()
 
 
@@ -36,6 +44,15 @@ def test_more_images_mean_more_steps_but_fewer_epochs() -> None:
     epochs = [s * 8 / n for s, n in zip(steps, counts, strict=True)]
     assert epochs == sorted(epochs, reverse=True)
     assert epochs[-1] > 1
+
+
+def test_small_objects_are_cropped_and_large_ones_are_not() -> None:
+    small, large = (build_plan(load_config(), folder(100, side=side)).config for side in (10, 60))
+    assert small.augmentation.crop > 0 < small.augmentation.colours
+    assert large.augmentation.crop == 0 == large.augmentation.colours
+    assert large.training.steps < small.training.steps
+    given = build_plan(load_config(None, ["augmentation.crop=0.2"]), folder(100, side=60)).config
+    assert given.augmentation.crop == 0.2
 
 
 def test_evaluations_are_spread_over_the_run_and_the_last_step_has_one() -> None:

@@ -16,7 +16,7 @@ from detector.evaluation.evaluate import evaluate
 from detector.labels import COCO_CLASSES
 from detector.runtime import Detector
 from detector.training.initial_weights import load_initial_weights
-from detector.training.plan import Plan
+from detector.training.plan import Plan, build_plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import Sample, SampleSource
 from detector.training.validation import Validation
@@ -24,6 +24,7 @@ from detector.weights import load_weights
 from tests.data.labelled import Photo, write_voc
 
 pytestmark = pytest.mark.slow
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 pytest.importorskip("official.core.base_trainer")
 tf = pytest.importorskip("tensorflow")
 run_module = pytest.importorskip("detector.training.run")
@@ -31,7 +32,10 @@ run_module = pytest.importorskip("detector.training.run")
 
 def settle(*settings: str) -> ExperimentConfig:
     settled = ("training.frozen_until=heads", "training.batch_norm=frozen", "training.evaluate_every=100")
-    return load_config(None, (*settled, "optimizer.warmup_steps=0", "training.batch_size=4", *settings))
+    augmented = ("augmentation.crop=0.5", "augmentation.colours=0.3")
+    return load_config(
+        None, (*settled, *augmented, "optimizer.warmup_steps=0", "training.batch_size=4", *settings)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +134,46 @@ def test_released_weights_after_no_step_have_the_ap_of_the_evaluation(
         "AP"
     ]
     assert validation.best == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_builds_and_takes_steps(path: Path, shapes: LabelledFolder, tmp_path: Path) -> None:
+    small = ("training.initial_weights=none", "training.steps=2", "training.batch_size=2")
+    quick = ("training.evaluate_every=2", "runtime.strategy=one_device")
+    plan = build_plan(load_config(path, (*small, *quick)), shapes)
+    spec = plan.config.model.build_spec(path.stem, shapes.classes)
+    folder = RunFolder(tmp_path / "run")
+    folder.start(plan.config.to_yaml(), {})
+    validation = Validation(shapes.val, spec, folder, 10)
+    outcome = run_module.train(plan, spec, {}, shapes.train, validation, folder, print)
+    assert outcome.steps == 2
+    assert load_config(folder.config) == plan.config
+    assert load_weights(folder.weights)[1].input_hw == (plan.config.model.input_size,) * 2
+    losses = [entry["loss"] for entry in folder.load_history() if "loss" in entry]
+    assert losses
+    assert np.isfinite(losses).all()
+
+
+def test_eight_images_are_learned_by_heart(raccoons: Path, tmp_path: Path) -> None:
+    names = (raccoons / "train.txt").read_text().split()[:8]
+    for split in ("train", "val"):  # the same images
+        (tmp_path / f"{split}.txt").write_text("\n".join(names))
+    for folder, suffix in (("images", "jpg"), ("annotations", "xml")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            file = f"{folder}/{name}.{suffix}"
+            (tmp_path / file).symlink_to(raccoons / file)
+    data = load_labelled_folder(tmp_path, train="train", val="val")
+    plain = [f"augmentation.{key}=0" for key in ("flip", "crop", "colours")]
+    config = settle("training.steps=150", "training.frozen_until=block_13_expand", *plain)
+    spec = config.model.build_spec("eight", data.classes)
+    folder = RunFolder(tmp_path / "run")
+    folder.start(config.to_yaml(), {})
+    validation = Validation(data.train, spec, folder, 10)
+    weights = load_initial_weights("released", spec, seed=0).weights
+    run_module.train(Plan(config), spec, weights, data.train, validation, folder, print)
+    assert validation.best is not None
+    assert validation.best >= 0.95
 
 
 @pytest.mark.parametrize("batch_size", [8, 24])

@@ -291,9 +291,7 @@ def test_the_first_batch_is_the_same_in_every_format(tmp_path):
     for name, write in WRITERS.items():
         folder = load_labelled_folder(write(tmp_path / name, photos))
         spec = ModelSpec("test", folder.classes)
-        source = SampleSource(
-            folder.train, spec, AugmentationConfig(), iou_threshold=0.5, seed=3, cache_bytes=0
-        )
+        source = SampleSource(folder.train, spec, STRONG, iou_threshold=0.5, seed=3, cache_bytes=0)
         batches.append([source(n) for n in range(8)])
     for samples in zip(*batches, strict=True):
         for other in samples[1:]:
