@@ -121,7 +121,7 @@ class OptimizerConfig:
     warmup_steps: int = 50
     weight_decay: float = 4e-5
     clip_norm: float = 10.0
-    ema_decay: float = 0.99
+    ema_decay: float = 0.998
 
 
 @dataclass(frozen=True)
