@@ -25,9 +25,9 @@ from detector.weights import Weights
 # From the least that is trained to all; the names of the first trained layers.
 _DEPTHS = ("block_13_expand", "block_6_expand", "none")
 _STEPS = 120
-# Training more has to be better by this much AP: it takes longer, and a few images of validation are a
-# coarse measure.
-_MARGIN = 0.02
+# Training more has to be better by more than chance, which is the coarser the fewer objects there are: this
+# much AP, divided by the root of their number.
+_MARGIN = 0.3
 
 
 def find_depth(
@@ -44,14 +44,15 @@ def find_depth(
     Depths are tried from the least on, as long as the last one was better than the one before.
     """
     best_depth, best_ap = _DEPTHS[0], -1.0
+    margin = _MARGIN / max(1, len(val.annotations)) ** 0.5
     for depth in _DEPTHS:
         tried = _at_depth(plan, depth)
         ap = _try(tried, spec, weights, samples, val, strategy)
         say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}")
-        if ap <= best_ap + _MARGIN:
+        if ap <= best_ap + margin:
             break
         best_depth, best_ap = depth, ap
-    say(f"So {describe_depth(best_depth)}.")
+    say(f"So {describe_depth(best_depth)} (training more has to bring {100 * margin:.1f} AP to be worth it).")
     return _at_depth(plan, best_depth)
 
 
