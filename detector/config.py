@@ -114,7 +114,7 @@ class OptimizerConfig:
     momentum: float = 0.9
     rho: float = 0.9
     epsilon: float = 1.0
-    learning_rate: float = 0.003
+    learning_rate: float = 0.002
     schedule: Literal["cosine", "exponential", "constant"] = "cosine"
     decay_rate: float = 0.95
     decay_steps: int = 800_720

@@ -33,6 +33,9 @@ class Listing:
         return self.with_suffix(*SUFFIXES)
 
 
+RUN_RECORD = "run.json"
+
+
 def list_files(root: Path) -> Listing:
     """The files below a folder; a file is a listing of itself.
 
@@ -59,6 +62,9 @@ def _walk(root: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         entered.add(real)
+        if RUN_RECORD in names:  # a training run that was put into the dataset is no part of it
+            subfolders.clear()
+            continue
         subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__MACOSX"]
         yield from (Path(folder, name) for name in names if not name.startswith("."))
 

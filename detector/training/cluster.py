@@ -10,18 +10,26 @@ from detector.config import ConfigError
 
 
 def worker_count() -> int:
-    """Number of workers; 0 where there is no cluster."""
-    return len(_tf_config().get("cluster", {}).get("worker", []))
+    """Number of workers; 0 where there is one process alone."""
+    cluster = _tf_config().get("cluster", {})
+    count = len(cluster.get("chief", [])) + len(cluster.get("worker", []))
+    return count if count > 1 else 0
 
 
 def is_chief() -> bool:
-    """Whether this process writes the run's files: the first worker, or the only process."""
-    return int(_tf_config().get("task", {}).get("index", 0)) == 0
+    """Whether this process writes the run's files: the chief, or else the first worker, or the only one."""
+    config = _tf_config()
+    task = config.get("task", {})
+    if not worker_count() or task.get("type") == "chief":
+        return True
+    return "chief" not in config["cluster"] and int(task.get("index", 0)) == 0
 
 
 def _tf_config() -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(os.environ.get("TF_CONFIG", "") or "{}")
+        content = json.loads(os.environ.get("TF_CONFIG", "") or "{}")
     except ValueError as error:
         raise ConfigError(f"The environment variable TF_CONFIG is not JSON ({error}).") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"The environment variable TF_CONFIG should be a JSON object, is {content!r}.")
     return content

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from tqdm import tqdm
 
 from detector import __version__
-from detector.config import load_config
+from detector.config import ExperimentConfig, load_config
 from detector.data.coco import save_coco
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import BackendError, DatasetError, DetectorError
 from detector.evaluation.diagnosis import diagnose
+from detector.evaluation.evaluate import match_categories
 from detector.labels import listing
 from detector.spec import ModelSpec
-from detector.training.cluster import is_chief
+from detector.training.cluster import is_chief, worker_count
 from detector.training.curves import draw_curves
 from detector.training.gallery import draw_gallery
 from detector.training.initial_weights import InitialWeights, load_initial_weights
@@ -56,10 +60,13 @@ def run_train(
         return
     if dataset is None:
         raise DetectorError("Expected a folder of labelled images: ssdlite train FOLDER.")
-    experiment = load_config(config, settings)
+    if worker_count() and output is None:
+        raise DetectorError("Several workers need one folder for the run: name it with --output.")
+    experiment = _with_whole_paths(load_config(config, settings))
     folder = load_labelled_folder(dataset, train=train, val=val, seed=experiment.training.seed)
     plan = build_plan(experiment, folder)
-    run = RunFolder(output or free_run_folder(dataset.resolve().name))
+    home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
+    run = RunFolder(output or free_run_folder(home.name))
     record = {
         "dataset": str(dataset.absolute()),
         "train": train,
@@ -69,13 +76,21 @@ def run_train(
         "version": __version__,
         "finished": False,
     }
-    if is_chief():
-        run.start(plan.config.to_yaml(), record)
-    _train(run, plan, folder, record)
+    _train(run, plan, folder, record, new=True)
+
+
+def _with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
+    """The config as it can be read from any folder."""
+    start = config.training.initial_weights
+    if start in ("released", "imagenet", "none"):
+        return config
+    return replace(config, training=replace(config.training, initial_weights=str(Path(start).absolute())))
 
 
 def _resume(run: RunFolder) -> None:
     record = run.load_record()
+    if not record.keys() >= {"dataset", "train", "val", "fingerprint", "finished"}:
+        raise DetectorError(f"{run.record} is damaged (keys are missing); the run cannot be resumed.")
     if record["finished"]:
         raise DetectorError(f"The run in {run.root} is finished; its model is {run.weights}.")
     config = load_config(run.config)
@@ -85,31 +100,61 @@ def _resume(run: RunFolder) -> None:
     if fingerprint(folder.train, folder.val) != record["fingerprint"]:
         raise DatasetError(
             f"{record['dataset']} has changed since this run began, so it cannot go on as it was. Start a "
-            f"new one from its weights: ssdlite train {record['dataset']} "
-            f"--set training.initial_weights={run.weights}"
+            f"new one from its weights: ssdlite train {shlex.quote(record['dataset'])} "
+            f"--set training.initial_weights={shlex.quote(str(run.root))}"
         )
     run.check_space()
-    _train(run, Plan(config), folder, record)
+    _train(run, Plan(config), folder, record, new=False)
 
 
-def _train(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str, Any]) -> None:
+def _train(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str, Any], *, new: bool) -> None:
+    """Train; everything that can be wrong with the request comes before the run's folder is made."""
+    if new:
+        run.check_free()
     spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes)
+    left_out = _unknown_classes(spec, folder)
+    build_strategy, train = _import_training()
+    strategy = build_strategy(plan.config)
     start = load_initial_weights(
         plan.config.training.initial_weights, spec, seed=plan.config.training.seed, say=click.echo
     )
     spec = replace(spec, card=_card(start, folder))
     if is_chief():
+        if new:
+            run.start(plan.config.to_yaml(), record)
         _print_plan(run, plan, folder, spec, start)
+        if left_out:
+            click.echo(f"Note: not trained, for the config does not name them: {listing(left_out)}")
     validation = Validation(folder.val, spec, run, plan.config.training.patience)
-    train = _import_training()
+    terminal = sys.stdout  # while Orbit talks, sys.stdout is another
+
+    def say(line: str) -> None:
+        tqdm.write(line, file=terminal)
+
     try:
-        outcome = train(plan, spec, start.weights, folder.train, validation, run, _say)
+        outcome = train(plan, spec, start.weights, folder.train, strategy, validation, run, say)
     except KeyboardInterrupt:
-        _say(f"Interrupted. Go on with: ssdlite train --resume {run.root}")
+        say(f"Interrupted. Go on with: ssdlite train --resume {shlex.quote(str(run.root))}")
         raise
     if is_chief():
         _report(run, plan, folder, spec, outcome)
         run.save_record({**record, "finished": True})
+
+
+def _unknown_classes(spec: ModelSpec, folder: LabelledFolder) -> list[str]:
+    """Classes of the dataset that the network will not have.
+
+    Raises:
+        DatasetError: it will have none of them.
+    """
+    known = match_categories(spec.classes, folder.train.categories)
+    if not known:
+        raise DatasetError(
+            f"model.classes names {listing(spec.classes, 3)} and the dataset has "
+            f"{listing(folder.classes, 3)}: no class is in both. Set model.classes=dataset to take the dataset's."
+        )
+    matched = set(known.values())
+    return [name for id_, name in folder.train.categories.items() if id_ not in matched]
 
 
 def _report(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, outcome: Outcome) -> None:
@@ -132,15 +177,16 @@ def _report(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec,
     if folder.test is not None:
         _evaluate_test(run, folder.test, spec)
     save_coco(folder.val, run.validation)
+    root = shlex.quote(str(run.root))
     click.echo(
         f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures"
     )
     click.echo(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
     click.echo(
         "Next:\n"
-        f"  ssdlite eval {run.validation} --model {run.root}\n"
-        f"  ssdlite detect PHOTO --model {run.root}\n"
-        f"  tensorboard --logdir {run.tensorboard}"
+        f"  ssdlite eval {shlex.quote(str(run.validation))} --model {root}\n"
+        f"  ssdlite detect PHOTO --model {root}\n"
+        f"  tensorboard --logdir {shlex.quote(str(run.tensorboard))}"
     )
 
 
@@ -155,23 +201,18 @@ def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec) -> None:
     )
 
 
-def _say(line: str) -> None:
-    from tqdm import tqdm
-
-    tqdm.write(line)
-
-
-def _import_training() -> Callable[..., Outcome]:
+def _import_training() -> tuple[Callable[..., Any], Callable[..., Outcome]]:
     """The part that needs TensorFlow, which takes seconds to import and has much to say while it does."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from detector.training.run import train
+        from detector.training.trainer import build_strategy
     except ImportError as error:
         raise BackendError(
             f"Training needs TensorFlow and Model Garden, which are not installed here ({error}): in a "
             "checkout run `uv run ssdlite train ...`, elsewhere pip install '.[train]'."
         ) from error
-    return train
+    return build_strategy, train
 
 
 def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:

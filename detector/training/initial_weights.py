@@ -12,6 +12,7 @@ from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.labels import normalise_name
 from detector.pretrained import DEFAULT_MODEL, weights_path
+from detector.runtime.model_file import RUN_WEIGHTS
 from detector.spec import ModelSpec
 from detector.weights import Weights, load_weights
 
@@ -44,7 +45,7 @@ def load_initial_weights(
     """The weights that ``training.initial_weights`` names, fitted to the classes of a spec.
 
     Args:
-        start: ``released``, ``imagenet``, ``none``, or a ``.npz`` file.
+        start: ``released``, ``imagenet``, ``none``, a ``.npz`` file, or the folder of a training run.
         spec: the network to be trained.
         seed: of the columns of new classes.
         say: takes a line for what takes time.
@@ -59,9 +60,12 @@ def load_initial_weights(
 
         return InitialWeights(load_imagenet_backbone(spec), "an ImageNet backbone (keras.applications)", {})
     path = weights_path(DEFAULT_MODEL, say=say) if start == "released" else Path(start)
-    if start != "released" and path.suffix != ".npz":
+    if (path / RUN_WEIGHTS).is_file():
+        path /= RUN_WEIGHTS
+    if path.suffix != ".npz":
         raise WeightsError(
-            f"training.initial_weights should be released, imagenet, none or a .npz file, is {start!r}."
+            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, is "
+            f"{start!r}."
         )
     weights, source = load_weights(path)
     if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:

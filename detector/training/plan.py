@@ -93,7 +93,7 @@ def _choose_augmentation(
     large = side > _LARGE_SIDE
     crop = (0.0 if large else _CROP) if augmentation.crop == AUTO else augmentation.crop
     colours = (0.0 if large else _COLOURS) if augmentation.colours == AUTO else augmentation.colours
-    kind = "flips alone" if large else "flips, crops and colours"
+    kind = "flips alone" if not crop and not colours else "flips, crops and colours"
     reason = f"augmentation: {kind}, for half of the objects take more than {side:.0%} of their image's side"
     return replace(augmentation, crop=crop, colours=colours), [reason]
 
@@ -115,11 +115,14 @@ def _choose_steps(images: int, batch_size: int, epochs: int) -> int:
 
 
 def _choose_depth(folder: LabelledFolder, fine_tuning: bool) -> tuple[str, str]:
-    images, objects = len(folder.train.images), len(folder.val.annotations)
+    images = len(folder.train.images)
+    objects = sum(not annotation["iscrowd"] for annotation in folder.val.annotations)
     if not fine_tuning:
         return "none", "depth: everything, for heads and extra maps are new"
-    if images >= _MANY_IMAGES or worker_count():
+    if images >= _MANY_IMAGES:
         return "none", f"depth: everything, for there are {images:,} images"
+    if worker_count():
+        return "none", "depth: everything, for several workers have nothing to save"
     if objects < _LEAST_OBJECTS:
         return (
             "block_13_expand",

@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import absl.logging
 import orbit
 import tensorflow as tf
 from tqdm import tqdm
@@ -25,7 +23,7 @@ from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
 from detector.training.task import DetectionTask
-from detector.training.trainer import Trainer, build_strategy, build_trainer
+from detector.training.trainer import Trainer, build_trainer
 from detector.training.trial import find_depth
 from detector.training.validation import Validation
 from detector.weights import Weights
@@ -33,6 +31,7 @@ from detector.weights import Weights
 _MOST_BAD_STEPS = 5  # in a row
 _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
+_LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
 _WARM_UP_STEPS = 3  # the first steps are slow: the graph is traced, the cache is empty
 
 
@@ -62,6 +61,7 @@ def train(
     spec: ModelSpec,
     weights: Weights,
     data: Dataset,
+    strategy: tf.distribute.Strategy,
     validation: Validation,
     folder: RunFolder,
     say: Callable[[str], None],
@@ -73,17 +73,16 @@ def train(
         spec: the network.
         weights: what it starts from.
         data: what it is trained on.
+        strategy: the devices.
         validation: evaluates weights and keeps the best.
         folder: where the run's files are.
         say: takes a line for each thing worth telling.
 
     Raises:
-        TrainingError: losses that are not finite, or too little memory.
+        TrainingError: losses that are not finite, too little memory, or a damaged checkpoint.
+        ImageError: an image that could be read at the start cannot be any more.
         DetectorError: the disk is full or the folder cannot be written to any more.
     """
-    absl.logging.set_verbosity(absl.logging.ERROR)  # Model Garden tells every detail
-    tf.get_logger().setLevel("ERROR")
-    strategy = build_strategy(plan.config)
     samples = SampleSource(
         data,
         spec,
@@ -97,8 +96,15 @@ def train(
             plan = find_depth(plan, spec, weights, samples, validation.dataset, strategy, say)
             folder.save_config(plan.config.to_yaml())
         return Run(plan, spec, weights, samples, strategy, validation, folder, say).execute()
-    except tf.errors.ResourceExhaustedError as error:
-        if "space" in str(error):
+    except tf.errors.OpError as error:
+        if samples.failure is not None:  # on its way through TensorFlow it has lost its kind
+            raise samples.failure from error
+        if not isinstance(error, tf.errors.ResourceExhaustedError):
+            raise TrainingError(
+                f"TensorFlow cannot go on ({_first_line(error)}). If a checkpoint is damaged, delete the "
+                f"newest one in {folder.checkpoints} and resume."
+            ) from error
+        if "No space left" in str(error):
             raise TrainingError(
                 f"The disk of {folder.root} is full; free some space, then go on with "
                 f"`ssdlite train --resume {folder.root}`."
@@ -141,6 +147,7 @@ class Run:
         self._folder = folder
         self._say = say
         self._chief = is_chief()
+        self._workers = worker_count()
         self._strategy = strategy
         latest = tf.train.latest_checkpoint(folder.checkpoints)
         first_step = 0 if latest is None else int(tf.train.load_variable(latest, _STEP_KEY))
@@ -154,11 +161,11 @@ class Run:
             on_bad_loss=self._note_bad_loss,
         )
         self._trainer = build_trainer(task, self._config, self._strategy, self._after_step)
-        self._scratch = tempfile.TemporaryDirectory()
+        # Every worker has to save, and one of them into the run's folder.
+        self._scratch = None if self._chief else tempfile.TemporaryDirectory()
         self._manager = tf.train.CheckpointManager(
             self._trainer.checkpoint,
-            # Every worker has to save, and one of them into the run's folder.
-            str(folder.checkpoints if self._chief else Path(self._scratch.name)),
+            str(folder.checkpoints) if self._scratch is None else self._scratch.name,
             max_to_keep=2,
             step_counter=self._trainer.global_step,
         )
@@ -175,7 +182,8 @@ class Run:
             summary_dir=tensorboard,
             train_actions=[self._record_losses],
         )
-        self._history = folder.rewind_history(first_step) if self._chief else []
+        self._history = folder.rewind_history(first_step) if self._chief else folder.load_history(first_step)
+        self._evaluated = {entry["step"] for entry in self._history if "AP" in entry}
         validation.restore(self._history)
         self._bar: Any = None
         self._bad_step = False
@@ -190,22 +198,27 @@ class Run:
             TrainingError: losses that are not finite, or too little memory.
             DetectorError: the disk is full or the folder cannot be written to any more.
         """
-        steps = int(self._config.training.steps)
+        steps, every = int(self._config.training.steps), int(self._config.training.evaluate_every)
         saved_at = time.monotonic()
-        stop = False
         try:
             with tqdm(
                 total=steps, initial=self._trainer.step, desc="training", unit="step", disable=self._bar_off
             ) as self._bar:
-                if steps == 0 and not self._validation.best:
-                    self._evaluate()
-                while self._trainer.step < steps and not stop:
-                    stop = self._train_some(steps)
-                    if stop or (time.monotonic() - saved_at > _CHECKPOINT_SECONDS and not worker_count()):
+                while True:
+                    step = self._trainer.step
+                    if (step == steps or (step and step % every == 0)) and step not in self._evaluated:
+                        self.save_checkpoint()
+                        self._evaluate()
+                        saved_at = time.monotonic()
+                    stop = self._agree(self._validation.exhausted)
+                    if step == steps or stop:
+                        break
+                    self._train_until(min(steps, (step // every + 1) * every))
+                    if self._checkpoint_is_due(saved_at):
                         self.save_checkpoint()
                         saved_at = time.monotonic()
         except KeyboardInterrupt:
-            if not worker_count():
+            if not self._workers:
                 self.save_checkpoint()
             raise
         best = self._validation.best_step
@@ -215,28 +228,26 @@ class Run:
     def _bar_off(self) -> bool | None:
         return None if self._chief else True
 
-    def _train_some(self, steps: int) -> bool:
-        """Train to the next point of the curve; evaluate where due. True when patience is at its end."""
-        every = int(self._config.training.evaluate_every)
+    def _train_until(self, due: int) -> None:
+        """Train to the next point of the curve, and no further than a step."""
         step = self._trainer.step
-        due = min(steps, (step // every + 1) * every)
-        until = min(due, step + self._clock.steps_in(_LOOP_SECONDS))
+        # Reading the losses waits for all workers, so they have to do it after the same steps.
+        count = _LOOP_STEPS - step % _LOOP_STEPS if self._workers else self._clock.steps_in(_LOOP_SECONDS)
         # Orbit prints what the bar shows already.
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-            self._controller.train(until, checkpoint_at_completion=False)
-        if until < due:
-            return False
-        self._evaluate()
-        finished = self._agree(self._validation.exhausted)
-        if not finished:
-            self.save_checkpoint()
-        return finished
+            self._controller.train(min(due, step + count), checkpoint_at_completion=False)
+
+    def _checkpoint_is_due(self, saved_at: float) -> bool:
+        if self._workers:  # all of them save, so all of them count steps
+            return self._trainer.step % _CHECKPOINT_STEPS == 0
+        return time.monotonic() - saved_at > _CHECKPOINT_SECONDS
 
     def _evaluate(self) -> None:
         weights = self._trainer.averaged_weights(self._spec)
+        step = self._trainer.step
+        self._evaluated.add(step)
         if not self._chief:
             return
-        step = self._trainer.step
         with self._clock.paused():
             metrics, is_best = self._validation(weights, step)
         self._record({"step": step, **metrics})
@@ -252,7 +263,7 @@ class Run:
 
     def _agree(self, finished: bool) -> bool:
         """The first worker's decision, for all workers."""
-        if not worker_count():
+        if not self._workers:
             return finished
 
         def vote() -> Any:
@@ -293,7 +304,7 @@ class Run:
             )
         if self._bar is not None:
             self._bar.update()
-            if self._clock.shall_show():
+            if not self._workers and self._clock.shall_show():
                 loss = float(trainer.train_loss.result())
                 self._bar.set_postfix_str(f"loss {loss:.2f}, {self._clock.images_per_second:.0f} images/s")
         if self._clock.ticks == _WARM_UP_STEPS + 5 and self._chief:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.data.dataset import Dataset
+from detector.data.listing import RUN_RECORD
 from detector.errors import DetectorError
 from detector.files import cannot_write, check_writable, replacing
 from detector.runtime.model_file import RUN_WEIGHTS
@@ -37,7 +38,7 @@ class RunFolder:
     @property
     def record(self) -> Path:
         """What was trained on, in JSON: dataset, splits, fingerprint, how far the run has come."""
-        return self.root / "run.json"
+        return self.root / RUN_RECORD
 
     @property
     def history(self) -> Path:
@@ -95,6 +96,14 @@ class RunFolder:
         Raises:
             DetectorError: the folder is in use, cannot be written to, or the disk is nearly full.
         """
+        self.check_free()
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.check_space()
+        self.save_config(config)
+        self.save_record(record)
+
+    def check_free(self) -> None:
+        """Raise DetectorError when the folder is in use or cannot be written to."""
         if self.record.exists():
             raise DetectorError(
                 f"{self.root} holds a run already: go on with `ssdlite train --resume {self.root}`, or "
@@ -103,10 +112,6 @@ class RunFolder:
         if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
             raise DetectorError(f"{self.root} is not empty; choose another --output.")
         check_writable(self.root)
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.check_space()
-        self.save_config(config)
-        self.save_record(record)
 
     def save_config(self, config: str) -> None:
         """Write the experiment."""

@@ -21,6 +21,7 @@ from detector.architecture import build_architecture
 from detector.boxes import FloatArray, area, clip, xywh_to_xyxy
 from detector.config import AugmentationConfig
 from detector.data.dataset import Dataset, load_dataset_image
+from detector.errors import DetectorError
 from detector.images import Image
 from detector.labels import normalise_name
 from detector.spec import ModelSpec
@@ -33,8 +34,9 @@ from detector.training.augmentation import (
 )
 from detector.training.targets import Targets, build_targets
 
-# Images in memory are no larger than this: an augmented crop of a tenth of one still fills the input.
-_CACHED_SIDE = 1024
+# Images in memory are at most so many times as large as the input: an augmented crop of a tenth of the area
+# still fills it.
+_CACHED_INPUTS = 3.4
 # A third number in the seed makes another stream than that of any sample.
 _ORDER = 1
 
@@ -64,6 +66,10 @@ class SampleSource:
         iou_threshold: of the matching.
         seed: of the order and of the augmentation.
         cache_bytes: decoded images up to this sum are kept in memory.
+
+    Attributes:
+        dataset: as given.
+        failure: the last image that could not be read, if any, for callers that an exception does not reach.
     """
 
     def __init__(
@@ -83,16 +89,23 @@ class SampleSource:
         self._seed = seed
         self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
         self._objects = _objects_by_image(dataset, spec.classes)
+        self._cached_side = _CACHED_INPUTS * max(spec.input_hw)
         self._cache: dict[int, Image] = {}
         self._cache_left = cache_bytes
         self._lock = threading.Lock()
+        self.failure: DetectorError | None = None
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
     def __call__(self, number: int) -> Sample:
         """Sample ``number``, counted from 0."""
         index = self.image_index(number)
         rng = np.random.default_rng((self._seed, number))
-        sample = self._augment(self._load(index), rng)
+        try:
+            labelled = self._load(index)
+        except DetectorError as error:
+            self.failure = error
+            raise
+        sample = self._augment(labelled, rng)
         height, width = self._spec.input_hw
         image = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_LINEAR)
         if self._augmentation.colours:
@@ -142,7 +155,7 @@ class SampleSource:
     def _load(self, index: int) -> LabelledImage:
         image = self._cache.get(index)
         if image is None:
-            image = _shrink(load_dataset_image(self.dataset.images[index]))
+            image = _shrink(load_dataset_image(self.dataset.images[index]), self._cached_side)
             with self._lock:
                 if index not in self._cache and image.nbytes <= self._cache_left:
                     self._cache[index] = image
@@ -151,8 +164,8 @@ class SampleSource:
         return LabelledImage(image, objects.boxes, objects.labels, objects.crowd)
 
 
-def _shrink(image: Image) -> Image:
-    scale = _CACHED_SIDE / max(image.shape[:2])
+def _shrink(image: Image, longest_side: float) -> Image:
+    scale = longest_side / max(image.shape[:2])
     if scale >= 1:
         return image
     size_wh = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))

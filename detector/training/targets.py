@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.box_coder import Scales, encode
-from detector.boxes import FloatArray, intersection_over_union
+from detector.boxes import FloatArray, area, intersection, intersection_over_union
 
 BACKGROUND = 0
 IGNORED = -1
@@ -71,7 +71,7 @@ def build_targets(
 ) -> Targets:
     """The targets of one image.
 
-    Anchors that mostly cover a crowd region (COCO's ``iscrowd``, VOC's ``difficult``) and no object are
+    Anchors that lie mostly in a crowd region (COCO's ``iscrowd``, VOC's ``difficult``) and no object are
     ignored: what is in there is neither right nor wrong.
 
     Args:
@@ -87,8 +87,8 @@ def build_targets(
     positive = np.flatnonzero(matched >= 0)
     classes = np.full(len(anchors), BACKGROUND, np.int32)
     if crowd.any():
-        covered = intersection_over_union(anchors, gt_boxes[crowd]).max(axis=1)
-        classes[covered >= iou_threshold] = IGNORED
+        shared = intersection(anchors, gt_boxes[crowd]).max(axis=1)
+        classes[shared >= iou_threshold * area(anchors)] = IGNORED
     classes[positive] = labels[matched[positive]] + 1
     boxes = np.zeros((len(anchors), 4), np.float32)
     boxes[positive] = encode(objects[matched[positive]], anchors[positive], scales=scales)

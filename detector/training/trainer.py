@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import absl.logging
 import orbit
 import tensorflow as tf
 from official.common import distribute_utils
@@ -71,6 +72,8 @@ def build_strategy(config: ExperimentConfig) -> tf.distribute.Strategy:
     Raises:
         ConfigError: GPUs that are not there, or workers that are not described.
     """
+    absl.logging.set_verbosity(absl.logging.ERROR)  # Model Garden tells every detail
+    tf.get_logger().setLevel("ERROR")
     runtime = config.runtime
     found = len(tf.config.list_physical_devices("GPU"))
     gpus = (
@@ -84,11 +87,22 @@ def build_strategy(config: ExperimentConfig) -> tf.distribute.Strategy:
             f"runtime.gpus is {gpus} and TensorFlow sees {found}; install tensorflow[and-cuda] and the "
             "driver, or set runtime.gpus=0."
         )
+    if runtime.strategy == "one_device" and gpus > 1:
+        raise ConfigError(
+            "runtime.strategy one_device takes one GPU; set runtime.strategy=mirrored for more."
+        )
+    if worker_count() and runtime.strategy != "multi_worker_mirrored":
+        raise ConfigError(
+            f"TF_CONFIG names {worker_count()} workers and runtime.strategy is {runtime.strategy}; set it to "
+            "multi_worker_mirrored, or unset TF_CONFIG."
+        )
     if runtime.strategy == "multi_worker_mirrored" and not worker_count():
         raise ConfigError(
             "runtime.strategy is multi_worker_mirrored, which needs the environment variable TF_CONFIG: "
             "the cluster's addresses and this worker's index; see docs/training.md."
         )
+    if gpus < found:
+        tf.config.set_visible_devices(tf.config.list_physical_devices("GPU")[:gpus], "GPU")
     if runtime.virtual_cpus > 1:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(

@@ -44,7 +44,7 @@ def find_depth(
     Depths are tried from the least on, as long as the last one was better than the one before.
     """
     best_depth, best_ap = _DEPTHS[0], -1.0
-    margin = _MARGIN / max(1, len(val.annotations)) ** 0.5
+    margin = _MARGIN / max(1, sum(not annotation["iscrowd"] for annotation in val.annotations)) ** 0.5
     for depth in _DEPTHS:
         tried = _at_depth(plan, depth)
         ap = _try(tried, spec, weights, samples, val, strategy)

@@ -58,7 +58,8 @@ class Validation:
         return evaluation.metrics.summary, is_best
 
     def _count(self, ap: float, step: int) -> bool:
-        is_best = self.best is None or ap > self.best
+        # Without a positive AP nothing can be told apart yet, and the latest weights are the best guess.
+        is_best = self.best is None or ap > self.best or self.best <= 0
         if is_best:
             self.best, self.best_step, self._since_best = ap, step, 0
         else:

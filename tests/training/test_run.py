@@ -28,6 +28,7 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 pytest.importorskip("official.core.base_trainer")
 tf = pytest.importorskip("tensorflow")
 run_module = pytest.importorskip("detector.training.run")
+STRATEGY = tf.distribute.OneDeviceStrategy("CPU:0")
 
 
 def settle(*settings: str) -> ExperimentConfig:
@@ -68,7 +69,7 @@ def start(shapes: LabelledFolder, tmp_path: Path, released_weights: Path) -> Cal
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SampleSource, "__call__", spoiled)
             return run_module.train(
-                Plan(config), spec, weights, shapes.train, validation, folder, said.append
+                Plan(config), spec, weights, shapes.train, STRATEGY, validation, folder, said.append
             )
 
     call.said = said  # type: ignore[attr-defined]
@@ -129,7 +130,7 @@ def test_released_weights_after_no_step_have_the_ap_of_the_evaluation(
     folder.start(config.to_yaml(), {})
     start = load_initial_weights("released", spec, seed=0)
     validation = Validation(coco_sample, spec, folder, 10)
-    run_module.train(Plan(config), spec, start.weights, coco_sample, validation, folder, print)
+    run_module.train(Plan(config), spec, start.weights, coco_sample, STRATEGY, validation, folder, print)
     expected = evaluate(Detector.load(released_weights, score_threshold=None), coco_sample).metrics.summary[
         "AP"
     ]
@@ -145,7 +146,7 @@ def test_every_config_builds_and_takes_steps(path: Path, shapes: LabelledFolder,
     folder = RunFolder(tmp_path / "run")
     folder.start(plan.config.to_yaml(), {})
     validation = Validation(shapes.val, spec, folder, 10)
-    outcome = run_module.train(plan, spec, {}, shapes.train, validation, folder, print)
+    outcome = run_module.train(plan, spec, {}, shapes.train, STRATEGY, validation, folder, print)
     assert outcome.steps == 2
     assert load_config(folder.config) == plan.config
     assert load_weights(folder.weights)[1].input_hw == (plan.config.model.input_size,) * 2
@@ -171,7 +172,7 @@ def test_eight_images_are_learned_by_heart(raccoons: Path, tmp_path: Path) -> No
     folder.start(config.to_yaml(), {})
     validation = Validation(data.train, spec, folder, 10)
     weights = load_initial_weights("released", spec, seed=0).weights
-    run_module.train(Plan(config), spec, weights, data.train, validation, folder, print)
+    run_module.train(Plan(config), spec, weights, data.train, STRATEGY, validation, folder, print)
     assert validation.best is not None
     assert validation.best >= 0.95
 
