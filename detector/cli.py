@@ -65,7 +65,9 @@ _runtime_options = _options(
 
 
 _selection_options = _options(
-    click.option("--split", help="Which annotations to take.  [default: val2017, or the only ones]"),
+    click.option(
+        "--split", help="Which annotations to take.  [default: val2017, val or test, or the only ones]"
+    ),
     click.option("--image-ids", type=_PATH, help="File with the ids of the images to take, one a line."),
     click.option("--limit", type=click.IntRange(1), help="Take the first images only."),
 )
@@ -281,7 +283,8 @@ def data_records(**options: Any) -> None:
     """Write the labelled images in DATASET as TFRecord files into the folder OUTPUT.
 
     A few large files instead of many small ones, for network disks and many workers. `ssdlite train OUTPUT`
-    trains as on DATASET; Model Garden's TfExampleDecoder reads them too. Needs TensorFlow.
+    trains as on DATASET. Model Garden's TfExampleDecoder reads them too, but does not turn images by EXIF.
+    Needs TensorFlow.
     """
     from detector.training.record_command import run_records
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def run_check(*, folder: Path, train: str | None, val: str | None, input_size: i
         temporary.write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
     click.echo(f"\nLook at {picture}: do the boxes fit?")
     options = f"{f' --train {train}' if train else ''}{f' --val {val}' if val else ''}"
-    click.echo(f"Next: ssdlite train {folder}{options}")
+    click.echo(f"Next: ssdlite train {shlex.quote(str(folder))}{options}")
 
 
 def _print_parts(counts: Mapping[str, Statistics]) -> None:

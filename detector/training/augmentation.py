@@ -121,9 +121,10 @@ def sample_expansion(sample: LabelledImage, rng: np.random.Generator, *, largest
 def sample_colours(image: Image, rng: np.random.Generator, *, strength: float) -> Image:
     """The image with brightness, contrast, saturation and hue changed, each with probability one half.
 
-    At strength 1 the ranges are SSD's: brightness +-32, contrast and saturation .5 to 1.5, hue +-18 degrees.
+    At strength 1: brightness +-32, contrast and saturation .5 to 1.5, hue +-18 degrees, as in today's
+    reimplementations of SSD.
 
-    Source: Liu et al., SSD, 2016, section 2.2 (Howard, 2013); ranges of the authors' code.
+    Source: Liu et al., SSD, 2016, section 2.2 (after Howard, 2013).
     """
     image = _sample_contrast(image, rng, strength)
     saturation = rng.uniform(1 - 0.5 * strength, 1 + 0.5 * strength) if rng.random() < 0.5 else 1.0

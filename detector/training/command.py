@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from detector.config import ExperimentConfig, load_config
 from detector.data.coco import save_coco
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder, load_labelled_folder
-from detector.errors import BackendError, DatasetError, DetectorError
+from detector.errors import DatasetError, DetectorError
 from detector.evaluation.diagnosis import diagnose
 from detector.evaluation.evaluate import match_categories
 from detector.labels import listing
@@ -30,6 +29,7 @@ from detector.training.gallery import draw_gallery
 from detector.training.initial_weights import InitialWeights, load_initial_weights
 from detector.training.plan import Plan, build_plan, describe_depth
 from detector.training.run_folder import RunFolder, fingerprint, free_run_folder
+from detector.training.tensorflow_import import import_with_tensorflow
 from detector.training.validation import Validation, evaluate_weights
 from detector.weights import load_weights
 
@@ -113,8 +113,7 @@ def _train(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str,
         run.check_free()
     spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes)
     left_out = _unknown_classes(spec, folder)
-    build_strategy, train = _import_training()
-    strategy = build_strategy(plan.config)
+    strategy = import_with_tensorflow("trainer").build_strategy(plan.config)
     start = load_initial_weights(
         plan.config.training.initial_weights, spec, seed=plan.config.training.seed, say=click.echo
     )
@@ -132,7 +131,9 @@ def _train(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str,
         tqdm.write(line, file=terminal)
 
     try:
-        outcome = train(plan, spec, start.weights, folder.train, strategy, validation, run, say)
+        outcome = import_with_tensorflow("run").train(
+            plan, spec, start.weights, folder.train, strategy, validation, run, say
+        )
     except KeyboardInterrupt:
         say(f"Interrupted. Go on with: ssdlite train --resume {shlex.quote(str(run.root))}")
         raise
@@ -151,7 +152,8 @@ def _unknown_classes(spec: ModelSpec, folder: LabelledFolder) -> list[str]:
     if not known:
         raise DatasetError(
             f"model.classes names {listing(spec.classes, 3)} and the dataset has "
-            f"{listing(folder.classes, 3)}: no class is in both. Set model.classes=dataset to take the dataset's."
+            f"{listing(folder.classes, 3)}: no class is in both. Set "
+            "model.classes=dataset to take the dataset's."
         )
     matched = set(known.values())
     return [name for id_, name in folder.train.categories.items() if id_ not in matched]
@@ -199,20 +201,6 @@ def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec) -> None:
     click.echo(
         f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}."
     )
-
-
-def _import_training() -> tuple[Callable[..., Any], Callable[..., Outcome]]:
-    """The part that needs TensorFlow, which takes seconds to import and has much to say while it does."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        from detector.training.run import train
-        from detector.training.trainer import build_strategy
-    except ImportError as error:
-        raise BackendError(
-            f"Training needs TensorFlow and Model Garden, which are not installed here ({error}): in a "
-            "checkout run `uv run ssdlite train ...`, elsewhere pip install '.[train]'."
-        ) from error
-    return build_strategy, train
 
 
 def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:

@@ -19,7 +19,7 @@ _FEW_IMAGES = 250
 _LARGE_SIDE = 0.35
 _CROP, _COLOURS = 0.5, 0.3
 _MANY_IMAGES = 5_000
-_LEAST_STEPS = 300
+_LEAST_STEPS = 360
 _LIVE_BATCH = 32
 _LEAST_OBJECTS = 10
 
@@ -29,7 +29,7 @@ class Plan:
     """A run with everything decided.
 
     Attributes:
-        config: nothing in it is ``auto``.
+        config: nothing in it is ``auto``, but at first maybe the depth, which a trial decides.
         reasons: a line for each choice that was made here.
     """
 
@@ -65,7 +65,9 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder) -> Plan:
             f"steps: for {images:,} images that look {'new' if augmentation.crop else 'the same'} each time"
         )
     if training.frozen_until == AUTO:
-        decided["frozen_until"], reason = _choose_depth(folder, fine_tuning)
+        decided["frozen_until"], reason = _choose_depth(
+            folder, int(decided.get("steps", training.steps)), fine_tuning
+        )
         reasons.append(reason)
     if training.batch_norm == AUTO:
         decided["batch_norm"], reason = _choose_batch_norm(images, training.batch_size, fine_tuning)
@@ -114,7 +116,7 @@ def _choose_steps(images: int, batch_size: int, epochs: int) -> int:
     return max(_LEAST_STEPS, round(images * epochs_here / batch_size))
 
 
-def _choose_depth(folder: LabelledFolder, fine_tuning: bool) -> tuple[str, str]:
+def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool) -> tuple[str, str]:
     images = len(folder.train.images)
     objects = sum(not annotation["iscrowd"] for annotation in folder.val.annotations)
     if not fine_tuning:
@@ -123,6 +125,8 @@ def _choose_depth(folder: LabelledFolder, fine_tuning: bool) -> tuple[str, str]:
         return "none", f"depth: everything, for there are {images:,} images"
     if worker_count():
         return "none", "depth: everything, for several workers have nothing to save"
+    if steps < _LEAST_STEPS:
+        return "block_13_expand", f"depth: little, for a trial would take longer than {steps} steps"
     if objects < _LEAST_OBJECTS:
         return (
             "block_13_expand",

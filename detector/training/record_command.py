@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from types import ModuleType
 
 import click
 
 from detector.data.folder import load_labelled_folder
-from detector.errors import BackendError, DetectorError
+from detector.errors import DetectorError
 from detector.labels import listing
+from detector.training.tensorflow_import import import_with_tensorflow
 
 
 def run_records(
     *, dataset: Path, output: Path, train: str | None, val: str | None, shards: int | None
 ) -> None:
     """Write the records of a dataset and print what was written."""
-    writer = _import_writer()
+    writer = import_with_tensorflow("record_writer")
     writer.check_output(output)
     # There its files would be taken for a part of the dataset.
     if dataset.is_dir() and output.resolve().is_relative_to(dataset.resolve()):
@@ -34,20 +33,7 @@ def run_records(
             click.echo(f"  {part.split:6}{counts}")
     size = sum(path.stat().st_size for path in output.iterdir())
     click.echo(f"Wrote {output}: {_megabytes(size)}; classes: {listing(labelled.classes)}.")
-    click.echo(f"Next: ssdlite train {output}")
-
-
-def _import_writer() -> ModuleType:
-    """The part that needs TensorFlow, which takes seconds to import and has much to say while it does."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        from detector.training import record_writer
-    except ImportError as error:
-        raise BackendError(
-            f"Writing records needs TensorFlow, which is not installed here ({error}): in a checkout run "
-            "`uv run ssdlite ...`, elsewhere pip install '.[train]'."
-        ) from error
-    return record_writer
+    click.echo(f"Next: ssdlite train {shlex.quote(str(output))}")
 
 
 def _megabytes(size: int) -> str:

@@ -1,0 +1,25 @@
+"""The modules that need TensorFlow, imported when they are needed."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from types import ModuleType
+
+from detector.errors import BackendError
+
+
+def import_with_tensorflow(name: str) -> ModuleType:
+    """A module of this package that imports TensorFlow, which takes seconds and would have much to say.
+
+    Raises:
+        BackendError: TensorFlow or Model Garden is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        return import_module(f"detector.training.{name}")
+    except ImportError as error:
+        raise BackendError(
+            f"This needs TensorFlow and Model Garden, which are not installed here ({error}): in a "
+            "checkout run `uv run ssdlite ...`, elsewhere pip install '.[train]'."
+        ) from error
