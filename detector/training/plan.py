@@ -61,18 +61,15 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder) -> Plan:
     if training.steps == AUTO:
         epochs = _EPOCHS if augmentation.crop else _EPOCHS_WITHOUT_CROPS
         decided["steps"] = _choose_steps(images, training.batch_size, epochs)
-        reasons.append(
-            f"steps: for {images:,} images that look {'new' if augmentation.crop else 'the same'} each time"
-        )
+        looks = "new" if augmentation.crop else "the same"
+        reasons.append(f"steps: for {images:,} images that look {looks} each time")
+    steps = int(decided.get("steps", training.steps))
     if training.frozen_until == AUTO:
-        decided["frozen_until"], reason = _choose_depth(
-            folder, int(decided.get("steps", training.steps)), fine_tuning
-        )
+        decided["frozen_until"], reason = _choose_depth(folder, steps, fine_tuning)
         reasons.append(reason)
     if training.batch_norm == AUTO:
         decided["batch_norm"], reason = _choose_batch_norm(images, training.batch_size, fine_tuning)
         reasons.append(reason)
-    steps = int(decided.get("steps", training.steps))
     if training.evaluate_every == AUTO:
         decided["evaluate_every"] = max(1, -(-steps // _EVALUATIONS))
     settled = replace(
