@@ -18,7 +18,7 @@ def folder(images: int, objects: int = 100, side: int = 10) -> Any:
             images=[SimpleNamespace(id=n, size_wh=(100, 100)) for n in range(images)],
             annotations=[{"image_id": n, "bbox": [0, 0, side, side]} for n in range(images)],
         ),
-        val=SimpleNamespace(annotations=range(objects)),
+        val=SimpleNamespace(annotations=[{"iscrowd": 0}] * objects),
     )
 
 
@@ -71,6 +71,7 @@ def test_the_warm_up_ends_before_the_run() -> None:
     [
         ((), 100, 100, AUTO),  # found out by trying
         ((), 100, 3, "block_13_expand"),  # too little to try it on
+        (("training.steps=50",), 100, 100, "block_13_expand"),  # the trial would take longer
         ((), 50_000, 100, "none"),
         (("training.initial_weights=none",), 100, 100, "none"),
         (("training.initial_weights=imagenet",), 100, 100, "none"),

@@ -108,7 +108,7 @@ def test_the_same_samples(source: LabelledFolder, tmp_path: Path) -> None:
     spec = ModelSpec("test", CLASSES)
     options = {"iou_threshold": 0.5, "seed": 3, "cache_bytes": 0}
     one, other = (
-        SampleSource(folder.train, spec, AugmentationConfig(), **options)
+        SampleSource(folder.train, spec, AugmentationConfig(crop=0.5, colours=0.3), **options)
         for folder in (source, load_labelled_folder(tmp_path / "out"))
     )
     for number in range(12):
@@ -290,7 +290,7 @@ def test_without_tensorflow(
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     code, _, err = command(capsys, source.root, tmp_path / "out")
     assert code == 2
-    assert err.startswith("Error: Writing records needs TensorFlow, which is not installed here")
+    assert err.startswith("Error: This needs TensorFlow and Model Garden, which are not installed here")
     assert err.count("\n") == 1
 
 
