@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.box_coder import decode
-from detector.boxes import intersection_over_union
+from detector.boxes import area, intersection, intersection_over_union
 from detector.training.targets import BACKGROUND, IGNORED, build_targets, match_anchors
 
 SCALES = (10.0, 10.0, 5.0, 5.0)
@@ -108,7 +108,7 @@ def test_the_coders_scales_are_used():
 
 
 def test_crowd_regions_are_ignored_and_no_objects():
-    # The crowd covers anchors 2 and 3 with IoU .5 each and anchor 1 not at all.
+    # All of anchors 2 and 3 lies in the crowd, and nothing of anchor 1.
     boxes = floats([0, 0, 0.25, 1], [0.5, 0, 1, 1])
     found = targets_of(QUARTERS, boxes, labels=[4, 5], crowd=[False, True])
     assert found.classes.tolist() == [5, BACKGROUND, IGNORED, IGNORED]
@@ -127,12 +127,13 @@ def test_an_object_in_a_crowd_is_an_object():
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
 def test_the_threshold_reaches_objects_and_crowds(threshold):
-    # IoU of [0, .4] is .625 with the first anchor and .3 with the second (see above).
+    # IoU of [0, .4] is .625 with the first anchor and .3 with the second (see above). As a crowd it holds the
+    # whole of the first anchor and .15 / .25 = .6 of the second.
     boxes = floats([0, 0, 0.4, 1])
     object_ = targets_of(QUARTERS, boxes, iou_threshold=threshold).classes
     crowd = targets_of(QUARTERS, boxes, crowd=[True], iou_threshold=threshold).classes
     assert object_.tolist() == [1, int(threshold <= 0.3), 0, 0]
-    assert crowd.tolist() == [-int(threshold <= 0.625), -int(threshold <= 0.3), 0, 0]
+    assert crowd.tolist() == [IGNORED, -int(threshold <= 0.6), 0, 0]
 
 
 @st.composite
@@ -190,8 +191,9 @@ def test_positives_decode_to_their_objects(anchors, boxes, threshold, data):
     np.testing.assert_allclose(decoded[positive], boxes[found.classes[positive] - 1], atol=1e-4)
     assert not crowd[found.classes[positive] - 1].any()
     assert not found.boxes[~positive].any()
-    covered = intersection_over_union(anchors, boxes[crowd]).max(axis=1, initial=0)
-    np.testing.assert_array_equal(found.classes == IGNORED, (covered >= threshold) & ~positive)
+    shared = intersection(anchors, boxes[crowd]).max(axis=1, initial=0)
+    inside = (shared >= threshold * area(anchors)) & bool(crowd.any())
+    np.testing.assert_array_equal(found.classes == IGNORED, inside & ~positive)
     np.testing.assert_array_equal(
         positive, match_anchors(anchors, boxes[~crowd], iou_threshold=threshold) >= 0
     )
