@@ -169,6 +169,7 @@ class Run:
             max_to_keep=2,
             step_counter=self._trainer.global_step,
         )
+        self._saved_step = -1 if latest is None else first_step
         if latest is not None:
             self._trainer.checkpoint.restore(latest).expect_partial()
         tensorboard = str(folder.tensorboard / "train") if self._chief else None
@@ -323,8 +324,13 @@ class Run:
         Raises:
             DetectorError: the disk is full.
         """
+        step = self._trainer.step
+        # A resumed optimizer has no variables before its first step: a checkpoint would lack them.
+        if step == self._saved_step:
+            return
         try:
-            self._manager.save(self._trainer.step)
+            self._manager.save(step)
+            self._saved_step = step
         except (tf.errors.OpError, OSError) as error:
             raise TrainingError(
                 f"No checkpoint could be written to {self._folder.checkpoints} ({_first_line(error)}): free "

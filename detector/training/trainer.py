@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import absl.logging
@@ -36,9 +39,12 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
         step = tf.function(self.train_step)
 
         def loop(iterator: Any, num_steps: Any) -> None:
-            for _ in range(int(num_steps)):
-                step(iterator)
-                self._after_step(self)
+            with _late_interrupt() as interrupted:
+                for _ in range(int(num_steps)):
+                    step(iterator)
+                    self._after_step(self)
+                    if interrupted():
+                        raise KeyboardInterrupt
 
         return loop
 
@@ -64,6 +70,31 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
         if isinstance(self.optimizer, optimization.ExponentialMovingAverage):
             for variable in self.model.trainable_variables:
                 self.optimizer.get_slot(variable, "average").assign(variable)
+
+
+@contextmanager
+def _late_interrupt() -> Iterator[Callable[[], bool]]:
+    """A function that tells whether Ctrl-C was pressed, which has no other effect inside the block.
+
+    TensorFlow, interrupted while it builds a graph, raises errors of all kinds; and a step is done or
+    not done. A second Ctrl-C has its usual effect.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = False
+    usual = signal.getsignal(signal.SIGINT)
+
+    def note(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, usual)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def build_strategy(config: ExperimentConfig) -> tf.distribute.Strategy:

@@ -141,11 +141,11 @@ def test_nothing():
     ("start", "parts"),
     [
         ("{folder}/absent.npz", ("no weights file", "absent.npz")),
-        ("{folder}/weights.h5", ("released, imagenet, none or a .npz file", "weights.h5")),
-        ("relaesed", ("released, imagenet, none or a .npz file", "relaesed")),
-        ("", ("released, imagenet, none or a .npz file", "''")),
+        ("{folder}/weights.h5", ("released, imagenet, none, a training run or a .npz file", "weights.h5")),
+        ("relaesed", ("released, imagenet, none, a training run or a .npz file", "relaesed")),
+        ("", ("released, imagenet, none, a training run or a .npz file", "''")),
         ("{folder}/damaged.npz", ("damaged.npz", "not a weights file")),
-        ("{folder}", ("released, imagenet, none or a .npz file",)),
+        ("{folder}", ("released, imagenet, none, a training run or a .npz file",)),
     ],
 )
 def test_what_is_no_start_is_named(start, parts, tmp_path):
