@@ -46,7 +46,7 @@ def flip(sample: LabelledImage) -> LabelledImage:
     """The mirror image. Law: twice is the original."""
     left, top, right, bottom = sample.boxes.T
     mirrored = np.stack([1 - right, top, 1 - left, bottom], axis=1)
-    return replace(sample, image=np.ascontiguousarray(sample.image[:, ::-1]), boxes=mirrored)
+    return replace(sample, image=np.asarray(cv2.flip(sample.image, 1), np.uint8), boxes=mirrored)
 
 
 def sample_crop(
