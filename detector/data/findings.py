@@ -23,6 +23,10 @@ class Finding:
     count: int
     example: str
 
+    def __str__(self) -> str:
+        """The finding in a line."""
+        return f"{self.count:,} {self.kind} (for example {self.example})"
+
 
 class FindingLog:
     """Collects findings: counts each kind and keeps its first example."""

@@ -220,7 +220,7 @@ def _print_plan(
 ) -> None:
     training, optimizer = plan.config.training, plan.config.optimizer
     for finding in folder.findings:
-        click.echo(f"Note: {finding.count:,} {finding.kind} (for example {finding.example})")
+        click.echo(f"Note: {finding}")
     parts = [("train", folder.train), ("validate", folder.val), ("test", folder.test)]
     images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)
     weights = start.origin

@@ -24,7 +24,7 @@ def run_records(
         raise DetectorError(f"{output} lies in the dataset {dataset}; choose a folder outside of it.")
     labelled = load_labelled_folder(dataset, train=train, val=val)
     for finding in labelled.findings:
-        click.echo(f"Note: {finding.count:,} {finding.kind} (for example {finding.example})")
+        click.echo(f"Note: {finding}")
     writer.save_records(labelled, output, shards=shards)
     click.echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
     for part in (labelled.train, labelled.val, labelled.test):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -381,24 +381,12 @@ class _Clock:
         self._shown = now
         return True
 
-    def paused(self) -> _Pause:
+    @contextmanager
+    def paused(self) -> Iterator[None]:
         """A block whose time does not count for the speed."""
-        return _Pause(self)
-
-    def skip(self, seconds: float) -> None:
-        """Leave a time out of the speed."""
-        self._measured_from += seconds
-
-
-class _Pause:
-    def __init__(self, clock: _Clock) -> None:
-        self._clock = clock
-
-    def __enter__(self) -> None:
-        self._from = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._clock.skip(time.monotonic() - self._from)
+        start = time.monotonic()
+        yield
+        self._measured_from += time.monotonic() - start
 
 
 def _describe(minutes: float) -> str:
