@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from detector.data.dataset import Dataset
-from detector.evaluation.coco_metrics import CocoEval, match_detections, mean_precision, silenced
+from detector.evaluation.measure import Measure, Measured
+from detector.evaluation.tables import Doubles, Tables, build_tables
+
+Resamples = NDArray[np.uint8]  # (R, I): how often each image is counted in each round
+
+ROUNDS = 1000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95 % interval."""
+    """A value with its 95 % interval; NaN where it is undefined."""
 
     value: float
     low: float
@@ -32,12 +37,59 @@ class Comparison:
     difference: Interval
 
 
+@dataclass(frozen=True)
+class Bootstrapped:
+    """Numbers of the images as they are, and of each round."""
+
+    whole: Measured
+    rounds: Measured
+
+
+def draw_resamples(images: int, rounds: int, seed: int = 0) -> Resamples:
+    """How often each image is drawn, in rounds that each draw as many images as there are."""
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((rounds, images), np.uint8)
+    for row in drawn:
+        row[:] = np.bincount(generator.integers(0, images, images), minlength=images)
+    return drawn
+
+
+def blocks(resamples: Resamples, at_once: int, desc: str) -> Iterator[Doubles]:
+    """The resamples as weights, so many rounds at a time, with a progress bar over the rounds."""
+    with tqdm(total=len(resamples), desc=desc, unit="round", disable=None, leave=False) as bar:
+        for start in range(0, len(resamples), at_once):
+            block = resamples[start : start + at_once].astype(np.float64)
+            yield block
+            bar.update(len(block))
+
+
+def bootstrap(tables: Tables, resamples: Resamples, *, ap_only: bool = False) -> Bootstrapped:
+    """The COCO numbers of detections on the images and on each resampling of them.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile interval).
+    """
+    measure = Measure(tables, ap_only=ap_only)
+    whole = measure(np.ones((1, len(tables.images))))
+    parts = [measure(weights) for weights in blocks(resamples, measure.rounds_at_once, "bootstrap")]
+    joined: Callable[[str], Any] = lambda name: np.concatenate([getattr(part, name) for part in parts])  # noqa: E731
+    return Bootstrapped(whole, Measured(*map(joined, ("summary", "ap", "ap50", "ar"))))
+
+
+def interval_of(value: float, samples: Doubles) -> Interval:
+    """The percentile interval of a value, over the rounds in which it is defined."""
+    known = samples[~np.isnan(samples)]
+    if np.isnan(value) or not len(known):
+        return Interval(float(value), float("nan"), float("nan"))
+    low, high = np.percentile(known, [2.5, 97.5])
+    return Interval(float(value), float(low), float(high))
+
+
 def compare_detections(
     dataset: Dataset,
     first: Sequence[Mapping[str, Any]],
     second: Sequence[Mapping[str, Any]],
     *,
-    rounds: int = 1000,
+    rounds: int = ROUNDS,
     seed: int = 0,
 ) -> Comparison:
     """Paired bootstrap of AP: both sets are measured on the same resampled images in every round.
@@ -47,41 +99,17 @@ def compare_detections(
         first, second: COCO's result objects.
         rounds: number of resamplings.
         seed: of the resampling.
-
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile interval).
     """
     categories = sorted({annotation["category_id"] for annotation in dataset.annotations})
-    with silenced():
-        matched = [match_detections(dataset, d, categories, ap_only=True) for d in (first, second)]
-    count = len(dataset.images)
-    generator = np.random.default_rng(seed)
-    whole = np.array([_ap(coco_eval, np.arange(count)) for coco_eval in matched])
-    resampled = np.empty((rounds, 2))
-    for row in tqdm(resampled, desc="bootstrap", unit="round", disable=None, leave=False):
-        chosen = generator.integers(0, count, count)
-        row[:] = [_ap(coco_eval, chosen) for coco_eval in matched]
-    return Comparison(
-        _interval(whole[0], resampled[:, 0]),
-        _interval(whole[1], resampled[:, 1]),
-        _interval(whole[1] - whole[0], resampled[:, 1] - resampled[:, 0]),
+    resamples = draw_resamples(len(dataset.images), rounds, seed)
+    one, other = (
+        bootstrap(build_tables(dataset, found, categories), resamples, ap_only=True)
+        for found in (first, second)
     )
-
-
-def _ap(coco_eval: CocoEval, chosen: NDArray[np.int64]) -> float:
-    """AP over some of the images that were matched, each as often as it is chosen."""
-    matches = coco_eval.evalImgs
-    images = len(coco_eval.params.imgIds)
-    coco_eval.evalImgs = [
-        matches[start + image] for start in range(0, len(matches), images) for image in chosen.tolist()
-    ]
-    try:
-        with silenced():
-            coco_eval.accumulate()
-    finally:
-        coco_eval.evalImgs = matches
-    return mean_precision(coco_eval.eval["precision"])
-
-
-def _interval(value: float, samples: NDArray[np.float64]) -> Interval:
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return Interval(float(value), float(low), float(high))
+    whole = [float(each.whole.summary[0, 0]) for each in (one, other)]
+    sampled = [each.rounds.summary[:, 0] for each in (one, other)]
+    return Comparison(
+        interval_of(whole[0], sampled[0]),
+        interval_of(whole[1], sampled[1]),
+        interval_of(whole[1] - whole[0], sampled[1] - sampled[0]),
+    )

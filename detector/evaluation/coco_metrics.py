@@ -17,6 +17,7 @@ from detector.data.dataset import Dataset
 
 # In the order of pycocotools' ``stats``.
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+_MATCHED_AT_ONCE = 100_000  # images times classes; pycocotools keeps what it found for each
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,27 @@ def compute_metrics(
 
     Source: Lin et al., Microsoft COCO, 2014; pycocotools.
     """
-    with silenced():
-        coco_eval = match_detections(dataset, detections, category_ids)
-        coco_eval.accumulate()
+    categories = sorted(category_ids)
+    at_once = max(1, _MATCHED_AT_ONCE // len(dataset.images))
+    coco_eval = _build_eval(dataset, detections)
+    parts = []
+    ticks = len(categories) * len(dataset.images) * len(coco_eval.params.areaRng)
+    with silenced(), _bar(ticks) as coco_eval.bar:
+        for start in range(0, len(categories), at_once) or [0]:
+            coco_eval.params.catIds = categories[start : start + at_once]
+            coco_eval.evaluate()
+            coco_eval.accumulate()
+            parts.append(coco_eval.eval)
+        precision = np.concatenate([part["precision"] for part in parts], axis=2)
+        recall = np.concatenate([part["recall"] for part in parts], axis=1)
+        coco_eval.eval = {"precision": precision, "recall": recall}
         coco_eval.summarize()
-    precision = coco_eval.eval["precision"][:, :, :, 0, -1]  # thresholds, recalls, classes
+    by_class = precision[:, :, :, 0, -1]  # thresholds, recalls, classes
     return CocoMetrics(
         summary=dict(zip(METRICS, map(float, coco_eval.stats), strict=True)),
         per_class={
-            dataset.categories[category]: mean_precision(precision[:, :, k])
-            for k, category in enumerate(coco_eval.params.catIds)
+            dataset.categories[category]: mean_precision(by_class[:, :, k])
+            for k, category in enumerate(categories)
         },
     )
 
@@ -90,25 +102,32 @@ def match_detections(
         dataset, detections, category_ids: as for ``compute_metrics``.
         ap_only: leave out what AP itself does not need: the area ranges and the lower limits of detections.
     """
+    coco_eval = _build_eval(dataset, detections)
+    params = coco_eval.params
+    params.catIds = sorted(category_ids)
+    if ap_only:
+        params.areaRng, params.areaRngLbl, params.maxDets = params.areaRng[:1], ["all"], [100]
+    with _bar(len(category_ids) * len(dataset.images) * len(params.areaRng)) as coco_eval.bar:
+        coco_eval.evaluate()
+    return coco_eval
+
+
+def _build_eval(dataset: Dataset, detections: Sequence[Mapping[str, Any]]) -> CocoEval:
     truth = COCO()
     truth.dataset = {
         "images": [{"id": image.id} for image in dataset.images],
         "annotations": [dict(annotation) for annotation in dataset.annotations],
         "categories": [{"id": id_, "name": name} for id_, name in dataset.categories.items()],
     }
-    truth.createIndex()
-    coco_eval = CocoEval(truth, _load_results(truth, detections), "bbox")
-    params = coco_eval.params
-    params.imgIds = [image.id for image in dataset.images]
-    params.catIds = sorted(category_ids)
-    if ap_only:
-        params.areaRng, params.areaRngLbl, params.maxDets = params.areaRng[:1], ["all"], [100]
-    ticks = len(category_ids) * len(dataset.images) * len(params.areaRng)
-    with tqdm(
-        total=ticks, desc="matching", unit="", unit_scale=True, leave=False, disable=None
-    ) as coco_eval.bar:
-        coco_eval.evaluate()
+    with silenced():
+        truth.createIndex()
+        coco_eval = CocoEval(truth, _load_results(truth, detections), "bbox")
+    coco_eval.params.imgIds = [image.id for image in dataset.images]
     return coco_eval
+
+
+def _bar(ticks: int) -> Any:
+    return tqdm(total=ticks, desc="matching", unit="", unit_scale=True, leave=False, disable=None)
 
 
 def mean_precision(precision: np.ndarray[Any, Any]) -> float:

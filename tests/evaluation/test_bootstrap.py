@@ -1,12 +1,10 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from detector.evaluation import compute_metrics
-from detector.evaluation.bootstrap import _ap, compare_detections
-from detector.evaluation.coco_metrics import match_detections, silenced
+from detector.evaluation.bootstrap import Interval, compare_detections, draw_resamples, interval_of
 
 
 @pytest.fixture(scope="module")
@@ -23,24 +21,18 @@ def test_the_value_is_the_ap(coco_sample, detections):
         assert interval.low < interval.value < interval.high
 
 
-def test_a_resampled_ap_is_that_of_a_dataset_in_which_images_repeat(coco_sample, detections):
-    chosen = np.random.default_rng(0).integers(0, 103, 103)
-    with silenced():
-        matched = match_detections(coco_sample, detections, list(coco_sample.categories), ap_only=True)
-        found = _ap(matched, chosen)
-    images, annotations, repeated = [], [], []
-    for new_id, index in enumerate(chosen, start=1):
-        image = coco_sample.images[index]
-        images.append(replace(image, id=new_id))
-        annotations += [
-            {**a, "image_id": new_id} for a in coco_sample.annotations if a["image_id"] == image.id
-        ]
-        repeated += [{**d, "image_id": new_id} for d in detections if d["image_id"] == image.id]
-    for number, annotation in enumerate(annotations, start=1):
-        annotation["id"] = number
-    dataset = replace(coco_sample, images=tuple(images), annotations=tuple(annotations))
-    expected = compute_metrics(dataset, repeated, list(coco_sample.categories)).summary["AP"]
-    assert found == pytest.approx(expected, abs=1e-6)
+def test_each_round_draws_as_many_images_as_there_are():
+    drawn = draw_resamples(50, 20, seed=1)
+    assert (drawn.sum(axis=1) == 50).all()
+    assert (draw_resamples(50, 20, seed=1) == drawn).all()
+    assert (draw_resamples(50, 20, seed=2) != drawn).any()
+
+
+def test_intervals_leave_out_rounds_without_a_value():
+    samples = np.array([np.nan, *np.linspace(0, 1, 41)])
+    assert interval_of(0.5, samples) == Interval(0.5, pytest.approx(0.025), pytest.approx(0.975))
+    undefined = interval_of(float("nan"), samples)
+    assert np.isnan([undefined.value, undefined.low, undefined.high]).all()
 
 
 def test_the_same_detections_differ_by_nothing(coco_sample, detections):

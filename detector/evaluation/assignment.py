@@ -1,0 +1,58 @@
+"""Which detection finds which object, at every IoU threshold, by COCO's rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detector.evaluation.tables import Flags, Ints, Tables, position_in_run
+
+# As pycocotools makes them, to the last bit.
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, int(np.round((0.95 - 0.5) / 0.05)) + 1, endpoint=True)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The objects that detections find; detections that fit no object are not listed.
+
+    Attributes:
+        detection: (M,) indices of detections, ascending.
+        object: (M, T) index of the object that each finds at each IoU threshold; -1 for none.
+    """
+
+    detection: Ints
+    object: Ints
+
+
+def assign(tables: Tables, ignored: Flags) -> Assignment:
+    """The assignment of pycocotools' ``evaluateImg``, for all images and classes at once.
+
+    In each image and class the highest score chooses first. It takes the object that it overlaps most and
+    that nobody has taken; one that is ignored only if no other is left; of equals the last. A crowd can be
+    taken any number of times.
+
+    Args:
+        tables: objects, detections and overlaps.
+        ignored: (G,) objects that are not to be found: crowds, and what is outside of a range.
+    """
+    pairs, objects, found = tables.fitting, tables.objects, tables.found
+    group = found.image[pairs.detection] * len(tables.classes) + found.label[pairs.detection]
+    order = np.lexsort((-pairs.object, -pairs.iou, ignored[pairs.object], pairs.detection, group))
+    object_, iou, group = pairs.object[order], pairs.iou[order], group[order]
+    detection, row = np.unique(pairs.detection[order], return_inverse=True)
+    enough = iou[:, None] >= np.minimum(IOU_THRESHOLDS, 1 - 1e-10)
+    matched = np.full((len(detection), len(IOU_THRESHOLDS)), -1, np.int64)
+    taken = np.zeros((len(objects.image), len(IOU_THRESHOLDS)), np.bool_)
+    # Groups have nothing to do with each other: the n-th pairs of all groups are decided together.
+    step = position_in_run(group)
+    by_step = np.argsort(step, kind="stable")
+    edges = np.searchsorted(step[by_step], np.arange(step.max(initial=-1) + 2))
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        chosen = by_step[start:end]
+        wanted = object_[chosen]
+        free = ~taken[wanted] | objects.crowd[wanted][:, None]
+        pair, threshold = np.nonzero(enough[chosen] & free & (matched[row[chosen]] < 0))
+        matched[row[chosen[pair]], threshold] = wanted[pair]
+        taken[wanted[pair], threshold] = True
+    return Assignment(detection, matched)
