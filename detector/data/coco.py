@@ -15,6 +15,12 @@ from detector.errors import DatasetError
 from detector.files import replacing
 
 DEFAULT_SPLIT = "val2017"
+# COCO's own keys; what else a file says of an image or an object is kept as its metadata.
+_IMAGE_KEYS = frozenset(
+    ("id", "file_name", "width", "height", "license", "flickr_url", "coco_url", "date_captured", "record")
+)
+_BOX_KEYS = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore")
+_ANNOTATION_KEYS = frozenset((*_BOX_KEYS, "segmentation", "keypoints", "num_keypoints"))
 _IMAGE_FOLDERS = (
     "",
     "images",
@@ -66,7 +72,11 @@ def load_coco(
         source=annotations,
         images=tuple(
             DatasetImage(
-                entry["id"], image_path(root, name), size_of(entry), _record_of(entry, name, annotations)
+                entry["id"],
+                image_path(root, name),
+                size_of(entry),
+                _record_of(entry, name, annotations),
+                metadata=metadata_of(entry, _IMAGE_KEYS),
             )
             for entry, name in zip(content["images"], names, strict=True)
         ),
@@ -89,6 +99,11 @@ def size_of(entry: dict[str, Any]) -> tuple[int, int] | None:
     return (
         (width, height) if isinstance(width, int) and isinstance(height, int) and width and height else None
     )
+
+
+def metadata_of(entry: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """What an entry says beyond COCO's own keys: tags, attributes, anything."""
+    return {key: value for key, value in entry.items() if key not in known}
 
 
 def _record_of(entry: dict[str, Any], name: str, path: Path) -> RecordPlace | None:
@@ -171,6 +186,8 @@ def read_json(path: Path, what: str) -> Any:
         raise DatasetError(f"Cannot read the {what} {path} ({error.strerror}).") from error
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON ({error}).") from error
+    except RecursionError as error:
+        raise DatasetError(f"{path} is not JSON that can be read: it is nested too deeply.") from error
 
 
 def read_coco(path: Path) -> dict[str, Any]:
@@ -226,6 +243,7 @@ def _annotations(content: dict[str, Any], path: Path) -> Iterable[dict[str, Any]
             "bbox": box,
             "area": _number(entry, "area", box[2] * box[3], number, path),
             "iscrowd": int(_number(entry, "iscrowd", 0, number, path)),
+            **({"metadata": extras} if (extras := metadata_of(entry, _ANNOTATION_KEYS)) else {}),
         }
 
 
@@ -246,7 +264,10 @@ def is_box(value: object) -> bool:
 
 def is_number(value: object) -> bool:
     """Whether a JSON value is a finite number."""
-    return isinstance(value, int | float) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def save_coco(dataset: Dataset, path: Path) -> None:

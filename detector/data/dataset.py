@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ class DatasetImage:
         path: its file, or the TFRecord file that it lies in.
         size_wh: width and height as annotated, or None.
         record: where in the TFRecord file; None for a file of its own.
+        metadata: what a COCO file says of it beyond COCO's own keys.
     """
 
     id: int
     path: Path
     size_wh: tuple[int, int] | None
     record: RecordPlace | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -48,7 +50,8 @@ class Dataset:
         source: the file or folder that the annotations came from.
         images: in the order of the file.
         annotations: COCO's annotation objects of these images, each with ``image_id``, ``category_id``,
-            ``bbox`` (xywh, pixels), ``area``, ``iscrowd`` and ``id``.
+            ``bbox`` (xywh, pixels), ``area``, ``iscrowd`` and ``id``, and maybe ``metadata``: what the file
+            says beyond these.
         categories: category name by id.
         split: which part it is (``val2017``, ``train``), or what the file is called.
         origin: address of the first image in the file, if it says so; COCO's own name the split.

@@ -54,9 +54,11 @@ def draw_resamples(images: int, rounds: int, seed: int = 0) -> Resamples:
     return drawn
 
 
-def blocks(resamples: Resamples, at_once: int, desc: str) -> Iterator[Doubles]:
-    """The resamples as weights, so many rounds at a time, with a progress bar over the rounds."""
-    with tqdm(total=len(resamples), desc=desc, unit="round", disable=None, leave=False) as bar:
+def blocks(resamples: Resamples, at_once: int, desc: str | None) -> Iterator[Doubles]:
+    """The resamples as weights, so many rounds at a time; with a description there is a progress bar."""
+    with tqdm(
+        total=len(resamples), desc=desc, unit="round", disable=None if desc else True, leave=False
+    ) as bar:
         for start in range(0, len(resamples), at_once):
             block = resamples[start : start + at_once].astype(np.float64)
             yield block

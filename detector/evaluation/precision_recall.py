@@ -55,13 +55,14 @@ class PrecisionRecall:
         assignment = assign(tables, ignored)
         true, beside = _judge(assignment, ignored)
         kept = ~outside
-        kept[assignment.detection[(true | beside).any(axis=1)]] = True
+        kept[assignment.detection[true.any(axis=1)]] = True
         place = np.cumsum(kept) - 1  # of a detection among those that are kept
         self._kept_image = tables.found.image[kept]
         self._kept_inside = (~outside[kept]).astype(np.float64)
         kept_label = tables.found.label[kept]
-        at = place[assignment.detection]
-        inside = ~outside[assignment.detection]
+        rows = np.flatnonzero(kept[assignment.detection])
+        detection, true, beside = assignment.detection[rows], true[rows], beside[rows]
+        at, inside = place[detection], ~outside[detection]
         # Where the count differs from that of the detections inside: those that find what is ignored ...
         corrections = np.where(beside & inside[:, None], -1, 0) + np.where(true & ~inside[:, None], 1, 0)
         threshold, row = np.nonzero(corrections.T)
@@ -71,7 +72,7 @@ class PrecisionRecall:
         threshold, row = np.nonzero(true.T)
         self._place = at[row]
         self._image = self._kept_image[self._place]
-        self._rank = tables.found.rank[assignment.detection[row]]
+        self._rank = tables.found.rank[detection[row]]
         label = kept_label[self._place]
         self._label = label
         self.group = threshold * self.classes + label
@@ -166,5 +167,6 @@ def _sums(values: Doubles) -> Doubles:
 
 def _thresholds_reached(recall: Doubles) -> Doubles:
     """How many of the 101 thresholds are at or below each recall, compared as pycocotools compares."""
-    nearest = np.rint(recall * (len(RECALL_THRESHOLDS) - 1)).astype(np.intp)
-    return nearest + (recall >= RECALL_THRESHOLDS[nearest])
+    nearest = np.rint(recall * (len(RECALL_THRESHOLDS) - 1))
+    nearest += recall >= RECALL_THRESHOLDS[nearest.astype(np.intp)]
+    return nearest

@@ -18,7 +18,7 @@ from detector.drawing import class_colour
 from detector.evaluation.matching import GHOST, Scene, build_scenes, match_scene
 from detector.files import replacing
 from detector.images import Image
-from detector.training.sheet import Colour, Labels, draw_caption, draw_outline, draw_text, text_width
+from detector.outlines import Colour, Labels, draw_caption, draw_outline, draw_text, text_width
 
 _COLUMNS = 3
 _TILE_WH = (560, 420)  # pixels; every image is fitted into one, so that text is as large on all of them

@@ -144,9 +144,7 @@ def test_many_weightings_at_once_are_each_by_itself():
 def test_detections_outside_are_not_counted_unless_they_find_something():
     dataset, generator = random_dataset(4)
     tables = build_tables(dataset, random_detections(dataset, generator), dataset.categories)
-    everything = PrecisionRecall(
-        tables, tables.objects.crowd, np.zeros(len(tables.found.image), np.bool_)
-    )
+    everything = PrecisionRecall(tables, tables.objects.crowd, np.zeros(len(tables.found.image), np.bool_))
     only_finders = PrecisionRecall(tables, tables.objects.crowd, np.ones(len(tables.found.image), np.bool_))
     ones = np.ones((1, len(tables.images)))
     without_ghosts = only_finders.average_precision(only_finders.curve(ones))

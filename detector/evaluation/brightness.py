@@ -1,0 +1,37 @@
+"""How bright images are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from detector.data.dataset import DatasetImage, load_image_bytes
+from detector.errors import DetectorError
+from detector.runtime.backend import available_threads
+
+
+def measure_brightness(images: Sequence[DatasetImage]) -> dict[int, float]:
+    """Mean grey level in [0, 255] by image id; without the images that cannot be read."""
+    with ThreadPoolExecutor(available_threads()) as pool:
+        values = tqdm(
+            pool.map(_brightness, images),
+            total=len(images),
+            desc="brightness",
+            unit="image",
+            disable=None,
+            leave=False,
+        )
+        return {image.id: value for image, value in zip(images, values, strict=True) if value is not None}
+
+
+def _brightness(image: DatasetImage) -> float | None:
+    try:
+        data = np.frombuffer(load_image_bytes(image), np.uint8)
+        grey = cv2.imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8) if len(data) else None
+    except (DetectorError, cv2.error):
+        return None
+    return None if grey is None else float(np.mean(grey))

@@ -1,0 +1,163 @@
+"""What kinds of errors there are, and how much AP50 each costs: TIDE.
+
+Source: Bolya, Foley, Hays and Hoffman, TIDE: A General Toolbox for Identifying Object Detection Errors,
+2020, sections 2.2 and 2.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detector.evaluation.assignment import Assignment
+from detector.evaluation.precision_recall import RECALL_THRESHOLDS
+from detector.evaluation.tables import MATCH_IOU, Doubles, Flags, Ints, Tables
+
+ERRORS = ("classification", "localisation", "both", "duplicate", "background", "missed")
+_CLASSIFICATION, _LOCALISATION, _BOTH, _DUPLICATE, _BACKGROUND = range(5)
+_NO_ERROR = -1
+
+
+@dataclass(frozen=True)
+class ErrorCosts:
+    """AP50 in [0, 1], and what correcting every error of one kind, and no other, would add to it.
+
+    Attributes:
+        ap50: as it is.
+        counts: number of errors of each kind.
+        costs: AP50 that each kind costs.
+        ghosts_cost, misses_cost: the same for all false positives left out, and for all objects that are
+            not found no longer asked for.
+    """
+
+    ap50: float
+    counts: dict[str, int]
+    costs: dict[str, float]
+    ghosts_cost: float
+    misses_cost: float
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """What AP50 is computed from: detections that are right or wrong, and objects by class."""
+
+    label: Ints
+    score: Doubles
+    right: Flags
+    objects: Ints
+
+
+def find_error_costs(tables: Tables, assignment: Assignment) -> ErrorCosts:
+    """The errors at IoU .5 and their costs, over all scores as in AP.
+
+    A false positive is a localisation error when it overlaps an object of its class at IoU .1 to .5, a
+    classification error when it overlaps one of another class at .5 or more, a duplicate when it overlaps
+    an object of its class that is found already, background below .1 with everything, and both otherwise.
+    An object that is not found is missed unless a localisation or classification error points at it.
+
+    Args:
+        tables: objects and detections.
+        assignment: with the crowds ignored and nothing else.
+    """
+    found = tables.found
+    matched = np.full(len(found.score), -1, np.int64)
+    matched[assignment.detection] = assignment.object[:, 0]
+    in_crowd = np.zeros(len(matched), np.bool_)
+    in_crowd[matched >= 0] = tables.objects.crowd[matched[matched >= 0]]
+    object_found = np.zeros(len(tables.objects.image), np.bool_)
+    object_found[matched[(matched >= 0) & ~in_crowd]] = True
+    kind, target = _classify(tables, matched, object_found)
+    missed = ~object_found & ~tables.objects.crowd
+    missed[target[(kind == _LOCALISATION) | (kind == _CLASSIFICATION)]] = False
+
+    objects = np.bincount(tables.objects.label[~tables.objects.crowd], minlength=len(tables.classes))
+    ranking = _Ranking(found.label, found.score, matched >= 0, objects)
+    counted = ~in_crowd
+    ap50 = _mean_ap(ranking, counted)
+    costs = {}
+    for number, name in enumerate(ERRORS[:-1]):
+        wrong = kind == number
+        if number in (_LOCALISATION, _CLASSIFICATION):
+            fixed, kept = _correct(tables, ranking, wrong, target, object_found)
+            costs[name] = _mean_ap(fixed, counted & kept) - ap50
+        else:
+            costs[name] = _mean_ap(ranking, counted & ~wrong) - ap50
+    costs["missed"] = _mean_ap(_forget(tables, ranking, missed), counted) - ap50
+    never_found = ~object_found & ~tables.objects.crowd
+    return ErrorCosts(
+        ap50=ap50,
+        counts={
+            **{name: int((kind == number).sum()) for number, name in enumerate(ERRORS[:-1])},
+            "missed": int(missed.sum()),
+        },
+        costs=costs,
+        ghosts_cost=_mean_ap(ranking, counted & ranking.right) - ap50,
+        misses_cost=_mean_ap(_forget(tables, ranking, never_found), counted) - ap50,
+    )
+
+
+def _classify(tables: Tables, matched: Ints, object_found: Flags) -> tuple[Ints, Ints]:
+    """(D,) each: the kind of error, or -1, and the object that it is about, or -1."""
+    same, same_object = _best(tables, own_class=True)
+    other, other_object = _best(tables, own_class=False)
+    used = np.zeros(len(same), np.bool_)
+    used[same_object >= 0] = object_found[same_object[same_object >= 0]]
+    kind = np.full(len(matched), _BOTH, np.int64)
+    kind[np.maximum(same, other) == 0] = _BACKGROUND  # pairs below .1 are not in the tables
+    kind[(same >= MATCH_IOU) & used] = _DUPLICATE
+    kind[other >= MATCH_IOU] = _CLASSIFICATION
+    kind[(same > 0) & (same < MATCH_IOU)] = _LOCALISATION
+    kind[matched >= 0] = _NO_ERROR
+    target = np.where(kind == _CLASSIFICATION, other_object, same_object)
+    target[(kind != _CLASSIFICATION) & (kind != _LOCALISATION)] = -1
+    return kind, target
+
+
+def _best(tables: Tables, *, own_class: bool) -> tuple[Doubles, Ints]:
+    """(D,) each: the greatest IoU with an object of the own class, or of another, and that object."""
+    pairs, found, objects = tables.overlaps, tables.found, tables.objects
+    same = found.label[pairs.detection] == objects.label[pairs.object]
+    pairs = pairs[(same == own_class) & ~objects.crowd[pairs.object]]
+    order = np.argsort(pairs.iou, kind="stable")  # the last one written is the greatest
+    iou, object_ = np.zeros(len(found.score)), np.full(len(found.score), -1, np.int64)
+    iou[pairs.detection[order]] = pairs.iou[order]
+    object_[pairs.detection[order]] = pairs.object[order]
+    return iou, object_
+
+
+def _correct(
+    tables: Tables, ranking: _Ranking, wrong: Flags, target: Ints, object_found: Flags
+) -> tuple[_Ranking, Flags]:
+    """The ranking with these errors made right, and which detections stay.
+
+    Only the highest score of those that point at an object that is not found becomes right; the others go.
+    """
+    kept, right, label = ~wrong, ranking.right.copy(), ranking.label.copy()
+    at = np.flatnonzero(wrong)
+    at = at[np.argsort(-ranking.score[at], kind="stable")]
+    at = at[~object_found[target[at]]]
+    _, first = np.unique(target[at], return_index=True)
+    fixed = at[first]
+    kept[fixed], right[fixed] = True, True
+    label[fixed] = tables.objects.label[target[fixed]]
+    return replace(ranking, label=label, right=right), kept
+
+
+def _forget(tables: Tables, ranking: _Ranking, objects: Flags) -> _Ranking:
+    """The ranking without some objects."""
+    gone = np.bincount(tables.objects.label[objects], minlength=len(ranking.objects))
+    return replace(ranking, objects=ranking.objects - gone)
+
+
+def _mean_ap(ranking: _Ranking, counted: Flags) -> float:
+    """AP50: the mean over the classes that have objects; 0 if none has."""
+    values = []
+    for label in np.flatnonzero(ranking.objects).tolist():
+        own = np.flatnonzero(counted & (ranking.label == label))
+        right = ranking.right[own[np.argsort(-ranking.score[own], kind="stable")]]
+        true = np.cumsum(right)
+        precision = np.maximum.accumulate((true / np.arange(1, len(true) + 1))[::-1])[::-1]
+        at = np.searchsorted(true / ranking.objects[label], RECALL_THRESHOLDS)
+        values.append(np.append(precision, 0.0)[at].mean())
+    return float(np.mean(values)) if values else 0.0
