@@ -52,11 +52,12 @@ _model_option = click.option(
 _threads_option = click.option(
     "--threads", type=click.IntRange(1, 1024), help="Processors to use.  [default: all]"
 )
+_backend_option = click.option(
+    "--backend", type=click.Choice(_BACKEND_NAMES), default="litert", show_default=True, help="Runtime."
+)
 _runtime_options = _options(
     _model_option,
-    click.option(
-        "--backend", type=click.Choice(_BACKEND_NAMES), default="litert", show_default=True, help="Runtime."
-    ),
+    _backend_option,
     _threads_option,
     click.option(
         "--classes", metavar="NAMES", help="Look for these classes alone, for example 'person,traffic light'."
@@ -71,6 +72,19 @@ _selection_options = _options(
     click.option("--image-ids", type=_PATH, help="File with the ids of the images to take, one a line."),
     click.option("--limit", type=click.IntRange(1), help="Take the first images only."),
 )
+
+
+_rounds_option = click.option(
+    "--rounds",
+    type=click.IntRange(10, 100_000),
+    default=1000,
+    show_default=True,
+    help="Resamplings of the images, for the intervals.",
+)
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -103,8 +117,23 @@ def cli() -> None:
 @click.option(
     "--max-detections", type=click.IntRange(1, 5000), help="Detections an image.  [default: the model's]"
 )
+@click.option(
+    "--detections",
+    type=_PATH,
+    help="File in COCO's results format to evaluate in place of a model, whatever wrote it.",
+)
 @click.option("--per-class", is_flag=True, help="Print the AP of each class.")
 @click.option("--output", type=_PATH, help="Folder for metrics.json and detections.json.")
+@click.option(
+    "--report", type=_PATH, help="Folder for report.html: where AP is lost, with intervals and pictures."
+)
+@_rounds_option
+@click.option(
+    "--write-thresholds",
+    type=_PATH,
+    metavar="FILE",
+    help="Write the model with the best score threshold of each class, which `ssdlite detect` then uses.",
+)
 @click.pass_context
 def eval_command(context: click.Context, /, **options: Any) -> None:
     """Evaluate a model on a dataset: the 12 COCO numbers, by pycocotools.
@@ -115,6 +144,8 @@ def eval_command(context: click.Context, /, **options: Any) -> None:
     """
     from detector.evaluation.command import run_evaluation
 
+    if options["detections"] is not None and _is_given(context, "model"):
+        raise click.UsageError("--detections takes the place of a model; leave out --model.")
     run_evaluation(command=context.command_path, **options)
 
 
@@ -144,13 +175,29 @@ def train(**options: Any) -> None:
 
 
 @cli.command()
-@click.argument("first", type=_PATH, metavar="DETECTIONS_A")
-@click.argument("second", type=_PATH, metavar="DETECTIONS_B")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
 @click.argument("dataset", type=_PATH)
+@click.option("--images", type=_PATH, help="Folder of images, if it is not found by itself.")
 @_selection_options
-@click.option("--rounds", type=click.IntRange(10), default=1000, show_default=True, help="Resamplings.")
+@_backend_option
+@_threads_option
+@_rounds_option
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 100),
+    default=0.5,
+    show_default=True,
+    help="Points of AP by which B may be worse before the exit code is 1.",
+)
+@click.option("--output", type=_PATH, metavar="FILE", help="JSON file for everything that was compared.")
 def compare(**options: Any) -> None:
-    """Compare two detections.json on the same DATASET: AP, and whether the difference may be chance."""
+    """Compare two models, or two files of detections, on the same DATASET.
+
+    A and B are each a detections.json in COCO's results format, or a model as in `ssdlite eval --model`.
+    Prints AP with intervals from a paired bootstrap, what changed by size, by class and by image, and the
+    latency of models. Exits with 1 when B is worse than A by more than --tolerance, to guard a CI.
+    """
     from detector.evaluation.compare_command import run_compare
 
     run_compare(**options)
@@ -162,9 +209,7 @@ def compare(**options: Any) -> None:
 @click.option(
     "--score-threshold",
     type=_Score(),
-    default=0.4,
-    show_default=True,
-    help="Least score of a detection.",
+    help="Least score of a detection.  [default: the model's for each class, else 0.4]",
 )
 @click.option(
     "--output", type=_PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
@@ -327,7 +372,9 @@ def bench(**options: Any) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", command: Any = cli) -> None:
-    """Run the command line and exit: 0 on success, 2 on a user's mistake, 130 on Ctrl-C."""
+    """Run the command line and exit: 0 on success, 1 where a comparison says no, 2 on a user's mistake, 130
+    on Ctrl-C.
+    """
     try:
         command.main(args=arguments, prog_name=prog_name, standalone_mode=False)
     except click.ClickException as error:

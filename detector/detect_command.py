@@ -19,6 +19,7 @@ from detector.images import find_images, load_image
 from detector.labels import parse_classes
 from detector.opencv_build import missing_gui_note
 from detector.runtime import Detector
+from detector.runtime.detector import DEFAULT_SCORE_THRESHOLD
 
 _MOST_LINES = 20
 
@@ -30,7 +31,7 @@ def run_detect(
     backend: str,
     threads: int | None,
     classes: str | None,
-    score_threshold: float,
+    score_threshold: float | None,
     output: Path,
 ) -> None:
     """Detect in every image and write the results to a folder; an unreadable image is named and left out."""
@@ -45,7 +46,8 @@ def run_detect(
         backend=backend,
         threads=threads,
         classes=parse_classes(classes),
-        score_threshold=score_threshold,
+        score_threshold=DEFAULT_SCORE_THRESHOLD if score_threshold is None else score_threshold,
+        class_thresholds=score_threshold is None,
         say=click.echo,
     )
     records: list[dict[str, Any]] = []

@@ -31,6 +31,8 @@ class ModelSpec:
         pixel_scale, pixel_offset: RGB in [0, 255] becomes ``rgb * pixel_scale + pixel_offset``.
         score_threshold, iou_threshold, max_detections: the post-processing that the model's AP is
             measured with.
+        class_thresholds: score from which on a detection of a class is worth showing, by the class's name;
+            empty until `ssdlite eval --write-thresholds` has measured it.
         card: where the weights come from: source, licence, training data, AP and on what, and in
             ``contaminated`` the splits whose images were trained on.
     """
@@ -46,6 +48,7 @@ class ModelSpec:
     score_threshold: float = 1e-8
     iou_threshold: float = 0.6
     max_detections: int = 100
+    class_thresholds: dict[str, float] = field(default_factory=dict)
     card: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:

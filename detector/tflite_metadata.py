@@ -27,6 +27,13 @@ def pack_spec(spec: ModelSpec) -> bytes:
     return stream.getvalue()
 
 
+def replace_spec(model: bytes, spec: ModelSpec) -> bytes:
+    """The bytes of a TFLite file with this spec in place of the one that it has."""
+    with zipfile.ZipFile(io.BytesIO(model)) as archive:
+        start = min(member.header_offset for member in archive.infolist())
+    return model[:start] + pack_spec(spec)
+
+
 def read_spec(path: Path) -> ModelSpec:
     """The ModelSpec inside a ``.tflite`` file.
 

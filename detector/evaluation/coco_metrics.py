@@ -17,6 +17,20 @@ from detector.data.dataset import Dataset
 
 # In the order of pycocotools' ``stats``.
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+MEANING = {
+    "AP": "mean over IoU .50 to .95",
+    "AP50": "IoU .50",
+    "AP75": "IoU .75",
+    "APs": "small objects (under 32 x 32 pixels)",
+    "APm": "medium objects",
+    "APl": "large objects (over 96 x 96 pixels)",
+    "AR1": "recall with 1 detection an image",
+    "AR10": "recall with 10",
+    "AR100": "recall with 100",
+    "ARs": "recall, small objects",
+    "ARm": "recall, medium objects",
+    "ARl": "recall, large objects",
+}
 _MATCHED_AT_ONCE = 100_000  # images times classes; pycocotools keeps what it found for each
 
 

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
-from detector.data.coco import load_coco
 from detector.data.dataset import Dataset
-from detector.data.folder import load_split
-from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DatasetError
-from detector.evaluation.coco_metrics import METRICS
-from detector.evaluation.evaluate import Evaluation, evaluate
+from detector.evaluation.coco_metrics import MEANING, METRICS
+from detector.evaluation.evaluate import Evaluation, evaluate, evaluate_detections, versions_used
+from detector.evaluation.results import count_reaching_out, load_results
+from detector.evaluation.selection import find_dataset, select_images
+from detector.evaluation.threshold_writer import check_same_kind, save_thresholds
 from detector.files import check_writable
 from detector.labels import parse_classes
 from detector.opencv_build import missing_gui_note
 from detector.runtime import Detector
 from detector.spec import ModelSpec
 
-_MEANING = {
-    "AP": "mean over IoU .50 to .95",
-    "AP50": "IoU .50",
-    "AP75": "IoU .75",
-    "APs": "small objects (under 32 x 32 pixels)",
-    "APm": "medium objects",
-    "APl": "large objects (over 96 x 96 pixels)",
-    "AR1": "recall with 1 detection an image",
-    "AR10": "recall with 10",
-    "AR100": "recall with 100",
-    "ARs": "recall, small objects",
-    "ARm": "recall, medium objects",
-    "ARl": "recall, large objects",
-}
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was evaluated, with what, and what came out; ``detector`` is None for a file of detections."""
+
+    name: str
+    dataset: Dataset
+    evaluation: Evaluation
+    settings: dict[str, Any]
+    detector: Detector | None
+    contaminated: str | None
 
 
 def run_evaluation(
@@ -47,92 +46,126 @@ def run_evaluation(
     split: str | None,
     image_ids: Path | None,
     limit: int | None,
-    model: str,
-    backend: str,
-    threads: int | None,
-    classes: str | None,
-    resize: Literal["half-pixel", "tf1"],
-    score_threshold: float | None,
-    max_detections: int | None,
+    detections: Path | None,
     per_class: bool,
     output: Path | None,
+    report: Path | None,
+    rounds: int,
+    write_thresholds: Path | None,
+    **runtime: Any,
 ) -> None:
-    """Evaluate, print the numbers, and write them to a folder if one is given."""
+    """Evaluate, print the numbers, and write them to folders if some are given."""
+    if detections is not None and write_thresholds is not None:
+        raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
     sample = dataset is None and annotations is None
-    labelled = dataset is not None and (dataset.is_dir() or dataset.suffix in (".yaml", ".yml"))
-    if dataset is not None and labelled and annotations is None and images is None:
-        coco = load_split(dataset, split)
+    whole = find_dataset(dataset, images, annotations, split, images_needed=detections is None)
+    coco = select_images(whole, image_ids, limit)
+    if write_thresholds is not None:
+        check_same_kind(runtime["model"], write_thresholds)
+    for folder in filter(None, (output, report, write_thresholds and write_thresholds.absolute().parent)):
+        check_writable(folder)
+    about = {
+        "dataset": "bundled sample" if sample else str(coco.source),
+        "split": coco.split,
+        "image_ids": None if image_ids is None else str(image_ids),
+        "limit": limit,
+    }
+    if detections is None:
+        measured = _evaluate_model(coco, about, **runtime)
     else:
-        coco = load_coco(
-            SAMPLE_FOLDER if sample else dataset, annotations=annotations, images=images, split=split
-        )
-    coco = select_images(coco, image_ids, limit)
+        measured = _evaluate_file(detections, whole, coco, about)
+    _print(measured, per_class, click.echo)
+    if output is not None:
+        measured.evaluation.save(output, measured.settings)
+        click.echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
+    if report is not None or write_thresholds is not None:
+        _go_deeper(measured, report, rounds, write_thresholds)
+    if sample and measured.detector is not None:
+        _print_next_commands(len(coco.images), command)
+    elif measured.contaminated and measured.detector is not None:
+        _print_contamination(measured.contaminated, measured.detector.spec, subset=image_ids is not None)
+
+
+def _evaluate_model(
+    coco: Dataset, about: dict[str, Any], *, model: str, classes: str | None, **options: Any
+) -> _Measured:
     coco.check_images()
     if note := missing_gui_note():
         click.echo(note, err=True)
-    if output is not None:
-        check_writable(output)
-    detector = Detector.load(
-        model,
-        backend=backend,
-        threads=threads,
-        classes=parse_classes(classes),
-        score_threshold=score_threshold,
-        max_detections=max_detections,
-        resize=resize,
-        say=click.echo,
-    )
-    click.echo(
-        f"{detector.spec.name} on {coco.source}: {len(coco.images):,} images, "
-        f"{len(coco.annotations):,} objects"
-    )
+    detector = Detector.load(model, classes=parse_classes(classes), say=click.echo, **options)
+    click.echo(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
     evaluation = evaluate(detector, coco)
     contaminated = _contaminated_split(coco, detector.spec)
     settings = {
         "model": detector.spec.name,
         "model_file": model,
         "classes": classes,
-        "dataset": "bundled sample" if sample else str(coco.source),
-        "split": coco.split,
-        "image_ids": None if image_ids is None else str(image_ids),
-        "limit": limit,
+        **about,
         "trained_on_this_split": contaminated is not None,
-        "backend": backend,
+        "backend": options["backend"],
         "threads": detector.threads,
-        "resize": resize,
+        "resize": options["resize"],
         "score_threshold": detector.postprocess.score_threshold,
         "iou_threshold": detector.postprocess.iou_threshold,
         "max_detections": detector.postprocess.max_detections,
     }
-    _print(evaluation, settings, per_class, click.echo)
-    if output is not None:
-        evaluation.save(output, settings)
-        click.echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
-    if sample:
-        _print_next_commands(len(coco.images), command)
-    elif contaminated:
-        _print_contamination(contaminated, detector.spec, subset=image_ids is not None)
+    return _Measured(detector.spec.name, coco, evaluation, settings, detector, contaminated)
 
 
-def select_images(dataset: Dataset, image_ids: Path | None, limit: int | None) -> Dataset:
-    """The dataset cut to the ids in a file and to a number of images, where they are given."""
-    if image_ids is None and limit is None:
-        return dataset
-    return dataset.select(None if image_ids is None else _read_ids(image_ids), limit)
+def _evaluate_file(path: Path, whole: Dataset, coco: Dataset, about: dict[str, Any]) -> _Measured:
+    found = load_results(path, whole)
+    click.echo(f"{path} on {coco.source}: {_count(coco)}, {len(found):,} detections")
+    if reaching := count_reaching_out(found, coco):
+        click.echo(
+            f"Note: {reaching:,} boxes reach beyond their images by more than a pixel; COCO counts them as "
+            "they are."
+        )
+    evaluation = evaluate_detections(coco, found)
+    return _Measured(path.stem, coco, evaluation, {"detections": str(path), **about}, None, None)
 
 
-def _read_ids(path: Path) -> set[int]:
-    try:
-        return {int(word) for word in path.read_text().split()}
-    except OSError as error:
-        raise DatasetError(f"Cannot read the image ids {path} ({error.strerror}).") from error
-    except ValueError as error:
-        raise DatasetError(f"{path} should hold one image id a line ({error}).") from error
+def _count(coco: Dataset) -> str:
+    return f"{len(coco.images):,} images, {len(coco.annotations):,} objects"
 
 
-def _print(
-    evaluation: Evaluation, settings: dict[str, Any], per_class: bool, say: Callable[[str], None]
-) -> None:
+def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thresholds: Path | None) -> None:
+    """Analyse the detections; write the report and the model with its thresholds."""
+    from detector.evaluation.analysis import analyse
+    from detector.report.page import HTML, JSON, write_report
+
+    evaluation, coco = measured.evaluation, measured.dataset
+    analysis = analyse(
+        coco, evaluation.detections, evaluation.category_ids, evaluation.metrics, rounds=rounds
+    )
+    if write_thresholds is not None and measured.detector is not None:
+        path = save_thresholds(measured.detector, measured.settings["model_file"], analysis, write_thresholds)
+        click.echo(f"Wrote {path}: the model with the best score threshold of each class.")
+    if report is None:
+        return
+    notes = [
+        f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}."
+    ] * bool(evaluation.unmatched)
+    if measured.contaminated:
+        notes.append(
+            f"The model was trained on images of {measured.contaminated}: this is no clean accuracy."
+        )
+    write_report(
+        report,
+        analysis,
+        title=f"{measured.name} on {coco.split}",
+        subtitle=f"{_count(coco)} of {coco.source}, {date.today().isoformat()}",
+        notes=notes,
+        settings=measured.settings,
+        versions=versions_used(),
+    )
+    ap = analysis.summary["AP"]
+    if ap.value == ap.value:
+        click.echo(f"AP {100 * ap.value:.2f}, 95 % interval {100 * ap.low:.2f} to {100 * ap.high:.2f}")
+    click.echo(f"Wrote {report / HTML} and {report / JSON}.")
+
+
+def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> None:
+    evaluation, settings = measured.evaluation, measured.settings
     if evaluation.other_size:
         first = evaluation.other_size[0].name
         say(
@@ -147,7 +180,10 @@ def _print(
             say(f"  {name:20}{_percent(value):>7}")
     say("\nCOCO metrics, in percent (-1: the dataset has no such object)")
     for name in METRICS:
-        say(f"  {name:6}{_percent(evaluation.metrics.summary[name]):>7}  {_MEANING[name]}")
+        say(f"  {name:6}{_percent(evaluation.metrics.summary[name]):>7}  {MEANING[name]}")
+    if measured.detector is None:
+        say(f"\n{evaluation.images:,} images, split {settings['split']}")
+        return
     say(
         f"\n{evaluation.images:,} images, split {settings['split']}, backend {settings['backend']}, "
         f"{settings['threads']} threads, resize {settings['resize']}, "

@@ -35,7 +35,8 @@ class Evaluation:
         metrics: the COCO numbers.
         detections: COCO's result objects, with the dataset's category ids.
         images: number of images.
-        seconds: time from the first image to the last detection.
+        seconds: time from the first image to the last detection; None where others produced them.
+        category_ids: the categories of the dataset that took part.
         unmatched: categories of the dataset that the model has no class for; they took no part.
         other_size: images whose width and height are not what the annotations say, turned or not.
     """
@@ -43,14 +44,15 @@ class Evaluation:
     metrics: CocoMetrics
     detections: list[dict[str, Any]]
     images: int
-    seconds: float
+    seconds: float | None
+    category_ids: tuple[int, ...]
     unmatched: tuple[str, ...]
     other_size: tuple[DatasetImage, ...]
 
     @property
-    def images_per_second(self) -> float:
-        """Decoding, network and post-processing together."""
-        return self.images / self.seconds
+    def images_per_second(self) -> float | None:
+        """Decoding, network and post-processing together; None where others produced the detections."""
+        return None if self.seconds is None else round(self.images / self.seconds, 2)
 
     def save(self, folder: Path, settings: Mapping[str, Any]) -> None:
         """Write ``metrics.json`` and ``detections.json`` (COCO results format) into a folder."""
@@ -58,10 +60,10 @@ class Evaluation:
             **self.metrics.summary,
             "per_class_AP": self.metrics.per_class,
             "images": self.images,
-            "images_per_second": round(self.images_per_second, 2),
+            "images_per_second": self.images_per_second,
             "unmatched_categories": list(self.unmatched),
             "settings": dict(settings),
-            "versions": _versions(),
+            "versions": versions_used(),
         }
         for name, content in (("detections.json", self.detections), ("metrics.json", record)):
             with replacing(folder / name) as path:
@@ -78,6 +80,32 @@ def evaluate(detector: Detector, dataset: Dataset) -> Evaluation:
         DatasetError: images are missing, or no category matches a class.
         ImageError: an image cannot be read.
     """
+    start = time.perf_counter()
+    found, other_size = detect_dataset(detector, dataset)
+    seconds = time.perf_counter() - start
+    category_of = match_categories(detector.classes, dataset.categories)
+    matched = sorted(set(category_of.values()))
+    return Evaluation(
+        metrics=compute_metrics(dataset, found, matched),
+        detections=found,
+        images=len(dataset.images),
+        seconds=seconds,
+        category_ids=tuple(matched),
+        unmatched=tuple(name for id_, name in dataset.categories.items() if id_ not in matched),
+        other_size=other_size,
+    )
+
+
+def detect_dataset(
+    detector: Detector, dataset: Dataset
+) -> tuple[list[dict[str, Any]], tuple[DatasetImage, ...]]:
+    """COCO's result objects of a detector on all images of a dataset, with the dataset's category ids; and
+    the images whose width and height are not what the annotations say.
+
+    Raises:
+        DatasetError: images are missing, or no category matches a class.
+        ImageError: an image cannot be read.
+    """
     dataset.check_images()
     category_of = match_categories(detector.classes, dataset.categories)
     if not category_of:
@@ -87,7 +115,6 @@ def evaluate(detector: Detector, dataset: Dataset) -> Evaluation:
             f"No category of {dataset.source} ({theirs} ...) is a class of the model ({ours} ...)."
         )
     found: list[dict[str, Any]] = []
-    start = time.perf_counter()
     other_size: list[DatasetImage] = []
 
     def load(image: DatasetImage) -> Image:
@@ -103,16 +130,21 @@ def evaluate(detector: Detector, dataset: Dataset) -> Evaluation:
         strict=True,
     ):
         found.extend(_to_coco(detections, image.id, category_of))
-    seconds = time.perf_counter() - start
-    matched = set(category_of.values())
-    return Evaluation(
-        metrics=compute_metrics(dataset, found, sorted(matched)),
-        detections=found,
-        images=len(dataset.images),
-        seconds=seconds,
-        unmatched=tuple(name for id_, name in dataset.categories.items() if id_ not in matched),
-        other_size=tuple(other_size),
-    )
+    return found, tuple(other_size)
+
+
+def evaluate_detections(dataset: Dataset, detections: list[dict[str, Any]]) -> Evaluation:
+    """The COCO numbers of detections that are there already; all categories of the dataset take part.
+
+    Args:
+        dataset: images and ground truth; the image files are not needed.
+        detections: COCO's result objects.
+    """
+    categories = tuple(sorted(dataset.categories))
+    ids = {image.id for image in dataset.images}
+    own = [detection for detection in detections if detection["image_id"] in ids]
+    metrics = compute_metrics(dataset, own, categories)
+    return Evaluation(metrics, own, len(dataset.images), None, categories, (), ())
 
 
 def match_categories(classes: tuple[str, ...], categories: Mapping[int, str]) -> dict[str, int]:
@@ -137,7 +169,8 @@ def _to_coco(detections: Detections, image_id: int, category_of: Mapping[str, in
     ]
 
 
-def _versions() -> dict[str, str]:
+def versions_used() -> dict[str, str]:
+    """Versions of what the numbers depend on, by package."""
     versions = {"ssdlite": __version__, "python": platform.python_version()}
     versions |= {"numpy": np.__version__, "opencv": cv2.__version__}
     for package in ("ai-edge-litert", "pycocotools"):

@@ -87,7 +87,8 @@ class PrecisionRecall:
         counted = ~ignored
         flat = tables.objects.image[counted] * self.classes + tables.objects.label[counted]
         size = len(tables.images) * self.classes
-        self.objects = np.bincount(flat, minlength=size).reshape(len(tables.images), self.classes)
+        counts = np.bincount(flat, minlength=size).astype(np.float64)  # products of floats are far quicker
+        self.objects = counts.reshape(len(tables.images), self.classes)
 
     @property
     def rounds_at_once(self) -> int:

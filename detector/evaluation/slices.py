@@ -17,7 +17,7 @@ from detector.evaluation.precision_recall import PrecisionRecall
 from detector.evaluation.tables import Doubles, Flags, Tables
 
 _ASPECTS = (0.5, 0.8, 1.25, 2.0)  # width by height
-_ASPECT_NAMES = ("tall, over 1 : 2", "upright", "square", "lying", "wide, over 2 : 1")
+_ASPECT_NAMES = ("tall, 2 : 1 or more", "upright", "about square", "lying", "wide, 2 : 1 or more")
 _PLACES = (0.5, 0.8)  # of the way from the image's centre to its border
 _PLACE_NAMES = ("in the middle", "between", "near the border")
 _TOUCH = 1.0  # pixels from the border at which an object counts as cut off

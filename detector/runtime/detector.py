@@ -5,12 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.detections import Detections
 from detector.errors import BackendError
@@ -45,12 +46,17 @@ class Detector:
         postprocess: Postprocessor,
         threads: int,
         labels: Sequence[int] | None = None,
+        class_thresholds: Mapping[str, float] | None = None,
     ) -> None:
         self.spec = spec
         self.backend = backend
         self.preprocess = preprocess
         self.postprocess = postprocess
         self.threads = threads
+        self._thresholds: NDArray[np.float32] | None = None
+        if class_thresholds:
+            least = [class_thresholds.get(name, postprocess.score_threshold) for name in spec.classes]
+            self._thresholds = np.array(least, np.float32)
         self.classes = spec.classes if labels is None else tuple(spec.classes[label] for label in labels)
 
     @classmethod
@@ -62,6 +68,7 @@ class Detector:
         threads: int | None = None,
         classes: Sequence[str] | None = None,
         score_threshold: float | None = DEFAULT_SCORE_THRESHOLD,
+        class_thresholds: bool = False,
         iou_threshold: float | None = None,
         max_detections: int | None = None,
         resize: Resize = "half-pixel",
@@ -78,6 +85,8 @@ class Detector:
             classes: names of the classes to look for, all if none are given; fewer cost less.
             score_threshold: least score of a detection, in [0, 1); None for the one that the model's AP is
                 measured with, which is next to nothing.
+            class_thresholds: take the spec's own threshold for each class that has one, and
+                ``score_threshold`` for the others.
             iou_threshold, max_detections: as the model's spec says if not given.
             resize: see ``Preprocessor``.
             say: takes a line for each thing that takes time, such as a download.
@@ -90,6 +99,10 @@ class Detector:
             raise BackendError(f"There is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
         file = ModelFile(model, classes, say=say)
         threads = threads or available_threads()
+        own = file.spec.class_thresholds if class_thresholds else {}
+        if own and score_threshold is not None:
+            own = {name: own.get(name, score_threshold) for name in file.spec.classes}
+            score_threshold = min(own.values())
         postprocess = Postprocessor(
             file.spec,
             score_threshold=score_threshold,
@@ -98,7 +111,8 @@ class Detector:
             labels=file.labels,
         )
         opened = BACKENDS[backend](file, threads)
-        return cls(file.spec, opened, Preprocessor(file.spec, resize), postprocess, threads, file.labels)
+        preprocess = Preprocessor(file.spec, resize)
+        return cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own)
 
     def detect(self, image: Image) -> Detections:
         """The objects in one image, with all threads on it: the least time for one frame.
@@ -151,4 +165,7 @@ class Detector:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"expected an image (H, W, 3) of uint8, got {image.shape} of {image.dtype}")
         box_encodings, class_logits = backend.run(self.preprocess(image))
-        return self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
+        detections = self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
+        if self._thresholds is None:
+            return detections
+        return detections[detections.scores >= self._thresholds[detections.labels]]

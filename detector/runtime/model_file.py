@@ -61,6 +61,11 @@ class ModelFile:
         if self._classes is not None and self._weights_path is None:
             self.labels = find_classes(self._classes, self.spec.classes)
 
+    @property
+    def path(self) -> Path:
+        """The file that the model came in."""
+        return self._weights_path or self._tflite_path
+
     def tflite(self) -> Path:
         """The model as a TFLite file."""
         return self._tflite_path

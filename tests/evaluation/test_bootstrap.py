@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from detector.evaluation import compute_metrics
-from detector.evaluation.bootstrap import Interval, compare_detections, draw_resamples, interval_of
+from detector.evaluation.bootstrap import Interval, draw_resamples, interval_of
+from detector.evaluation.comparison import compare_detections
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,87 @@
+"""The facts of a report as plain values, for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from detector.evaluation.analysis import Analysis
+from detector.evaluation.bootstrap import Interval
+from detector.evaluation.slices import Slice
+from detector.evaluation.thresholds import GRID
+from detector.report.advice import give_advice
+from detector.report.overview import explain_undefined
+
+
+def build_facts(
+    analysis: Analysis, settings: Mapping[str, Any], versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """Everything that the page tells, but for the pictures; numbers in [0, 1], and -1 where undefined."""
+    tables, curves = analysis.tables, analysis.curves
+    known = [label for label, name in enumerate(tables.classes) if name not in analysis.without_objects]
+    facts = {
+        "summary": {name: _interval(interval) for name, interval in analysis.summary.items()},
+        "per_class": {
+            each.name: {
+                "images": each.images,
+                "objects": each.objects,
+                "detections": each.detections,
+                **{key: _interval(getattr(each, key)) for key in ("ap", "ap50", "ar")},
+                "threshold": each.threshold,
+                "best": asdict(each.best) if each.best else None,
+            }
+            for each in analysis.classes
+        },
+        "classes_without_objects": analysis.without_objects,
+        "undefined": explain_undefined(analysis),
+        "area_objects": analysis.area_objects,
+        "sizes": list(map(_slice, analysis.sizes)),
+        "slices": list(map(_slice, analysis.slices)),
+        "operating_point": asdict(analysis.operating),
+        "precision_at_recall_iou50": {
+            tables.classes[label]: curves.precision[0, label].round(6).tolist() for label in known
+        },
+        "f1_over_score": {
+            "score": GRID.tolist(),
+            "all": curves.f1.round(6).tolist(),
+            **{tables.classes[label]: curves.class_f1[label].round(6).tolist() for label in known},
+        },
+        "confusion_matrix": {
+            "rows_are": "what it is; the last row counts ghosts",
+            "columns_are": "what it is detected as; the last column counts missed objects",
+            "rows": [*tables.classes, "ghost"],
+            "columns": [*tables.classes, "missed"],
+            "counts": analysis.matrix.tolist(),
+        },
+        "errors": asdict(analysis.errors),
+        "calibration": asdict(analysis.calibration),
+        "advice": give_advice(analysis),
+        "images": len(tables.images),
+        "bootstrap_rounds": analysis.rounds,
+        "greatest_difference_from_pycocotools": float(analysis.disagreement),
+        "settings": dict(settings),
+        "versions": dict(versions),
+    }
+    return _defined(facts)
+
+
+def _interval(interval: Interval) -> dict[str, float]:
+    return asdict(interval)
+
+
+def _slice(part: Slice) -> dict[str, Any]:
+    return asdict(part)
+
+
+def _defined(value: Any) -> Any:
+    """The same without NaN, which JSON does not have: -1, as COCO writes it."""
+    if isinstance(value, dict):
+        return {key: _defined(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(each) for each in value]
+    if isinstance(value, float) and np.isnan(value):
+        return -1.0
+    return value
