@@ -29,6 +29,8 @@ from detector.evaluation.tables import Doubles, Tables, build_tables
 from detector.evaluation.thresholds import Judged, Operating, f1_curve, find_operating_points, judge
 from detector.evaluation.tide import ErrorCosts, find_error_costs
 
+_SLICE_WORK = 100_000_000  # detections times rounds; more would take minutes
+_LEAST_ROUNDS = 100
 NEXT_TO_NOTHING = 0.01  # an AP below is a mistake somewhere more often than a weak model
 
 
@@ -83,6 +85,7 @@ class Analysis:
         coco: the numbers of pycocotools.
         disagreement: the greatest difference between them and those that the intervals belong to.
         rounds: of the bootstrap.
+        slice_rounds: the same for slices; fewer where there are very many detections.
         summary: the 12 numbers with 95 % intervals.
         area_objects: objects in COCO's ranges ``small``, ``medium``, ``large``.
         classes: those that have objects, as the dataset orders them.
@@ -97,6 +100,7 @@ class Analysis:
     coco: CocoMetrics
     disagreement: float
     rounds: int
+    slice_rounds: int
     summary: dict[str, Interval]
     area_objects: dict[str, int]
     classes: list[ClassFacts]
@@ -142,7 +146,8 @@ def analyse(
     operating, points = find_operating_points(judged)
     thresholds = np.array([point.threshold if point else operating.threshold for point in points])
     outcomes = find_outcomes(tables, assignment, thresholds)
-    slices = build_parts(tables, dataset, measure_brightness(tables.images))
+    slice_rounds = min(rounds, max(_LEAST_ROUNDS, _SLICE_WORK // max(1, len(tables.found.score))))
+    parts = build_parts(tables, dataset, measure_brightness(tables.images))
     ours = {name: float(value) for name, value in zip(METRICS, sampled.whole.summary[0], strict=True)}
     return Analysis(
         tables=tables,
@@ -150,6 +155,7 @@ def analyse(
         coco=coco,
         disagreement=max(abs(np.nan_to_num(ours[name], nan=-1) - coco.summary[name]) for name in METRICS),
         rounds=rounds,
+        slice_rounds=slice_rounds,
         summary={
             name: interval_of(ours[name], sampled.rounds.summary[:, column])
             for column, name in enumerate(METRICS)
@@ -159,8 +165,8 @@ def analyse(
         without_objects=[
             name for name, count in zip(tables.classes, judged.objects.tolist(), strict=True) if not count
         ],
-        sizes=measure_slices(tables, build_size_parts(tables), resamples),
-        slices=measure_slices(tables, slices, resamples),
+        sizes=measure_slices(tables, build_size_parts(tables), resamples[:slice_rounds]),
+        slices=measure_slices(tables, parts, resamples[:slice_rounds]),
         curves=_build_curves(tables, judged),
         operating=operating,
         outcomes=outcomes,

@@ -169,8 +169,8 @@ def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> 
     if evaluation.other_size:
         first = evaluation.other_size[0].name
         say(
-            f"Warning: {len(evaluation.other_size)} images have another size than the annotations say "
-            f"(the first is {first}); their boxes may not fit."
+            f"Warning: {len(evaluation.other_size)} images have another size than the annotations say (the "
+            f"first is {first}); their boxes may not fit."
         )
     if evaluation.unmatched:
         say(f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}")
@@ -186,9 +186,9 @@ def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> 
         return
     say(
         f"\n{evaluation.images:,} images, split {settings['split']}, backend {settings['backend']}, "
-        f"{settings['threads']} threads, resize {settings['resize']}, "
-        f"score threshold {settings['score_threshold']:g}, IoU threshold {settings['iou_threshold']:g}, "
-        f"at most {settings['max_detections']} detections an image"
+        f"{settings['threads']} threads, resize {settings['resize']}, score threshold "
+        f"{settings['score_threshold']:g}, IoU threshold {settings['iou_threshold']:g}, at most "
+        f"{settings['max_detections']} detections an image"
     )
     say(f"{evaluation.images_per_second:.1f} images/s, from files to detections")
 
@@ -206,26 +206,24 @@ def _contaminated_split(coco: Dataset, spec: ModelSpec) -> str | None:
 def _print_next_commands(photographs: int, command: str) -> None:
     fetch, evaluate_coco = _next_commands(command)
     click.echo(
-        f"\nThese were {photographs} photographs that come with the package: they show that "
-        "everything works, and say nothing about accuracy.\n"
-        "For the real thing:\n"
-        f"  {fetch} coco      # fetches COCO val2017 into the folder coco, 1 GB\n"
-        f"  {evaluate_coco} coco"
+        f"\nThese were {photographs} photographs that come with the package: they show that everything "
+        f"works, and say nothing about accuracy.\nFor the real thing:\n  {fetch} coco      # fetches COCO "
+        f"val2017 into the folder coco, 1 GB\n  {evaluate_coco} coco"
     )
 
 
 def _print_contamination(split: str, spec: ModelSpec, *, subset: bool) -> None:
     if subset:
         click.echo(
-            f"\nNote: these weights were trained on images of {split}; the number is clean only if the "
-            "ids are those of the minival, mscoco_minival_ids.txt."
+            f"\nNote: these weights were trained on images of {split}; the number is clean only if the ids "
+            "are those of the minival, mscoco_minival_ids.txt."
         )
         return
     click.echo(
-        f"\nNote: these weights were trained on images of {split} ({spec.card['trained_on']}). "
-        "The number shows that they run as published; it is no clean accuracy. Clean are the images of "
-        "val2017 that are also in mscoco_minival_ids.txt (tensorflow/models, "
-        "research/object_detection/data): pass it with --image-ids."
+        f"\nNote: these weights were trained on images of {split} ({spec.card['trained_on']}). The number "
+        "shows that they run as published; it is no clean accuracy. Clean are the images of val2017 that are "
+        "also in mscoco_minival_ids.txt (tensorflow/models, research/object_detection/data): pass it with "
+        "--image-ids."
     )
 
 

@@ -23,7 +23,7 @@ def check_same_kind(model: str, target: Path) -> None:
     suffix = ModelFile(model).path.suffix
     if target.suffix != suffix:
         raise ModelError(
-            f"--write-thresholds writes the same kind of file as the model is: expected a name that ends in "
+            "--write-thresholds writes the same kind of file as the model is: expected a name that ends in "
             f"{suffix}, got {target}."
         )
 

@@ -46,6 +46,7 @@ class _Ranking:
     score: Doubles
     right: Flags
     objects: Ints
+    classes: Ints  # labels of those that have objects, also where these are forgotten
 
 
 def find_error_costs(tables: Tables, assignment: Assignment) -> ErrorCosts:
@@ -72,7 +73,7 @@ def find_error_costs(tables: Tables, assignment: Assignment) -> ErrorCosts:
     missed[target[(kind == _LOCALISATION) | (kind == _CLASSIFICATION)]] = False
 
     objects = np.bincount(tables.objects.label[~tables.objects.crowd], minlength=len(tables.classes))
-    ranking = _Ranking(found.label, found.score, matched >= 0, objects)
+    ranking = _Ranking(found.label, found.score, matched >= 0, objects, np.flatnonzero(objects))
     counted = ~in_crowd
     ap50 = _mean_ap(ranking, counted)
     costs = {}
@@ -151,10 +152,16 @@ def _forget(tables: Tables, ranking: _Ranking, objects: Flags) -> _Ranking:
 
 
 def _mean_ap(ranking: _Ranking, counted: Flags) -> float:
-    """AP50: the mean over the classes that have objects; 0 if none has."""
-    values = []
-    for label in np.flatnonzero(ranking.objects).tolist():
+    """AP50: the mean over the classes that have objects; 0 if none has.
+
+    A class whose objects are all forgotten is perfect if it has no detection, either, and 0 otherwise.
+    """
+    values: list[float] = []
+    for label in ranking.classes.tolist():
         own = np.flatnonzero(counted & (ranking.label == label))
+        if not ranking.objects[label]:
+            values.append(float(not len(own)))
+            continue
         right = ranking.right[own[np.argsort(-ranking.score[own], kind="stable")]]
         true = np.cumsum(right)
         precision = np.maximum.accumulate((true / np.arange(1, len(true) + 1))[::-1])[::-1]

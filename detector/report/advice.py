@@ -26,8 +26,7 @@ _REMEDIES = {
     "background": "detections of nothing: images without objects in training, and objects that were left "
     "unlabelled, which count against the model",
     "missed": "no detection at all, or none of its class near it: more examples that look like the "
-    "missed ones "
-    "below, or a larger input if they are small",
+    "missed ones below, or a larger input if they are small",
 }
 
 
@@ -55,8 +54,7 @@ def _on_certainty(analysis: Analysis) -> Iterator[str]:
         yield (
             f"{images} little: with others of the kind AP could as well be {100 * ap.low:.1f} or "
             f"{100 * ap.high:.1f} as {100 * ap.value:.1f}. Do not choose between models by smaller "
-            f"differences; "
-            "`ssdlite compare` tells whether one is beyond chance."
+            "differences; `ssdlite compare` tells whether one is beyond chance."
         )
 
 

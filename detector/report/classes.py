@@ -45,18 +45,16 @@ def build_classes(analysis: Analysis) -> str:
         "classes",
         "Classes",
         paragraph(
-            f"From the worst to the best, in percent, with 95 % intervals; the dashed line is the mean "
-            f"of all, "
-            f"{percent(overall)}. Intervals of classes in fewer than {_FEW} images are left out: they "
-            f"would say "
-            "nothing."
+            "From the worst to the best, in percent, with 95 % intervals; the dashed line is the mean of "
+            f"all, {percent(overall)}. Intervals of classes in fewer than {_FEW} images are left out: they "
+            "would say nothing."
         ),
         table(head, rows),
         paragraph(
-            "Threshold: the least score at which F1 at IoU .5 is best; shown: detections from there on. "
-            "* The "
-            f"class has fewer than {LEAST_OBJECTS} objects, so that the threshold of all classes together is "
-            "given. Thresholds are chosen on these very images and are a little flattered by them.",
+            "Threshold: the least score at which F1 at IoU .5 is best; shown: detections from there on. * "
+            f"The class has fewer than {LEAST_OBJECTS} objects, so that the threshold of all classes "
+            "together is given. Thresholds are chosen on these very images and are a little flattered by "
+            "them.",
             "note",
         ),
         _name_absent(analysis.without_objects),
@@ -130,10 +128,9 @@ def _f1(analysis: Analysis) -> str:
         "<h3>F1 over the score threshold</h3>"
         + chart
         + paragraph(
-            f"Best: show what scores {best.threshold:g} or more. Then {best.precision:.0%} of what is "
-            f"shown is "
-            f"right, and {best.recall:.0%} of the objects are found. Choose a higher threshold where a ghost "
-            "costs more than a miss.",
+            f"Best: show what scores {best.threshold:g} or more. Then {best.precision:.0%} of what is shown "
+            f"is right, and {best.recall:.0%} of the objects are found. Choose a higher threshold where a "
+            "ghost costs more than a miss.",
             "note",
         )
     )
@@ -165,8 +162,8 @@ def build_confusions(analysis: Analysis) -> str:
         _matrix_table(titles, counts),
         paragraph(
             f"At IoU .5 and each class's threshold: {total:,} detections, {int(matrix[:-1, -1].sum()):,} "
-            f"objects "
-            f"missed, {int(matrix[-1, :-1].sum()):,} ghosts (second detections of an object are ghosts). "
+            f"objects missed, {int(matrix[-1, :-1].sum()):,} ghosts (second detections of an object are "
+            "ghosts). "
             + (f"Most frequent confusions: {listing}." if listing else "No class is taken for another.")
             + (
                 f" Shown are the {_MOST_CELLS} classes with the most errors; report.json has all."
@@ -199,8 +196,7 @@ def _matrix_table(titles: Sequence[str], counts: np.ndarray[tuple[int, int], np.
         rows.append(f"<tr{kind}><th>{title}</th>{''.join(cells)}</tr>")
     return (
         '<div class="scroll"><table class="matrix"><thead><tr><th>it is &#8595; &#160; detected as '
-        "&#8594;</th>"
-        f"{head}<th "
+        f"&#8594;</th>{head}<th "
         f'class="missed"><b>missed</b></th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
 
@@ -243,11 +239,9 @@ def build_calibration(analysis: Analysis) -> str:
         "calibration",
         "Calibration of scores",
         paragraph(
-            "Do seven of ten detections of score .7 find an object of their class at IoU .5? The line "
-            "should run "
-            f"along the diagonal; the mean distance from it is {error.value:.3f} (95 % interval "
-            f"{error.low:.3f} to "
-            f"{error.high:.3f}), over detections of score .05 or more."
+            "Do seven of ten detections of score .7 find an object of their class at IoU .5? The line should "
+            f"run along the diagonal; the mean distance from it is {error.value:.3f} (95 % interval "
+            f"{error.low:.3f} to {error.high:.3f}), over detections of score .05 or more."
         ),
         columns(chart, table(("score", "detections", "mean score", "share right"), rows)),
     )

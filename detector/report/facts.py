@@ -61,6 +61,7 @@ def build_facts(
         "advice": give_advice(analysis),
         "images": len(tables.images),
         "bootstrap_rounds": analysis.rounds,
+        "bootstrap_rounds_of_slices": analysis.slice_rounds,
         "greatest_difference_from_pycocotools": float(analysis.disagreement),
         "settings": dict(settings),
         "versions": dict(versions),

@@ -79,8 +79,7 @@ def build_numbers(analysis: Analysis) -> str:
         paragraph(explain_undefined(analysis)),
         paragraph(
             f"Computed by pycocotools. The intervals come from {analysis.rounds:,} resamplings of the "
-            f"images, "
-            "counted by this project's own evaluation; on the images as they are the two differ by "
+            "images, counted by this project's own evaluation; on the images as they are the two differ by "
             f"{analysis.disagreement:.0e} at the most. An interval says how far the number would move with "
             "other images of the same kind; it says nothing of images of another kind.",
             "note",
@@ -100,8 +99,7 @@ def explain_undefined(analysis: Analysis) -> str:
         return f"By COCO's sizes there are {counts} objects. None of the numbers is -1."
     return (
         f"By COCO's sizes there are {counts} objects. -1 is no score and no error: it says that there is "
-        f"nothing "
-        f"to find, so that neither 0 nor 100 would be true. That concerns {'; '.join(missing)}."
+        f"nothing to find, so that neither 0 nor 100 would be true. That concerns {'; '.join(missing)}."
     )
 
 
@@ -121,17 +119,15 @@ def build_errors(analysis: Analysis) -> str:
         "errors",
         "What the errors cost",
         paragraph(
-            f"AP50 is {percent(errors.ap50)}. Each line says by how many points it would rise if every "
-            f"error of "
-            "that kind, and no other, were put right. The costs do not add up to the whole loss, because one "
-            "error often hides another."
+            f"AP50 is {percent(errors.ap50)}. Each line says by how many points it would rise if every error "
+            "of that kind, and no other, were put right. The costs do not add up to the whole loss, because "
+            "one error often hides another."
         ),
         table(("error", "", "points of AP50", "count"), rows),
         paragraph(
             f"Without any false positive AP50 would rise by {100 * errors.ghosts_cost:.1f} points, with "
-            f"every "
-            f"object found by {100 * errors.misses_cost:.1f}. Counts are of all detections however low their "
-            "score, as AP counts them. Kinds of errors: TIDE (Bolya et al., 2020).",
+            f"every object found by {100 * errors.misses_cost:.1f}. Counts are of all detections however "
+            "low their score, as AP counts them. Kinds of errors: TIDE (Bolya et al., 2020).",
             "note",
         ),
     )

@@ -17,21 +17,18 @@ _TONES = {-1: "bad", 0: "", 1: "good"}
 _KINDS = {
     "missed": (
         "Missed objects",
-        "The largest objects that no detection over the threshold finds. Dashed yellow: the object. "
-        "Blue: the "
-        "detection that comes nearest.",
+        "The largest objects that no detection over the threshold finds. Dashed yellow: the object. Blue: "
+        "the detection that comes nearest.",
     ),
     "confusion": (
         "Confusions",
         "Detections with the highest scores that lie on an object of another class. Dashed yellow: the "
-        "object. "
-        "Blue: the detection.",
+        "object. Blue: the detection.",
     ),
     "ghost": (
         "Ghosts",
-        "Detections with the highest scores that find nothing. Some may be right, and the label is "
-        "missing: look. "
-        "Blue: the detection. Dashed yellow: the object that it overlaps most.",
+        "Detections with the highest scores that find nothing. Some may be right, and the label is missing: "
+        "look. Blue: the detection. Dashed yellow: the object that it overlaps most.",
     ),
 }
 
@@ -64,18 +61,15 @@ def build_slices(analysis: Analysis) -> str:
         "Slices",
         paragraph(
             "The same numbers on parts of the data. Orange is below the whole and green above it by more "
-            "than "
-            "chance (95 %); of twenty slices, one will be so by luck. Parts may hold other classes and "
-            "sizes than "
-            "the whole; look for that before you blame what names them."
+            f"than chance (95 %, {analysis.slice_rounds:,} resamplings); of twenty slices, one will be so by "
+            "luck. Parts may hold other classes and sizes than the whole; look for that before you blame "
+            "what names them."
         ),
         *parts,
         paragraph(
-            "Where a label belongs to the object (object: ...), a detection that finds nothing belongs "
-            "to no part; "
-            "there is recall for those, and no AP. Tags, attributes and other keys of images and "
-            "annotations in "
-            "the COCO file become slices by themselves.",
+            "Where a label belongs to the object (object: ...), a detection that finds nothing belongs to "
+            "no part; there is recall for those, and no AP. Tags, attributes and other keys of images and "
+            "annotations in the COCO file become slices by themselves.",
             "note",
         ),
     )
@@ -108,9 +102,8 @@ def build_pictures(pictures: Sequence[Picture], images: int) -> str:
             "pictures",
             "Worst errors",
             paragraph(
-                f"The {images:,} image files are not here, so that nothing can be shown; name their "
-                f"folder with "
-                "--images."
+                f"The {images:,} image files are not here, so that nothing can be shown; name their folder "
+                "with --images."
             ),
         )
     parts = []

@@ -1,25 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 
-from detector.evaluation import compute_metrics
-from detector.evaluation.bootstrap import Interval, draw_resamples, interval_of
-from detector.evaluation.comparison import compare_detections
-
-
-@pytest.fixture(scope="module")
-def detections(golden_detections):
-    return json.loads(golden_detections.read_text())
-
-
-def test_the_value_is_the_ap(coco_sample, detections):
-    comparison = compare_detections(coco_sample, detections, detections[::2], rounds=10)
-    categories = list(coco_sample.categories)
-    for interval, found in ((comparison.first, detections), (comparison.second, detections[::2])):
-        expected = compute_metrics(coco_sample, found, categories).summary["AP"]
-        assert interval.value == pytest.approx(expected, abs=1e-9)
-        assert interval.low < interval.value < interval.high
+from detector.evaluation.bootstrap import Interval, bootstrap, draw_resamples, interval_of
+from detector.evaluation.tables import build_tables
+from tests.evaluation.test_diagnosis import build_dataset, with_noise
 
 
 def test_each_round_draws_as_many_images_as_there_are():
@@ -36,12 +20,25 @@ def test_intervals_leave_out_rounds_without_a_value():
     assert np.isnan([undefined.value, undefined.low, undefined.high]).all()
 
 
-def test_the_same_detections_differ_by_nothing(coco_sample, detections):
-    difference = compare_detections(coco_sample, detections, detections, rounds=10).difference
-    assert (difference.low, difference.value, difference.high) == (0, 0, 0)
+def test_the_bias_of_the_rounds_is_taken_off_and_shares_stay_shares():
+    samples = np.linspace(0.6, 0.8, 41)
+    assert interval_of(0.5, samples) == Interval(0.5, pytest.approx(0.405), pytest.approx(0.595))
+    assert interval_of(0.02, samples - 0.5) == Interval(0.02, 0, pytest.approx(0.115))
+    assert interval_of(0.98, samples) == Interval(0.98, pytest.approx(0.885), 1)
+    below_zero = interval_of(0.02, np.linspace(-0.1, 0.1, 41))  # a difference may be on either side
+    assert below_zero.low == pytest.approx(-0.075)
 
 
-def test_a_clear_loss_is_beyond_chance(coco_sample, detections):
-    worse = [{**d, "bbox": [d["bbox"][0] + 20, *d["bbox"][1:]]} for d in detections]
-    difference = compare_detections(coco_sample, detections, worse, rounds=30).difference
-    assert difference.high < 0
+@pytest.mark.parametrize("images", [20, 320])
+def test_intervals_hold_their_values_and_shrink_with_the_root_of_the_images(images):
+    truth = build_dataset(images)
+    tables = build_tables(truth, with_noise(truth), truth.categories)
+    sampled = bootstrap(tables, draw_resamples(images, 200))
+    for column in range(12):
+        value = float(sampled.whole.summary[0, column])
+        interval = interval_of(value, sampled.rounds.summary[:, column])
+        if not np.isnan(value):
+            assert interval.low <= value <= interval.high
+    ap = interval_of(float(sampled.whole.summary[0, 0]), sampled.rounds.summary[:, 0])
+    expected = {20: 0.1, 320: 0.025}[images]
+    assert expected / 2 < ap.high - ap.low < expected * 2
