@@ -21,7 +21,7 @@ _ASPECT_NAMES = ("tall, 2 : 1 or more", "upright", "about square", "lying", "wid
 _PLACES = (0.5, 0.8)  # of the way from the image's centre to its border
 _PLACE_NAMES = ("in the middle", "between", "near the border")
 _TOUCH = 1.0  # pixels from the border at which an object counts as cut off
-_FEW_OBJECTS = 20  # at the least, on average, in a bin that is fitted to the data
+_FEW_OBJECTS, _FEW_IMAGES = 20, 8  # at the least, on average, in a bin that is fitted to the data
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def build_size_parts(tables: Tables) -> list[Part]:
     """About equally many objects in each, by the side of a square of their area."""
     objects, found = tables.objects, tables.found
     side, found_side = np.sqrt(np.maximum(objects.area, 0)), np.sqrt(found.area)
-    edges = _fit_edges(side[~objects.crowd], most=5)
+    edges = _fit_edges(side[~objects.crowd], most=5, least=_FEW_OBJECTS)
     names = _name_bins(edges, "px")
     return _binned("size", names, edges, side, found_side)
 
@@ -172,14 +172,14 @@ def _touches(boxes_xywh: Doubles, sizes_wh: Doubles) -> Flags:
 def _by_crowding(tables: Tables) -> list[Part]:
     objects = tables.objects
     counts = np.bincount(objects.image[~objects.crowd], minlength=len(tables.images)).astype(np.float64)
-    edges = _fit_edges(counts[counts > 0], most=4)
+    edges = _fit_edges(counts[counts > 0], most=4, least=_FEW_IMAGES)
     names = _name_bins(edges, "objects in the image")
     return _binned("crowding", names, edges, counts[objects.image], counts[tables.found.image])
 
 
 def _by_brightness(tables: Tables, brightness: Mapping[int, float]) -> list[Part]:
     values = np.array([brightness.get(image.id, np.nan) for image in tables.images])
-    edges = _fit_edges(values[~np.isnan(values)], most=4)
+    edges = _fit_edges(values[~np.isnan(values)], most=4, least=_FEW_IMAGES)
     names = _name_bins(edges, "of 255")
     return _binned("brightness", names, edges, values[tables.objects.image], values[tables.found.image])
 
@@ -197,9 +197,9 @@ def _by_metadata(tables: Tables, dataset: Dataset) -> Iterable[list[Part]]:
         yield [Part(f"object: {dimension}", name, chosen, None) for name, chosen in groups]
 
 
-def _fit_edges(values: Doubles, most: int) -> tuple[float, ...]:
+def _fit_edges(values: Doubles, *, most: int, least: int) -> tuple[float, ...]:
     """Whole numbers that divide the values into about equal parts, none of them almost empty."""
-    count = min(most, len(values) // _FEW_OBJECTS)
+    count = min(most, len(values) // least)
     if count < 2:
         return ()
     edges = np.unique(np.rint(np.quantile(values, np.arange(1, count) / count)))
