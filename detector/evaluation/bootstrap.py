@@ -16,6 +16,7 @@ from detector.evaluation.tables import Doubles, Tables
 Resamples = NDArray[np.uint8]  # (R, I): how often each image is counted in each round
 
 ROUNDS = 1000
+LEAST_IMAGES = 5  # that something has to be in; of fewer, resampling shows far too little chance
 
 
 @dataclass(frozen=True)

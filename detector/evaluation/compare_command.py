@@ -14,7 +14,7 @@ import click
 
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.errors import DatasetError
-from detector.evaluation.bootstrap import Interval
+from detector.evaluation.bootstrap import LEAST_IMAGES, Interval
 from detector.evaluation.comparison import (
     ClassDifference,
     Comparison,
@@ -130,7 +130,11 @@ def _print_classes(title: str, classes: Sequence[ClassDifference]) -> None:
     if classes:
         click.echo(f"\n{title}, AP")
     for each in classes:
-        click.echo(f"  {each.name:20} {_show_difference(each.ap)}  ({each.objects:,} objects)")
+        if each.images < LEAST_IMAGES:
+            said = f"{100 * each.ap.difference.value:+6.2f} in too few images to say more"
+        else:
+            said = _show_difference(each.ap)
+        click.echo(f"  {each.name:20} {said}  ({each.objects:,} objects)")
 
 
 def _print_images(title: str, images: Sequence[ImageDifference]) -> None:

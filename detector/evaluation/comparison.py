@@ -33,10 +33,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class ClassDifference:
-    """AP of a class, and how many objects it has."""
+    """AP of a class, how many objects it has, and in how many images."""
 
     name: str
     objects: int
+    images: int
     ap: Difference
 
 
@@ -109,6 +110,7 @@ def compare_detections(
         ClassDifference(
             name,
             int(counts[label]),
+            len(np.unique(objects.image[(objects.label == label) & ~objects.crowd])),
             _compare(*((each.whole.ap[0, label], each.rounds.ap[:, label]) for each in sampled)),
         )
         for label, name in enumerate(tables[0].classes)

@@ -112,7 +112,8 @@ def detect_dataset(
         theirs = ", ".join(list(dataset.categories.values())[:5])
         ours = ", ".join(detector.classes[:5])
         raise DatasetError(
-            f"No category of {dataset.source} ({theirs} ...) is a class of the model ({ours} ...)."
+            f"No category of {dataset.source} ({theirs} ...) is a class of the model ({ours} ...); "
+            "name a model that was trained on them with --model."
         )
     found: list[dict[str, Any]] = []
     other_size: list[DatasetImage] = []

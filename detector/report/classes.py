@@ -9,7 +9,7 @@ import numpy as np
 
 from detector.evaluation.analysis import Analysis, ClassFacts
 from detector.evaluation.assignment import IOU_THRESHOLDS
-from detector.evaluation.bootstrap import Interval
+from detector.evaluation.bootstrap import LEAST_IMAGES, Interval
 from detector.evaluation.precision_recall import RECALL_THRESHOLDS
 from detector.evaluation.thresholds import GRID, LEAST_OBJECTS
 from detector.report.advice import most_confused
@@ -18,7 +18,6 @@ from detector.report.markup import columns, paragraph, percent, section, shorten
 
 _MOST_LINES = COLOURS  # classes with lines of their own in a chart
 _MOST_CELLS = 20  # rows of the confusion matrix
-_FEW = 5  # images; of fewer, an interval says nothing
 
 
 def build_classes(analysis: Analysis) -> str:
@@ -46,8 +45,8 @@ def build_classes(analysis: Analysis) -> str:
         "Classes",
         paragraph(
             "From the worst to the best, in percent, with 95 % intervals; the dashed line is the mean of "
-            f"all, {percent(overall)}. Intervals of classes in fewer than {_FEW} images are left out: they "
-            "would say nothing."
+            f"all, {percent(overall)}. Intervals of classes in fewer than {LEAST_IMAGES} images are left "
+            "out: they would say nothing."
         ),
         table(head, rows),
         paragraph(
@@ -62,7 +61,7 @@ def build_classes(analysis: Analysis) -> str:
 
 
 def _known_bounds(interval: Interval, facts: ClassFacts) -> Interval:
-    return interval if facts.images >= _FEW else Interval(interval.value, float("nan"), float("nan"))
+    return interval if facts.images >= LEAST_IMAGES else Interval(interval.value, float("nan"), float("nan"))
 
 
 def _name_absent(names: Sequence[str]) -> str:
