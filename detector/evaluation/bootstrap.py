@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from detector.evaluation.measure import Measure, Measured
+from detector.evaluation.parallel import map_threads
 from detector.evaluation.tables import Doubles, Tables
 
 Resamples = NDArray[np.uint8]  # (R, I): how often each image is counted in each round
@@ -45,27 +43,29 @@ def draw_resamples(images: int, rounds: int, seed: int = 0) -> Resamples:
     return drawn
 
 
-def blocks(resamples: Resamples, at_once: int, desc: str | None) -> Iterator[Doubles]:
-    """The resamples as weights, so many rounds at a time; with a description there is a progress bar."""
-    with tqdm(
-        total=len(resamples), desc=desc, unit="round", disable=None if desc else True, leave=False
-    ) as bar:
-        for start in range(0, len(resamples), at_once):
-            block = resamples[start : start + at_once].astype(np.float64)
-            yield block
-            bar.update(len(block))
+def blocks(resamples: Resamples, at_once: int) -> list[Resamples]:
+    """The resamples, so many rounds together."""
+    return [resamples[start : start + at_once] for start in range(0, len(resamples), at_once)]
 
 
-def bootstrap(tables: Tables, resamples: Resamples, *, ap_only: bool = False) -> Bootstrapped:
+def bootstrap(tables: Tables, resamples: Resamples) -> Bootstrapped:
     """The COCO numbers of detections on the images and on each resampling of them.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile interval).
     """
-    measure = Measure(tables, ap_only=ap_only)
+    measure = Measure(tables)
     whole = measure(np.ones((1, len(tables.images))))
-    parts = [measure(weights) for weights in blocks(resamples, measure.rounds_at_once, "bootstrap")]
-    joined: Callable[[str], Any] = lambda name: np.concatenate([getattr(part, name) for part in parts])  # noqa: E731
-    return Bootstrapped(whole, Measured(*map(joined, ("summary", "ap", "ap50", "ar"))))
+    parts = list(
+        map_threads(
+            lambda block: measure(block.astype(np.float64)),
+            blocks(resamples, measure.rounds_at_once),
+            desc="bootstrap",
+            unit="block",
+        )
+    )
+    names = [field.name for field in fields(Measured)]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Bootstrapped(whole, Measured(**joined))
 
 
 def interval_of(value: float, samples: Doubles) -> Interval:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from detector.data.dataset import DatasetImage, load_image_bytes
 from detector.errors import DetectorError
-from detector.runtime.backend import available_threads
+from detector.evaluation.parallel import map_threads
 
 
 def measure_brightness(images: Sequence[DatasetImage]) -> dict[int, float]:
     """Mean grey level in [0, 255] by image id; without the images that cannot be read."""
-    with ThreadPoolExecutor(available_threads()) as pool:
-        values = tqdm(
-            pool.map(_brightness, images),
-            total=len(images),
-            desc="brightness",
-            unit="image",
-            disable=None,
-            leave=False,
-        )
-        return {image.id: value for image, value in zip(images, values, strict=True) if value is not None}
+    values = map_threads(_brightness, images, desc="brightness", unit="image")
+    return {image.id: value for image, value in zip(images, values, strict=True) if value is not None}
 
 
 def _brightness(image: DatasetImage) -> float | None:

@@ -13,6 +13,7 @@ import click
 
 from detector.data.dataset import Dataset
 from detector.errors import DatasetError
+from detector.evaluation.analysis import analyse, find_causes
 from detector.evaluation.coco_metrics import MEANING, METRICS
 from detector.evaluation.evaluate import Evaluation, evaluate, evaluate_detections, versions_used
 from detector.evaluation.results import count_reaching_out, load_results
@@ -130,7 +131,6 @@ def _count(coco: Dataset) -> str:
 
 def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thresholds: Path | None) -> None:
     """Analyse the detections; write the report and the model with its thresholds."""
-    from detector.evaluation.analysis import analyse
     from detector.report.page import HTML, JSON, write_report
 
     evaluation, coco = measured.evaluation, measured.dataset
@@ -181,6 +181,8 @@ def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> 
     say("\nCOCO metrics, in percent (-1: the dataset has no such object)")
     for name in METRICS:
         say(f"  {name:6}{_percent(evaluation.metrics.summary[name]):>7}  {MEANING[name]}")
+    for cause in find_causes(measured.dataset, evaluation.detections, evaluation.metrics):
+        say(f"\nAP is next to nothing. {cause}" if evaluation.metrics.summary["AP"] >= 0 else f"\n{cause}")
     if measured.detector is None:
         say(f"\n{evaluation.images:,} images, split {settings['split']}")
         return

@@ -45,12 +45,10 @@ class Measure:
 
     Args:
         tables: objects and detections.
-        ap_only: leave out what AP and the numbers of the classes do not need; the others are NaN.
     """
 
-    def __init__(self, tables: Tables, *, ap_only: bool = False) -> None:
-        names = list(AREA_RANGES)[:1] if ap_only else list(AREA_RANGES)
-        self.ranges = {name: build_range(tables, *AREA_RANGES[name]) for name in names}
+    def __init__(self, tables: Tables) -> None:
+        self.ranges = {name: build_range(tables, low, high) for name, (low, high) in AREA_RANGES.items()}
 
     @property
     def rounds_at_once(self) -> int:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from tqdm import tqdm
 
 from detector.data.dataset import Dataset
 from detector.evaluation.bootstrap import Interval, Resamples, blocks, interval_of
 from detector.evaluation.measure import mean_of_known
 from detector.evaluation.metadata import Groups, group_metadata
+from detector.evaluation.parallel import map_threads
 from detector.evaluation.precision_recall import PrecisionRecall
 from detector.evaluation.tables import Doubles, Flags, Tables
 
@@ -71,12 +71,16 @@ def measure_slices(tables: Tables, parts: Sequence[Part], resamples: Resamples) 
     """
     everything = Part("", "", np.ones(len(tables.objects.image), np.bool_), None)
     whole_ap, whole_ar = _measure(tables, everything, resamples, with_ap=True)
+    parts = [part for part in parts if (part.objects & ~tables.objects.crowd).any()]
+    measured = map_threads(
+        lambda part: _measure(tables, part, resamples, with_ap=part.detections is not None),
+        parts,
+        desc="slices",
+        unit="slice",
+    )
     slices = []
-    for part in tqdm(parts, desc="slices", unit="slice", disable=None, leave=False):
+    for part, (ap, ar) in zip(parts, measured, strict=True):
         counted = part.objects & ~tables.objects.crowd
-        if not counted.any():
-            continue
-        ap, ar = _measure(tables, part, resamples, with_ap=part.detections is not None)
         own, whole = (ar, whole_ar) if ap is None else (ap, whole_ap)
         assert whole is not None
         difference = interval_of(own[0] - whole[0], own[1:] - whole[1:])
@@ -102,7 +106,8 @@ def _measure(
     counts = PrecisionRecall(tables, tables.objects.crowd | ~part.objects, outside)
     weights = np.vstack([np.ones((1, resamples.shape[1]), np.uint8), resamples])
     precisions, recalls = [], []
-    for block in blocks(weights, counts.rounds_at_once, None):
+    for rounds in blocks(weights, counts.rounds_at_once):
+        block = rounds.astype(np.float64)
         recalls.append(mean_of_known(counts.recall(block, block @ counts.objects)))
         if with_ap:
             precisions.append(mean_of_known(counts.average_precision(counts.curve(block))))

@@ -39,7 +39,7 @@ def build_classes(analysis: Analysis) -> str:
                 f"{facts.detections:,}",
             )
         )
-    head = ("class", "", "AP", "AP50", "AR", "?P over R", "threshold", "?F1", "?shown")
+    head = ("class", "", "AP", "?AP50", "?AR", "?P over R", "threshold", "?F1", "?shown")
     return section(
         "classes",
         "Classes",

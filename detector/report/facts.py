@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from detector.evaluation.analysis import Analysis
-from detector.evaluation.bootstrap import Interval
-from detector.evaluation.slices import Slice
 from detector.evaluation.thresholds import GRID
 from detector.report.advice import give_advice
 from detector.report.overview import explain_undefined
@@ -23,13 +21,13 @@ def build_facts(
     tables, curves = analysis.tables, analysis.curves
     known = [label for label, name in enumerate(tables.classes) if name not in analysis.without_objects]
     facts = {
-        "summary": {name: _interval(interval) for name, interval in analysis.summary.items()},
+        "summary": {name: asdict(interval) for name, interval in analysis.summary.items()},
         "per_class": {
             each.name: {
                 "images": each.images,
                 "objects": each.objects,
                 "detections": each.detections,
-                **{key: _interval(getattr(each, key)) for key in ("ap", "ap50", "ar")},
+                **{key: asdict(getattr(each, key)) for key in ("ap", "ap50", "ar")},
                 "threshold": each.threshold,
                 "best": asdict(each.best) if each.best else None,
             }
@@ -38,8 +36,8 @@ def build_facts(
         "classes_without_objects": analysis.without_objects,
         "undefined": explain_undefined(analysis),
         "area_objects": analysis.area_objects,
-        "sizes": list(map(_slice, analysis.sizes)),
-        "slices": list(map(_slice, analysis.slices)),
+        "sizes": list(map(asdict, analysis.sizes)),
+        "slices": list(map(asdict, analysis.slices)),
         "operating_point": asdict(analysis.operating),
         "precision_at_recall_iou50": {
             tables.classes[label]: curves.precision[0, label].round(6).tolist() for label in known
@@ -67,14 +65,6 @@ def build_facts(
         "versions": dict(versions),
     }
     return _defined(facts)
-
-
-def _interval(interval: Interval) -> dict[str, float]:
-    return asdict(interval)
-
-
-def _slice(part: Slice) -> dict[str, Any]:
-    return asdict(part)
 
 
 def _defined(value: Any) -> Any:

@@ -25,9 +25,8 @@ def bounds(interval: Interval) -> str:
 def with_bounds(interval: Interval) -> str:
     """A value and below it its interval."""
     ends = bounds(interval)
-    return (
-        f"{percent(interval.value)}<small class='nowrap'>{ends}</small>" if ends else percent(interval.value)
-    )
+    value = f"<b>{percent(interval.value)}</b>"
+    return f"{value}<small class='nowrap'>{ends}</small>" if ends else value
 
 
 def shorten(name: str, most: int = 22) -> str:

@@ -11,7 +11,7 @@ from detector.evaluation.coco_metrics import MEANING, METRICS
 from detector.evaluation.tide import ERRORS
 from detector.report.advice import give_advice
 from detector.report.charts import cost_bar, interval_bar
-from detector.report.markup import bounds, paragraph, percent, section, table
+from detector.report.markup import bounds, paragraph, percent, section, table, with_bounds
 
 _ERROR_MEANING = {
     "classification": "right place, another class",
@@ -68,14 +68,13 @@ def build_numbers(analysis: Analysis) -> str:
             (
                 f"{name}<small>{escape(MEANING[name])}</small>",
                 bar,
-                f"<b>{percent(interval.value)}</b>",
-                f'<span class="nowrap">{bounds(interval)}</span>',
+                with_bounds(interval),
             )
         )
     return section(
         "numbers",
         "The 12 COCO numbers",
-        table(("", "", "in percent", "95 % interval"), rows),
+        table(("", "", "percent, 95 % interval"), rows),
         paragraph(explain_undefined(analysis)),
         paragraph(
             f"Computed by pycocotools. The intervals come from {analysis.rounds:,} resamplings of the "
@@ -123,7 +122,7 @@ def build_errors(analysis: Analysis) -> str:
             "of that kind, and no other, were put right. The costs do not add up to the whole loss, because "
             "one error often hides another."
         ),
-        table(("error", "", "points of AP50", "count"), rows),
+        table(("error", "", "AP50 lost", "count"), rows),
         paragraph(
             f"Without any false positive AP50 would rise by {100 * errors.ghosts_cost:.1f} points, with "
             f"every object found by {100 * errors.misses_cost:.1f}. Counts are of all detections however "

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from detector.data.dataset import load_dataset_image
 from detector.errors import DetectorError
 from detector.evaluation.analysis import Analysis
+from detector.evaluation.parallel import map_threads
 from detector.evaluation.tables import MATCH_IOU, NEAR_IOU, Ints, Tables
 from detector.images import Image
 from detector.outlines import Colour, draw_outline
@@ -67,10 +68,8 @@ def draw_pictures(analysis: Analysis) -> list[Picture]:
     No image gives more than two of a kind, and no class more than its share, so that they show many things.
     """
     errors = [*_misses(analysis), *_confusions(analysis), *_ghosts(analysis)]
-    return [
-        _draw(analysis.tables, error)
-        for error in tqdm(errors, desc="pictures", unit="picture", disable=None, leave=False)
-    ]
+    draw = partial(_draw, analysis.tables)
+    return list(map_threads(draw, errors, desc="pictures", unit="picture"))
 
 
 def _choose(order: Ints, images: Ints, labels: Ints) -> list[int]:

@@ -33,7 +33,8 @@ table { border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tab
 th, td { padding: 4px 9px; border-bottom: 1px solid var(--rule); text-align: right;
   vertical-align: middle; overflow-wrap: normal; }
 th { font-weight: 600; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; overflow-wrap: anywhere; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; overflow-wrap: break-word;
+  hyphens: auto; }
 table.wide td:first-child { width: 30%; min-width: 84px; }
 table.wide { width: 100%; }
 td small { display: block; color: var(--soft); }
@@ -73,7 +74,8 @@ figure { margin: 0; break-inside: avoid; }
 figure img { width: 100%; height: 190px; object-fit: contain; background: var(--wash); display: block; }
 figcaption b { color: var(--ink); display: block; }
 @media (max-width: 520px) { body { padding: 12px; } .pictures { grid-template-columns: 1fr 1fr; gap: 10px; }
-  figure img { height: 140px; } th, td { padding: 4px 5px; } td.bar { min-width: 70px; }
+  figure img { height: 140px; } table { font-size: 0.86rem; }
+  th, td { padding: 4px 5px; } .matrix td { padding: 3px; } td.bar { min-width: 70px; }
   .optional { display: none; } }
 @media print { :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #ccc;
     --wash: #f1f1f1; --good: #00694d; --bad: #a83f00; --c0: #0072b2; --c1: #d55e00; --c2: #009e73;
