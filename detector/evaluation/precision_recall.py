@@ -84,17 +84,24 @@ class PrecisionRecall:
         self._corrections_here = np.searchsorted(corrected_key, key + self._place, side="right")
         # Groups come last first below, and each has to lie above all before it.
         self._lift = 2.0 * (_T * self.classes - 1 - self.group)
-        counted = ~ignored
-        flat = tables.objects.image[counted] * self.classes + tables.objects.label[counted]
-        size = len(tables.images) * self.classes
-        counts = np.bincount(flat, minlength=size).astype(np.float64)  # products of floats are far quicker
-        self.objects = counts.reshape(len(tables.images), self.classes)
+        counted = np.flatnonzero(~ignored)
+        counted = counted[np.argsort(tables.objects.label[counted], kind="stable")]
+        self._object_image = tables.objects.image[counted]
+        self._with_objects, self._first_object = np.unique(tables.objects.label[counted], return_index=True)
 
     @property
     def rounds_at_once(self) -> int:
         """How many resamplings are best computed together."""
         longest = max(len(self._kept_image), len(self.group), 1)
         return int(np.clip(_BLOCK // longest, 1, 64))
+
+    def positives(self, weights: Doubles) -> Doubles:
+        """(R, K) objects of each class that are to be found."""
+        counts = np.zeros((len(weights), self.classes))
+        if len(self._with_objects):
+            each = np.take(weights, self._object_image, axis=1)
+            counts[:, self._with_objects] = np.add.reduceat(each, self._first_object, axis=1)
+        return counts
 
     def curve(self, weights: Doubles) -> Curve:
         """The running counts for weights (R, I): how often each image is counted."""
@@ -111,7 +118,7 @@ class PrecisionRecall:
         precision = true / (counted + np.spacing(1))
         precision += self._lift
         precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1] - self._lift
-        positives = weights @ self.objects
+        positives = self.positives(weights)
         each = np.take(positives, self._label, axis=1)
         recall = np.divide(true, each, out=np.zeros_like(true), where=each > 0)
         reached = _thresholds_reached(recall)

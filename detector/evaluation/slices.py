@@ -108,7 +108,7 @@ def _measure(
     precisions, recalls = [], []
     for rounds in blocks(weights, counts.rounds_at_once):
         block = rounds.astype(np.float64)
-        recalls.append(mean_of_known(counts.recall(block, block @ counts.objects)))
+        recalls.append(mean_of_known(counts.recall(block, counts.positives(block))))
         if with_ap:
             precisions.append(mean_of_known(counts.average_precision(counts.curve(block))))
     return np.concatenate(precisions) if with_ap else None, np.concatenate(recalls)

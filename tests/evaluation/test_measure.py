@@ -76,7 +76,8 @@ def random_detections(dataset, generator, *, ties=True):
 def assert_equals_pycocotools(dataset, detections):
     categories = sorted(dataset.categories)
     tables = build_tables(dataset, detections, categories)
-    measured = Measure(tables)(np.ones((1, len(dataset.images))))
+    measure, ones = Measure(tables), np.ones((1, len(dataset.images)))
+    measured = measure(ones)
     with silenced():
         reference = match_detections(dataset, detections, categories)
         reference.accumulate()
@@ -85,22 +86,22 @@ def assert_equals_pycocotools(dataset, detections):
     np.testing.assert_allclose(ours, reference.stats, rtol=0, atol=1e-9)
     precision, recall = reference.eval["precision"], reference.eval["recall"]
     for number, name in enumerate(AREA_RANGES):
-        counts = Measure(tables).ranges[name]
-        curve = counts.curve(np.ones((1, len(dataset.images))))
+        counts = measure.ranges[name]
+        curve = counts.curve(ones)
         sampled = np.nan_to_num(counts.precision_at_recall(curve), nan=-1)
         np.testing.assert_allclose(sampled, precision[..., number, -1].transpose(0, 2, 1), rtol=0, atol=1e-9)
         for place, limit in enumerate((1, 10, 100)):
-            found = counts.recall(np.ones((1, len(dataset.images))), curve.positives, limit)
+            found = counts.recall(ones, curve.positives, limit)
             np.testing.assert_allclose(
                 np.nan_to_num(found[0], nan=-1), recall[..., number, place], rtol=0, atol=1e-9
             )
     return reference
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(4))
 def test_every_number_is_that_of_pycocotools_on_random_datasets(block):
     values = []
-    for seed in range(10 * block, 10 * block + 10):
+    for seed in range(25 * block, 25 * block + 25):
         dataset, generator = random_dataset(seed)
         values.append(assert_equals_pycocotools(dataset, random_detections(dataset, generator)).stats)
     values = np.array(values)
