@@ -50,6 +50,9 @@ def run_detect(
         class_thresholds=score_threshold is None,
         say=click.echo,
     )
+    if score_threshold is None and (own := detector.spec.class_thresholds):
+        least, most = min(own.values()), max(own.values())
+        click.echo(f"Score thresholds of the model, class by class: {least:g} to {most:g}")
     records: list[dict[str, Any]] = []
     failures: list[str] = []
     names = _picture_names(paths)

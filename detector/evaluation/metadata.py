@@ -57,7 +57,9 @@ def _flatten(entry: Mapping[str, Any], key: str = "") -> Iterator[tuple[str, Any
 
 
 def _is_plain(value: object) -> bool:
-    return isinstance(value, bool | int | float | str) and value == value and value != ""
+    if isinstance(value, int | float):
+        return abs(value) < 1e300  # neither NaN nor infinite, nor an integer too large for a float
+    return isinstance(value, str) and value != ""
 
 
 def _is_number(value: object) -> bool:

@@ -134,7 +134,7 @@ def build_parts(tables: Tables, dataset: Dataset, brightness: Mapping[int, float
 def build_size_parts(tables: Tables) -> list[Part]:
     """About equally many objects in each, by the side of a square of their area."""
     objects, found = tables.objects, tables.found
-    side, found_side = np.sqrt(np.maximum(objects.area, 0)), np.sqrt(found.area)
+    side, found_side = np.sqrt(np.maximum(objects.area, 0)), np.sqrt(np.maximum(found.area, 0))
     edges = _fit_edges(side[~objects.crowd], most=5, least=_FEW_OBJECTS)
     names = _name_bins(edges, "px")
     return _binned("size", names, edges, side, found_side)

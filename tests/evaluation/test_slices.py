@@ -126,4 +126,6 @@ def test_groups_of_metadata():
     assert [int(chosen.sum()) for _, chosen in groups["temperature"]] == [10, 10, 10, 10]
     assert np.sum([chosen for _, chosen in groups["temperature"]], axis=0).tolist() == [1] * 40
     assert [(name, int(chosen.sum())) for name, chosen in groups["flag"]] == [("yes", 20), ("not given", 20)]
+    odd = [{"a": 10**400, "b": float("inf"), "c": [[1]], "d": ""} for _ in range(9)]
+    assert group_metadata(odd) == {}
     assert group_metadata([]) == group_metadata([{}, {}]) == {}
