@@ -56,3 +56,18 @@ def assign(tables: Tables, ignored: Flags) -> Assignment:
         matched[row[chosen[pair]], threshold] = wanted[pair]
         taken[wanted[pair], threshold] = True
     return Assignment(detection, matched)
+
+
+def found_at_iou50(tables: Tables, assignment: Assignment) -> tuple[Ints, Flags]:
+    """(D,) each: the object that a detection finds at IoU .5, or -1; and whether it lies in a crowd instead.
+
+    Args:
+        tables: objects and detections.
+        assignment: with the crowds ignored and nothing else.
+    """
+    found = np.full(len(tables.found.score), -1, np.int64)
+    found[assignment.detection] = assignment.object[:, 0]
+    in_crowd = found >= 0
+    in_crowd[in_crowd] = tables.objects.crowd[found[in_crowd]]
+    found[in_crowd] = -1
+    return found, in_crowd

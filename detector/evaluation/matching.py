@@ -135,12 +135,18 @@ def compute_ap50(scenes: Sequence[Scene], *, by_class: bool = True) -> float:
     values = []
     for class_, count in zip(*np.unique(objects, return_counts=True), strict=True):
         counted = (classes == class_) & (found != IN_CROWD)
-        values.append(_average_precision(scores[counted], found[counted] >= 0, int(count)))
+        values.append(average_precision(scores[counted], found[counted] >= 0, int(count)))
     return float(np.mean(values)) if values else 0.0
 
 
-def _average_precision(scores: FloatArray, found: NDArray[np.bool_], count: int) -> float:
-    """Precision averaged over recall 0, .01 ... 1, each the best at that recall or beyond."""
+def average_precision(scores: NDArray[Any], found: NDArray[np.bool_], count: int) -> float:
+    """Precision averaged over recall 0, .01 ... 1, each the best at that recall or beyond.
+
+    Args:
+        scores: (N,) in any order.
+        found: (N,) whether each detection finds an object.
+        count: how many objects there are.
+    """
     found = found[np.argsort(-scores, kind="stable")]
     true = np.cumsum(found)
     precision = np.maximum.accumulate((true / np.arange(1, len(true) + 1))[::-1])[::-1]

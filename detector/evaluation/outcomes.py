@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.evaluation.assignment import Assignment
+from detector.evaluation.assignment import Assignment, found_at_iou50
 from detector.evaluation.tables import MATCH_IOU, Flags, Ints, Tables
 
 NOTHING = -1  # no object, no detection
@@ -59,15 +59,11 @@ def find_outcomes(tables: Tables, assignment: Assignment, thresholds: NDArray[np
     """
     found_table, objects = tables.found, tables.objects
     shown = found_table.score >= thresholds[found_table.label]
-    matched = np.full(len(shown), NOTHING, np.int64)
-    matched[assignment.detection] = assignment.object[:, 0]  # IoU .5
-    matched[~shown] = NOTHING
-    aside = matched >= 0
-    aside[aside] = objects.crowd[matched[aside]]
-    found = np.where(aside, NOTHING, matched)
+    found, aside = found_at_iou50(tables, assignment)
+    found[~shown], aside[~shown] = NOTHING, False
     object_found = np.zeros(len(objects.image), np.bool_)
     object_found[found[found >= 0]] = True
-    confused = _find_confusions(tables, shown & (matched < 0), object_found)
+    confused = _find_confusions(tables, shown & (found < 0) & ~aside, object_found)
     object_confused = np.zeros_like(object_found)
     object_confused[confused[confused >= 0]] = True
     return Outcomes(shown, found, confused, aside, object_found, object_confused, objects.crowd)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.evaluation.assignment import Assignment
+from detector.evaluation.assignment import Assignment, found_at_iou50
 from detector.evaluation.tables import Doubles, Flags, Ints, Tables
 
 FALLBACK = 0.4  # where no detection is right, so that nothing speaks for any threshold
@@ -54,12 +54,8 @@ def judge(tables: Tables, assignment: Assignment) -> Judged:
         tables: objects and detections.
         assignment: with the crowds ignored and nothing else.
     """
-    matched = np.full(len(tables.found.score), -1, np.int64)
-    matched[assignment.detection] = assignment.object[:, 0]
-    right = matched >= 0
-    in_crowd = np.zeros_like(right)
-    in_crowd[right] = tables.objects.crowd[matched[right]]
-    counted = ~in_crowd
+    object_, in_crowd = found_at_iou50(tables, assignment)
+    right, counted = object_ >= 0, ~in_crowd
     objects = np.bincount(tables.objects.label[~tables.objects.crowd], minlength=len(tables.classes))
     found = tables.found
     return Judged(found.image[counted], found.label[counted], found.score[counted], right[counted], objects)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detector.evaluation.assignment import Assignment
-from detector.evaluation.precision_recall import RECALL_THRESHOLDS
+from detector.evaluation.assignment import Assignment, found_at_iou50
+from detector.evaluation.matching import average_precision
 from detector.evaluation.tables import MATCH_IOU, Doubles, Flags, Ints, Tables
 
 ERRORS = ("classification", "localisation", "both", "duplicate", "background", "missed")
@@ -62,13 +62,10 @@ def find_error_costs(tables: Tables, assignment: Assignment) -> ErrorCosts:
         assignment: with the crowds ignored and nothing else.
     """
     found = tables.found
-    matched = np.full(len(found.score), -1, np.int64)
-    matched[assignment.detection] = assignment.object[:, 0]
-    in_crowd = np.zeros(len(matched), np.bool_)
-    in_crowd[matched >= 0] = tables.objects.crowd[matched[matched >= 0]]
+    matched, in_crowd = found_at_iou50(tables, assignment)
     object_found = np.zeros(len(tables.objects.image), np.bool_)
-    object_found[matched[(matched >= 0) & ~in_crowd]] = True
-    kind, target = _classify(tables, matched, object_found)
+    object_found[matched[matched >= 0]] = True
+    kind, target = _classify(tables, (matched < 0) & ~in_crowd, object_found)
     missed = ~object_found & ~tables.objects.crowd
     missed[target[(kind == _LOCALISATION) | (kind == _CLASSIFICATION)]] = False
 
@@ -98,18 +95,18 @@ def find_error_costs(tables: Tables, assignment: Assignment) -> ErrorCosts:
     )
 
 
-def _classify(tables: Tables, matched: Ints, object_found: Flags) -> tuple[Ints, Ints]:
+def _classify(tables: Tables, wrong: Flags, object_found: Flags) -> tuple[Ints, Ints]:
     """(D,) each: the kind of error, or -1, and the object that it is about, or -1."""
     same, same_object = _best(tables, own_class=True)
     other, other_object = _best(tables, own_class=False)
     used = np.zeros(len(same), np.bool_)
     used[same_object >= 0] = object_found[same_object[same_object >= 0]]
-    kind = np.full(len(matched), _BOTH, np.int64)
+    kind = np.full(len(wrong), _BOTH, np.int64)
     kind[np.maximum(same, other) == 0] = _BACKGROUND  # pairs below .1 are not in the tables
     kind[(same >= MATCH_IOU) & used] = _DUPLICATE
     kind[other >= MATCH_IOU] = _CLASSIFICATION
     kind[(same > 0) & (same < MATCH_IOU)] = _LOCALISATION
-    kind[matched >= 0] = _NO_ERROR
+    kind[~wrong] = _NO_ERROR
     target = np.where(kind == _CLASSIFICATION, other_object, same_object)
     target[(kind != _CLASSIFICATION) & (kind != _LOCALISATION)] = -1
     return kind, target
@@ -162,9 +159,6 @@ def _mean_ap(ranking: _Ranking, counted: Flags) -> float:
         if not ranking.objects[label]:
             values.append(float(not len(own)))
             continue
-        right = ranking.right[own[np.argsort(-ranking.score[own], kind="stable")]]
-        true = np.cumsum(right)
-        precision = np.maximum.accumulate((true / np.arange(1, len(true) + 1))[::-1])[::-1]
-        at = np.searchsorted(true / ranking.objects[label], RECALL_THRESHOLDS)
-        values.append(np.append(precision, 0.0)[at].mean())
+        count = int(ranking.objects[label])
+        values.append(average_precision(ranking.score[own], ranking.right[own], count))
     return float(np.mean(values)) if values else 0.0
