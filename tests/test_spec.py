@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,14 @@ def test_round_trip():
     )
     assert ModelSpec.from_json(spec.to_json()) == spec
     assert ModelSpec.from_json(spec.to_json()) != replace(spec, input_hw=(300, 320))
+
+
+def test_a_spec_from_before_classes_had_thresholds_has_none():
+    spec = ModelSpec("model", ("a", "b"), class_thresholds={"a": 0.25})
+    assert ModelSpec.from_json(spec.to_json()).class_thresholds == {"a": 0.25}
+    old = json.loads(spec.to_json())
+    del old["class_thresholds"]
+    assert ModelSpec.from_json(json.dumps(old)).class_thresholds == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 99}', '{"format": 1, "x": 2}'])

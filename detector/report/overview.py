@@ -79,8 +79,9 @@ def build_numbers(analysis: Analysis) -> str:
         paragraph(
             f"Computed by pycocotools. The intervals come from {analysis.rounds:,} resamplings of the "
             "images, counted by this project's own evaluation; on the images as they are the two differ by "
-            f"{analysis.disagreement:.0e} at the most. An interval says how far the number would move with "
-            "other images of the same kind; it says nothing of images of another kind.",
+            f"{analysis.disagreement:.0e} at the most. The rounds are moved until their mean is the number, "
+            "because resampling alone raises interpolated precision. An interval says how far the number "
+            "would move with other images of the same kind; it says nothing of images of another kind.",
             "note",
         ),
     )
