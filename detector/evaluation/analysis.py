@@ -157,7 +157,7 @@ def analyse(
         rounds=rounds,
         slice_rounds=slice_rounds,
         summary={
-            name: interval_of(ours[name], sampled.rounds.summary[:, column])
+            name: interval_of(ours[name], sampled.rounds.summary[:, column], images=len(tables.images))
             for column, name in enumerate(METRICS)
         },
         area_objects=_count_areas(tables),
@@ -205,20 +205,13 @@ def _build_classes(
         own = (objects.label == label) & ~objects.crowd
         if not own.any():
             continue
-        whole, rounds = sampled.whole, sampled.rounds
-        facts.append(
-            ClassFacts(
-                name,
-                len(np.unique(objects.image[own])),
-                int(own.sum()),
-                int(shown[label]),
-                interval_of(float(whole.ap[0, label]), rounds.ap[:, label]),
-                interval_of(float(whole.ap50[0, label]), rounds.ap50[:, label]),
-                interval_of(float(whole.ar[0, label]), rounds.ar[:, label]),
-                points[label],
-                float(thresholds[label]),
-            )
+        whole, rounds, images = sampled.whole, sampled.rounds, len(np.unique(objects.image[own]))
+        ap, ap50, ar = (
+            interval_of(float(getattr(whole, name)[0, label]), getattr(rounds, name)[:, label], images=images)
+            for name in ("ap", "ap50", "ar")
         )
+        count, detections, threshold = int(own.sum()), int(shown[label]), float(thresholds[label])
+        facts.append(ClassFacts(name, images, count, detections, ap, ap50, ar, points[label], threshold))
     return facts
 
 

@@ -68,15 +68,20 @@ def bootstrap(tables: Tables, resamples: Resamples) -> Bootstrapped:
     return Bootstrapped(whole, Measured(**joined))
 
 
-def interval_of(value: float, samples: Doubles) -> Interval:
+def interval_of(value: float, samples: Doubles, *, images: int = LEAST_IMAGES) -> Interval:
     """The percentile interval of a value, over the rounds in which it is defined, with their bias taken off.
 
     Precision is interpolated by taking the best one beyond each recall. In a round, images that are drawn
     several times make those bests better, so that rounds lie higher than the value, in large datasets all
     of them. Moved until their mean is the value, they show how far it may be chance.
+
+    Args:
+        value: of the images as they are.
+        samples: (R,) of the rounds; NaN where it is undefined.
+        images: how many it comes from; fewer than 5 give no interval.
     """
     known = samples[~np.isnan(samples)]
-    if np.isnan(value) or not len(known):
+    if np.isnan(value) or not len(known) or images < LEAST_IMAGES:
         return Interval(float(value), float("nan"), float("nan"))
     low, high = np.percentile(known, [2.5, 97.5]) - (known.mean() - value)
     if known.min() >= -1e-9:  # a share, which the move must not take out of [0, 1]

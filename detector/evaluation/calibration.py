@@ -69,12 +69,12 @@ def calibrate(judged: Judged, images: int, resamples: Resamples) -> Calibration:
             (k + 1) / _BINS,
             int(count[0, k]),
             float(mean_score[0, k]),
-            interval_of(float(precision[0, k]), precision[1:, k]),
+            interval_of(float(precision[0, k]), precision[1:, k], images=images),
         )
         for k in range(_BINS)
         if count[0, k]
     ]
-    return Calibration(bins, interval_of(float(error[0]), error[1:]))
+    return Calibration(bins, interval_of(float(error[0]), error[1:], images=images))
 
 
 def _in_bins(

@@ -159,7 +159,7 @@ def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thre
         versions=versions_used(),
     )
     ap = analysis.summary["AP"]
-    if ap.value == ap.value:
+    if ap.low == ap.low:
         click.echo(f"AP {100 * ap.value:.2f}, 95 % interval {100 * ap.low:.2f} to {100 * ap.high:.2f}")
     click.echo(f"Wrote {report / HTML} and {report / JSON}.")
 

@@ -23,6 +23,7 @@ from detector.evaluation.comparison import (
     compare_detections,
 )
 from detector.evaluation.evaluate import detect_dataset, match_categories
+from detector.evaluation.measure import nan_to_minus_1
 from detector.evaluation.results import load_results
 from detector.evaluation.selection import find_dataset, select_images
 from detector.files import check_writable, replacing
@@ -75,6 +76,8 @@ def run_compare(
     click.echo(f"AP in percent over {len(coco.images):,} images, 95 % intervals from {rounds:,} resamplings")
     for letter, side in zip("AB", sides, strict=True):
         click.echo(f"  {letter}  {side.name}")
+    if len(coco.images) < LEAST_IMAGES:
+        click.echo("So few images say nothing about others, whatever the intervals.")
     _print(comparison)
     latency = _time(sides, coco)
     worse = 100 * difference < -tolerance - 1e-9
@@ -130,9 +133,9 @@ def _print_classes(title: str, classes: Sequence[ClassDifference]) -> None:
     if classes:
         click.echo(f"\n{title}, AP")
     for each in classes:
-        if each.images < LEAST_IMAGES:
-            said = f"{100 * each.ap.difference.value:+6.2f} in too few images to say more"
-        else:
+        difference = each.ap.difference
+        said = f"{100 * difference.value:+6.2f} in too few images to say more"
+        if difference.low == difference.low:
             said = _show_difference(each.ap)
         click.echo(f"  {each.name:20} {said}  ({each.objects:,} objects)")
 
@@ -191,7 +194,5 @@ def _save(
         "latency_ms": latency,
         **asdict(comparison),
     }
-    # JSON has no NaN; -1 is what COCO writes where nothing is to be measured.
-    text = json.dumps(record, indent=1).replace("NaN", "-1")
     with replacing(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(json.dumps(nan_to_minus_1(record), indent=1))

@@ -10,7 +10,14 @@ import numpy as np
 
 from detector.data.dataset import Dataset
 from detector.evaluation.assignment import assign
-from detector.evaluation.bootstrap import ROUNDS, Interval, bootstrap, draw_resamples, interval_of
+from detector.evaluation.bootstrap import (
+    LEAST_IMAGES,
+    ROUNDS,
+    Interval,
+    bootstrap,
+    draw_resamples,
+    interval_of,
+)
 from detector.evaluation.coco_metrics import METRICS
 from detector.evaluation.outcomes import find_outcomes
 from detector.evaluation.tables import Doubles, Ints, Tables, build_tables
@@ -101,17 +108,23 @@ def compare_detections(
     tables = [build_tables(dataset, found, categories) for found in (first, second)]
     sampled = [bootstrap(each, resamples) for each in tables]
     summary = {
-        name: _compare(*((each.whole.summary[0, k], each.rounds.summary[:, k]) for each in sampled))
+        name: _compare([(each.whole.summary[0, k], each.rounds.summary[:, k]) for each in sampled])
         for k, name in enumerate(METRICS)
     }
     objects = tables[0].objects
     counts = np.bincount(objects.label[~objects.crowd], minlength=len(categories))
+    images = [
+        len(np.unique(objects.image[(objects.label == label) & ~objects.crowd]))
+        for label in range(len(categories))
+    ]
     classes = [
         ClassDifference(
             name,
             int(counts[label]),
-            len(np.unique(objects.image[(objects.label == label) & ~objects.crowd])),
-            _compare(*((each.whole.ap[0, label], each.rounds.ap[:, label]) for each in sampled)),
+            images[label],
+            _compare(
+                [(each.whole.ap[0, label], each.rounds.ap[:, label]) for each in sampled], images[label]
+            ),
         )
         for label, name in enumerate(tables[0].classes)
         if counts[label]
@@ -120,10 +133,11 @@ def compare_detections(
     return Comparison(summary, classes, _compare_images(*tables))
 
 
-def _compare(first: tuple[float, Doubles], second: tuple[float, Doubles]) -> Difference:
-    return Difference(
-        interval_of(*first), interval_of(*second), interval_of(second[0] - first[0], second[1] - first[1])
-    )
+def _compare(sides: Sequence[tuple[float, Doubles]], images: int = LEAST_IMAGES) -> Difference:
+    """The difference of two values, from each with its rounds."""
+    first, second = sides
+    between = second[0] - first[0], second[1] - first[1]
+    return Difference(*(interval_of(*each, images=images) for each in (first, second, between)))
 
 
 def _compare_images(first: Tables, second: Tables) -> list[ImageDifference]:

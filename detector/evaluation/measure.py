@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pycocotools.cocoeval import Params
@@ -90,6 +90,15 @@ def build_range(tables: Tables, low: float, high: float, *, among: Flags | None 
 
 def mean_of_known(values: Doubles) -> Doubles:
     """(R,) the mean over thresholds and classes (R, T, K), without classes that have no objects."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of nothing but NaN the mean is NaN
-        return np.nanmean(values, axis=(1, 2))
+    known = ~np.isnan(values)
+    total, count = np.where(known, values, 0).sum(axis=(1, 2)), known.sum(axis=(1, 2))
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+
+
+def nan_to_minus_1(value: Any) -> Any:
+    """The same plain values without NaN, which JSON does not have: -1, as COCO writes it."""
+    if isinstance(value, dict):
+        return {key: nan_to_minus_1(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [nan_to_minus_1(each) for each in value]
+    return -1.0 if isinstance(value, float) and np.isnan(value) else value

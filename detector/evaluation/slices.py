@@ -83,15 +83,16 @@ def measure_slices(tables: Tables, parts: Sequence[Part], resamples: Resamples) 
         counted = part.objects & ~tables.objects.crowd
         own, whole = (ar, whole_ar) if ap is None else (ap, whole_ap)
         assert whole is not None
-        difference = interval_of(own[0] - whole[0], own[1:] - whole[1:])
+        images = len(np.unique(tables.objects.image[counted]))
+        difference = interval_of(own[0] - whole[0], own[1:] - whole[1:], images=images)
         slices.append(
             Slice(
                 part.dimension,
                 part.name,
-                len(np.unique(tables.objects.image[counted])),
+                images,
                 int(counted.sum()),
-                None if ap is None else interval_of(float(ap[0]), ap[1:]),
-                interval_of(float(ar[0]), ar[1:]),
+                None if ap is None else interval_of(float(ap[0]), ap[1:], images=images),
+                interval_of(float(ar[0]), ar[1:], images=images),
                 int(difference.low > 0) - int(difference.high < 0),
             )
         )

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from detector.evaluation.analysis import Analysis
+from detector.evaluation.bootstrap import LEAST_IMAGES
 from detector.evaluation.slices import Slice
 from detector.evaluation.tide import ERRORS
 
 _MOST_ERRORS, _MOST_SLICES = 3, 4
 _WORTH = 0.01  # AP50 that an error has to cost to be worth a sentence
 _SHORT = 0.8  # of the whole's AP; a slice above is no place to start
+_MANY = 0.3  # of the missed objects that are small, for their size to be named
 _MISCALIBRATED = 0.1
 _FEW_IMAGES = 200  # below, an interval is so wide that it has to be said first
 
@@ -49,10 +51,14 @@ def give_advice(analysis: Analysis) -> list[str]:
 def _on_certainty(analysis: Analysis) -> Iterator[str]:
     ap = analysis.summary["AP"]
     count = len(analysis.tables.images)
-    if count < _FEW_IMAGES:
-        images = "1 image says" if count == 1 else f"{count} images say"
+    if count < LEAST_IMAGES:
         yield (
-            f"{images} little: with others of the kind AP could as well be {100 * ap.low:.1f} or "
+            f"{'1 image says' if count == 1 else f'{count} images say'} nothing about others, and there are "
+            "no intervals; evaluate on some hundreds."
+        )
+    elif count < _FEW_IMAGES:
+        yield (
+            f"{count} images say little: with others of the kind AP could as well be {100 * ap.low:.1f} or "
             f"{100 * ap.high:.1f} as {100 * ap.value:.1f}. Do not choose between models by smaller "
             "differences; `ssdlite compare` tells whether one is beyond chance."
         )
@@ -81,7 +87,7 @@ def _example(analysis: Analysis, name: str) -> str:
     if name == "missed" and analysis.sizes:
         area = analysis.tables.objects.area[analysis.outcomes.missed]
         small = float((area < 32**2).mean()) if len(area) else 0.0
-        return f"; {small:.0%} of the missed objects are under 32 x 32 pixels"
+        return f"; {small:.0%} of the missed objects are under 32 x 32 pixels" if small > _MANY else ""
     return ""
 
 

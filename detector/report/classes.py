@@ -7,14 +7,14 @@ from html import escape
 
 import numpy as np
 
-from detector.evaluation.analysis import Analysis, ClassFacts
+from detector.evaluation.analysis import Analysis
 from detector.evaluation.assignment import IOU_THRESHOLDS
-from detector.evaluation.bootstrap import LEAST_IMAGES, Interval
+from detector.evaluation.bootstrap import LEAST_IMAGES
 from detector.evaluation.precision_recall import RECALL_THRESHOLDS
 from detector.evaluation.thresholds import GRID, LEAST_OBJECTS
 from detector.report.advice import most_confused
 from detector.report.charts import COLOURS, Line, Mark, interval_bar, line_chart, sparkline
-from detector.report.markup import columns, paragraph, percent, section, shorten, table, with_bounds
+from detector.report.markup import bounds, columns, paragraph, percent, section, shorten, table, with_bounds
 
 _MOST_LINES = COLOURS  # classes with lines of their own in a chart
 _MOST_CELLS = 20  # rows of the confusion matrix
@@ -26,7 +26,7 @@ def build_classes(analysis: Analysis) -> str:
     labels = {name: label for label, name in enumerate(analysis.tables.classes)}
     rows = []
     for facts in sorted(analysis.classes, key=lambda each: each.ap.value):
-        shown = [_known_bounds(each, facts) for each in (facts.ap, facts.ap50, facts.ar)]
+        shown = (facts.ap, facts.ap50, facts.ar)
         sampled = np.nan_to_num(analysis.curves.precision[0, labels[facts.name]]).tolist()
         rows.append(
             (
@@ -51,17 +51,13 @@ def build_classes(analysis: Analysis) -> str:
         table(head, rows),
         paragraph(
             "Threshold: the least score at which F1 at IoU .5 is best; shown: detections from there on. * "
-            f"The class has fewer than {LEAST_OBJECTS} objects, so that the threshold of all classes "
-            "together is given. Thresholds are chosen on these very images and are a little flattered by "
-            "them.",
+            f"Fewer than {LEAST_OBJECTS} objects, or nothing found: the threshold of all classes together. "
+            "Thresholds are chosen on these very images and are a little flattered by them. A narrow screen "
+            "leaves some columns out.",
             "note",
         ),
         _name_absent(analysis.without_objects),
     )
-
-
-def _known_bounds(interval: Interval, facts: ClassFacts) -> Interval:
-    return interval if facts.images >= LEAST_IMAGES else Interval(interval.value, float("nan"), float("nan"))
 
 
 def _name_absent(names: Sequence[str]) -> str:
@@ -228,19 +224,19 @@ def build_calibration(analysis: Analysis) -> str:
         (
             f"{each.low:g} to {each.high:g}",
             f"{each.count:,}",
-            f"{each.score:.2f}",
-            f"{each.precision.value:.2f}<small class='nowrap'>{each.precision.low:.2f} to "
-            f"{each.precision.high:.2f}</small>",
+            percent(each.score),
+            with_bounds(each.precision),
         )
         for each in bins
     ]
+    interval = f" (95 % interval {bounds(error)})" if bounds(error) else ""
     return section(
         "calibration",
         "Calibration of scores",
         paragraph(
             "Do seven of ten detections of score .7 find an object of their class at IoU .5? The line should "
-            f"run along the diagonal; the mean distance from it is {error.value:.3f} (95 % interval "
-            f"{error.low:.3f} to {error.high:.3f}), over detections of score .05 or more."
+            f"run along the diagonal; the mean distance from it is {percent(error.value)} points{interval}, "
+            "over detections of score .05 or more."
         ),
-        columns(chart, table(("score", "detections", "mean score", "share right"), rows)),
+        columns(chart, table(("score", "detections", "mean score, %", "right, %"), rows)),
     )

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from detector.evaluation.analysis import Analysis
+from detector.evaluation.measure import nan_to_minus_1
 from detector.evaluation.thresholds import GRID
 from detector.report.advice import give_advice
 from detector.report.overview import explain_undefined
@@ -64,15 +63,5 @@ def build_facts(
         "settings": dict(settings),
         "versions": dict(versions),
     }
-    return _defined(facts)
-
-
-def _defined(value: Any) -> Any:
-    """The same without NaN, which JSON does not have: -1, as COCO writes it."""
-    if isinstance(value, dict):
-        return {key: _defined(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_defined(each) for each in value]
-    if isinstance(value, float) and np.isnan(value):
-        return -1.0
-    return value
+    plain: dict[str, Any] = nan_to_minus_1(facts)
+    return plain

@@ -153,7 +153,7 @@ def test_what_is_odd_gives_a_report_too(tmp_path, case):
     if case in ("no object", "all crowd"):
         assert facts["summary"]["AP"]["value"] == -1
     if case == "one image":
-        assert "1 image says little" in text
+        assert "1 image says nothing about others" in text
 
 
 def test_images_that_are_not_here_cost_the_pictures_alone(tmp_path):
