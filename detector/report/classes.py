@@ -17,7 +17,7 @@ from detector.report.charts import COLOURS, Line, Mark, interval_bar, line_chart
 from detector.report.markup import bounds, columns, paragraph, percent, section, shorten, table, with_bounds
 
 _MOST_LINES = COLOURS  # classes with lines of their own in a chart
-_MOST_CELLS = 20  # rows of the confusion matrix
+_MOST_CELLS = 15  # rows of the confusion matrix
 
 
 def build_classes(analysis: Analysis) -> str:
@@ -183,7 +183,7 @@ def _matrix_table(titles: Sequence[str], counts: np.ndarray[tuple[int, int], np.
                 continue
             share = counts[row, column] / totals[row]
             tone = "var(--c2)" if row == column and row < last else "var(--c1)"
-            ground = f"background: color-mix(in srgb, {tone} {60 * share:.0f}%, transparent)"
+            ground = f"background: color-mix(in srgb, {tone} {60 * share:.0f}%, var(--paper))"
             kind = ' class="missed"' if column == last else ""
             cells.append(f'<td{kind} style="{ground}">{counts[row, column] or ""}</td>')
         title = escape(titles[row]) if row < last else "<b>ghost</b> (nothing is there)"
