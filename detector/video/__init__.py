@@ -1,0 +1,1 @@
+"""Live detection: sources, the pipeline, and what shows and records it."""
