@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from aiohttp import ClientError, WSMsgType, web
+from aiohttp import WSMsgType, web
 
 from detector.errors import ImageError
 from detector.video.web.commands import CommandError, apply_command, parse_message
@@ -44,24 +44,31 @@ class Connection:
 
     async def serve(self) -> None:
         """Talk with the page until one side ends it."""
-        self.tell({"hello": self._hub.greeting()})
-        senders = [
-            asyncio.create_task(send) for send in (self._send_states(), self._send_pictures(), self._send_rest())
-        ]
-        self._hub.viewers.add(self)
+        tasks: list[asyncio.Task[None]] = []
         try:
-            async for message in self._socket:
-                if message.type is WSMsgType.TEXT:
-                    self._obey(message.data)
-                elif message.type is WSMsgType.BINARY:
-                    self._take_frame(message.data)
+            await self._send(json.dumps({"hello": self._hub.greeting()}))
+            self._hub.viewers.add(self)
+            parts = (self._receive(), self._send_states(), self._send_pictures(), self._send_rest())
+            tasks += [asyncio.create_task(part) for part in parts]
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        except ConnectionError:
+            pass  # that is how pages leave
         finally:
             self._hub.viewers.discard(self)
             if self._hub.camera is not None:
                 self._hub.camera.release(self)
-            for sender in senders:
-                sender.cancel()
-            await asyncio.gather(*senders, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _receive(self) -> None:
+        async for message in self._socket:
+            if message.type is WSMsgType.TEXT:
+                self._obey(message.data)
+            elif message.type is WSMsgType.BINARY:
+                self._take_frame(message.data)
 
     def _obey(self, text: str) -> None:
         try:
@@ -106,13 +113,10 @@ class Connection:
             await self._send(json.dumps(await self._messages.get()))
 
     async def _send(self, message: str | bytes) -> None:
-        try:
-            if isinstance(message, str):
-                await self._socket.send_str(message)
-            else:
-                await self._socket.send_bytes(message)
-        except (ConnectionError, ClientError):
-            raise asyncio.CancelledError from None  # the page is gone, which its reader finds out, too
+        if isinstance(message, str):
+            await self._socket.send_str(message)
+        else:
+            await self._socket.send_bytes(message)
 
 
 def open_socket() -> web.WebSocketResponse:

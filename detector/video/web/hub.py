@@ -16,9 +16,9 @@ from detector.video.web.camera import BrowserSource
 from detector.video.web.pictures import Pictures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moment:
-    """What the pipeline has told last."""
+    """What the pipeline has told last; another one is never equal."""
 
     live: LiveFrame | None = None
     stats: LiveStats | None = None

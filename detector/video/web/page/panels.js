@@ -37,8 +37,8 @@ export class FoundList {
       row.seen = now;
       row.item.classList.remove("gone");
       setText(row.many, String(members.length));
-      const shown = members.slice(0, SCORES).map(describe).join("  ");
-      setText(row.scores, members.length > SCORES ? `${shown} …` : shown);
+      const shown = members.slice(0, SCORES).map(describe).join(" · ");
+      setText(row.scores, members.length > SCORES ? `${shown} · …` : shown);
     }
     for (const [name, row] of this.rows) {
       if (groups.has(name)) continue;
