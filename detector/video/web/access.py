@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from importlib import resources
 
 from aiohttp import web
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from aiohttp.typedefs import Handler, Middleware
 
 # Nothing but what the server itself gives; WebSockets of the same origin are part of 'self'.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_QUESTION_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
-)
+_QUESTION_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": _POLICY,
@@ -36,16 +32,19 @@ class Access:
         loopback: the server can be reached from this machine alone, so no token is needed. A site whose name
             its owner points to this machine (DNS rebinding) is refused by the name.
         secure: HTTPS is spoken.
+        port: where.
 
     Attributes:
         token: what everybody has to know; None on loopback.
     """
 
-    def __init__(self, *, loopback: bool, secure: bool) -> None:
+    def __init__(self, *, loopback: bool, secure: bool, port: int) -> None:
         self.token = None if loopback else secrets.token_urlsafe(18)
         self._secure = secure
+        # Cookies do not know ports, and two views may run on one machine.
+        self._cookie = f"ssdlite-{port}"
 
-    def middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def middleware(self) -> Middleware:
         """Refuses requests before any handler sees them, and gives each answer its headers."""
 
         @web.middleware
@@ -63,9 +62,9 @@ class Access:
             response.headers.setdefault(name, value)
         if self.token is None:
             response.headers["Cross-Origin-Resource-Policy"] = "same-origin"  # not inside a stranger's page
-        elif response.status < HTTPStatus.BAD_REQUEST and self._given(request) is not None:
+        elif response.status < HTTPStatus.BAD_REQUEST and "token" in request.query:
             response.set_cookie(
-                self._cookie(request), self.token, httponly=True, samesite="Strict", secure=self._secure
+                self._cookie, self.token, httponly=True, samesite="Strict", secure=self._secure
             )
 
     def _refusal(self, request: web.Request) -> web.Response | None:
@@ -80,23 +79,17 @@ class Access:
                 content_type="text/html",
                 headers={"Content-Security-Policy": _QUESTION_POLICY},
             )
-        # The scheme may differ where a proxy adds HTTPS.
-        if request.path == "/socket" and request.headers.get("Origin", "").partition("://")[2] != request.host:
+        origin = request.headers.get("Origin", "").partition("://")[2]  # a proxy may have added HTTPS
+        if request.path == "/socket" and origin != request.host:
             return _refused("Only this view's own page may do that.")
         return None
 
     def _knows_token(self, request: web.Request) -> bool:
         known = (self.token or "").encode()
-        candidates = (self._given(request), request.cookies.get(self._cookie(request)))
-        # No short cut: each is compared, in constant time.
-        return any([secrets.compare_digest((given or "").encode(), known) for given in candidates])
-
-    def _given(self, request: web.Request) -> str | None:
-        return request.query.get("token")
-
-    def _cookie(self, request: web.Request) -> str:
-        # Cookies do not know ports, and two views may run on one machine.
-        return f"ssdlite-{request.transport.get_extra_info('sockname')[1] if request.transport else 0}"
+        candidates = (request.query.get("token"), request.cookies.get(self._cookie))
+        # Both are compared, and in constant time.
+        matches = [secrets.compare_digest((given or "").encode(), known) for given in candidates]
+        return any(matches)
 
 
 def _host(request: web.Request) -> str:

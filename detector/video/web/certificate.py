@@ -56,13 +56,14 @@ def _make(path: Path, host: str) -> None:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
     except ImportError as error:
         raise DetectorError(
             "A browser gives its camera to HTTPS only, and the package for that is not installed; install it "
             'with `pip install "ssdlite[live]"`, or use a camera of this machine with --host 127.0.0.1.'
         ) from error
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ssdlite on this machine")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ssdlite on this machine")])
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
     if (machine := socket.gethostname()).isascii():
         names += [x509.DNSName(machine), x509.DNSName(f"{machine}.local")]
@@ -80,7 +81,7 @@ def _make(path: Path, host: str) -> None:
         .not_valid_after(_now() + _VALID - datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = key.private_bytes(

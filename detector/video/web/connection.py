@@ -26,8 +26,8 @@ class Connection:
     Text messages are JSON objects. To the page: ``hello`` (once), ``state`` (up to ten times a second when it
     has changed), ``result`` (for the camera, one for each frame that was looked at), ``camera``
     (``{"granted": bool}``) and ``error``; binary ones are pictures, JPEG. From the page: settings (see
-    ``apply_command``), ``{"picture": true}`` (the next picture, please) and ``{"camera": bool}`` (be the camera,
-    or no more); binary ones are the camera's frames (see ``BrowserSource.offer``).
+    ``apply_command``), ``{"picture": true}`` (the next picture, please) and ``{"camera": bool}`` (be the
+    camera, or no more); binary ones are the camera's frames (see ``BrowserSource.offer``).
     """
 
     def __init__(self, hub: Hub, socket: web.WebSocketResponse) -> None:

@@ -69,7 +69,7 @@ class Hub:
         return self.moment.live
 
     def greeting(self) -> dict[str, Any]:
-        """What a page has to know once: classes with their colours, limits, and whether it may be the camera."""
+        """What a page has to know once: classes with their colours, limits, whether it may be the camera."""
         return {
             "source": self._source_name,
             "camera": self.camera is not None,
@@ -97,7 +97,7 @@ class Hub:
         }
 
     def state_message(self) -> str:
-        """The state as a message for pages; written once for all of them, and the same object till it changes."""
+        """The state as a message; written once for all pages, and the same object till it changes."""
         settings, camera = self.settings, self.camera
         current = (
             self.moment,

@@ -50,8 +50,8 @@ class WebView:
         invitation: sentences that say so, and what to know about it.
 
     Raises:
-        DetectorError: the port is taken, the address is not this machine's, or HTTPS is needed and the package
-            that makes certificates is not installed.
+        DetectorError: the port is taken, the address is not this machine's, or HTTPS is needed and the
+            package that makes certificates is not installed.
     """
 
     closed = False
@@ -78,9 +78,10 @@ class WebView:
         except BaseException:
             listening.close()
             raise
-        access = Access(loopback=not open_to_others, secure=context is not None)
+        bound = listening.getsockname()[1]
+        access = Access(loopback=not open_to_others, secure=context is not None, port=bound)
         shown = f"[{name}]" if ":" in name else name
-        self.url = f"{'https' if context else 'http'}://{shown}:{listening.getsockname()[1]}/"
+        self.url = f"{'https' if context else 'http'}://{shown}:{bound}/"
         self.invitation = f"Open {self.url} in a browser."
         if access.token:
             self.url += f"?token={access.token}"
@@ -116,7 +117,7 @@ class WebView:
         if newest is not None and newest is not self._painted and self._hub.pictures.waiting:
             now = time.monotonic()
             if now >= self._due:
-                # From the time when it was due: a source a little too fast loses single frames, not every second.
+                # From when it was due: a source a little too fast loses single frames, not every second.
                 self._due = max(self._due + _LEAST_SECONDS, now)
                 self._painted = newest
                 self._call(self._hub.pictures.publish, paint(newest, self._draw))
