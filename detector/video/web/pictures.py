@@ -47,7 +47,8 @@ def _shrunk(live: LiveFrame) -> LiveFrame:
     if scale >= 1:
         return live
     size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = np.asarray(cv2.resize(live.image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    # Averaging over areas would look a little better and take longer than drawing and encoding together.
+    image = np.asarray(cv2.resize(live.image, size_wh, interpolation=cv2.INTER_LINEAR), np.uint8)
     ratio = np.array([size_wh[0] / width, size_wh[1] / height] * 2, np.float32)
     return replace(
         live,

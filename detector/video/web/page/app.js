@@ -8,6 +8,8 @@ import { Picture } from "./picture.js";
 const ECHO = 500; // ms in which the slider is the viewer's and not the server's
 const STEP = 0.05; // of the keys and of the buttons beside the slider
 
+history.replaceState(null, "", location.pathname); // the token is in a cookie now; in the address others could read it
+
 const $ = (id) => document.getElementById(id);
 
 let hello = { classes: {}, camera: false, least_threshold: 0.05, greatest_threshold: 0.95 };
