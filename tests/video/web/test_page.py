@@ -335,25 +335,23 @@ def test_a_browser_is_the_camera(
     source.close()
 
 
-@pytest.mark.parametrize(
-    ("failure", "words"),
-    [
+def test_why_there_is_no_camera(open_view: OpenView, open_page: OpenPage) -> None:
+    source = BrowserSource()
+    page = open_page(open_view(camera=source))
+    for failure, words in (
         ("NotAllowedError", "Permission for the camera was refused"),
         ("NotFoundError", "No camera was found"),
         ("NotReadableError", "another program"),
-        ("AbortError", "does not start (AbortError words)"),
-    ],
-)
-def test_why_there_is_no_camera(open_view: OpenView, open_page: OpenPage, failure: str, words: str) -> None:
-    source = BrowserSource()
-    page = open_page(
-        open_view(camera=source),
-        script="navigator.mediaDevices.getUserMedia = () => "
-        f"Promise.reject(new DOMException('{failure} words', '{failure}'))",
-    )
-    page.locator("#camera").click()
-    expect(page.locator("#banner")).to_contain_text(words)
-    wait_for(lambda: not source.taken)
+        ("AbortError", "does not start (some words)"),
+    ):
+        page.evaluate(
+            "name => navigator.mediaDevices.getUserMedia = "
+            "() => Promise.reject(new DOMException('some words', name))",
+            failure,
+        )
+        page.locator("#camera").click()
+        expect(page.locator("#banner")).to_contain_text(words)
+        wait_for(lambda: not source.taken)
 
 
 def test_a_page_that_is_not_secure_has_no_camera(open_view: OpenView, open_page: OpenPage) -> None:

@@ -92,6 +92,16 @@ def test_a_stream_shows_moving_pictures(open_view: OpenView, feed: MakeFeed) -> 
     assert len(set(parts)) == 5
 
 
+def test_players_show_the_stream(open_view: OpenView, feed: MakeFeed) -> None:
+    view = open_view()
+    feed(view, endless_frames())
+    player = cv2.VideoCapture(view.url + "stream.mjpg", cv2.CAP_FFMPEG)
+    pictures = [player.read()[1] for _ in range(3)]
+    player.release()
+    assert all(picture.shape == (240, 320, 3) for picture in pictures)
+    assert not np.array_equal(pictures[0], pictures[2])
+
+
 def test_nothing_is_drawn_while_nobody_looks(open_view: OpenView) -> None:
     drawn = []
 

@@ -16,6 +16,7 @@ let hello = { classes: {}, camera: false, least_threshold: 0.05, greatest_thresh
 let state = null;
 let complaint = null; // about the camera, until it runs
 let touched = -Infinity;
+let starting = false; // while the viewer is asked for permission
 
 const link = new Link({ text: receive, picture: (data) => picture.show(data), lost: onLost });
 const picture = new Picture($("picture"), () => link.send({ picture: true }), onPicture);
@@ -183,12 +184,16 @@ function onCameraAnswer({ granted }) {
 }
 
 async function startCamera(start) {
+  if (starting) return;
+  starting = true;
   complaint = null;
   try {
     await start();
   } catch (error) {
     stopCamera(error.message);
     return;
+  } finally {
+    starting = false;
   }
   picture.want(false);
   $("video").hidden = $("overlay").hidden = false;

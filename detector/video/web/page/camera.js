@@ -36,6 +36,7 @@ export class Camera {
     this.inFlight = [];
     this.ages = [];
     this.paused = false;
+    document.addEventListener("visibilitychange", () => this.running && !document.hidden && this.keepAwake());
   }
 
   get running() {
