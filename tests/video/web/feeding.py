@@ -31,7 +31,7 @@ def draw(live: LiveFrame) -> Image:
 def live_frame(
     number: int = 0, *, wh: tuple[int, int] = (320, 240), labels: Iterable[int] = (0,)
 ) -> LiveFrame:
-    """A plain picture whose blue is ten times the number, none soon like another, with a box for each label."""
+    """A plain picture whose blue is ten times the number, with a box for each label."""
     labels = np.array(list(labels), np.int64)
     image = np.full((wh[1], wh[0], 3), (10 * number % 250, 3 * number % 256, 100), np.uint8)
     boxes = np.tile(np.array([[0.25, 0.25, 0.75, 0.75]], np.float32) * np.array([*wh, *wh]), (len(labels), 1))
