@@ -12,7 +12,7 @@ from detector.detections import Detections
 from detector.images import Image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One picture of a source.
 
@@ -51,7 +51,7 @@ class Count:
         return counts if self.inside is None else {**counts, "inside": self.inside}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LiveFrame:
     """A frame and what was found in it.
 

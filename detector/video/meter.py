@@ -6,9 +6,11 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+Percentile = Callable[[float], float]
 
 _RECENT = 128  # frames that the figures on screen are about
 _STEP = 1.01  # one bin of the histogram to the next: percentiles are right to a hundredth of their value
@@ -130,11 +132,9 @@ class Meter:
             percentiles = {name: histogram.percentile for name, histogram in self._whole.items()}
             return self._stats(percentiles, self._frames, self._first)
 
-    def _stats(
-        self, percentiles: dict[str, Callable[[float], float]], frames: int, first: float
-    ) -> LiveStats:
+    def _stats(self, percentiles: Mapping[str, Percentile], frames: int, first: float) -> LiveStats:
         last = self._shown[-1] if self._shown else 0.0
-        age = percentiles.pop("age", lambda percent: 0.0)
+        age = percentiles.get("age", Histogram().percentile)
         return LiveStats(
             frames=self._frames,
             detected=self._detected,
@@ -144,10 +144,10 @@ class Meter:
             fps=(frames - 1) / (last - first) if last > first else 0.0,
             age_p50=1e3 * age(50),
             age_p95=1e3 * age(95),
-            stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items()},
+            stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items() if name != "age"},
         )
 
 
-def _percentile_of(values: deque[float]) -> Callable[[float], float]:
+def _percentile_of(values: deque[float]) -> Percentile:
     ordered = sorted(values)
     return lambda percent: ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]

@@ -1,0 +1,171 @@
+"""``ssdlite demo``: live detection in a window, in a browser, or on neither."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from detector.errors import DetectorError
+from detector.labels import parse_classes
+from detector.runtime import Detector
+from detector.video.counting import CountLine, CountZone
+from detector.video.frame_log import FrameLog
+from detector.video.meter import LiveStats
+from detector.video.overlay import live_drawer
+from detector.video.pipeline import LivePipeline
+from detector.video.recorder import Recorder
+from detector.video.settings import LiveSettings
+from detector.video.sources import ImageSequence, open_source
+from detector.video.tracking import Tracker
+from detector.video.view import ProgressView, View
+from detector.video.watch import watch
+from detector.video.window import DisplayProbe, Window
+
+BROWSER = "browser"  # the source that is a viewer's own camera
+_SNAPSHOTS = Path("output/snapshots")
+
+
+def run_demo(
+    *,
+    source: str,
+    model: str,
+    backend: str,
+    threads: int | None,
+    classes: str | None,
+    score_threshold: float,
+    web: bool,
+    host: str,
+    port: int,
+    headless: bool,
+    save: Path | None,
+    jsonl: Path | None,
+    max_frames: int | None,
+    track: bool,
+    count_line: tuple[str, ...],
+    zone: tuple[str, ...],
+) -> None:
+    """Detect in what a source shows until it ends or the user does."""
+    if (web or source == BROWSER) and headless:
+        raise DetectorError("--web and --headless exclude each other; leave one of them out.")
+    counters = read_counters(count_line, zone)
+    to_stderr = str(jsonl) == "-"
+
+    def say(text: str) -> None:
+        click.echo(text, err=to_stderr)
+
+    probe = None if web or headless or source == BROWSER else DisplayProbe()
+    with ExitStack() as stack:
+        opened = stack.enter_context(closing(open_source(source)))
+        recorder = Recorder(save, opened.fps) if save else None
+        if recorder:
+            stack.callback(recorder.close)
+        log = FrameLog(jsonl, live=opened.live) if jsonl else None
+        if log:
+            stack.callback(log.close)
+        tracker = Tracker() if track or counters else None
+        settings = LiveSettings(score_threshold)
+        detector = Detector.load(
+            model,
+            backend=backend,
+            threads=threads,
+            classes=parse_classes(classes),
+            score_threshold=score_threshold,
+            say=say,
+        )
+        draw = live_drawer(counters)
+        view: View
+        if headless:
+            view = ProgressView(opened.live)
+        elif probe is not None:
+            view = Window(settings, draw, title="ssdlite", live=opened.live, snapshots=_SNAPSHOTS)
+        stack.enter_context(closing(view))
+        pipeline = stack.enter_context(
+            LivePipeline(
+                opened,
+                detector,
+                settings=settings,
+                tracker=tracker,
+                counters=counters,
+                on_frame=log.write if log else None,
+            )
+        )
+        with stopping() as stop:
+            watch(
+                pipeline,
+                view,
+                draw=draw,
+                stop=stop,
+                recorder=recorder,
+                max_frames=max_frames,
+                paced=not headless,
+                hold=isinstance(opened, ImageSequence) and not headless,
+            )
+        pipeline.close()
+        stats = pipeline.meter.whole()
+        if log:
+            log.add_summary(stats)
+    say(describe_run(stats, live=opened.live))
+    if recorder and recorder.seconds:
+        say(f"{save} has {recorder.seconds:.1f} s of it.")
+
+
+def read_counters(lines: Sequence[str], zones: Sequence[str]) -> list[CountLine | CountZone]:
+    """The lines and zones that texts such as ``0,0.5,1,0.5`` describe, numbered where there are several.
+
+    Raises:
+        DetectorError: not numbers, or too few or too many of them.
+    """
+    counters: list[CountLine | CountZone] = []
+    kinds: list[tuple[str, Sequence[str], type[CountLine] | type[CountZone]]] = [
+        ("line", lines, CountLine),
+        ("zone", zones, CountZone),
+    ]
+    for what, texts, kind in kinds:
+        for number, text in enumerate(texts, start=1):
+            try:
+                points = [float(value) for value in text.split(",")]
+            except ValueError as error:
+                raise DetectorError(
+                    f"A {what} is given as numbers, x1,y1,x2,y2 ..., got {text!r}."
+                ) from error
+            counters.append(kind(points, what if len(texts) == 1 else f"{what} {number}"))
+    return counters
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts as it always does."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def describe_run(stats: LiveStats, *, live: bool) -> str:
+    """The end summary, in a line or two."""
+    frames = f"{stats.frames:,} {'frame' if stats.frames == 1 else 'frames'} in {stats.seconds:.1f} s"
+    lines = [f"{frames}, {stats.fps:.1f} a second."]
+    if live and stats.frames:
+        lines.append(
+            f"Frame age from capture to display: median {stats.age_p50:.0f} ms, 95th percentile "
+            f"{stats.age_p95:.0f} ms; {stats.skipped:,} frames were skipped for newer ones."
+        )
+    if stats.stages:
+        stages = ", ".join(f"{name} {value:.1f} ms" for name, value in stats.stages.items())
+        lines.append(f"Stages (median): {stages}.")
+    return "\n".join(lines)

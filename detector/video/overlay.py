@@ -1,0 +1,102 @@
+"""The live picture: boxes, tracks, lines and zones, and the figures and keys on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.drawing import Label, draw_labelled, draw_text, drawing_scale, text_size_wh
+from detector.images import Image
+from detector.video.counting import CountLine, CountZone
+from detector.video.frames import Count, LiveFrame
+from detector.video.meter import LiveStats
+from detector.video.tracking import UNTRACKED
+
+KEYS = "space pause    s snapshot    + - threshold    q quit"
+_BORDER = (255, 200, 0)  # of lines and zones, BGR
+_TEXT_PIXELS = 14  # at 640 pixels, as large as it is in a window of that size
+
+
+def live_drawer(counters: Sequence[CountLine | CountZone] = ()) -> Callable[[LiveFrame], Image]:
+    """A function that draws what a pipeline with these counters has found, onto a copy of the frame.
+
+    What it drew last is kept, so that several who ask for the same frame get the same picture; none of them
+    may draw on it.
+    """
+
+    @lru_cache(maxsize=1)
+    def draw(live: LiveFrame) -> Image:
+        ids = [UNTRACKED] * len(live.detections) if live.track_ids is None else live.track_ids.tolist()
+        texts = [
+            f"{name} {score:.0%}" if id_ == UNTRACKED else f"{name} {id_}  {score:.0%}"
+            for (_, score, name), id_ in zip(live.detections, ids, strict=True)
+        ]
+        picture = draw_labelled(live.image, live.detections, texts)
+        for counter, count in zip(counters, live.counts, strict=True):
+            _draw_counter(picture, counter.vertices((picture.shape[1], picture.shape[0])), count)
+        return picture
+
+    return draw
+
+
+def _draw_counter(picture: Image, vertices: NDArray[np.float64], count: Count) -> None:
+    scale = drawing_scale(picture)
+    thickness = max(1, round(2 * scale))
+    corners = np.round(vertices).astype(np.int32)
+    cv2.polylines(picture, [corners], count.inside is not None, _BORDER, thickness, cv2.LINE_AA)
+    text = f"{count.name}  in {count.entered}  out {count.left}"
+    if count.inside is None:
+        middle, along = vertices.mean(axis=0), vertices[1] - vertices[0]
+        inwards = np.array([-along[1], along[0]]) / max(1.0, float(np.hypot(*along)))
+        tip = middle + 30 * scale * inwards
+        start, end = (tuple(np.round(point).astype(int).tolist()) for point in (middle, tip))
+        cv2.arrowedLine(picture, start, end, _BORDER, thickness, cv2.LINE_AA, tipLength=0.4)
+    else:
+        text += f"  inside {count.inside}"
+    Label.above(text, (float(vertices[0, 0]), float(vertices[0, 1])), _BORDER, picture).draw(picture)
+
+
+def draw_figures(
+    picture: Image, stats: LiveStats, *, live: bool, score_threshold: float, notice: str | None, keys: str
+) -> None:
+    """Draw figures along the upper edge, keys along the lower one and a notice in the middle.
+
+    Args:
+        picture: (H, W, 3) uint8, BGR; drawn on.
+        stats: of the last frames.
+        live: whether the age of frames means something; that of a file's does not.
+        score_threshold: as it is now.
+        notice: why there is no new picture, if there is none.
+        keys: what they do.
+    """
+    size = max(11, round(_TEXT_PIXELS * drawing_scale(picture)))
+    figures = [f"{stats.fps:.1f} fps"]
+    if live:
+        figures.append(f"age {stats.age_p50:.0f} ms, p95 {stats.age_p95:.0f}")
+    figures += [f"{name} {value:.1f} ms" for name, value in stats.stages.items() if name != "capture"]
+    figures.append(f"score over {score_threshold:.2f}")
+    _draw_bar(picture, "    ".join(figures), size, top=0)
+    _draw_bar(picture, keys, size, top=picture.shape[0] - _bar_height(size))
+    if notice:
+        _draw_bar(picture, notice, round(1.2 * size), top=picture.shape[0] // 2, centred=True)
+
+
+def _bar_height(size: int) -> int:
+    return round(1.7 * size)
+
+
+def _draw_bar(picture: Image, text: str, size: int, *, top: int, centred: bool = False) -> None:
+    """Text on a darkened strip over the whole width, smaller where it would not fit."""
+    width = text_size_wh(text, size)[0]
+    room = picture.shape[1] - size
+    if width > room > 0:
+        size = max(8, int(size * room / width))
+        width = text_size_wh(text, size)[0]
+    strip = picture[max(0, top) : top + _bar_height(size)]
+    np.right_shift(strip, 2, out=strip)
+    left = max(0, (picture.shape[1] - width) // 2) if centred else size // 2
+    draw_text(picture, text, (left, max(0, top) + round(0.2 * size)), size, (255, 255, 255))

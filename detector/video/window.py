@@ -1,0 +1,163 @@
+"""The live picture in a window of the desktop."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from detector.errors import DetectorError
+from detector.files import replacing
+from detector.images import Image
+from detector.opencv_build import has_gui
+from detector.video.frames import LiveFrame
+from detector.video.meter import LiveStats
+from detector.video.overlay import KEYS, draw_figures
+from detector.video.settings import LiveSettings
+
+_PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
+_PROBE_SECONDS = 10
+_LARGEST_WH = (1280, 800)  # of a window when it opens
+_MESSAGE_SECONDS = 2.0
+_THRESHOLD_STEP = 0.05
+
+
+class DisplayProbe:
+    """Finds out whether windows can be opened. It starts at once; ``problem`` waits for the answer.
+
+    OpenCV ends the whole process when it cannot reach the display, so another process tries it first.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        if has_gui() and _display_is_named():
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROBE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+
+    def problem(self) -> str | None:
+        """Why no window can be opened; None if one can."""
+        if not has_gui():
+            return "OpenCV is a build without windows here (`ssdlite doctor` says how to repair it)"
+        if self._process is None:
+            return "there is no display"
+        try:
+            code = self._process.wait(timeout=_PROBE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return f"the display did not answer within {_PROBE_SECONDS} seconds"
+        return None if code == 0 else "the display cannot be reached"
+
+
+def _display_is_named() -> bool:
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+class Window:
+    """Shows boxes, figures and keys; q, Esc and the window's X close it. See ``View``.
+
+    Args:
+        settings: changed by the keys for pause and threshold.
+        draw: makes the picture of a result.
+        title: of the window.
+        live: whether the age of frames means something.
+        snapshots: folder for what the key s saves.
+    """
+
+    def __init__(
+        self,
+        settings: LiveSettings,
+        draw: Callable[[LiveFrame], Image],
+        *,
+        title: str,
+        live: bool,
+        snapshots: Path,
+    ) -> None:
+        self.closed = False
+        self._settings = settings
+        self._draw = draw
+        self._title = title
+        self._live = live
+        self._snapshots = snapshots
+        self._last: LiveFrame | None = None
+        self._message: tuple[str, float] | None = None
+        self._over: str | None = ""  # what the last drawing said in the middle; nothing has been drawn yet
+        # Qt's plugin in OpenCV's wheels looks for fonts that they do not ship, and says so at every start.
+        os.environ["QT_LOGGING_RULES"] = "*.warning=false;" + os.environ.get("QT_LOGGING_RULES", "")
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+
+    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
+        if self.closed:
+            return
+        if live is not None and self._last is None:
+            self._resize(live.image)
+        self._last = live or self._last
+        over = self._current_message() or notice or ("paused" if self._settings.paused else None)
+        if live is not None or over != self._over:
+            self._over = over
+            self._redraw(stats, over)
+        self._press(cv2.waitKey(1))
+        if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+            self.closed = True
+
+    def _redraw(self, stats: LiveStats, over: str | None) -> None:
+        picture = np.zeros((480, 640, 3), np.uint8) if self._last is None else self._draw(self._last).copy()
+        draw_figures(
+            picture,
+            stats,
+            live=self._live,
+            score_threshold=self._settings.score_threshold,
+            notice=over,
+            keys=KEYS,
+        )
+        cv2.imshow(self._title, picture)
+
+    def close(self) -> None:
+        self.closed = True
+        cv2.destroyAllWindows()
+        cv2.waitKey(1)  # lets it happen
+
+    def _resize(self, image: Image) -> None:
+        height, width = image.shape[:2]
+        scale = min(1.0, _LARGEST_WH[0] / width, _LARGEST_WH[1] / height)
+        cv2.resizeWindow(self._title, max(320, round(width * scale)), max(240, round(height * scale)))
+
+    def _press(self, key: int) -> None:
+        pressed = chr(key & 0xFF) if key >= 0 else ""
+        if pressed in ("q", "\x1b"):
+            self.closed = True
+        elif pressed == " ":
+            self._settings.paused = not self._settings.paused
+        elif pressed == "s":
+            self._save()
+        elif pressed in ("+", "=", "-", "_"):
+            self._settings.score_threshold += _THRESHOLD_STEP if pressed in "+=" else -_THRESHOLD_STEP
+            self._say(f"score over {self._settings.score_threshold:.2f}")
+
+    def _save(self) -> None:
+        if self._last is None:
+            return
+        path = self._snapshots / f"{time.strftime('%Y%m%d-%H%M%S')}-{self._last.frame.number}.jpg"
+        try:
+            with replacing(path) as temporary:
+                temporary.write_bytes(cv2.imencode(".jpg", self._draw(self._last))[1].tobytes())
+            self._say(f"saved {path}")
+        except DetectorError as error:
+            self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        self._message = (text, time.monotonic() + _MESSAGE_SECONDS)
+
+    def _current_message(self) -> str | None:
+        if self._message is None or time.monotonic() > self._message[1]:
+            return None
+        return self._message[0]
