@@ -52,14 +52,14 @@ def _draw(image: Image, labelled: Sequence[tuple[FloatArray, str, str]]) -> Imag
     The last box is drawn on top, and the first to choose where its text goes.
     """
     drawn = image.copy()
-    scale = drawing_scale(image)
-    thickness = max(1, round(2 * scale))
+    thickness = max(1, round(2 * drawing_scale(image)))
+    for box, name, _ in labelled:
+        left, top, right, bottom = (round(float(value)) for value in box)
+        cv2.rectangle(drawn, (left, top), (right, bottom), class_colour(name), thickness)
     labels: list[Label] = []
     for box, name, text in reversed(labelled):
         labels.append(_place_label(text, box, class_colour(name), image, labels))
-    for (box, name, _), label in zip(labelled, reversed(labels), strict=True):
-        left, top, right, bottom = (round(float(value)) for value in box)
-        cv2.rectangle(drawn, (left, top), (right, bottom), class_colour(name), thickness)
+    for label in reversed(labels):
         label.draw(drawn)
     return drawn
 

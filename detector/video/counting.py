@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
 from detector.errors import DetectorError
-from detector.video.frames import Count
-from detector.video.tracking import UNTRACKED
+from detector.video.frames import UNTRACKED, Count
 
 # A track has changed sides when its centre is this share of the frame's longer side beyond the border: boxes
 # tremble, and one that trembles on the border is not a crowd.

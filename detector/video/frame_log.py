@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ class FrameLog:
     def close(self) -> None:
         """Close the file."""
         if self._file is not sys.stdout:
-            self._file.close()
+            with suppress(OSError):  # a full disk, which ``write`` has told
+                self._file.close()
 
     def _add(self, record: dict[str, Any]) -> None:
         try:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from detector.drawing import Label, draw_labelled, draw_text, drawing_scale, text_size_wh
 from detector.images import Image
 from detector.video.counting import CountLine, CountZone
-from detector.video.frames import Count, LiveFrame
+from detector.video.frames import UNTRACKED, Count, LiveFrame
 from detector.video.meter import LiveStats
-from detector.video.tracking import UNTRACKED
 
 KEYS = "space pause    s snapshot    + - threshold    q quit"
 _BORDER = (255, 200, 0)  # of lines and zones, BGR

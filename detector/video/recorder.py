@@ -39,6 +39,8 @@ class Recorder:
     def __init__(self, path: Path, rate: float | None = None) -> None:
         if path.suffix.lower() not in _CODECS:
             raise DetectorError(f"Expected a video file that ends in {' or '.join(_CODECS)}, got {path}.")
+        if path.is_dir():
+            raise DetectorError(f"Expected a video file, but {path} is a folder.")
         self._path = path
         self._temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix.lower()}")
         self.rate = min(rate or _DEFAULT_RATE, _GREATEST_RATE)

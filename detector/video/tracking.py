@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from detector.detections import Detections
 from detector.errors import BackendError
+from detector.video.frames import UNTRACKED
 
 # ByteTrack continues tracks, but starts none, with boxes down to this score: objects that turn away or are
 # half hidden score low for a while. Zhang et al., ByteTrack, 2022, section 3.
 _LOWEST_SCORE = 0.1
 _CLASS_STEP = 1e5  # pixels between the classes, so that boxes of different classes never overlap
-UNTRACKED = -1
 
 
 class Tracker:
