@@ -21,7 +21,7 @@ from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
 from detector.video.recorder import Recorder
 from detector.video.settings import LiveSettings
-from detector.video.sources import ImageSequence, open_source
+from detector.video.sources import Source, VideoFile, open_source
 from detector.video.tracking import Tracker
 from detector.video.view import ProgressView, View
 from detector.video.watch import watch
@@ -61,7 +61,7 @@ def run_demo(
 
     probe = None if web or headless or source == BROWSER else DisplayProbe()
     with ExitStack() as stack:
-        opened = stack.enter_context(closing(open_source(source)))
+        opened = stack.enter_context(closing(_open_source(source)))
         recorder = Recorder(save, opened.fps) if save else None
         if recorder:
             stack.callback(recorder.close)
@@ -79,10 +79,32 @@ def run_demo(
             say=say,
         )
         draw = live_drawer(counters)
+
+        def open_web() -> View:
+            from detector.video.web.camera import BrowserSource
+            from detector.video.web.server import WebView
+
+            view = WebView(
+                settings,
+                detector.classes,
+                draw=draw,
+                source_name=opened.name,
+                host=host,
+                port=port,
+                camera=opened if isinstance(opened, BrowserSource) else None,
+            )
+            say(f"{view.invitation} Ctrl-C ends it.")
+            return view
+
         view: View
         if headless:
             view = ProgressView(opened.live)
-        elif probe is not None:
+        elif probe is None:
+            view = open_web()
+        elif problem := probe.problem():
+            say(f"No window: {problem}. The picture is in the browser instead.")
+            view = open_web()
+        else:
             view = Window(settings, draw, title="ssdlite", live=opened.live, snapshots=_SNAPSHOTS)
         stack.enter_context(closing(view))
         pipeline = stack.enter_context(
@@ -104,7 +126,7 @@ def run_demo(
                 recorder=recorder,
                 max_frames=max_frames,
                 paced=not headless,
-                hold=isinstance(opened, ImageSequence) and not headless,
+                hold=not headless and not (isinstance(view, Window) and isinstance(opened, VideoFile)),
             )
         pipeline.close()
         stats = pipeline.meter.whole()
@@ -113,6 +135,14 @@ def run_demo(
     say(describe_run(stats, live=opened.live))
     if recorder and recorder.seconds:
         say(f"{save} has {recorder.seconds:.1f} s of it.")
+
+
+def _open_source(text: str) -> Source:
+    if text != BROWSER:
+        return open_source(text)
+    from detector.video.web.camera import BrowserSource
+
+    return BrowserSource()
 
 
 def read_counters(lines: Sequence[str], zones: Sequence[str]) -> list[CountLine | CountZone]:
