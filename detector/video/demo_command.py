@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import click
 
 from detector.errors import DetectorError
+from detector.images import Image
 from detector.labels import parse_classes
 from detector.runtime import Detector
 from detector.video.counting import CountLine, CountZone
 from detector.video.frame_log import FrameLog
+from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
@@ -51,25 +54,20 @@ def run_demo(
     zone: tuple[str, ...],
 ) -> None:
     """Detect in what a source shows until it ends or the user does."""
-    if (web or source == BROWSER) and headless:
-        raise DetectorError("--web and --headless exclude each other; leave one of them out.")
     counters = read_counters(count_line, zone)
-    to_stderr = str(jsonl) == "-"
+    web = web or source == BROWSER
+    if web and headless:
+        raise DetectorError("--web and --headless exclude each other; leave one of them out.")
+    probe = None if web or headless else DisplayProbe()
 
     def say(text: str) -> None:
-        click.echo(text, err=to_stderr)
+        click.echo(text, err=str(jsonl) == "-")
 
-    probe = None if web or headless or source == BROWSER else DisplayProbe()
     with ExitStack() as stack:
         opened = stack.enter_context(closing(_open_source(source)))
-        recorder = Recorder(save, opened.fps) if save else None
-        if recorder:
-            stack.callback(recorder.close)
-        log = FrameLog(jsonl, live=opened.live) if jsonl else None
-        if log:
-            stack.callback(log.close)
+        recorder = stack.enter_context(closing(Recorder(save, opened.fps))) if save else None
+        log = stack.enter_context(closing(FrameLog(jsonl, live=opened.live))) if jsonl else None
         tracker = Tracker() if track or counters else None
-        settings = LiveSettings(score_threshold)
         detector = Detector.load(
             model,
             backend=backend,
@@ -78,63 +76,70 @@ def run_demo(
             score_threshold=score_threshold,
             say=say,
         )
-        draw = live_drawer(counters)
-
-        def open_web() -> View:
-            from detector.video.web.camera import BrowserSource
-            from detector.video.web.server import WebView
-
-            view = WebView(
-                settings,
-                detector.classes,
-                draw=draw,
-                source_name=opened.name,
-                host=host,
-                port=port,
-                camera=opened if isinstance(opened, BrowserSource) else None,
-            )
-            say(f"{view.invitation} Ctrl-C ends it.")
-            return view
-
-        view: View
-        if headless:
-            view = ProgressView(opened.live)
-        elif probe is None:
-            view = open_web()
-        elif problem := probe.problem():
-            say(f"No window: {problem}. The picture is in the browser instead.")
-            view = open_web()
-        else:
-            view = Window(settings, draw, title="ssdlite", live=opened.live, snapshots=_SNAPSHOTS)
+        say(f"Looking at {opened.name} with {detector.spec.name} ({backend}, {detector.threads} threads).")
+        scene = _Scene(opened, detector, LiveSettings(score_threshold), live_drawer(counters))
+        view = ProgressView(opened.live) if headless else _open_screen(scene, probe, host, port, say)
         stack.enter_context(closing(view))
-        pipeline = stack.enter_context(
-            LivePipeline(
-                opened,
-                detector,
-                settings=settings,
-                tracker=tracker,
-                counters=counters,
-                on_frame=log.write if log else None,
-            )
+        pipeline = LivePipeline(
+            opened,
+            detector,
+            settings=scene.settings,
+            tracker=tracker,
+            counters=counters,
+            on_frame=log.write if log else None,
         )
-        with stopping() as stop:
+        with pipeline, stopping() as stop:
             watch(
                 pipeline,
                 view,
-                draw=draw,
+                draw=scene.draw,
                 stop=stop,
                 recorder=recorder,
                 max_frames=max_frames,
                 paced=not headless,
+                # A window closes when its video has ended; a page, or the last image, stays to be looked at.
                 hold=not headless and not (isinstance(view, Window) and isinstance(opened, VideoFile)),
             )
-        pipeline.close()
-        stats = pipeline.meter.whole()
         if log:
-            log.add_summary(stats)
-    say(describe_run(stats, live=opened.live))
+            log.add_summary(pipeline.meter.whole())
+    say(describe_run(pipeline.meter.whole(), live=opened.live))
     if recorder and recorder.seconds:
         say(f"{save} has {recorder.seconds:.1f} s of it.")
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What every screen has to know."""
+
+    source: Source
+    detector: Detector
+    settings: LiveSettings
+    draw: Callable[[LiveFrame], Image]
+
+
+def _open_screen(
+    scene: _Scene, probe: DisplayProbe | None, host: str, port: int, say: Callable[[str], None]
+) -> View:
+    """A window where one is wanted and can be opened, else the browser view."""
+    if probe is not None:
+        problem = probe.problem()
+        if problem is None:
+            return Window(scene.settings, scene.draw, live=scene.source.live, snapshots=_SNAPSHOTS)
+        say(f"No window can be opened: {problem}. The picture is in the browser instead.")
+    from detector.video.web.camera import BrowserSource
+    from detector.video.web.server import WebView
+
+    view = WebView(
+        scene.settings,
+        scene.detector.classes,
+        draw=scene.draw,
+        source_name=scene.source.name,
+        host=host,
+        port=port,
+        camera=scene.source if isinstance(scene.source, BrowserSource) else None,
+    )
+    say(f"{view.invitation} Ctrl-C ends it.")
+    return view
 
 
 def _open_source(text: str) -> Source:

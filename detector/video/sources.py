@@ -35,13 +35,16 @@ class Source(Protocol):
         name: what messages call it.
         live: True where frames that nobody fetches in time are gone; False where each one waits.
         fps: frames per second, where that is known.
-        notice: a sentence for the viewer while there is no picture.
     """
 
     name: str
     live: bool
     fps: float | None
-    notice: str | None
+
+    @property
+    def notice(self) -> str | None:
+        """A sentence for the viewer while there is no picture."""
+        ...
 
     def read(self) -> Frame | None:
         """The next frame, waited for; None at the end and after ``close``. For one thread only."""

@@ -21,6 +21,7 @@ from detector.video.meter import LiveStats
 from detector.video.overlay import KEYS, draw_figures
 from detector.video.settings import LiveSettings
 
+_TITLE = "ssdlite"
 _PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
 _PROBE_SECONDS = 10
 _LARGEST_WH = (1280, 800)  # of a window when it opens
@@ -68,7 +69,6 @@ class Window:
     Args:
         settings: changed by the keys for pause and threshold.
         draw: makes the picture of a result.
-        title: of the window.
         live: whether the age of frames means something.
         snapshots: folder for what the key s saves.
     """
@@ -78,14 +78,12 @@ class Window:
         settings: LiveSettings,
         draw: Callable[[LiveFrame], Image],
         *,
-        title: str,
         live: bool,
         snapshots: Path,
     ) -> None:
         self.closed = False
         self._settings = settings
         self._draw = draw
-        self._title = title
         self._live = live
         self._snapshots = snapshots
         self._last: LiveFrame | None = None
@@ -93,7 +91,7 @@ class Window:
         self._over: str | None = ""  # what the last drawing said in the middle; nothing has been drawn yet
         # Qt's plugin in OpenCV's wheels looks for fonts that they do not ship, and says so at every start.
         os.environ["QT_LOGGING_RULES"] = "*.warning=false;" + os.environ.get("QT_LOGGING_RULES", "")
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
     def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
         if self.closed:
@@ -106,7 +104,7 @@ class Window:
             self._over = over
             self._redraw(stats, over)
         self._press(cv2.waitKey(1))
-        if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+        if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
             self.closed = True
 
     def _redraw(self, stats: LiveStats, over: str | None) -> None:
@@ -119,7 +117,7 @@ class Window:
             notice=over,
             keys=KEYS,
         )
-        cv2.imshow(self._title, picture)
+        cv2.imshow(_TITLE, picture)
 
     def close(self) -> None:
         self.closed = True
@@ -129,7 +127,7 @@ class Window:
     def _resize(self, image: Image) -> None:
         height, width = image.shape[:2]
         scale = min(1.0, _LARGEST_WH[0] / width, _LARGEST_WH[1] / height)
-        cv2.resizeWindow(self._title, max(320, round(width * scale)), max(240, round(height * scale)))
+        cv2.resizeWindow(_TITLE, max(320, round(width * scale)), max(240, round(height * scale)))
 
     def _press(self, key: int) -> None:
         pressed = chr(key & 0xFF) if key >= 0 else ""
