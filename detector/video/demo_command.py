@@ -78,7 +78,7 @@ def run_demo(
         )
         say(f"Looking at {opened.name} with {detector.spec.name} ({backend}, {detector.threads} threads).")
         scene = _Scene(opened, detector, LiveSettings(score_threshold), live_drawer(counters))
-        view = ProgressView(opened.live) if headless else _open_screen(scene, probe, host, port, say)
+        view = ProgressView() if headless else _open_screen(scene, probe, host, port, say)
         stack.enter_context(closing(view))
         pipeline = LivePipeline(
             opened,
@@ -102,7 +102,7 @@ def run_demo(
             )
         if log:
             log.add_summary(pipeline.meter.whole())
-    say(describe_run(pipeline.meter.whole(), live=opened.live))
+    say(describe_run(pipeline.meter.whole()))
     if recorder and recorder.seconds:
         say(f"{save} has {recorder.seconds:.1f} s of it.")
 
@@ -124,7 +124,7 @@ def _open_screen(
     if probe is not None:
         problem = probe.problem()
         if problem is None:
-            return Window(scene.settings, scene.draw, live=scene.source.live, snapshots=_SNAPSHOTS)
+            return Window(scene.settings, scene.draw, snapshots=_SNAPSHOTS)
         say(f"No window can be opened: {problem}. The picture is in the browser instead.")
     from detector.video.web.camera import BrowserSource
     from detector.video.web.server import WebView
@@ -191,11 +191,11 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def describe_run(stats: LiveStats, *, live: bool) -> str:
+def describe_run(stats: LiveStats) -> str:
     """The end summary, in a line or two."""
     frames = f"{stats.frames:,} {'frame' if stats.frames == 1 else 'frames'} in {stats.seconds:.1f} s"
     lines = [f"{frames}, {stats.fps:.1f} a second."]
-    if live and stats.frames:
+    if stats.age_p50 is not None:
         lines.append(
             f"Frame age from capture to display: median {stats.age_p50:.0f} ms, 95th percentile "
             f"{stats.age_p95:.0f} ms; {stats.skipped:,} frames were skipped for newer ones."

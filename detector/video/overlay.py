@@ -60,21 +60,20 @@ def _draw_counter(picture: Image, vertices: NDArray[np.float64], count: Count) -
 
 
 def draw_figures(
-    picture: Image, stats: LiveStats, *, live: bool, score_threshold: float, notice: str | None, keys: str
+    picture: Image, stats: LiveStats, *, score_threshold: float, notice: str | None, keys: str
 ) -> None:
     """Draw figures along the upper edge, keys along the lower one and a notice in the middle.
 
     Args:
         picture: (H, W, 3) uint8, BGR; drawn on.
         stats: of the last frames.
-        live: whether the age of frames means something; that of a file's does not.
         score_threshold: as it is now.
         notice: why there is no new picture, if there is none.
         keys: what they do.
     """
     size = max(11, round(_TEXT_PIXELS * drawing_scale(picture)))
     figures = [f"{stats.fps:.1f} fps"]
-    if live:
+    if stats.age_p50 is not None:
         figures.append(f"age {stats.age_p50:.0f} ms, p95 {stats.age_p95:.0f}")
     figures += [f"{name} {value:.1f} ms" for name, value in stats.stages.items() if name != "capture"]
     figures.append(f"score over {score_threshold:.2f}")

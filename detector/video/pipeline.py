@@ -98,7 +98,7 @@ class LivePipeline:
 
     def shown(self, live: LiveFrame) -> None:
         """Tell the meter that a frame has been shown. Iteration does it by itself."""
-        self.meter.add_shown(live.frame.captured_at)
+        self.meter.add_shown(live.frame.captured_at if self.source.live else None)
 
     def __iter__(self) -> Iterator[LiveFrame]:
         while True:

@@ -34,16 +34,11 @@ class View(Protocol):
 
 
 class ProgressView:
-    """A line on the terminal: frames, frames a second, and their age.
-
-    Args:
-        live: whether the age of frames means something; that of a file's does not.
-    """
+    """A line on the terminal: frames, frames a second, and their age."""
 
     closed = False
 
-    def __init__(self, live: bool) -> None:
-        self._live = live
+    def __init__(self) -> None:
         self._notice: str | None = None
         self._bar = tqdm(desc="detecting", unit="frame", disable=None, leave=False)
 
@@ -52,7 +47,7 @@ class ProgressView:
             tqdm.write(notice)
         self._notice = notice
         if live is not None:
-            if self._live:
+            if stats.age_p50 is not None:
                 self._bar.set_postfix_str(f"age {stats.age_p50:.0f} ms", refresh=False)
             self._bar.update()
 

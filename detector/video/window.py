@@ -69,7 +69,6 @@ class Window:
     Args:
         settings: changed by the keys for pause and threshold.
         draw: makes the picture of a result.
-        live: whether the age of frames means something.
         snapshots: folder for what the key s saves.
     """
 
@@ -78,13 +77,11 @@ class Window:
         settings: LiveSettings,
         draw: Callable[[LiveFrame], Image],
         *,
-        live: bool,
         snapshots: Path,
     ) -> None:
         self.closed = False
         self._settings = settings
         self._draw = draw
-        self._live = live
         self._snapshots = snapshots
         self._last: LiveFrame | None = None
         self._message: tuple[str, float] | None = None
@@ -112,7 +109,6 @@ class Window:
         draw_figures(
             picture,
             stats,
-            live=self._live,
             score_threshold=self._settings.score_threshold,
             notice=over,
             keys=KEYS,

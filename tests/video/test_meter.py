@@ -26,7 +26,7 @@ def test_durations_out_of_range_count_at_the_ends():
 def test_nothing_measured_is_nothing():
     assert Histogram().percentile(50) == 0
     stats = Meter().whole()
-    assert (stats.frames, stats.fps, stats.age_p95, stats.stages) == (0, 0, 0, {})
+    assert (stats.frames, stats.fps, stats.age_p95, stats.stages) == (0, 0, None, {})
 
 
 class Clock:
