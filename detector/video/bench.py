@@ -172,7 +172,8 @@ def age(obj: tuple[str, str], seconds: float, fps: float, detect_ms: float) -> N
         f"({work:.1f} ms)"
     )
     click.echo(
-        f"p95 of the first {_END_SECONDS} s {first:.1f} ms, of the last {last:.1f} ms: {last / first:.2f} times"
+        f"p95 of the first {_END_SECONDS} s {first:.1f} ms, of the last {last:.1f} ms: "
+        f"{last / first:.2f} times"
     )
 
 
