@@ -33,22 +33,20 @@ from detector.video.sources import open_source
 from detector.video.tracking import Tracker
 
 FRAME_WH = (640, 480)
-_SECONDS_PER_PHOTO, _RATE = 3, 30
+_SECONDS, _RATE = 12, 30
 _END_SECONDS = 10  # the first and the last so many seconds of a run are compared
 
 
 def write_sample_video(path: Path) -> Path:
-    """Write a video of a camera that moves over the photographs of the package; 640 x 480, 30 a second."""
+    """Write a video of a camera that moves along the photographs of the package; 640 x 480, 30 a second."""
     width, height = FRAME_WH
+    photos = [load_image(photo) for photo in find_images([str(SAMPLE_FOLDER)])]
+    wall = cv2.hconcat(
+        [cv2.resize(photo, (round(photo.shape[1] * height / photo.shape[0]), height)) for photo in photos]
+    )
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), _RATE, FRAME_WH)
-    for photo in find_images([str(SAMPLE_FOLDER)]):
-        image = load_image(photo)
-        scale = 1.3 * max(width / image.shape[1], height / image.shape[0])
-        image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale), np.uint8)
-        room = np.array([image.shape[1] - width, image.shape[0] - height])
-        for share in np.linspace(0, 1, _SECONDS_PER_PHOTO * _RATE):
-            left, top = np.round(share * room).astype(int)
-            writer.write(np.ascontiguousarray(image[top : top + height, left : left + width]))
+    for left in np.linspace(0, wall.shape[1] - width, _SECONDS * _RATE).round().astype(int):
+        writer.write(np.ascontiguousarray(wall[:, left : left + width]))
     writer.release()
     return path
 

@@ -17,6 +17,7 @@ from detector.video.meter import LiveStats
 
 KEYS = "space pause    s snapshot    + - threshold    q quit"
 _BORDER = (255, 200, 0)  # of lines and zones, BGR
+_STRIP = (30, 26, 24)  # around the picture
 _TEXT_PIXELS = 14  # at 640 pixels, as large as it is in a window of that size
 
 
@@ -59,13 +60,13 @@ def _draw_counter(picture: Image, vertices: NDArray[np.float64], count: Count) -
     Label.above(text, (float(vertices[0, 0]), float(vertices[0, 1])), _BORDER, picture).draw(picture)
 
 
-def draw_figures(
+def add_figures(
     picture: Image, stats: LiveStats, *, score_threshold: float, notice: str | None, keys: str
-) -> None:
-    """Draw figures along the upper edge, keys along the lower one and a notice in the middle.
+) -> Image:
+    """The picture between a strip of figures and a strip that explains keys, with a notice over its middle.
 
     Args:
-        picture: (H, W, 3) uint8, BGR; drawn on.
+        picture: (H, W, 3) uint8, BGR.
         stats: of the last frames.
         score_threshold: as it is now.
         notice: why there is no new picture, if there is none.
@@ -77,24 +78,24 @@ def draw_figures(
         figures.append(f"age {stats.age_p50:.0f} ms, p95 {stats.age_p95:.0f}")
     figures += [f"{name} {value:.1f} ms" for name, value in stats.stages.items() if name != "capture"]
     figures.append(f"score over {score_threshold:.2f}")
-    _draw_bar(picture, "    ".join(figures), size, top=0)
-    _draw_bar(picture, keys, size, top=picture.shape[0] - _bar_height(size))
+    strip = round(1.7 * size)
+    framed = cv2.copyMakeBorder(picture, strip, strip, 0, 0, cv2.BORDER_CONSTANT, value=_STRIP)
+    _write_line(framed[:strip], "    ".join(figures), size)
+    _write_line(framed[-strip:], keys, size)
     if notice:
-        _draw_bar(picture, notice, round(1.2 * size), top=picture.shape[0] // 2, centred=True)
+        middle = framed.shape[0] // 2
+        band = framed[middle - strip : middle + strip]
+        np.right_shift(band, 2, out=band)
+        _write_line(band, notice, round(1.2 * size), centred=True)
+    return np.asarray(framed, np.uint8)
 
 
-def _bar_height(size: int) -> int:
-    return round(1.7 * size)
-
-
-def _draw_bar(picture: Image, text: str, size: int, *, top: int, centred: bool = False) -> None:
-    """Text on a darkened strip over the whole width, smaller where it would not fit."""
+def _write_line(strip: Image, text: str, size: int, *, centred: bool = False) -> None:
+    """Write white text into a strip, smaller where it would not fit."""
     width = text_size_wh(text, size)[0]
-    room = picture.shape[1] - size
+    room = strip.shape[1] - size
     if width > room > 0:
         size = max(8, int(size * room / width))
         width = text_size_wh(text, size)[0]
-    strip = picture[max(0, top) : top + _bar_height(size)]
-    np.right_shift(strip, 2, out=strip)
-    left = max(0, (picture.shape[1] - width) // 2) if centred else size // 2
-    draw_text(picture, text, (left, max(0, top) + round(0.2 * size)), size, (255, 255, 255))
+    left = max(0, (strip.shape[1] - width) // 2) if centred else size // 2
+    draw_text(strip, text, (left, (strip.shape[0] - round(1.3 * size)) // 2), size, (255, 255, 255))

@@ -18,7 +18,7 @@ from detector.images import Image
 from detector.opencv_build import has_gui
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
-from detector.video.overlay import KEYS, draw_figures
+from detector.video.overlay import KEYS, add_figures
 from detector.video.settings import LiveSettings
 
 _TITLE = "ssdlite"
@@ -105,15 +105,10 @@ class Window:
             self.closed = True
 
     def _redraw(self, stats: LiveStats, over: str | None) -> None:
-        picture = np.zeros((480, 640, 3), np.uint8) if self._last is None else self._draw(self._last).copy()
-        draw_figures(
-            picture,
-            stats,
-            score_threshold=self._settings.score_threshold,
-            notice=over,
-            keys=KEYS,
-        )
-        cv2.imshow(_TITLE, picture)
+        picture = np.zeros((480, 640, 3), np.uint8) if self._last is None else self._draw(self._last)
+        threshold = self._settings.score_threshold
+        framed = add_figures(picture, stats, score_threshold=threshold, notice=over, keys=KEYS)
+        cv2.imshow(_TITLE, framed)
 
     def close(self) -> None:
         self.closed = True

@@ -8,7 +8,7 @@ from detector.drawing import class_colour
 from detector.video.counting import CountLine, CountZone
 from detector.video.frames import Count, Frame, LiveFrame
 from detector.video.meter import LiveStats
-from detector.video.overlay import KEYS, draw_figures, live_drawer
+from detector.video.overlay import KEYS, add_figures, live_drawer
 
 STATS = LiveStats(100, 100, 3, 10.0, 29.97, 12.0, 17.0, {"capture": 33.0, "detect": 5.2, "display": 1.2})
 
@@ -28,10 +28,13 @@ def test_the_picture_has_boxes_and_the_frame_stays_as_it_was(size_hw):
     assert picture.shape == live.image.shape
     assert (live.image == 128).all()
     assert (picture == class_colour("dog")).all(axis=2).any()
-    before = picture.copy()
-    draw_figures(picture, STATS, score_threshold=0.4, notice="no picture", keys=KEYS)
-    assert picture.shape == live.image.shape
-    assert (picture != before).any()
+    framed = add_figures(picture, STATS, score_threshold=0.4, notice=None, keys=KEYS)
+    strip = (framed.shape[0] - picture.shape[0]) // 2
+    assert (framed[strip:-strip] == picture).all()  # nothing of the picture is hidden
+    for part in (framed[:strip], framed[-strip:]):
+        assert len(np.unique(part.reshape(-1, 3), axis=0)) > 2
+    noted = add_figures(picture, STATS, score_threshold=0.4, notice="no picture", keys=KEYS)
+    assert (noted != framed).any()
 
 
 def test_the_same_frame_is_drawn_once():
@@ -61,6 +64,5 @@ def test_the_age_of_a_files_frames_is_not_shown():
     pictures = []
     for stats in (STATS, replace(STATS, age_p50=None, age_p95=None)):
         picture = np.zeros((480, 640, 3), np.uint8)
-        draw_figures(picture, stats, score_threshold=0.4, notice=None, keys="")
-        pictures.append(picture)
+        pictures.append(add_figures(picture, stats, score_threshold=0.4, notice=None, keys=""))
     assert pictures[0].sum() > pictures[1].sum() > 0
