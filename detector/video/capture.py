@@ -123,8 +123,8 @@ class LiveSource:
         self._release()
         lost = time.monotonic()
         for attempt in itertools.count():
-            gone = time.monotonic() - lost
-            self.notice = f"{self.name} has given no picture for {gone:.0f} s; trying again"
+            since = f"for {time.monotonic() - lost:.0f} s" if attempt else "any more"
+            self.notice = f"{self.name} gives no picture {since}; trying again"
             if self._closed.wait(_BACK_OFF[min(attempt, len(_BACK_OFF) - 1)]):
                 return
             capture = self._open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
 from detector.video.recorder import Recorder
 from detector.video.settings import LiveSettings
-from detector.video.sources import Source, VideoFile, open_source
+from detector.video.sources import ImageSequence, Source, open_source
 from detector.video.tracking import Tracker
 from detector.video.view import ProgressView, View
 from detector.video.watch import watch
@@ -97,14 +98,22 @@ def run_demo(
                 recorder=recorder,
                 max_frames=max_frames,
                 paced=not headless,
-                # A window closes when its video has ended; a page, or the last image, stays to be looked at.
-                hold=not headless and not (isinstance(view, Window) and isinstance(opened, VideoFile)),
+                hold=_farewell(view, opened),
             )
         if log:
             log.add_summary(pipeline.meter.whole())
     say(describe_run(pipeline.meter.whole()))
     if recorder and recorder.seconds:
         say(f"{save} has {recorder.seconds:.1f} s of it.")
+
+
+def _farewell(view: View, source: Source) -> str | None:
+    """What is shown when a source has ended; None to end as well, as a window does with a video."""
+    if isinstance(view, ProgressView):
+        return None
+    if isinstance(source, ImageSequence):
+        return ""
+    return None if isinstance(view, Window) else f"{source.name} has ended."
 
 
 @dataclass(frozen=True)
@@ -175,13 +184,17 @@ def read_counters(lines: Sequence[str], zones: Sequence[str]) -> list[CountLine 
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts as it always does."""
+    """An event that Ctrl-C and SIGTERM set; one more, a second later, interrupts whatever takes so long."""
     stop = threading.Event()
+    first = 0.0
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
+        nonlocal first
+        if stop.is_set() and time.monotonic() - first > 1:
             raise KeyboardInterrupt
-        stop.set()
+        if not stop.is_set():
+            first = time.monotonic()
+            stop.set()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

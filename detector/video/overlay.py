@@ -18,7 +18,7 @@ from detector.video.meter import LiveStats
 KEYS = "space pause    s snapshot    + - threshold    q quit"
 _BORDER = (255, 200, 0)  # of lines and zones, BGR
 _STRIP = (30, 26, 24)  # around the picture
-_TEXT_PIXELS = 14  # at 640 pixels, as large as it is in a window of that size
+_TEXT_PIXELS = 14  # of figures beside a picture 640 pixels long
 
 
 def live_drawer(counters: Sequence[CountLine | CountZone] = ()) -> Callable[[LiveFrame], Image]:
@@ -72,7 +72,7 @@ def add_figures(
         notice: why there is no new picture, if there is none.
         keys: what they do.
     """
-    size = max(11, round(_TEXT_PIXELS * drawing_scale(picture)))
+    size = min(max(11, round(_TEXT_PIXELS * drawing_scale(picture))), 18)
     figures = [f"{stats.fps:.1f} fps"]
     if stats.age_p50 is not None:
         figures.append(f"age {stats.age_p50:.0f} ms, p95 {stats.age_p95:.0f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
 from tqdm import tqdm
@@ -43,8 +44,8 @@ class ProgressView:
         self._bar = tqdm(desc="detecting", unit="frame", disable=None, leave=False)
 
     def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
-        if notice is not None and self._notice is None:
-            tqdm.write(notice)
+        if (notice is None) != (self._notice is None):
+            tqdm.write(notice or "The picture is back.", file=sys.stderr)
         self._notice = notice
         if live is not None:
             if stats.age_p50 is not None:

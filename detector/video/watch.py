@@ -26,7 +26,7 @@ def watch(
     recorder: Recorder | None = None,
     max_frames: int | None = None,
     paced: bool = False,
-    hold: bool = False,
+    hold: str | None = None,
 ) -> None:
     """Show what comes out of a pipeline until the source ends, the view is closed or ``stop`` is set.
 
@@ -38,7 +38,8 @@ def watch(
         recorder: what to record with, if at all.
         max_frames: end after so many.
         paced: show a file as fast as it is meant to be, not as fast as it can be.
-        hold: keep the last frame on screen when the source has ended.
+        hold: keep the last frame on screen when the source has ended, with this notice over it, or none if
+            it is empty; None to end with the source.
 
     Raises:
         DetectorError: what ended the pipeline or the recording.
@@ -53,8 +54,8 @@ def watch(
         try:
             live = pipeline.next(timeout=_LOOK_SECONDS)
         except ChannelClosedError:
-            if hold:
-                _hold(pipeline, view, stop)
+            if hold is not None:
+                _hold(pipeline, view, stop, hold or None)
             return
         if live is None or pipeline.settings.paused:
             if recorder is not None and live_source:
@@ -81,10 +82,10 @@ def _idle(pipeline: LivePipeline, view: View) -> None:
     time.sleep(_LOOK_SECONDS)
 
 
-def _hold(pipeline: LivePipeline, view: View, stop: threading.Event) -> None:
+def _hold(pipeline: LivePipeline, view: View, stop: threading.Event, notice: str | None) -> None:
     stats = pipeline.meter.recent()
     while not (stop.is_set() or view.closed):
-        view.show(None, stats, f"This is the end of {pipeline.source.name}.")
+        view.show(None, stats, notice)
         time.sleep(_LOOK_SECONDS)
 
 

@@ -24,7 +24,7 @@ from detector.video.settings import LiveSettings
 _TITLE = "ssdlite"
 _PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
 _PROBE_SECONDS = 10
-_LARGEST_WH = (1280, 800)  # of a window when it opens
+_LARGEST_WH = (1280, 720)  # of the picture in the window, until the user makes it larger
 _MESSAGE_SECONDS = 2.0
 _THRESHOLD_STEP = 0.05
 
@@ -84,6 +84,7 @@ class Window:
         self._draw = draw
         self._snapshots = snapshots
         self._last: LiveFrame | None = None
+        self._sized = False
         self._message: tuple[str, float] | None = None
         self._over: str | None = ""  # what the last drawing said in the middle; nothing has been drawn yet
         # Qt's plugin in OpenCV's wheels looks for fonts that they do not ship, and says so at every start.
@@ -93,8 +94,6 @@ class Window:
     def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
         if self.closed:
             return
-        if live is not None and self._last is None:
-            self._resize(live.image)
         self._last = live or self._last
         over = self._current_message() or notice or ("paused" if self._settings.paused else None)
         if live is not None or over != self._over:
@@ -106,19 +105,20 @@ class Window:
 
     def _redraw(self, stats: LiveStats, over: str | None) -> None:
         picture = np.zeros((480, 640, 3), np.uint8) if self._last is None else self._draw(self._last)
+        scale = min(1.0, _LARGEST_WH[0] / picture.shape[1], _LARGEST_WH[1] / picture.shape[0])
+        if scale < 1:  # shrunk once here, not by the desktop at every step
+            picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
         threshold = self._settings.score_threshold
         framed = add_figures(picture, stats, score_threshold=threshold, notice=over, keys=KEYS)
+        if self._last is not None and not self._sized:
+            cv2.resizeWindow(_TITLE, max(320, framed.shape[1]), max(240, framed.shape[0]))
+            self._sized = True
         cv2.imshow(_TITLE, framed)
 
     def close(self) -> None:
         self.closed = True
         cv2.destroyAllWindows()
         cv2.waitKey(1)  # lets it happen
-
-    def _resize(self, image: Image) -> None:
-        height, width = image.shape[:2]
-        scale = min(1.0, _LARGEST_WH[0] / width, _LARGEST_WH[1] / height)
-        cv2.resizeWindow(_TITLE, max(320, round(width * scale)), max(240, round(height * scale)))
 
     def _press(self, key: int) -> None:
         pressed = chr(key & 0xFF) if key >= 0 else ""

@@ -102,9 +102,9 @@ def test_a_pause_holds_the_picture_and_loses_no_frame_of_a_file(live):
 
 def test_a_source_that_has_ended_is_held_on_screen():
     view = FakeView(lambda view: setattr(view, "closed", view.idle > 3))
-    run(FakeSource(2, live=False), view, hold=True)
+    run(FakeSource(2, live=False), view, hold="over")
     assert view.numbers == [0, 1]
-    assert view.notices[-1] == "This is the end of fake."
+    assert view.notices[-1] == "over"
 
 
 def test_why_there_is_no_picture_is_shown():
