@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -100,6 +101,15 @@ class Detector:
         opened = BACKENDS[backend](file, threads)
         return cls(file.spec, opened, Preprocessor(file.spec, resize), postprocess, threads, file.labels)
 
+    @property
+    def score_threshold(self) -> float:
+        """Least score of a detection; may be changed at any time, and holds from the next image on."""
+        return self.postprocess.score_threshold
+
+    @score_threshold.setter
+    def score_threshold(self, threshold: float) -> None:
+        self.postprocess.score_threshold = threshold
+
     def detect(self, image: Image) -> Detections:
         """The objects in one image, with all threads on it: the least time for one frame.
 
@@ -112,7 +122,11 @@ class Detector:
         return self._detect(self.backend, image)
 
     def detect_batch(
-        self, images: Iterable[T], *, load: Callable[[T], Image] | None = None
+        self,
+        images: Iterable[T],
+        *,
+        load: Callable[[T], Image] | None = None,
+        took: Callable[[float], None] | None = None,
     ) -> Iterator[Detections]:
         """The objects in each of many images, in order: the most images per second.
 
@@ -123,6 +137,7 @@ class Detector:
         Args:
             images: images as for ``detect``, or whatever ``load`` turns into one.
             load: called in the worker's thread, for example ``load_image`` for paths.
+            took: called in the worker's thread with the seconds that each image took there.
         """
         backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
         for backend in self.backend.split(self.threads):
@@ -133,7 +148,11 @@ class Detector:
             worker.backend = backends.get()
 
         def process(item: Any) -> Detections:
-            return self._detect(worker.backend, load(item) if load else item)
+            start = time.perf_counter()
+            detections = self._detect(worker.backend, load(item) if load else item)
+            if took:
+                took(time.perf_counter() - start)
+            return detections
 
         pending: deque[Future[Detections]] = deque()
         pool = ThreadPoolExecutor(self.threads, "detect", initializer=start)

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from detector.detections import Detections
 from detector.images import Image
 
+UNTRACKED = -1
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One picture of a source.
 
@@ -51,15 +53,15 @@ class Count:
         return counts if self.inside is None else {**counts, "inside": self.inside}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LiveFrame:
     """A frame and what was found in it.
 
     Attributes:
         frame: the picture and its times.
         detections: what is shown: over the threshold, of the chosen classes.
-        track_ids: (N,) int64, the same number for the same object from frame to frame, one for each
-            detection; None without tracking.
+        track_ids: (N,) int64, one for each detection, the same number for the same object from frame to
+            frame, -1 for an object that is seen for the first time; None without tracking.
         counts: lines and zones, in the order they were given.
     """
 
@@ -77,10 +79,8 @@ class LiveFrame:
         """Plain values for JSON: frame number, timestamp, size, detections with track ids, counts."""
         objects = self.detections.to_dicts()
         if self.track_ids is not None:
-            objects = [
-                {**found, "track": track}
-                for found, track in zip(objects, self.track_ids.tolist(), strict=True)
-            ]
+            for found, track_id in zip(objects, self.track_ids.tolist(), strict=True):
+                found["track"] = track_id if track_id != UNTRACKED else None
         return {
             "frame": self.frame.number,
             "timestamp": round(self.frame.timestamp, 4),

@@ -6,9 +6,11 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+Percentile = Callable[[float], float]
 
 _RECENT = 128  # frames that the figures on screen are about
 _STEP = 1.01  # one bin of the histogram to the next: percentiles are right to a hundredth of their value
@@ -48,7 +50,8 @@ class LiveStats:
         skipped: frames of the source that were never looked at, because newer ones had come.
         seconds: time since the first frame was shown.
         fps: frames shown per second.
-        age_p50, age_p95: milliseconds from capture to display, median and 95th percentile.
+        age_p50, age_p95: milliseconds from capture to display, median and 95th percentile; None for a file,
+            whose frames wait for their turn.
         stages: median milliseconds of each stage.
     """
 
@@ -57,8 +60,8 @@ class LiveStats:
     skipped: int
     seconds: float
     fps: float
-    age_p50: float
-    age_p95: float
+    age_p50: float | None
+    age_p95: float | None
     stages: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,8 +72,8 @@ class LiveStats:
             "skipped": self.skipped,
             "seconds": round(self.seconds, 3),
             "fps": round(self.fps, 2),
-            "age_p50_ms": round(self.age_p50, 2),
-            "age_p95_ms": round(self.age_p95, 2),
+            "age_p50_ms": None if self.age_p50 is None else round(self.age_p50, 2),
+            "age_p95_ms": None if self.age_p95 is None else round(self.age_p95, 2),
             "stages_ms": {name: round(value, 2) for name, value in self.stages.items()},
         }
 
@@ -102,15 +105,16 @@ class Meter:
             self._detected += 1
             self._skipped += skipped
 
-    def add_shown(self, captured_at: float) -> None:
-        """Count a frame that is on screen now, or wherever it goes."""
+    def add_shown(self, captured_at: float | None) -> None:
+        """Count a frame that is on screen now, or wherever it goes; with its age, if that means something."""
         now = self._clock()
         with self._lock:
             if not self._frames:
                 self._first = now
             self._frames += 1
             self._shown.append(now)
-            self._add("age", now - captured_at)
+            if captured_at is not None:
+                self._add("age", now - captured_at)
 
     def _add(self, name: str, seconds: float) -> None:
         if name not in self._whole:
@@ -130,11 +134,9 @@ class Meter:
             percentiles = {name: histogram.percentile for name, histogram in self._whole.items()}
             return self._stats(percentiles, self._frames, self._first)
 
-    def _stats(
-        self, percentiles: dict[str, Callable[[float], float]], frames: int, first: float
-    ) -> LiveStats:
+    def _stats(self, percentiles: Mapping[str, Percentile], frames: int, first: float) -> LiveStats:
         last = self._shown[-1] if self._shown else 0.0
-        age = percentiles.pop("age", lambda percent: 0.0)
+        age = percentiles.get("age")
         return LiveStats(
             frames=self._frames,
             detected=self._detected,
@@ -142,12 +144,12 @@ class Meter:
             seconds=last - self._first,
             # n frames have n - 1 intervals
             fps=(frames - 1) / (last - first) if last > first else 0.0,
-            age_p50=1e3 * age(50),
-            age_p95=1e3 * age(95),
-            stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items()},
+            age_p50=1e3 * age(50) if age else None,
+            age_p95=1e3 * age(95) if age else None,
+            stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items() if name != "age"},
         )
 
 
-def _percentile_of(values: deque[float]) -> Callable[[float], float]:
+def _percentile_of(values: deque[float]) -> Percentile:
     ordered = sorted(values)
     return lambda percent: ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]

@@ -101,5 +101,6 @@ def test_names_that_the_command_repeats_to_start_quickly_are_the_real_ones() -> 
 
     assert command.DEFAULT_MODEL == DEFAULT_MODEL
     assert tuple(BACKENDS) == command._BACKEND_NAMES
-    thresholds = {option.name: option.default for option in command.detect.params}
-    assert thresholds["score_threshold"] == DEFAULT_SCORE_THRESHOLD
+    for subcommand in (command.detect, command.demo):
+        thresholds = {option.name: option.default for option in subcommand.params}
+        assert thresholds["score_threshold"] == DEFAULT_SCORE_THRESHOLD
