@@ -106,7 +106,7 @@ def detected_frames(
             for _, score, name in detections
         ]
         detections = detections[np.array(wanted, bool)]
-        yield LiveFrame(frame, detections, np.arange(len(detections)))
+        yield LiveFrame(frame, detections, np.arange(len(detections)) - 1)  # the first one is new
 
 
 def video_frames(path: str) -> Iterator[Frame]:

@@ -21,7 +21,7 @@ from detector.video.frames import Count, LiveFrame
 from detector.video.settings import LiveSettings
 from detector.video.web.camera import BrowserSource
 from detector.video.web.server import WebView
-from tests.conftest import _absent
+from tests.conftest import absent
 from tests.video.web.feeding import (
     CLASSES,
     PATIENCE,
@@ -74,7 +74,7 @@ def browser(playwright: Playwright, camera_file: Path) -> Iterator[Browser]:
     """Chromium with a fake camera that every page may use."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
-        _absent("there is no Chromium")
+        absent("there is no Chromium")
     browser = playwright.chromium.launch(
         executable_path=found,
         args=[

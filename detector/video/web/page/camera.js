@@ -184,7 +184,7 @@ function drawBox(context, [x, y, width, height], found, colour, edge) {
   context.lineWidth = 2.5;
   context.strokeStyle = context.fillStyle = colour;
   context.strokeRect(x, y, width, height);
-  const track = found.track === undefined ? "" : ` #${found.track}`;
+  const track = found.track == null ? "" : ` #${found.track}`;
   const text = `${found.name}${track} ${Math.round(100 * found.score)}%`;
   context.font = "600 13px system-ui, sans-serif";
   context.textBaseline = "middle";
