@@ -141,5 +141,11 @@ class WebView:
             await self._ended.wait()
         finally:
             self._started.set()
+            connections = runner.server.connections if runner.server else []
+            transports = [connection.transport for connection in connections]
             await runner.cleanup()
             listening.close()
+            for transport in transports:
+                if transport is not None:
+                    transport.abort()  # HTTPS would wait half a minute for each browser's goodbye
+            await asyncio.sleep(0.01)

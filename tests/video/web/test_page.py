@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.images import load_image
 from detector.runtime import Detector
 from detector.video.frames import Count, LiveFrame
+from detector.video.pipeline import LivePipeline
 from detector.video.settings import LiveSettings
+from detector.video.watch import watch
 from detector.video.web.camera import BrowserSource
 from detector.video.web.server import WebView
 from tests.conftest import absent
@@ -27,6 +31,7 @@ from tests.video.web.feeding import (
     PATIENCE,
     Feed,
     detected_frames,
+    draw,
     endless_frames,
     live_frame,
     video_frames,
@@ -296,19 +301,44 @@ def test_elsewhere_the_page_asks_for_the_token(
     expect(page.locator("#empty")).to_be_hidden()
 
 
-def test_a_browser_is_the_camera(
+@pytest.fixture
+def watched(
+    resources: ExitStack, settings: LiveSettings, released_weights: Path
+) -> Callable[[BrowserSource, WebView], LivePipeline]:
+    """Runs a real pipeline from a source to a view until the test ends."""
+
+    def run(source: BrowserSource, view: WebView) -> LivePipeline:
+        pipeline = LivePipeline(source, Detector.load(released_weights), settings=settings)
+        stop = threading.Event()
+        thread = threading.Thread(target=lambda: watch(pipeline, view, draw=draw, stop=stop))
+        thread.start()
+        for end in (pipeline.close, thread.join, stop.set):  # the last one first
+            resources.callback(end)
+        return pipeline
+
+    return run
+
+
+def test_a_browser_elsewhere_is_the_camera(
     open_view: OpenView,
-    feed: MakeFeed,
     open_page: OpenPage,
+    watched: Callable[[BrowserSource, WebView], LivePipeline],
     settings: LiveSettings,
-    released_weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path))
     source = BrowserSource()
-    detector = Detector.load(released_weights, score_threshold=0.05)
-    view = open_view(camera=source, source_name="browser")
-    frames = iter(source.read, None)
-    fed = feed(view, detected_frames(frames, detector, settings))
-    page, other = open_page(view, "phone"), open_page(view)
+    view = open_view(host="0.0.0.0", camera=source, source_name="browser")
+    monkeypatch.undo()
+    pipeline = watched(source, view)
+
+    def wait_for_frames() -> None:
+        before = pipeline.meter.recent().frames
+        wait_for(lambda: pipeline.meter.recent().frames > before + 5)
+
+    page, other = (open_page(view, size, ignore_https_errors=True) for size in ("phone", "desktop"))
+    expect(other.locator("#banner")).to_contain_text("press Start camera")
     page.locator("#camera").click()
     expect(page.locator("#found .name", has_text="person")).to_be_visible()
     expect(page.locator("#camera")).to_have_text("Stop camera")
@@ -322,18 +352,15 @@ def test_a_browser_is_the_camera(
     page.locator("#pause").click()
     wait_for(lambda: settings.paused)
     page.locator("#pause").click()
-    shown = fed.shown
-    wait_for(lambda: fed.shown > shown + 5)  # and frames go on after a pause
+    wait_for_frames()  # they go on after a pause
 
     page.close()  # the tab goes away
     expect(other.locator("#camera")).to_have_text("Start camera")
     other.locator("#camera").click()
-    shown = fed.shown
-    wait_for(lambda: fed.shown > shown + 5)
+    wait_for_frames()
     other.locator("#camera").click()
     wait_for(lambda: not source.taken)
     expect(other.locator("#video")).to_be_hidden()
-    source.close()
 
 
 def test_why_there_is_no_camera(open_view: OpenView, open_page: OpenPage) -> None:
