@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 import click
+import cv2
 
 from detector.errors import DetectorError
 from detector.images import Image
@@ -59,6 +60,7 @@ def run_demo(
     web = web or source == BROWSER
     if web and headless:
         raise DetectorError("--web and --headless exclude each other; leave one of them out.")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or headless else DisplayProbe()
 
     def say(text: str) -> None:
