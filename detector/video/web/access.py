@@ -18,7 +18,6 @@ _POLICY = (
 _QUESTION_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "no-referrer",
     "Server": "ssdlite",
     "X-Content-Type-Options": "nosniff",
@@ -52,20 +51,21 @@ class Access:
             refusal = self._refusal(request)
             if refusal is not None:
                 return refusal
-            return await handler(request)
+            response = await handler(request)
+            if self.token is not None and request.path == "/":
+                response.set_cookie(
+                    self._cookie, self.token, httponly=True, samesite="Strict", secure=self._secure
+                )
+            return response
 
         return check
 
     async def prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Give an answer the headers of all of them; a signal of aiohttp, so that streams get them, too."""
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
+        policy = response.headers.get("Content-Security-Policy", _POLICY)
+        response.headers.update({**_HEADERS, "Content-Security-Policy": policy})
         if self.token is None:
             response.headers["Cross-Origin-Resource-Policy"] = "same-origin"  # not inside a stranger's page
-        elif response.status < HTTPStatus.BAD_REQUEST and "token" in request.query:
-            response.set_cookie(
-                self._cookie, self.token, httponly=True, samesite="Strict", secure=self._secure
-            )
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         if self.token is None:

@@ -16,6 +16,8 @@ from detector.video.frames import LiveFrame
 _LONGEST_SIDE = 1280  # pixels; more than most screens show beside the controls
 _QUALITY = 80
 _FRESH_SECONDS = 0.5
+_LEAST_SECONDS = 1 / 25
+_GREATEST_SHARE = 1 / 8
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,38 @@ def _shrunk(live: LiveFrame) -> LiveFrame:
     if scale >= 1:
         return live
     size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = np.asarray(cv2.resize(live.image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    # Averaging over areas would look a little better and take longer than drawing and encoding together.
+    image = np.asarray(cv2.resize(live.image, size_wh, interpolation=cv2.INTER_LINEAR), np.uint8)
     ratio = np.array([size_wh[0] / width, size_wh[1] / height] * 2, np.float32)
     return replace(
         live,
         frame=replace(live.frame, image=image),
         detections=replace(live.detections, boxes=live.detections.boxes * ratio),
     )
+
+
+class Pace:
+    """How often to paint: 25 pictures a second at most, and with an eighth of one processor at most.
+
+    Args:
+        clock: seconds, as ``time.monotonic``.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due = 0.0
+        self._cost = 0.0
+
+    def is_due(self) -> bool:
+        """Whether the next picture may be painted."""
+        return self._clock() >= self._due
+
+    def add_painted(self, seconds: float) -> None:
+        """Count a picture and the processor's time that it has taken."""
+        self._cost += (seconds - self._cost) / 8 if self._cost else seconds
+        interval = max(_LEAST_SECONDS, self._cost / _GREATEST_SHARE)
+        # From when it was due: a source a little too fast loses single frames, not every second.
+        self._due = max(self._due + interval, self._clock())
 
 
 class Pictures:

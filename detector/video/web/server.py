@@ -22,10 +22,9 @@ from detector.video.web.camera import BrowserSource
 from detector.video.web.certificate import server_context
 from detector.video.web.hub import Hub, Moment
 from detector.video.web.listening import is_open_to_others, listen, reachable_host
-from detector.video.web.pictures import paint
+from detector.video.web.pictures import Pace, paint
 from detector.video.web.site import Site
 
-_LEAST_SECONDS = 1 / 30  # between pictures
 _SHUTDOWN_SECONDS = 0.25  # for viewers to take what is on its way
 
 
@@ -69,7 +68,7 @@ class WebView:
     ) -> None:
         self._draw = draw
         self._painted: LiveFrame | None = None
-        self._due = 0.0
+        self._pace = Pace()
         listening = listen(host, port)
         try:
             open_to_others = is_open_to_others(listening)
@@ -114,13 +113,12 @@ class WebView:
         self._hub.moment = Moment(newest, stats, notice)
         if live is not None and self._hub.camera is not None:
             self._call(self._hub.answer, live)
-        if newest is not None and newest is not self._painted and self._hub.pictures.waiting:
-            now = time.monotonic()
-            if now >= self._due:
-                # From when it was due: a source a little too fast loses single frames, not every second.
-                self._due = max(self._due + _LEAST_SECONDS, now)
-                self._painted = newest
-                self._call(self._hub.pictures.publish, paint(newest, self._draw))
+        wanted = newest is not None and newest is not self._painted and self._hub.pictures.waiting
+        if newest is not None and wanted and self._pace.is_due():
+            start = time.thread_time()
+            self._call(self._hub.pictures.publish, paint(newest, self._draw))
+            self._pace.add_painted(time.thread_time() - start)
+            self._painted = newest
 
     def close(self) -> None:
         """End all connections and the server."""

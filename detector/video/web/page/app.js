@@ -8,12 +8,15 @@ import { Picture } from "./picture.js";
 const ECHO = 500; // ms in which the slider is the viewer's and not the server's
 const STEP = 0.05; // of the keys and of the buttons beside the slider
 
+history.replaceState(null, "", location.pathname); // the token is in a cookie now; in the address others could read it
+
 const $ = (id) => document.getElementById(id);
 
 let hello = { classes: {}, camera: false, least_threshold: 0.05, greatest_threshold: 0.95 };
 let state = null;
 let complaint = null; // about the camera, until it runs
 let touched = -Infinity;
+let starting = false; // while the viewer is asked for permission
 
 const link = new Link({ text: receive, picture: (data) => picture.show(data), lost: onLost });
 const picture = new Picture($("picture"), () => link.send({ picture: true }), onPicture);
@@ -181,12 +184,16 @@ function onCameraAnswer({ granted }) {
 }
 
 async function startCamera(start) {
+  if (starting) return;
+  starting = true;
   complaint = null;
   try {
     await start();
   } catch (error) {
     stopCamera(error.message);
     return;
+  } finally {
+    starting = false;
   }
   picture.want(false);
   $("video").hidden = $("overlay").hidden = false;

@@ -36,6 +36,7 @@ export class Camera {
     this.inFlight = [];
     this.ages = [];
     this.paused = false;
+    document.addEventListener("visibilitychange", () => this.running && !document.hidden && this.keepAwake());
   }
 
   get running() {
@@ -164,22 +165,26 @@ function drawResult(canvas, result, colours, mirrored) {
   canvas.height = Math.round(clientHeight * ratio);
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
-  // As object-fit: contain lays the video out.
-  const scale = Math.min(clientWidth / result.width, clientHeight / result.height);
-  const left = (clientWidth - result.width * scale) / 2;
-  const top = (clientHeight - result.height * scale) / 2;
   for (const found of [...result.detections].reverse()) {
-    const [x1, y1, x2, y2] = found.box.map((value) => value * scale);
-    const x = mirrored ? clientWidth - left - x2 : left + x1;
-    drawBox(context, x, top + y1, x2 - x1, y2 - y1, found, colours[found.name] ?? "#888888", clientWidth);
+    const place = placeBox(found.box, clientWidth, clientHeight, result, mirrored);
+    drawBox(context, place, found, colours[found.name] ?? "#888888", clientWidth);
   }
 }
 
-function drawBox(context, x, y, width, height, found, colour, edge) {
+/** Left, top, width and height of a box where `object-fit: contain` lays the picture out. */
+export function placeBox(box, clientWidth, clientHeight, { width, height }, mirrored) {
+  const scale = Math.min(clientWidth / width, clientHeight / height);
+  const left = (clientWidth - width * scale) / 2;
+  const top = (clientHeight - height * scale) / 2;
+  const [x1, y1, x2, y2] = box.map((value) => value * scale);
+  return [mirrored ? clientWidth - left - x2 : left + x1, top + y1, x2 - x1, y2 - y1];
+}
+
+function drawBox(context, [x, y, width, height], found, colour, edge) {
   context.lineWidth = 2.5;
   context.strokeStyle = context.fillStyle = colour;
   context.strokeRect(x, y, width, height);
-  const track = found.track === undefined ? "" : ` #${found.track}`;
+  const track = found.track == null ? "" : ` #${found.track}`;
   const text = `${found.name}${track} ${Math.round(100 * found.score)}%`;
   context.font = "600 13px system-ui, sans-serif";
   context.textBaseline = "middle";

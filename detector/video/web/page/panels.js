@@ -16,7 +16,7 @@ function setText(target, text) {
 
 function describe(found) {
   const percent = `${Math.round(100 * found.score)}%`;
-  return found.track === undefined ? percent : `#${found.track} ${percent}`;
+  return found.track == null ? percent : `#${found.track} ${percent}`;
 }
 
 /** What is in view now, by class; a row that is pressed asks for its class alone. */
