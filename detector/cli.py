@@ -62,8 +62,15 @@ _runtime_options = _options(
         "--classes", metavar="NAMES", help="Look for these classes alone, for example 'person,traffic light'."
     ),
 )
-
-
+_score_option = click.option(
+    "--score",
+    "--score-threshold",
+    "score_threshold",
+    type=_Score(),
+    default=0.4,
+    show_default=True,
+    help="Least score of a detection.",
+)
 _selection_options = _options(
     click.option(
         "--split", help="Which annotations to take.  [default: val2017, val or test, or the only ones]"
@@ -160,13 +167,7 @@ def compare(**options: Any) -> None:
 @cli.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB...")
 @_runtime_options
-@click.option(
-    "--score-threshold",
-    type=_Score(),
-    default=0.4,
-    show_default=True,
-    help="Least score of a detection.",
-)
+@_score_option
 @click.option(
     "--output", type=_PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
 )
@@ -187,15 +188,7 @@ def detect(**options: Any) -> None:
     "camera of the browser that looks on.",
 )
 @_runtime_options
-@click.option(
-    "--score",
-    "--score-threshold",
-    "score_threshold",
-    type=_Score(),
-    default=0.4,
-    show_default=True,
-    help="Least score of a detection.",
-)
+@_score_option
 @click.option("--web", is_flag=True, help="Show it in the browser.  [default: where no window can be opened]")
 @click.option(
     "--host",

@@ -7,8 +7,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import cv2
@@ -41,19 +40,7 @@ class Capture(Protocol):
 
 def open_video(target: int | str, backend: int, parameters: Sequence[int] = ()) -> Capture:
     """OpenCV's capture of a camera, stream or file."""
-    with quietly():
-        return cv2.VideoCapture(target, backend, list(parameters))
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Keep OpenCV from printing warnings: what has failed is said by the caller."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+    return cv2.VideoCapture(target, backend, list(parameters))
 
 
 def open_camera(index_or_path: int | str) -> Capture:

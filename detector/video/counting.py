@@ -33,7 +33,34 @@ class _Sides:
         return before[1] if before is not None and before[0] != side else None
 
 
-class CountLine:
+class _Counter:
+    """What lines and zones have in common."""
+
+    def __init__(self, points: NDArray[np.float64], name: str) -> None:
+        self.name = name
+        self._points = points
+        self._in_pixels = bool(points.max() > 1)
+        self._sides = _Sides()
+        self._entered = self._left = 0
+
+    def vertices(self, size_wh: tuple[int, int]) -> NDArray[np.float64]:
+        """(M, 2) float64, its points in pixels of a frame, or of a picture of a frame, of this size."""
+        return self._points if self._in_pixels else self._points * size_wh
+
+    def _measure(self, size_wh: tuple[int, int]) -> NDArray[np.float64]:
+        """Its points in pixels of a frame; from the first frame on they are known as shares of its size."""
+        if self._in_pixels:
+            self._points, self._in_pixels = self._points / size_wh, False
+        return self.vertices(size_wh)
+
+    def _count(self, entered: bool) -> None:
+        if entered:
+            self._entered += 1
+        else:
+            self._left += 1
+
+
+class CountLine(_Counter):
     """A line with two directions. Seen from its first end, what crosses it from left to right comes in.
 
     What counts is the centre of a track's box; it has to pass between the line's ends.
@@ -44,14 +71,7 @@ class CountLine:
     """
 
     def __init__(self, points: Sequence[float], name: str = "line") -> None:
-        self.name = name
-        self._points = _read_points(points, "line", least=2, most=2)
-        self._sides = _Sides()
-        self._entered = self._left = 0
-
-    def vertices(self, size_wh: tuple[int, int]) -> NDArray[np.float64]:
-        """(2, 2) float64, its ends in pixels of a frame of this size."""
-        return _in_pixels(self._points, size_wh)
+        super().__init__(_read_points(points, "line", least=2, most=2), name)
 
     def update(self, boxes: FloatArray, track_ids: NDArray[np.int64], size_wh: tuple[int, int]) -> Count:
         """Count the crossings since the last frame.
@@ -61,7 +81,7 @@ class CountLine:
             track_ids: (N,).
             size_wh: of the frame, in pixels.
         """
-        start, end = self.vertices(size_wh)
+        start, end = self._measure(size_wh)
         along = end - start
         for track, centre in _centres(boxes, track_ids):
             # Positive to the right of the direction of the line, as y points down.
@@ -69,16 +89,12 @@ class CountLine:
             if abs(distance) < _MARGIN * max(size_wh):
                 continue
             before = self._sides.move(track, bool(distance > 0), centre)
-            if before is None or not _passes_between(before, centre, start, end):
-                continue
-            if distance > 0:
-                self._entered += 1
-            else:
-                self._left += 1
+            if before is not None and _passes_between(before, centre, start, end):
+                self._count(entered=bool(distance > 0))
         return Count(self.name, self._entered, self._left)
 
 
-class CountZone:
+class CountZone(_Counter):
     """A polygon. What appears inside it is inside but has not come in; what vanishes in it has not left.
 
     Args:
@@ -87,30 +103,19 @@ class CountZone:
     """
 
     def __init__(self, points: Sequence[float], name: str = "zone") -> None:
-        self.name = name
-        self._points = _read_points(points, "zone", least=3, most=100)
-        self._sides = _Sides()
-        self._entered = self._left = 0
-
-    def vertices(self, size_wh: tuple[int, int]) -> NDArray[np.float64]:
-        """(M, 2) float64, its corners in pixels of a frame of this size."""
-        return _in_pixels(self._points, size_wh)
+        super().__init__(_read_points(points, "zone", least=3, most=100), name)
 
     def update(self, boxes: FloatArray, track_ids: NDArray[np.int64], size_wh: tuple[int, int]) -> Count:
         """Count what has come and gone since the last frame, and what is inside; see ``CountLine.update``."""
-        polygon = self.vertices(size_wh).astype(np.float32)
+        polygon = self._measure(size_wh).astype(np.float32)
         inside = 0
         for track, centre in _centres(boxes, track_ids):
             distance = cv2.pointPolygonTest(polygon, (float(centre[0]), float(centre[1])), measureDist=True)
             inside += distance >= 0
             if abs(distance) < _MARGIN * max(size_wh):
                 continue
-            if self._sides.move(track, distance > 0, centre) is None:
-                continue
-            if distance > 0:
-                self._entered += 1
-            else:
-                self._left += 1
+            if self._sides.move(track, distance > 0, centre) is not None:
+                self._count(entered=distance > 0)
         return Count(self.name, self._entered, self._left, inside)
 
 
@@ -123,10 +128,6 @@ def _read_points(values: Sequence[float], what: str, *, least: int, most: int) -
     if len(np.unique(points, axis=0)) < least:
         raise DetectorError(f"A {what} needs {least} different points.")
     return points
-
-
-def _in_pixels(points: NDArray[np.float64], size_wh: tuple[int, int]) -> NDArray[np.float64]:
-    return points * size_wh if points.max() <= 1 else points
 
 
 def _centres(boxes: FloatArray, track_ids: NDArray[np.int64]) -> list[tuple[int, NDArray[np.float64]]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 import click
+import cv2
 
 from detector.errors import DetectorError
 from detector.images import Image
@@ -56,9 +57,11 @@ def run_demo(
 ) -> None:
     """Detect in what a source shows until it ends or the user does."""
     counters = read_counters(count_line, zone)
+    if headless and (web or source == BROWSER):
+        shown = "--web" if web else f"--source {BROWSER}"
+        raise DetectorError(f"{shown} needs a page and --headless shows none; leave one of them out.")
     web = web or source == BROWSER
-    if web and headless:
-        raise DetectorError("--web and --headless exclude each other; leave one of them out.")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or headless else DisplayProbe()
 
     def say(text: str) -> None:
@@ -66,8 +69,6 @@ def run_demo(
 
     with ExitStack() as stack:
         opened = stack.enter_context(closing(_open_source(source)))
-        recorder = stack.enter_context(closing(Recorder(save, opened.fps))) if save else None
-        log = stack.enter_context(closing(FrameLog(jsonl, live=opened.live))) if jsonl else None
         tracker = Tracker() if track or counters else None
         detector = Detector.load(
             model,
@@ -81,6 +82,9 @@ def run_demo(
         scene = _Scene(opened, detector, LiveSettings(score_threshold), live_drawer(counters))
         view = ProgressView() if headless else _open_screen(scene, probe, host, port, say)
         stack.enter_context(closing(view))
+        recorder = stack.enter_context(closing(Recorder(save, opened.fps))) if save else None
+        # Last of all, when nothing else can go wrong: it begins its file anew.
+        log = stack.enter_context(closing(FrameLog(jsonl, live=opened.live))) if jsonl else None
         pipeline = LivePipeline(
             opened,
             detector,

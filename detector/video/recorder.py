@@ -13,7 +13,6 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.files import cannot_write
 from detector.images import Image
-from detector.video.capture import quietly
 
 # Of the formats that every OpenCV wheel can write, the ones that any video player reads.
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
@@ -115,10 +114,9 @@ class Recorder:
 
     def _open(self, size_wh: tuple[int, int]) -> cv2.VideoWriter:
         codec = _CODECS[self._temporary.suffix]
-        with quietly():
-            writer = cv2.VideoWriter(
-                os.fspath(self._temporary), cv2.CAP_ANY, cv2.VideoWriter.fourcc(*codec), self.rate, size_wh
-            )
+        writer = cv2.VideoWriter(
+            os.fspath(self._temporary), cv2.CAP_ANY, cv2.VideoWriter.fourcc(*codec), self.rate, size_wh
+        )
         if not writer.isOpened():
             self._temporary.unlink(missing_ok=True)
             others = " or ".join(suffix for suffix in _CODECS if suffix != self._temporary.suffix)

@@ -96,8 +96,8 @@ MISTAKES = {
     "two corners": (["--zone", "1,2,3,4"], "three corners at least"),
     "unknown class": (["--classes", "unicorn"], "no class 'unicorn'"),
     "unknown model": (["--model", "nowhere.tflite"], "no model file nowhere.tflite"),
-    "nothing twice": (["--web", "--headless"], "exclude each other"),
-    "browser without a page": (["--source", "browser", "--headless"], "exclude each other"),
+    "a page and none": (["--web", "--headless"], "--web needs a page"),
+    "browser without a page": (["--source", "browser", "--headless"], "browser needs a page"),
     "score of one": (["--score", "1"], "--score"),
     "no frames": (["--max-frames", "0"], "--max-frames"),
     "address of another machine": (["--web", "--host", "192.0.2.1"], "192.0.2.1"),
@@ -118,10 +118,14 @@ def test_mistakes(
     assert [path.name for path in tmp_path.iterdir()] == ["text.mp4"]
 
 
-def test_a_port_that_is_taken(run: Run, model: Path, taken_port: int) -> None:
-    sentence = assert_mistake(run("demo", "--source", PHOTO, "--model", model, "--web", "--port", taken_port))
+def test_a_port_that_is_taken(run: Run, model: Path, taken_port: int, tmp_path: Path) -> None:
+    lines = tmp_path / "log.jsonl"
+    lines.write_text("of an earlier run")
+    options = ["--model", model, "--web", "--port", taken_port, "--jsonl", lines]
+    sentence = assert_mistake(run("demo", "--source", PHOTO, *options))
     assert str(taken_port) in sentence
     assert "--port" in sentence
+    assert lines.read_text() == "of an earlier run"
 
 
 class Running:

@@ -46,6 +46,13 @@ def test_shares_of_the_frame_are_the_same_line_as_pixels():
     assert np.array_equal(shares.vertices((20, 10)), [[0, 5], [20, 5]])
 
 
+@pytest.mark.parametrize("kind", [CountLine, CountZone])
+def test_pixels_are_those_of_the_frames_and_hold_for_smaller_pictures_of_them(kind):
+    counter = kind([50, 20, 150, 20, 150, 80][: 4 if kind is CountLine else 6])
+    move(counter, (100, 50))  # in a frame of 200 x 100
+    assert counter.vertices((20, 10))[:2] == pytest.approx(np.array([[5, 2], [15, 2]]))
+
+
 def test_tracks_are_counted_one_by_one_and_the_untracked_not_at_all():
     line = CountLine([0, 50, 200, 50])
     for y in (20, 80):
