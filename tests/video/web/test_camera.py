@@ -19,7 +19,7 @@ from detector.video.frames import Frame, LiveFrame
 from detector.video.web.camera import BrowserSource
 from detector.video.web.server import WebView
 from tests.video.web.feeding import PATIENCE, STATS, live_frame, wait_for
-from tests.video.web.test_server import receive, with_pages
+from tests.video.web.pages import receive, run_apart, with_pages
 
 OpenView = Callable[..., WebView]
 
@@ -186,4 +186,4 @@ def test_a_message_that_is_too_long_ends_the_connection(open_view: OpenView) -> 
                 assert "result" not in json.loads(told.data)
             assert told.type is aiohttp.WSMsgType.CLOSE
 
-    asyncio.run(run())
+    run_apart(run)

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import expect
 
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import load_image
 from detector.runtime import Detector
 from detector.video.frames import Count, LiveFrame
-from detector.video.pipeline import LivePipeline
 from detector.video.settings import LiveSettings
-from detector.video.watch import watch
-from detector.video.web.camera import BrowserSource
-from detector.video.web.server import WebView
-from tests.conftest import absent
+from tests.video.web.browsing import SIZES, MakeFeed, OpenPage, OpenView, pixels
 from tests.video.web.feeding import (
     CLASSES,
-    PATIENCE,
-    Feed,
     detected_frames,
-    draw,
     endless_frames,
     live_frame,
     video_frames,
@@ -39,11 +28,6 @@ from tests.video.web.feeding import (
 )
 
 pytestmark = pytest.mark.slow
-
-OpenView = Callable[..., WebView]
-MakeFeed = Callable[[WebView, Iterator[LiveFrame]], Feed]
-OpenPage = Callable[..., Page]
-SIZES = {"desktop": (1400, 900), "tablet": (820, 1180), "phone": (390, 844), "phone on its side": (844, 390)}
 
 
 @pytest.fixture(scope="module")
@@ -57,88 +41,6 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.write(wide[:, 2 * step : 2 * step + 640])
     writer.release()
     return path
-
-
-@pytest.fixture(scope="module")
-def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What Chromium's fake camera films: a portrait."""
-    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    picture = cv2.resize(load_image(SAMPLE_FOLDER / "astronaut.jpg"), (640, 640))[:480]
-    path.write_bytes(cv2.imencode(".jpg", picture)[1].tobytes() * 20)
-    return path
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, camera_file: Path) -> Iterator[Browser]:
-    """Chromium with a fake camera that every page may use."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        absent("there is no Chromium")
-    browser = playwright.chromium.launch(
-        executable_path=found,
-        args=[
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
-            f"--use-file-for-fake-video-capture={camera_file}",
-        ],
-    )
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Opens a view in a browser of its own; no page may complain in its console."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def make(view: WebView, size: str = "desktop", script: str = "", **options: Any) -> Page:
-        width, height = SIZES[size]
-        hand = {"has_touch": True, "is_mobile": True} if size != "desktop" else {}
-        context = browser.new_context(viewport={"width": width, "height": height}, **hand, **options)
-        context.set_default_timeout(1000 * PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
-        if script:
-            page.add_init_script(script)
-        page.goto(view.url)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    # Chromium prints what a page asks for while the server is gone or wants a token.
-    expected = re.compile("ERR_CONNECTION_REFUSED|403 \\(Forbidden\\)")
-    assert [text for text in complaints if not expected.search(text)] == []
-
-
-expect.set_options(timeout=1000 * PATIENCE)
-
-
-def pixels(page: Page, canvas: str = "picture") -> str:
-    """What a canvas shows, in a few letters."""
-    return str(
-        page.evaluate(
-            """id => { const c = document.getElementById(id);
-            return [...c.getContext("2d").getImageData(c.width / 2, 0, 1, c.height).data].join() }""",
-            canvas,
-        )
-    )
 
 
 def test_a_video_is_shown_and_every_control_acts(
@@ -299,109 +201,3 @@ def test_elsewhere_the_page_asks_for_the_token(
     page.locator("input").fill(token)
     page.locator("button").click()
     expect(page.locator("#empty")).to_be_hidden()
-
-
-@pytest.fixture
-def watched(
-    resources: ExitStack, settings: LiveSettings, released_weights: Path
-) -> Callable[[BrowserSource, WebView], LivePipeline]:
-    """Runs a real pipeline from a source to a view until the test ends."""
-
-    def run(source: BrowserSource, view: WebView) -> LivePipeline:
-        pipeline = LivePipeline(source, Detector.load(released_weights), settings=settings)
-        stop = threading.Event()
-        thread = threading.Thread(target=lambda: watch(pipeline, view, draw=draw, stop=stop))
-        thread.start()
-        for end in (pipeline.close, thread.join, stop.set):  # the last one first
-            resources.callback(end)
-        return pipeline
-
-    return run
-
-
-def test_a_browser_elsewhere_is_the_camera(
-    open_view: OpenView,
-    open_page: OpenPage,
-    watched: Callable[[BrowserSource, WebView], LivePipeline],
-    settings: LiveSettings,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path))
-    source = BrowserSource()
-    view = open_view(host="0.0.0.0", camera=source, source_name="browser")
-    monkeypatch.undo()
-    pipeline = watched(source, view)
-
-    def wait_for_frames() -> None:
-        before = pipeline.meter.recent().frames
-        wait_for(lambda: pipeline.meter.recent().frames > before + 5)
-
-    page, other = (open_page(view, size, ignore_https_errors=True) for size in ("phone", "desktop"))
-    expect(other.locator("#banner")).to_contain_text("press Start camera")
-    page.locator("#camera").click()
-    expect(page.locator("#found .name", has_text="person")).to_be_visible()
-    expect(page.locator("#camera")).to_have_text("Stop camera")
-    # The boxes lie over the video: something is drawn, on the person and not beside the picture.
-    wait_for(lambda: set(pixels(page, "overlay").split(",")) != {"0"})
-    wait_for(lambda: 0 < float(page.locator("#age-p50").inner_text().replace("\u2013", "0")) < 60_000)
-    expect(other.locator("#camera")).to_have_text("Camera in use")
-    expect(other.locator("#camera")).to_be_disabled()
-    expect(other.locator("#empty")).to_be_hidden()  # others watch
-
-    page.locator("#pause").click()
-    wait_for(lambda: settings.paused)
-    page.locator("#pause").click()
-    wait_for_frames()  # they go on after a pause
-
-    page.close()  # the tab goes away
-    expect(other.locator("#camera")).to_have_text("Start camera")
-    other.locator("#camera").click()
-    wait_for_frames()
-    other.locator("#camera").click()
-    wait_for(lambda: not source.taken)
-    expect(other.locator("#video")).to_be_hidden()
-
-
-def test_why_there_is_no_camera(open_view: OpenView, open_page: OpenPage) -> None:
-    source = BrowserSource()
-    page = open_page(open_view(camera=source))
-    for failure, words in (
-        ("NotAllowedError", "Permission for the camera was refused"),
-        ("NotFoundError", "No camera was found"),
-        ("NotReadableError", "another program"),
-        ("AbortError", "does not start (some words)"),
-    ):
-        page.evaluate(
-            "name => navigator.mediaDevices.getUserMedia = "
-            "() => Promise.reject(new DOMException('some words', name))",
-            failure,
-        )
-        page.locator("#camera").click()
-        expect(page.locator("#banner")).to_contain_text(words)
-        wait_for(lambda: not source.taken)
-
-
-def test_a_page_that_is_not_secure_has_no_camera(open_view: OpenView, open_page: OpenPage) -> None:
-    page = open_page(
-        open_view(camera=BrowserSource()),
-        script="Object.defineProperty(window, 'isSecureContext', { value: false })",
-    )
-    page.locator("#camera").click()
-    expect(page.locator("#banner")).to_contain_text("https://")
-
-
-def test_boxes_lie_where_the_video_is_whatever_the_shape(open_view: OpenView, open_page: OpenPage) -> None:
-    page = open_page(open_view(camera=BrowserSource()))
-    corners = page.evaluate(
-        """async () => {
-          const { placeBox } = await import("./camera.js");
-          const of = (w, h, result, mirrored) => placeBox([10, 20, 30, 60], w, h, result, mirrored);
-          return [
-            of(200, 100, { width: 100, height: 100 }, false),  // bars at the sides: 50 pixels each
-            of(100, 400, { width: 100, height: 200 }, false),  // and above and below: 100 pixels each
-            of(200, 100, { width: 100, height: 100 }, true),
-          ];
-        }"""
-    )
-    assert corners == [[60, 20, 20, 40], [10, 120, 20, 40], [120, 20, 20, 40]]

@@ -8,6 +8,7 @@ import pytest
 
 from detector.video.web.pictures import Pace, Picture, Pictures
 from tests.video.web.feeding import live_frame
+from tests.video.web.pages import run_apart
 
 
 class Clock:
@@ -76,4 +77,4 @@ def test_a_viewer_gets_each_picture_once_and_no_stale_one() -> None:
         await asyncio.gather(waiting, return_exceptions=True)
         assert pictures.waiting == 0
 
-    asyncio.run(run())
+    run_apart(run)

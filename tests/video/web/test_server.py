@@ -9,7 +9,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -22,10 +22,9 @@ from detector.errors import DetectorError
 from detector.video.frames import Count, LiveFrame
 from detector.video.settings import LiveSettings
 from detector.video.web.server import WebView
-from tests.video.web.feeding import CLASSES, PATIENCE, STATS, Feed, draw, endless_frames, live_frame, wait_for
-
-OpenView = Callable[..., WebView]
-MakeFeed = Callable[[WebView, Iterator[LiveFrame]], Feed]
+from tests.video.web.browsing import MakeFeed, OpenView
+from tests.video.web.feeding import CLASSES, PATIENCE, STATS, draw, endless_frames, live_frame, wait_for
+from tests.video.web.pages import receive, with_pages
 
 
 def get(view: WebView, path: str = "") -> Any:
@@ -176,95 +175,8 @@ def test_the_state_tells_everything(open_view: OpenView, settings: LiveSettings)
     }
 
 
-async def receive(
-    page: aiohttp.ClientWebSocketResponse, kind: str, condition: Callable[[Any], object]
-) -> Any:
-    """The first message of a kind of which something is true."""
-    while True:
-        message = await page.receive(timeout=PATIENCE)
-        assert message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), message
-        if message.type is aiohttp.WSMsgType.TEXT:
-            content = json.loads(message.data).get(kind)
-            if content is not None and condition(content):
-                return content
-
-
-def with_pages(view: WebView, count: int, use: Callable[..., Any]) -> None:
-    """Run a coroutine function with pages' sockets."""
-
-    async def run() -> None:
-        async with aiohttp.ClientSession() as session:
-            origin = view.url.rstrip("/")
-            pages = [
-                await session.ws_connect(view.url + "socket", headers={"Origin": origin})
-                for _ in range(count)
-            ]
-            await use(*pages)
-            for page in pages:
-                await page.close()
-
-    asyncio.run(run())
-
-
-def test_settings_are_shared_by_all_pages(open_view: OpenView, settings: LiveSettings) -> None:
-    async def use(first: Any, second: Any) -> None:
-        hello = await receive(second, "hello", bool)
-        assert list(hello["classes"]) == list(CLASSES)
-        assert hello["classes"]["person"].startswith("#")
-        await first.send_json({"threshold": 0.621, "classes": ["cat", CLASSES[3]], "paused": True})
-        told = await receive(second, "state", lambda state: state["settings"]["paused"])
-        assert told["settings"] == {"threshold": 0.62, "classes": [CLASSES[3], "cat"], "paused": True}
-        assert told["viewers"] == 2
-        await second.send_json({"classes": None, "threshold": 7, "paused": False})
-        told = await receive(first, "state", lambda state: state["settings"]["threshold"] == 0.95)
-        assert told["settings"] == {"threshold": 0.95, "classes": None, "paused": False}
-
-    with_pages(open_view(), 2, use)
-    assert settings.classes is None
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "",
-        "[]",
-        "{",
-        "[" * 5000,
-        '"paused"',
-        '{"threshold": "high"}',
-        '{"threshold": NaN}',
-        '{"threshold": true}',
-        '{"threshold": 1e999}',
-        '{"threshold": null}',
-        '{"paused": 1}',
-        '{"classes": "person"}',
-        '{"classes": [1]}',
-        '{"classes": {"person": 1}}',
-        '{"classes": ["person", "unicorn"], "threshold": 0.9}',
-    ],
-)
-def test_a_malformed_message_changes_nothing(
-    open_view: OpenView, settings: LiveSettings, message: str
-) -> None:
-    async def use(page: Any) -> None:
-        await page.send_str(message)
-        assert isinstance(await receive(page, "error", bool), str)
-        await page.send_json({"paused": True})
-        await receive(page, "state", lambda state: state["settings"]["paused"])
-
-    with_pages(open_view(), 1, use)
-    assert (settings.score_threshold, settings.classes) == (0.4, None)
-
-
-def test_what_is_no_message_at_all(open_view: OpenView) -> None:
-    async def use(page: Any) -> None:
-        await page.send_bytes(b"\xff\xd8")  # there is no camera to send frames
-        await page.send_json({"camera": True})
-        await page.send_json({"picture": "yes", "nonsense": [1]})
-        await page.send_json({"paused": True})
-        await receive(page, "state", lambda state: state["settings"]["paused"])
-
-    with_pages(open_view(), 1, use)
+def port_of(view: WebView) -> int:
+    return int(view.url.split(":")[2].split("/")[0])
 
 
 def test_garbage_instead_of_http(open_view: OpenView) -> None:
@@ -281,29 +193,6 @@ def test_garbage_instead_of_http(open_view: OpenView) -> None:
             while client.recv(4096):
                 pass
     assert get(view).status == 200
-
-
-def test_a_page_gets_the_pictures_it_asks_for(open_view: OpenView, feed: MakeFeed) -> None:
-    view = open_view()
-    feed(view, endless_frames())
-
-    async def use(page: Any) -> None:
-        pictures = []
-        while len(pictures) < 3:
-            await page.send_json({"picture": True})
-            message = await page.receive(timeout=PATIENCE)
-            while message.type is not aiohttp.WSMsgType.BINARY:
-                message = await page.receive(timeout=PATIENCE)
-            pictures.append(message.data)
-        assert len(set(pictures)) == 3
-        for _ in range(10):  # none comes without being asked for
-            assert (await page.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.TEXT
-
-    with_pages(view, 1, use)
-
-
-def port_of(view: WebView) -> int:
-    return int(view.url.split(":")[2].split("/")[0])
 
 
 def test_a_viewer_that_reads_nothing_keeps_nobody_waiting(open_view: OpenView, feed: MakeFeed) -> None:
