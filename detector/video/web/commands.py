@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Collection
@@ -37,18 +38,33 @@ def apply_command(message: dict[str, Any], settings: LiveSettings, classes: Coll
     Raises:
         CommandError: a value of the wrong type, or a class that the model does not have.
     """
-    threshold = message.get("threshold", settings.score_threshold)
-    chosen = message.get("classes", settings.classes)
-    paused = message.get("paused", settings.paused)
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
-        raise CommandError("The threshold is a number.")
-    if not isinstance(paused, bool):
-        raise CommandError("Paused is true or false.")
-    if chosen is not None:
-        if not isinstance(chosen, (list, frozenset)) or not all(isinstance(name, str) for name in chosen):
-            raise CommandError("Classes are a list of names, or null for all.")
-        unknown = sorted(set(chosen) - set(classes))
-        if unknown:
-            raise CommandError(f"The model has no class {unknown[0]!r}.")
-        chosen = frozenset(chosen)
-    settings.score_threshold, settings.classes, settings.paused = threshold, chosen, paused
+    changes: dict[str, Any] = {}
+    if "threshold" in message:
+        changes["score_threshold"] = _number(message["threshold"])
+    if "classes" in message:
+        changes["classes"] = _selection(message["classes"], classes)
+    if "paused" in message:
+        if not isinstance(message["paused"], bool):
+            raise CommandError("Paused is true or false.")
+        changes["paused"] = message["paused"]
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # JSON's integers have no end
+            if math.isfinite(value):
+                return float(value)
+    raise CommandError("The threshold is a number.")
+
+
+def _selection(value: object, classes: Collection[str]) -> frozenset[str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise CommandError("Classes are a list of names, or null for all.")
+    unknown = sorted(set(value) - set(classes))
+    if unknown:
+        raise CommandError(f"The model has no class {unknown[0]!r}.")
+    return frozenset(value)

@@ -43,6 +43,7 @@ def test_settings_are_shared_by_all_pages(open_view: OpenView, settings: LiveSet
         '{"threshold": true}',
         '{"threshold": 1e999}',
         '{"threshold": null}',
+        '{"threshold": 1%s}' % ("0" * 400),
         '{"paused": 1}',
         '{"classes": "person"}',
         '{"classes": [1]}',
@@ -63,15 +64,19 @@ def test_a_malformed_message_changes_nothing(
     assert (settings.score_threshold, settings.classes) == (0.4, None)
 
 
-def test_what_is_no_message_at_all(open_view: OpenView) -> None:
+def test_what_is_no_setting_changes_none(open_view: OpenView, settings: LiveSettings) -> None:
+    settings._score_threshold = 0.01  # as the command line may say, although the page has no such value
+
     async def use(page: Any) -> None:
         await page.send_bytes(b"\xff\xd8")  # there is no camera to send frames
         await page.send_json({"camera": True})
         await page.send_json({"picture": "yes", "nonsense": [1]})
+        await page.send_json({"picture": True})
         await page.send_json({"paused": True})
         await receive(page, "state", lambda state: state["settings"]["paused"])
 
     with_pages(open_view(), 1, use)
+    assert settings.score_threshold == 0.01
 
 
 def test_a_page_gets_the_pictures_it_asks_for(open_view: OpenView, feed: MakeFeed) -> None:
