@@ -17,7 +17,7 @@ _LONGEST_SIDE = 1280  # pixels; more than most screens show beside the controls
 _QUALITY = 80
 _FRESH_SECONDS = 0.5
 _LEAST_SECONDS = 1 / 25
-_GREATEST_SHARE = 1 / 8
+_GREATEST_SHARE = 1 / 10
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _shrunk(live: LiveFrame) -> LiveFrame:
 
 
 class Pace:
-    """How often to paint: 25 pictures a second at most, and with an eighth of one processor at most.
+    """How often to paint: 25 pictures a second at most, and with a tenth of one processor at most.
 
     Args:
         clock: seconds, as ``time.monotonic``.

@@ -27,8 +27,8 @@ class Clock:
         (25, 0.001, 25),
         (30, 0.001, 25),  # and not every second one of a source that is a little too fast
         (200, 0.001, 25),
-        (30, 0.010, 12.5),  # an eighth of a processor
-        (30, 0.050, 2.5),
+        (30, 0.010, 10),  # a tenth of a processor
+        (30, 0.050, 2),
     ],
 )
 def test_the_pace(source_fps: float, cost: float, painted_fps: float) -> None:
