@@ -60,6 +60,9 @@ def test_a_browser_elsewhere_is_the_camera(
 
     page, other = (open_page(view, size, ignore_https_errors=True) for size in ("phone", "desktop"))
     expect(other.locator("#banner")).to_contain_text("press Start camera")
+    page.evaluate(  # a phone has a camera on either side
+        "navigator.mediaDevices.enumerateDevices = async () => Array(2).fill({ kind: 'videoinput' })"
+    )
     page.locator("#camera").click()
     expect(page.locator("#found .name", has_text="person")).to_be_visible()
     expect(page.locator("#camera")).to_have_text("Stop camera")
@@ -74,6 +77,8 @@ def test_a_browser_elsewhere_is_the_camera(
     wait_for(lambda: settings.paused)
     page.locator("#pause").click()
     wait_for_frames()  # they go on after a pause
+    page.locator("#switch").click()
+    wait_for_frames()
 
     page.close()  # the tab goes away
     expect(other.locator("#camera")).to_have_text("Start camera")
