@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -29,8 +30,12 @@ from detector.runtime import Backend, Detector
 from detector.video.frames import Frame
 from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
-from detector.video.sources import open_source
+from detector.video.settings import LiveSettings
+from detector.video.sources import Source, open_source
 from detector.video.tracking import Tracker
+from detector.video.watch import watch
+from detector.video.web.bench import bench_viewers
+from detector.video.web.server import WebView
 
 FRAME_WH = (640, 480)
 _SECONDS, _RATE = 12, 30
@@ -49,6 +54,10 @@ def write_sample_video(path: Path) -> Path:
         writer.write(np.ascontiguousarray(wall[:, left : left + width]))
     writer.release()
     return path
+
+
+def _sample_image() -> Image:
+    return np.asarray(cv2.resize(load_image(SAMPLE_FOLDER / "astronaut.jpg"), FRAME_WH), np.uint8)
 
 
 class _Looped:
@@ -142,9 +151,8 @@ def age(obj: tuple[str, str], seconds: float, fps: float, detect_ms: float) -> N
     detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
     detector.backend = _SlowBackend(detector.backend, detect_ms / 1000)
     draw = live_drawer()
-    image = np.asarray(cv2.resize(load_image(SAMPLE_FOLDER / "astronaut.jpg"), FRAME_WH), np.uint8)
     moments, ages, displays = [], [], []
-    with LivePipeline(_Camera(image, fps), detector) as pipeline:
+    with LivePipeline(_Camera(_sample_image(), fps), detector) as pipeline:
         for live in tqdm(pipeline, desc="detecting", unit="frame", disable=None, leave=False):
             start = time.monotonic()
             cv2.imencode(".jpg", draw(live))
@@ -184,7 +192,7 @@ def throughput(obj: tuple[str, str], turns: int, video: Path | None) -> None:
     detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
     with tempfile.TemporaryDirectory() as folder:
         path = video or write_sample_video(Path(folder) / "sample.mp4")
-        network_input = detector.preprocess(load_image(SAMPLE_FOLDER / "astronaut.jpg"))
+        network_input = detector.preprocess(_sample_image())
         spent = {"pipeline": 0.0, "network": 0.0}
         frames = 0
         for turn in tqdm(range(-1, turns), desc="turns", disable=None, leave=False):
@@ -228,6 +236,41 @@ def soak(obj: tuple[str, str], frames: int, track: bool) -> None:
         f"{frames:,} frames, {pipeline.meter.whole().fps:.1f} a second\n"
         f"memory in MB, twenty times over the run: {', '.join(f'{value:.0f}' for value in samples)}\n"
         f"second half: {min(half):.0f} to {max(half):.0f} MB"
+    )
+
+
+@bench.command()
+@click.option("--viewers", "count", default=4, show_default=True, help="How many browsers look on.")
+@click.option("--rounds", default=6, show_default=True, help="Turns without and with them.")
+@click.option("--fps", default=0.0, help="Of a camera.  [default: a file, as fast as it goes]")
+@click.pass_obj
+def viewers(obj: tuple[str, str], count: int, rounds: int, fps: float) -> None:
+    """Frames a second with viewers in the browser against none."""
+    detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
+    stop = threading.Event()
+    with tempfile.TemporaryDirectory() as folder:
+        video = write_sample_video(Path(folder) / "sample.mp4")
+        source: Source = _Camera(_sample_image(), fps) if fps else _Looped(video)
+        settings, draw = LiveSettings(0.4), live_drawer()
+        view = WebView(settings, detector.classes, draw=draw, source_name=source.name, port=0)
+        with closing(view), LivePipeline(source, detector, settings=settings) as pipeline:
+            thread = threading.Thread(
+                target=watch, args=(pipeline, view), kwargs={"draw": draw, "stop": stop}, name="watch"
+            )
+            thread.start()
+
+            def measure(seconds: float) -> float:
+                before, start = pipeline.meter.whole().detected, time.monotonic()
+                time.sleep(seconds)
+                return (pipeline.meter.whole().detected - before) / (time.monotonic() - start)
+
+            measure(2)  # warms up
+            cost = bench_viewers(view.url, measure, viewers=count, rounds=rounds)
+            stop.set()
+            thread.join()
+    click.echo(
+        f"detector {cost.alone:.1f} frames a second without viewers, {cost.watched:.1f} with {cost.viewers}: "
+        f"{cost.ratio:.1%} in neighbouring turns; each viewer got {cost.viewer_fps:.1f} pictures a second"
     )
 
 

@@ -28,8 +28,8 @@ class LivePipeline:
     """Detects in the frames of a source while the next ones are captured and the last ones are shown.
 
     ``for live in pipeline`` gives ``LiveFrame`` after ``LiveFrame``. Of a live source only the newest frame
-    is ever processed, and only the newest result given, so what is shown is never older than one detection
-    and one display; of a file, every frame in order. Use it in a ``with`` block.
+    is ever processed, and only the newest result given, so nothing piles up and grows old; of a file, every
+    frame in order. Use it in a ``with`` block.
 
     Args:
         source: where frames come from; the pipeline closes it.
