@@ -11,9 +11,9 @@ from detector.detections import Detections
 from detector.errors import BackendError
 from detector.video.frames import UNTRACKED
 
-# ByteTrack continues tracks, but starts none, with boxes down to this score: objects that turn away or are
-# half hidden score low for a while. Zhang et al., ByteTrack, 2022, section 3.
-_LOWEST_SCORE = 0.1
+# ByteTrack continues tracks, but starts none, with boxes down to this share of the threshold: objects that turn
+# away or are half hidden score low for a while. Zhang et al., ByteTrack, 2022, section 3.
+_WEAK_SHARE = 0.5
 _CLASS_STEP = 1e5  # pixels between the classes, so that boxes of different classes never overlap
 
 
@@ -42,7 +42,7 @@ class Tracker:
     @staticmethod
     def needed_score(score_threshold: float) -> float:
         """The score down to which detections are wanted, so that those over the threshold can be tracked."""
-        return min(_LOWEST_SCORE, score_threshold)
+        return _WEAK_SHARE * score_threshold
 
     def __call__(
         self, detections: Detections, timestamp: float, score_threshold: float

@@ -48,7 +48,7 @@ def test_a_weak_detection_is_shown_only_where_it_continues_a_track():
     tracker = Tracker()
     for step in range(3):
         _, ids = tracker(found((10, 50, 0.9, 0)), step / 30, 0.4)
-    detections, weak_ids = tracker(found((11, 50, 0.2, 0), (200, 50, 0.2, 0)), 0.1, 0.4)
+    detections, weak_ids = tracker(found((11, 50, 0.25, 0), (200, 50, 0.25, 0)), 0.1, 0.4)
     assert detections.boxes[:, 0].tolist() == [11]
     assert weak_ids.tolist() == ids.tolist()
 
