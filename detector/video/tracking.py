@@ -11,8 +11,8 @@ from detector.detections import Detections
 from detector.errors import BackendError
 from detector.video.frames import UNTRACKED
 
-# ByteTrack continues tracks, but starts none, with boxes down to this share of the threshold: objects that turn
-# away or are half hidden score low for a while. Zhang et al., ByteTrack, 2022, section 3.
+# ByteTrack continues tracks, but starts none, with boxes down to this share of the threshold: objects that
+# turn away or are half hidden score low for a while. Zhang et al., ByteTrack, 2022, section 3.
 _WEAK_SHARE = 0.5
 _CLASS_STEP = 1e5  # pixels between the classes, so that boxes of different classes never overlap
 
