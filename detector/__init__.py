@@ -6,6 +6,8 @@
 ``ModelSpec``          all that has to be known about a network to use it
 ``load_image``         the one image decoder
 ``draw_detections``    detections drawn onto an image
+``open_source``        a camera, video, stream or folder of images to look at live
+``LivePipeline``       detects in what a source shows, while it shows it
 ``DetectorError``      the base of every error that a user can act on
 =====================  ==============================================================
 """
@@ -20,16 +22,29 @@ if TYPE_CHECKING:
     from detector.images import load_image
     from detector.runtime import Detector
     from detector.spec import ModelSpec
+    from detector.video.pipeline import LivePipeline
+    from detector.video.sources import open_source
 
 __version__ = "0.1.0"
-__all__ = ["Detections", "Detector", "DetectorError", "ModelSpec", "draw_detections", "load_image"]
+__all__ = [
+    "Detections",
+    "Detector",
+    "DetectorError",
+    "LivePipeline",
+    "ModelSpec",
+    "draw_detections",
+    "load_image",
+    "open_source",
+]
 
 _HOME = {
     "Detections": "detector.detections",
     "Detector": "detector.runtime",
+    "LivePipeline": "detector.video.pipeline",
     "ModelSpec": "detector.spec",
     "draw_detections": "detector.drawing",
     "load_image": "detector.images",
+    "open_source": "detector.video.sources",
 }
 
 

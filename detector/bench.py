@@ -114,7 +114,7 @@ def bench_evaluation(detector: Detector, dataset: Dataset, images: int) -> Throu
     spent = {"evaluation": 0.0, "network": 0.0}
     warm_up = itertools.islice(source, _WARM_UP_IMAGES)
     deque(detector.detect_batch(warm_up, load=load_dataset_image), maxlen=0)
-    memory_before = _memory_mb()
+    memory_before = resident_memory_mb()
     for _ in tqdm(range(turns), desc="throughput", unit_scale=chunk, disable=None):
         start = time.perf_counter()
         deque(detector.detect_batch(itertools.islice(source, chunk), load=load_dataset_image), maxlen=0)
@@ -124,10 +124,12 @@ def bench_evaluation(detector: Detector, dataset: Dataset, images: int) -> Throu
             detector.backend.run(network_input)
         spent["network"] += time.perf_counter() - start
     count = turns * chunk
-    return Throughput(count / spent["evaluation"], count / spent["network"], memory_before, _memory_mb())
+    return Throughput(
+        count / spent["evaluation"], count / spent["network"], memory_before, resident_memory_mb()
+    )
 
 
-def _memory_mb() -> float:
+def resident_memory_mb() -> float:
     """Resident memory of this process in MB; NaN where the system does not tell as Linux does."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])

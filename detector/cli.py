@@ -63,8 +63,15 @@ _runtime_options = _options(
         "--classes", metavar="NAMES", help="Look for these classes alone, for example 'person,traffic light'."
     ),
 )
-
-
+_score_option = click.option(
+    "--score",
+    "--score-threshold",
+    "score_threshold",
+    type=_Score(),
+    default=0.4,
+    show_default=True,
+    help="Least score of a detection.",
+)
 _selection_options = _options(
     click.option(
         "--split", help="Which annotations to take.  [default: val2017, val or test, or the only ones]"
@@ -92,7 +99,8 @@ def _is_given(context: click.Context, name: str) -> bool:
 def cli() -> None:
     """Object detection with SSDLite MobileNetV2.
 
-    Start with `ssdlite detect PHOTO`. Evaluate on COCO with `ssdlite eval COCO_FOLDER`.
+    Start with `ssdlite demo` for a webcam or `ssdlite detect PHOTO`. Evaluate on COCO with `ssdlite eval
+    COCO_FOLDER`.
     """
 
 
@@ -207,7 +215,9 @@ def compare(**options: Any) -> None:
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB...")
 @_runtime_options
 @click.option(
+    "--score",
     "--score-threshold",
+    "score_threshold",
     type=_Score(),
     help="Least score of a detection.  [default: the model's for each class, else 0.4]",
 )
@@ -219,6 +229,60 @@ def detect(**options: Any) -> None:
     from detector.detect_command import run_detect
 
     run_detect(**options)
+
+
+@cli.command()
+@click.option(
+    "--source",
+    default="0",
+    show_default=True,
+    metavar="CAMERA|FILE|FOLDER|URL|browser",
+    help="A camera's number or device, a video, an image, a folder of images, an RTSP or HTTP stream, or the "
+    "camera of the browser that looks on.",
+)
+@_runtime_options
+@_score_option
+@click.option("--web", is_flag=True, help="Show it in the browser.  [default: where no window can be opened]")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of the browser view; 0.0.0.0 lets other machines in, with a token.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Of the browser view; 0 for any that is free.",
+)
+@click.option("--headless", is_flag=True, help="Show nothing; for --save, --jsonl and counts.")
+@click.option("--save", type=_PATH, metavar="FILE", help="Record what is shown: .mp4 or .avi.")
+@click.option(
+    "--jsonl", type=_PATH, metavar="FILE", help="Write a line of JSON for each frame; - for stdout."
+)
+@click.option("--max-frames", type=click.IntRange(1), help="End after so many frames.")
+@click.option("--track", is_flag=True, help="Number each object, the same from frame to frame.")
+@click.option(
+    "--count-line",
+    multiple=True,
+    metavar="X1,Y1,X2,Y2",
+    help="Count what crosses a line: pixels, or shares of the frame if none is over 1. Implies --track.",
+)
+@click.option(
+    "--zone",
+    multiple=True,
+    metavar="X1,Y1,X2,Y2,X3,Y3...",
+    help="Count what is in a polygon, comes in and goes out. Implies --track.",
+)
+def demo(**options: Any) -> None:
+    """Detect live: from a camera by default, in a window or in the browser.
+
+    In the window: space pauses, s saves a snapshot, + and - move the threshold, q or Esc quits.
+    """
+    from detector.video.demo_command import run_demo
+
+    run_demo(**options)
 
 
 @cli.group()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,8 +14,9 @@ from detector.boxes import FloatArray, area
 from detector.detections import Detections
 from detector.images import Image
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _REFERENCE_SIDE = 640  # pixels of the longer side at which lines are two pixels wide
+_TEXT_PIXELS = 15  # height of text there
+_WEIGHT = 500  # of the font: a little bolder than regular
 
 
 def draw_detections(image: Image, detections: Detections) -> Image:
@@ -23,9 +26,12 @@ def draw_detections(image: Image, detections: Detections) -> Image:
         image: (H, W, 3) uint8, BGR.
         detections: in this image's pixels; drawn from the lowest score to the highest.
     """
-    return _draw(
-        image, ((box, name, f"{name} {score:.0%}") for box, score, name in reversed(list(detections)))
-    )
+    return draw_labelled(image, detections, [f"{name} {score:.0%}" for _, score, name in detections])
+
+
+def draw_labelled(image: Image, detections: Detections, texts: Sequence[str]) -> Image:
+    """As ``draw_detections``, with a text of one's own for each detection."""
+    return _draw(image, list(zip(detections.boxes, detections.names, texts, strict=True))[::-1])
 
 
 def draw_boxes(image: Image, boxes: FloatArray, names: Sequence[str]) -> Image:
@@ -37,20 +43,101 @@ def draw_boxes(image: Image, boxes: FloatArray, names: Sequence[str]) -> Image:
         names: class name of each box.
     """
     order = np.argsort(-area(boxes), kind="stable")
-    return _draw(image, ((boxes[index], names[index], names[index]) for index in order))
+    return _draw(image, [(boxes[index], names[index], names[index]) for index in order])
 
 
-def _draw(image: Image, labelled: Iterable[tuple[FloatArray, str, str]]) -> Image:
-    """A copy of the image with boxes in the colours of their class names, and a text at each."""
+def _draw(image: Image, labelled: Sequence[tuple[FloatArray, str, str]]) -> Image:
+    """A copy of the image with boxes in the colours of their class names, and a text at each.
+
+    The last box is drawn on top, and the first to choose where its text goes.
+    """
     drawn = image.copy()
-    scale = max(image.shape[:2]) / _REFERENCE_SIDE
-    thickness = max(1, round(2 * scale))
-    for box, name, text in labelled:
+    thickness = max(1, round(2 * drawing_scale(image)))
+    for box, name, _ in labelled:
         left, top, right, bottom = (round(float(value)) for value in box)
-        colour = class_colour(name)
-        cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness)
-        _draw_label(drawn, text, (left, top), colour, scale)
+        cv2.rectangle(drawn, (left, top), (right, bottom), class_colour(name), thickness)
+    labels: list[Label] = []
+    for box, name, text in reversed(labelled):
+        labels.append(_place_label(text, box, class_colour(name), image, labels))
+    for label in reversed(labels):
+        label.draw(drawn)
     return drawn
+
+
+@dataclass(frozen=True)
+class Label:
+    """Text on a filled ground. Sizes and places are pixels, colours BGR.
+
+    Attributes:
+        text: in any script.
+        size: of the text.
+        left, top, width, height: of the ground.
+        colour: of the ground; the text is black or white, whichever stands out.
+    """
+
+    text: str
+    size: int
+    left: int
+    top: int
+    width: int
+    height: int
+    colour: tuple[int, int, int]
+
+    @classmethod
+    def above(
+        cls, text: str, corner: tuple[float, float], colour: tuple[int, int, int], image: Image
+    ) -> Label:
+        """A label that stands on a corner (x, y), moved so that it stays inside the image."""
+        size = max(11, round(_TEXT_PIXELS * drawing_scale(image)))
+        width, height = text_size_wh(text, size)
+        label = cls(text, size, 0, 0, width + 2 * (size // 5), height + size // 5, colour)
+        return label.at(corner[0], corner[1] - label.height, image)
+
+    def at(self, left: float, top: float, image: Image) -> Label:
+        """The label at another place, moved so that it stays inside the image."""
+        inside_left = max(0, min(round(left), image.shape[1] - self.width))
+        inside_top = max(0, min(round(top), image.shape[0] - self.height))
+        return replace(self, left=inside_left, top=inside_top)
+
+    def covers(self, other: Label) -> bool:
+        """Whether the two share a pixel."""
+        return (
+            self.left < other.left + other.width
+            and other.left < self.left + self.width
+            and self.top < other.top + other.height
+            and other.top < self.top + self.height
+        )
+
+    def draw(self, image: Image) -> None:
+        """Draw it onto an image (H, W, 3) uint8, BGR."""
+        right, bottom = self.left + self.width, self.top + self.height
+        cv2.rectangle(image, (self.left, self.top), (right - 1, bottom - 1), self.colour, -1)
+        luminance = 0.114 * self.colour[0] + 0.587 * self.colour[1] + 0.299 * self.colour[2]
+        ink = (0, 0, 0) if luminance > 128 else (255, 255, 255)
+        pad = self.size // 5
+        draw_text(image, self.text, (self.left + pad, self.top + pad // 2), self.size, ink)
+
+
+def _place_label(
+    text: str, box: FloatArray, colour: tuple[int, int, int], image: Image, others: Sequence[Label]
+) -> Label:
+    """The label above its box, or at another of its edges if other labels are in the way there."""
+    left, top, right, bottom = (float(value) for value in box)
+    above = Label.above(text, (left, top), colour, image)
+    places = (
+        above,
+        above.at(right - above.width, top - above.height, image),
+        above.at(left, top, image),
+        above.at(left, bottom, image),
+        above.at(left, bottom - above.height, image),
+        above.at(right - above.width, bottom - above.height, image),
+    )
+    return next((place for place in places if not any(map(place.covers, others))), above)
+
+
+def drawing_scale(image: Image) -> float:
+    """How much larger than in an image 640 pixels long lines and text have to be."""
+    return max(image.shape[:2]) / _REFERENCE_SIDE
 
 
 def class_colour(name: str) -> tuple[int, int, int]:
@@ -60,17 +147,25 @@ def class_colour(name: str) -> tuple[int, int, int]:
     return int(blue), int(green), int(red)
 
 
-def _draw_label(
-    image: Image, text: str, corner: tuple[int, int], colour: tuple[int, int, int], scale: float
+def draw_text(
+    image: Image, text: str, corner: tuple[int, int], size: int, colour: tuple[int, int, int]
 ) -> None:
-    """Text on a filled ground above the corner, moved so that it stays inside the image."""
-    size, line = max(0.35, 0.5 * scale), max(1, round(scale))
-    (width, height), baseline = cv2.getTextSize(text, _FONT, size, line)
-    pad = max(2, round(3 * scale))
-    left = max(0, min(corner[0], image.shape[1] - width - 2 * pad))
-    top = corner[1] - height - baseline - pad
-    top = corner[1] if top < 0 else top
-    cv2.rectangle(image, (left, top), (left + width + 2 * pad, top + height + baseline + pad), colour, -1)
-    luminance = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2]
-    ink = (0, 0, 0) if luminance > 128 else (255, 255, 255)
-    cv2.putText(image, text, (left + pad, top + height + pad // 2), _FONT, size, ink, line, cv2.LINE_AA)
+    """Draw text, in any script, ``size`` pixels high, with its upper left at the corner."""
+    baseline = corner[1] + size
+    cv2.putText(image, text, (corner[0], baseline), colour, _fonts.face, size, _WEIGHT)
+
+
+def text_size_wh(text: str, size: int) -> tuple[int, int]:
+    """Width and height in pixels of what ``draw_text`` draws, room for descenders included."""
+    box = cv2.getTextSize((1 << 15, 1 << 15), text, (0, 0), _fonts.face, size, _WEIGHT)
+    return box[0] + box[2], round(1.25 * size)
+
+
+class _Fonts(threading.local):
+    """A font for each thread: OpenCV's has a cache that is not made for several."""
+
+    def __init__(self) -> None:
+        self.face = cv2.FontFace("sans")
+
+
+_fonts = _Fonts()

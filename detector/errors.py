@@ -27,3 +27,7 @@ class ModelError(DetectorError):
 
 class BackendError(DetectorError):
     """A runtime that is not installed or does not run here."""
+
+
+class SourceError(DetectorError):
+    """A camera, stream or video that gives no picture."""

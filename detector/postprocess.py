@@ -51,13 +51,22 @@ class Postprocessor:
         if not (0 <= threshold < 1 and 0 <= self.iou_threshold <= 1 and self.max_detections > 0):
             raise ValueError("expected 0 <= score_threshold < 1, 0 <= iou_threshold <= 1, max_detections > 0")
         self.score_threshold = threshold
-        logit = np.log(threshold / (1 - threshold)) if threshold > 0 else -np.inf
-        # The likely threshold first, the given one if that leaves too few; one pass where they are the same.
-        self._logit_thresholds = tuple(dict.fromkeys((max(logit, _LIKELY_LOGIT), logit)))
         self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
         self._scales = spec.box_coder_scales
         self._classes = spec.classes
         self._columns = None if labels is None else np.array([0, *(label + 1 for label in labels)])
+
+    @property
+    def score_threshold(self) -> float:
+        """Least score; may be changed at any time, and holds from the next image on."""
+        return self._score_threshold
+
+    @score_threshold.setter
+    def score_threshold(self, threshold: float) -> None:
+        self._score_threshold = threshold
+        logit = np.log(threshold / (1 - threshold)) if threshold > 0 else -np.inf
+        # The likely threshold first, the given one if that leaves too few; one pass where they are the same.
+        self._logit_thresholds = tuple(dict.fromkeys((max(logit, _LIKELY_LOGIT), logit)))
 
     def __call__(
         self, box_encodings: FloatArray, class_logits: FloatArray, size_wh: tuple[int, int]

@@ -22,7 +22,7 @@ settings.load_profile("no deadline")
 SHARED = Path(__file__).parents[2] / "shared"
 
 
-def _absent(what: str) -> None:
+def absent(what: str) -> None:
     """Skip on a machine that lacks something; continuous integration has everything, so there it fails."""
     if os.environ.get("CI"):
         pytest.fail(what)
@@ -35,7 +35,7 @@ def released_weights() -> Path:
     try:
         return weights_path(DEFAULT_MODEL)
     except DetectorError as error:
-        _absent(f"the released weights cannot be had: {error}")
+        absent(f"the released weights cannot be had: {error}")
         raise
 
 
@@ -44,7 +44,7 @@ def coco_sample() -> Dataset:
     """103 images of COCO val2017."""
     folder = SHARED / "data/coco_val_sample"
     if not folder.exists():
-        _absent(f"the sample of COCO val2017 is not in {folder}")
+        absent(f"the sample of COCO val2017 is not in {folder}")
     return load_coco(folder)
 
 
@@ -53,7 +53,7 @@ def raccoons() -> Path:
     """200 photographs of raccoons, Pascal VOC, with list files."""
     folder = SHARED / "data/raccoon"
     if not folder.exists():
-        _absent(f"the raccoons are not in {folder}")
+        absent(f"the raccoons are not in {folder}")
     return folder
 
 
@@ -65,7 +65,7 @@ def golden() -> dict[str, np.ndarray]:
     """
     path = SHARED / "golden/official_outputs.npz"
     if not path.exists():
-        _absent(f"the official graph's outputs are not in {path}")
+        absent(f"the official graph's outputs are not in {path}")
     columns = [0, *COCO_IDS.values()]
     with np.load(path) as archive:
         return {
@@ -79,5 +79,5 @@ def golden_detections() -> Path:
     """The official graph's detections on ``coco_sample``, in COCO's results format."""
     path = SHARED / "golden/official_detections_coco_val_sample.json"
     if not path.exists():
-        _absent(f"the official graph's detections are not in {path}")
+        absent(f"the official graph's detections are not in {path}")
     return path

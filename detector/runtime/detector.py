@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -114,6 +115,18 @@ class Detector:
         preprocess = Preprocessor(file.spec, resize)
         return cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own)
 
+    @property
+    def score_threshold(self) -> float:
+        """Least score of a detection; may be changed at any time, and holds from the next image on, for every
+        class.
+        """
+        return self.postprocess.score_threshold
+
+    @score_threshold.setter
+    def score_threshold(self, threshold: float) -> None:
+        self.postprocess.score_threshold = threshold
+        self._thresholds = None
+
     def detect(self, image: Image) -> Detections:
         """The objects in one image, with all threads on it: the least time for one frame.
 
@@ -126,7 +139,11 @@ class Detector:
         return self._detect(self.backend, image)
 
     def detect_batch(
-        self, images: Iterable[T], *, load: Callable[[T], Image] | None = None
+        self,
+        images: Iterable[T],
+        *,
+        load: Callable[[T], Image] | None = None,
+        took: Callable[[float], None] | None = None,
     ) -> Iterator[Detections]:
         """The objects in each of many images, in order: the most images per second.
 
@@ -137,6 +154,7 @@ class Detector:
         Args:
             images: images as for ``detect``, or whatever ``load`` turns into one.
             load: called in the worker's thread, for example ``load_image`` for paths.
+            took: called in the worker's thread with the seconds that each image took there.
         """
         backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
         for backend in self.backend.split(self.threads):
@@ -147,7 +165,11 @@ class Detector:
             worker.backend = backends.get()
 
         def process(item: Any) -> Detections:
-            return self._detect(worker.backend, load(item) if load else item)
+            start = time.perf_counter()
+            detections = self._detect(worker.backend, load(item) if load else item)
+            if took:
+                took(time.perf_counter() - start)
+            return detections
 
         pending: deque[Future[Detections]] = deque()
         pool = ThreadPoolExecutor(self.threads, "detect", initializer=start)

@@ -188,6 +188,7 @@ def _report(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec,
         "Next:\n"
         f"  ssdlite eval {shlex.quote(str(run.validation))} --model {root}\n"
         f"  ssdlite detect PHOTO --model {root}\n"
+        f"  ssdlite demo --model {root}\n"
         f"  tensorboard --logdir {shlex.quote(str(run.tensorboard))}"
     )
 

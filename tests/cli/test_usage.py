@@ -101,5 +101,7 @@ def test_names_that_the_command_repeats_to_start_quickly_are_the_real_ones() -> 
 
     assert command.DEFAULT_MODEL == DEFAULT_MODEL
     assert tuple(BACKENDS) == command._BACKEND_NAMES
+    thresholds = {option.name: option.default for option in command.demo.params}
+    assert thresholds["score_threshold"] == DEFAULT_SCORE_THRESHOLD
     helps = {option.name: getattr(option, "help", None) for option in command.detect.params}
     assert f"else {DEFAULT_SCORE_THRESHOLD}]" in str(helps["score_threshold"])

@@ -1,0 +1,223 @@
+"""``ssdlite demo``: live detection in a window, in a browser, or on neither."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+import cv2
+
+from detector.errors import DetectorError
+from detector.images import Image
+from detector.labels import parse_classes
+from detector.runtime import Detector
+from detector.video.counting import CountLine, CountZone
+from detector.video.frame_log import FrameLog
+from detector.video.frames import LiveFrame
+from detector.video.meter import LiveStats
+from detector.video.overlay import live_drawer
+from detector.video.pipeline import LivePipeline
+from detector.video.recorder import Recorder
+from detector.video.settings import LiveSettings
+from detector.video.sources import ImageSequence, Source, open_source
+from detector.video.tracking import Tracker
+from detector.video.view import ProgressView, View
+from detector.video.watch import watch
+from detector.video.window import DisplayProbe, Window
+
+BROWSER = "browser"  # the source that is a viewer's own camera
+_SNAPSHOTS = Path("output/snapshots")
+
+
+def run_demo(
+    *,
+    source: str,
+    model: str,
+    backend: str,
+    threads: int | None,
+    classes: str | None,
+    score_threshold: float,
+    web: bool,
+    host: str,
+    port: int,
+    headless: bool,
+    save: Path | None,
+    jsonl: Path | None,
+    max_frames: int | None,
+    track: bool,
+    count_line: tuple[str, ...],
+    zone: tuple[str, ...],
+) -> None:
+    """Detect in what a source shows until it ends or the user does."""
+    counters = read_counters(count_line, zone)
+    if headless and (web or source == BROWSER):
+        shown = "--web" if web else f"--source {BROWSER}"
+        raise DetectorError(f"{shown} needs a page and --headless shows none; leave one of them out.")
+    web = web or source == BROWSER
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
+    probe = None if web or headless else DisplayProbe()
+
+    def say(text: str) -> None:
+        click.echo(text, err=str(jsonl) == "-")
+
+    with ExitStack() as stack:
+        opened = stack.enter_context(closing(_open_source(source)))
+        tracker = Tracker() if track or counters else None
+        detector = Detector.load(
+            model,
+            backend=backend,
+            threads=threads,
+            classes=parse_classes(classes),
+            score_threshold=score_threshold,
+            say=say,
+        )
+        say(f"Looking at {opened.name} with {detector.spec.name} ({backend}, {detector.threads} threads).")
+        scene = _Scene(opened, detector, LiveSettings(score_threshold), live_drawer(counters))
+        view = ProgressView() if headless else _open_screen(scene, probe, host, port, say)
+        stack.enter_context(closing(view))
+        recorder = stack.enter_context(closing(Recorder(save, opened.fps))) if save else None
+        # Last of all, when nothing else can go wrong: it begins its file anew.
+        log = stack.enter_context(closing(FrameLog(jsonl, live=opened.live))) if jsonl else None
+        pipeline = LivePipeline(
+            opened,
+            detector,
+            settings=scene.settings,
+            tracker=tracker,
+            counters=counters,
+            on_frame=log.write if log else None,
+        )
+        with pipeline, stopping() as stop:
+            watch(
+                pipeline,
+                view,
+                draw=scene.draw,
+                stop=stop,
+                recorder=recorder,
+                max_frames=max_frames,
+                paced=not headless,
+                hold=_farewell(view, opened),
+            )
+        if log:
+            log.add_summary(pipeline.meter.whole())
+    say(describe_run(pipeline.meter.whole()))
+    if recorder and recorder.seconds:
+        say(f"{save} has {recorder.seconds:.1f} s of it.")
+
+
+def _farewell(view: View, source: Source) -> str | None:
+    """What is shown when a source has ended; None to end as well, as a window does with a video."""
+    if isinstance(view, ProgressView):
+        return None
+    if isinstance(source, ImageSequence):
+        return ""
+    return None if isinstance(view, Window) else f"{source.name} has ended."
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What every screen has to know."""
+
+    source: Source
+    detector: Detector
+    settings: LiveSettings
+    draw: Callable[[LiveFrame], Image]
+
+
+def _open_screen(
+    scene: _Scene, probe: DisplayProbe | None, host: str, port: int, say: Callable[[str], None]
+) -> View:
+    """A window where one is wanted and can be opened, else the browser view."""
+    if probe is not None:
+        problem = probe.problem()
+        if problem is None:
+            return Window(scene.settings, scene.draw, snapshots=_SNAPSHOTS)
+        say(f"No window can be opened: {problem}. The picture is in the browser instead.")
+    from detector.video.web.camera import BrowserSource
+    from detector.video.web.server import WebView
+
+    view = WebView(
+        scene.settings,
+        scene.detector.classes,
+        draw=scene.draw,
+        source_name=scene.source.name,
+        host=host,
+        port=port,
+        camera=scene.source if isinstance(scene.source, BrowserSource) else None,
+    )
+    say(f"{view.invitation} Ctrl-C ends it.")
+    return view
+
+
+def _open_source(text: str) -> Source:
+    if text != BROWSER:
+        return open_source(text)
+    from detector.video.web.camera import BrowserSource
+
+    return BrowserSource()
+
+
+def read_counters(lines: Sequence[str], zones: Sequence[str]) -> list[CountLine | CountZone]:
+    """The lines and zones that texts such as ``0,0.5,1,0.5`` describe, numbered where there are several.
+
+    Raises:
+        DetectorError: not numbers, or too few or too many of them.
+    """
+    counters: list[CountLine | CountZone] = []
+    kinds: list[tuple[str, Sequence[str], type[CountLine] | type[CountZone]]] = [
+        ("line", lines, CountLine),
+        ("zone", zones, CountZone),
+    ]
+    for what, texts, kind in kinds:
+        for number, text in enumerate(texts, start=1):
+            try:
+                points = [float(value) for value in text.split(",")]
+            except ValueError as error:
+                raise DetectorError(
+                    f"A {what} is given as numbers, x1,y1,x2,y2 ..., got {text!r}."
+                ) from error
+            counters.append(kind(points, what if len(texts) == 1 else f"{what} {number}"))
+    return counters
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; one more, a second later, interrupts whatever takes so long."""
+    stop = threading.Event()
+    first = 0.0
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal first
+        if stop.is_set() and time.monotonic() - first > 1:
+            raise KeyboardInterrupt
+        if not stop.is_set():
+            first = time.monotonic()
+            stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def describe_run(stats: LiveStats) -> str:
+    """The end summary, in a line or two."""
+    frames = f"{stats.frames:,} {'frame' if stats.frames == 1 else 'frames'} in {stats.seconds:.1f} s"
+    lines = [f"{frames}, {stats.fps:.1f} a second."]
+    if stats.age_p50 is not None:
+        lines.append(
+            f"Frame age from capture to display: median {stats.age_p50:.0f} ms, 95th percentile "
+            f"{stats.age_p95:.0f} ms; {stats.skipped:,} frames were skipped for newer ones."
+        )
+    if stats.stages:
+        stages = ", ".join(f"{name} {value:.1f} ms" for name, value in stats.stages.items())
+        lines.append(f"Stages (median): {stages}.")
+    return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""How fast the pipeline is and how old what it shows: percentiles of times, without keeping them all."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Percentile = Callable[[float], float]
+
+_RECENT = 128  # frames that the figures on screen are about
+_STEP = 1.01  # one bin of the histogram to the next: percentiles are right to a hundredth of their value
+_SHORTEST, _BINS = 1e-5, 1700  # from 10 microseconds to about four minutes
+
+
+class Histogram:
+    """Percentiles of any number of durations in constant memory."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BINS
+        self._total = 0
+
+    def add(self, seconds: float) -> None:
+        """Count a duration."""
+        bin_ = math.log(max(seconds, _SHORTEST) / _SHORTEST, _STEP)
+        self._counts[min(int(bin_), _BINS - 1)] += 1
+        self._total += 1
+
+    def percentile(self, percent: float) -> float:
+        """The duration in seconds that this share of them stays under; 0 before the first."""
+        below = 0
+        for bin_, count in enumerate(self._counts):
+            below += count
+            if count and below >= self._total * percent / 100:
+                return float(_SHORTEST * _STEP ** (bin_ + 0.5))
+        return 0.0
+
+
+@dataclass(frozen=True)
+class LiveStats:
+    """Figures of a pipeline at one moment.
+
+    Attributes:
+        frames: frames shown since the start.
+        detected: frames that the detector has seen.
+        skipped: frames of the source that were never looked at, because newer ones had come.
+        seconds: time since the first frame was shown.
+        fps: frames shown per second.
+        age_p50, age_p95: milliseconds from capture to display, median and 95th percentile; None for a file,
+            whose frames wait for their turn.
+        stages: median milliseconds of each stage.
+    """
+
+    frames: int
+    detected: int
+    skipped: int
+    seconds: float
+    fps: float
+    age_p50: float | None
+    age_p95: float | None
+    stages: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, rounded."""
+        return {
+            "frames": self.frames,
+            "detected": self.detected,
+            "skipped": self.skipped,
+            "seconds": round(self.seconds, 3),
+            "fps": round(self.fps, 2),
+            "age_p50_ms": None if self.age_p50 is None else round(self.age_p50, 2),
+            "age_p95_ms": None if self.age_p95 is None else round(self.age_p95, 2),
+            "stages_ms": {name: round(value, 2) for name, value in self.stages.items()},
+        }
+
+
+class Meter:
+    """Collects times of a pipeline; any thread may add and read.
+
+    Args:
+        clock: seconds, as ``time.monotonic``.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._recent: dict[str, deque[float]] = {}
+        self._whole: dict[str, Histogram] = {}
+        self._shown: deque[float] = deque(maxlen=_RECENT)
+        self._first = 0.0
+        self._frames = self._detected = self._skipped = 0
+
+    def add_stage(self, name: str, seconds: float) -> None:
+        """Count how long a stage took for one frame."""
+        with self._lock:
+            self._add(name, seconds)
+
+    def add_detected(self, skipped: int) -> None:
+        """Count a frame that the detector has seen, and those before it that it did not get to see."""
+        with self._lock:
+            self._detected += 1
+            self._skipped += skipped
+
+    def add_shown(self, captured_at: float | None) -> None:
+        """Count a frame that is on screen now, or wherever it goes; with its age, if that means something."""
+        now = self._clock()
+        with self._lock:
+            if not self._frames:
+                self._first = now
+            self._frames += 1
+            self._shown.append(now)
+            if captured_at is not None:
+                self._add("age", now - captured_at)
+
+    def _add(self, name: str, seconds: float) -> None:
+        if name not in self._whole:
+            self._whole[name], self._recent[name] = Histogram(), deque(maxlen=_RECENT)
+        self._whole[name].add(seconds)
+        self._recent[name].append(seconds)
+
+    def recent(self) -> LiveStats:
+        """Figures of the last frames."""
+        with self._lock:
+            percentiles = {name: _percentile_of(values) for name, values in self._recent.items()}
+            return self._stats(percentiles, len(self._shown), self._shown[0] if self._shown else 0.0)
+
+    def whole(self) -> LiveStats:
+        """Figures since the start."""
+        with self._lock:
+            percentiles = {name: histogram.percentile for name, histogram in self._whole.items()}
+            return self._stats(percentiles, self._frames, self._first)
+
+    def _stats(self, percentiles: Mapping[str, Percentile], frames: int, first: float) -> LiveStats:
+        last = self._shown[-1] if self._shown else 0.0
+        age = percentiles.get("age")
+        return LiveStats(
+            frames=self._frames,
+            detected=self._detected,
+            skipped=self._skipped,
+            seconds=last - self._first,
+            # n frames have n - 1 intervals
+            fps=(frames - 1) / (last - first) if last > first else 0.0,
+            age_p50=1e3 * age(50) if age else None,
+            age_p95=1e3 * age(95) if age else None,
+            stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items() if name != "age"},
+        )
+
+
+def _percentile_of(values: deque[float]) -> Percentile:
+    ordered = sorted(values)
+    return lambda percent: ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]

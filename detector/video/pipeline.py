@@ -1,0 +1,206 @@
+"""The live pipeline: capture, detection and whoever looks at the result, each in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import TracebackType
+
+import numpy as np
+
+from detector.detections import Detections
+from detector.runtime import Detector
+from detector.video.channel import Channel, ChannelClosedError
+from detector.video.counting import CountLine, CountZone
+from detector.video.frames import Frame, LiveFrame
+from detector.video.meter import Meter
+from detector.video.settings import LiveSettings
+from detector.video.sources import Source
+from detector.video.tracking import Tracker
+
+_PAUSE_SECONDS = 0.05  # how often a paused pipeline looks whether it may go on
+
+
+class LivePipeline:
+    """Detects in the frames of a source while the next ones are captured and the last ones are shown.
+
+    ``for live in pipeline`` gives ``LiveFrame`` after ``LiveFrame``. Of a live source only the newest frame
+    is ever processed, and only the newest result given, so nothing piles up and grows old; of a file, every
+    frame in order. Use it in a ``with`` block.
+
+    Args:
+        source: where frames come from; the pipeline closes it.
+        detector: finds the objects; its score threshold follows ``settings``.
+        settings: threshold, classes and pause, to be changed at any time; made if not given.
+        tracker: gives track ids; must be there if there are counters.
+        counters: lines and zones.
+        on_frame: called with every processed frame, in order and in the detector's thread, whether anybody
+            looks at it or not.
+
+    Attributes:
+        meter: how fast it is and how old what it shows.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        detector: Detector,
+        *,
+        settings: LiveSettings | None = None,
+        tracker: Tracker | None = None,
+        counters: Sequence[CountLine | CountZone] = (),
+        on_frame: Callable[[LiveFrame], None] | None = None,
+    ) -> None:
+        self.source = source
+        self.detector = detector
+        self.settings = settings or LiveSettings(detector.score_threshold)
+        self.meter = Meter()
+        if counters and tracker is None:
+            raise ValueError("lines and zones count tracks, so they need a tracker")
+        self._tracker = tracker
+        self._counters = tuple(counters)
+        self._on_frame = on_frame
+        self._captured: Channel[Frame] = Channel(newest_only=source.live, capacity=2)
+        self._results: Channel[LiveFrame] = Channel(newest_only=source.live, capacity=2)
+        self._failure: BaseException | None = None
+        self._threads = [
+            threading.Thread(target=self._run, args=(step, channel), name=name, daemon=True)
+            for name, step, channel in (
+                ("capture", self._capture, self._captured),
+                ("detect", self._detect, self._results),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def notice(self) -> str | None:
+        """Why there is no picture, while there is none."""
+        return self.source.notice
+
+    def next(self, timeout: float | None = None) -> LiveFrame | None:
+        """The next result; None if there is none within so many seconds.
+
+        Raises:
+            ChannelClosedError: the source has ended, or the pipeline is closed.
+            Exception: what ended one of its threads.
+        """
+        try:
+            return self._results.take(timeout)
+        except ChannelClosedError:
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure from None
+            raise
+
+    def shown(self, live: LiveFrame) -> None:
+        """Tell the meter that a frame has been shown. Iteration does it by itself."""
+        self.meter.add_shown(live.frame.captured_at if self.source.live else None)
+
+    def __iter__(self) -> Iterator[LiveFrame]:
+        while True:
+            try:
+                live = self.next()
+            except ChannelClosedError:
+                return
+            if live is not None:
+                yield live
+                self.shown(live)
+
+    def __enter__(self) -> LivePipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads and close the source."""
+        self._captured.abandon()
+        self._results.abandon()
+        self.source.close()
+        for thread in self._threads:
+            thread.join(timeout=2)  # a stream may be waiting for its next packet; its thread ends after that
+
+    def _run(self, step: Callable[[], None], output: Channel[Frame] | Channel[LiveFrame]) -> None:
+        try:
+            step()
+        except BaseException as failure:
+            self._failure = failure
+            self._results.finish()
+        output.finish()
+
+    def _capture(self) -> None:
+        while True:
+            start = time.monotonic()
+            frame = self.source.read()
+            if frame is None or not self._captured.put(frame):
+                return
+            self.meter.add_stage("capture", time.monotonic() - start)
+
+    def _detect(self) -> None:
+        follow = self._newest if self.source.live else self._every
+        expected = 0
+        for frame, detections in follow():
+            self.meter.add_detected(frame.number - expected)
+            expected = frame.number + 1
+            live = self._analyse(frame, detections)
+            if self._on_frame is not None:
+                self._on_frame(live)
+            if not self._results.put(live):
+                return
+
+    def _newest(self) -> Iterator[tuple[Frame, Detections]]:
+        """Frame by frame with all processors on each: the least time from frame to result."""
+        for frame in self._frames():
+            if self.settings.paused:
+                time.sleep(_PAUSE_SECONDS)
+                continue
+            start = time.monotonic()
+            detections = self.detector.detect(frame.image)
+            self.meter.add_stage("detect", time.monotonic() - start)
+            yield frame, detections
+
+    def _every(self) -> Iterator[tuple[Frame, Detections]]:
+        """Several frames at once, a processor for each: the most frames a second."""
+        waiting: deque[Frame] = deque()
+
+        def frames() -> Iterator[Frame]:
+            for frame in self._frames():
+                waiting.append(frame)
+                yield frame
+
+        results = self.detector.detect_batch(
+            frames(), load=lambda frame: frame.image, took=partial(self.meter.add_stage, "detect")
+        )
+        for detections in results:
+            yield waiting.popleft(), detections
+
+    def _frames(self) -> Iterator[Frame]:
+        while True:
+            try:
+                frame = self._captured.take()
+            except ChannelClosedError:
+                return
+            if frame is not None:
+                score = self.settings.score_threshold
+                self.detector.score_threshold = self._tracker.needed_score(score) if self._tracker else score
+                yield frame
+
+    def _analyse(self, frame: Frame, detections: Detections) -> LiveFrame:
+        start = time.monotonic()
+        classes, score_threshold = self.settings.classes, self.settings.score_threshold
+        if classes is not None:
+            detections = detections[np.array([name in classes for name in detections.names], bool)]
+        if self._tracker is None:
+            # The threshold may have been raised since.
+            return LiveFrame(frame, detections[detections.scores >= score_threshold])
+        detections, track_ids = self._tracker(detections, frame.timestamp, score_threshold)
+        size_wh = (frame.image.shape[1], frame.image.shape[0])
+        counts = tuple(counter.update(detections.boxes, track_ids, size_wh) for counter in self._counters)
+        self.meter.add_stage("track", time.monotonic() - start)
+        return LiveFrame(frame, detections, track_ids, counts)

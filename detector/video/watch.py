@@ -1,0 +1,104 @@
+"""From the pipeline to whoever looks at it: the loop that shows, records and ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from detector.images import Image
+from detector.video.channel import ChannelClosedError
+from detector.video.frames import LiveFrame
+from detector.video.pipeline import LivePipeline
+from detector.video.recorder import Recorder
+from detector.video.view import View
+
+_LOOK_SECONDS = 0.03  # how long a view goes without a chance to look at its keys
+_LATE_SECONDS = 0.1  # a video that is so late is not hurried
+
+
+def watch(
+    pipeline: LivePipeline,
+    view: View,
+    *,
+    draw: Callable[[LiveFrame], Image],
+    stop: threading.Event,
+    recorder: Recorder | None = None,
+    max_frames: int | None = None,
+    paced: bool = False,
+    hold: str | None = None,
+) -> None:
+    """Show what comes out of a pipeline until the source ends, the view is closed or ``stop`` is set.
+
+    Args:
+        pipeline: what to show.
+        view: where to.
+        draw: makes the picture that is recorded.
+        stop: ends it from outside, a signal handler for example.
+        recorder: what to record with, if at all.
+        max_frames: end after so many.
+        paced: show a file as fast as it is meant to be, not as fast as it can be.
+        hold: keep the last frame on screen when the source has ended, with this notice over it, or none if
+            it is empty; None to end with the source.
+
+    Raises:
+        DetectorError: what ended the pipeline or the recording.
+    """
+    live_source = pipeline.source.live
+    pace = _Pace() if paced and not live_source else None
+    shown = 0
+    while not (stop.is_set() or view.closed or shown == max_frames):
+        if pipeline.settings.paused and not live_source:
+            _idle(pipeline, view)
+            continue
+        try:
+            live = pipeline.next(timeout=_LOOK_SECONDS)
+        except ChannelClosedError:
+            if hold is not None:
+                _hold(pipeline, view, stop, hold or None)
+            return
+        if live is None or pipeline.settings.paused:
+            if recorder is not None and live_source:
+                recorder.hold(time.monotonic() - 1)  # frames of the last second may still be on their way
+            view.show(None, pipeline.meter.recent(), pipeline.notice)
+            continue
+        while pace and (delay := pace.delay(live)) > 0 and not (stop.is_set() or view.closed):
+            time.sleep(min(delay, _LOOK_SECONDS))
+            if delay > _LOOK_SECONDS:
+                view.show(None, pipeline.meter.recent(), pipeline.notice)
+        start = time.monotonic()
+        if recorder is not None:
+            recorder.write(draw(live), live.frame.captured_at if live_source else live.frame.timestamp)
+        view.show(live, pipeline.meter.recent(), pipeline.notice)
+        pipeline.meter.add_stage("display", time.monotonic() - start)
+        pipeline.shown(live)
+        shown += 1
+    if recorder is not None and live_source:
+        recorder.hold(time.monotonic())
+
+
+def _idle(pipeline: LivePipeline, view: View) -> None:
+    view.show(None, pipeline.meter.recent(), pipeline.notice)
+    time.sleep(_LOOK_SECONDS)
+
+
+def _hold(pipeline: LivePipeline, view: View, stop: threading.Event, notice: str | None) -> None:
+    stats = pipeline.meter.recent()
+    while not (stop.is_set() or view.closed):
+        view.show(None, stats, notice)
+        time.sleep(_LOOK_SECONDS)
+
+
+class _Pace:
+    """When each frame of a file is due."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+
+    def delay(self, live: LiveFrame) -> float:
+        """Seconds until the frame is due; 0 or less when it is."""
+        now = time.monotonic()
+        due = now if self._start is None else self._start + live.frame.timestamp
+        if self._start is None or now - due > _LATE_SECONDS:
+            self._start, due = now - live.frame.timestamp, now
+        return due - now

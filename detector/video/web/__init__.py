@@ -1,0 +1,1 @@
+"""The browser view: a page with the live picture, and a browser's camera as a source."""

@@ -1,0 +1,224 @@
+// The page: puts what the server tells into the right places, and what the viewer does into messages.
+
+import { Camera, obstacle } from "./camera.js";
+import { Link } from "./link.js";
+import { ClassFilter, FoundList, updateCounts } from "./panels.js";
+import { Picture } from "./picture.js";
+
+const ECHO = 500; // ms in which the slider is the viewer's and not the server's
+const STEP = 0.05; // of the keys and of the buttons beside the slider
+
+history.replaceState(null, "", location.pathname); // the token is in a cookie now; in the address others could read it
+
+const $ = (id) => document.getElementById(id);
+
+let hello = { classes: {}, camera: false, least_threshold: 0.05, greatest_threshold: 0.95 };
+let state = null;
+let complaint = null; // about the camera, until it runs
+let touched = -Infinity;
+let starting = false; // while the viewer is asked for permission
+
+const link = new Link({ text: receive, picture: (data) => picture.show(data), lost: onLost });
+const picture = new Picture($("picture"), () => link.send({ picture: true }), onPicture);
+const camera = new Camera($("video"), $("overlay"), link, stopCamera);
+const found = new FoundList($("found"), $("found-total"), $("found-none"), choose);
+const filter = new ClassFilter(
+  { chips: $("chips"), search: $("search"), summary: $("filter-summary"), all: $("filter-all"), none: $("chips-none") },
+  choose,
+);
+
+function receive(message) {
+  if (message.hello) onHello(message.hello);
+  if (message.state) onState(message.state);
+  if (message.result) {
+    camera.show(message.result, hello.classes);
+    fitStage(message.result.width, message.result.height);
+  }
+  if (message.camera) onCameraAnswer(message.camera);
+}
+
+function onHello(told) {
+  hello = told;
+  $("source").textContent = told.source;
+  document.title = `${told.source} - ssdlite`;
+  $("threshold").min = told.least_threshold;
+  $("threshold").max = told.greatest_threshold;
+  filter.build(told.classes);
+  for (const id of ["pause", "threshold", "less", "more"]) $(id).disabled = false;
+  $("camera").hidden = !told.camera;
+  setLost(null);
+  camera.reconnected();
+  if (camera.running) link.send({ camera: true });
+  picture.restart();
+}
+
+function onState(told) {
+  state = told;
+  const { settings, live, stats } = told;
+  found.update(live?.detections ?? [], hello.classes);
+  filter.update(told.classes, settings.classes);
+  updateCounts($("counts-section"), $("counts"), live?.counts ?? []);
+  if (performance.now() - touched > ECHO) showThreshold(settings.threshold);
+  camera.pause(settings.paused);
+  $("pause").setAttribute("aria-pressed", String(settings.paused));
+  $("pause").lastElementChild.textContent = settings.paused ? "Go on" : "Pause";
+  $("badge").hidden = !settings.paused;
+  $("stage").classList.toggle("paused", settings.paused);
+  showFigures(stats);
+  showCamera();
+  showStatus();
+}
+
+function showFigures(stats) {
+  const own = camera.running && camera.ages.length > 0; // one clock from capture to the drawn boxes
+  $("fps").textContent = stats ? stats.fps.toFixed(1) : "–";
+  $("age-p50").textContent = own ? camera.age(50).toFixed(0) : (stats?.age_p50_ms?.toFixed(0) ?? "–");
+  $("age-p95").textContent = own ? camera.age(95).toFixed(0) : (stats?.age_p95_ms?.toFixed(0) ?? "–");
+}
+
+function showStatus() {
+  const lost = $("stage").classList.contains("lost");
+  const kind = lost ? "lost" : state?.settings.paused ? "paused" : state?.notice ? "waiting" : "live";
+  $("status").className = `status ${kind}`;
+  const text = { lost: "Lost", paused: "Paused", waiting: "Waiting", live: "Live" }[kind];
+  if ($("status-text").textContent !== text) $("status-text").textContent = text;
+  if (!lost) setBanner(complaint ?? (camera.running ? null : state?.notice));
+}
+
+function setBanner(text) {
+  if ($("banner").textContent !== (text ?? "")) $("banner").textContent = text ?? "";
+  $("banner").hidden = !text;
+}
+
+function setLost(text) {
+  $("stage").classList.toggle("lost", text !== null);
+  if (text !== null) setBanner(text);
+  showStatus();
+}
+
+function onLost(text) {
+  setLost(text);
+  for (const id of ["pause", "threshold", "less", "more"]) $(id).disabled = true;
+  $("snapshot").setAttribute("aria-disabled", "true");
+}
+
+function onPicture(width, height) {
+  $("empty").hidden = true;
+  $("snapshot").setAttribute("aria-disabled", "false");
+  if (!camera.running) fitStage(width, height);
+}
+
+function fitStage(width, height) {
+  $("stage").style.setProperty("--ratio", `${width} / ${height}`);
+  $("stage").classList.toggle("wide", width > 1.2 * height);
+}
+
+// Settings
+
+function choose(classes) {
+  link.send({ classes });
+}
+
+function showThreshold(value) {
+  $("threshold").value = value;
+  $("threshold").setAttribute("aria-valuetext", `${Math.round(100 * value)} percent`);
+  $("threshold-value").textContent = `${Math.round(100 * value)} %`;
+}
+
+function setThreshold(value) {
+  const threshold = Math.min(Math.max(value, hello.least_threshold), hello.greatest_threshold);
+  touched = performance.now();
+  showThreshold(threshold);
+  link.send({ threshold });
+}
+
+function stepThreshold(by) {
+  setThreshold(Math.round((Number($("threshold").value) + by) * 100) / 100);
+}
+
+function togglePause() {
+  if (state) link.send({ paused: !state.settings.paused });
+}
+
+$("threshold").addEventListener("input", (event) => setThreshold(Number(event.target.value)));
+$("less").addEventListener("click", () => stepThreshold(-STEP));
+$("more").addEventListener("click", () => stepThreshold(STEP));
+$("pause").addEventListener("click", togglePause);
+$("snapshot").addEventListener("click", () => {
+  $("stage").classList.remove("flash");
+  void $("stage").offsetWidth; // so that the animation starts again
+  $("stage").classList.add("flash");
+});
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || !link.connected) return;
+  if (event.target.closest("input:not([type=range])")) return;
+  const act = {
+    " ": event.target.closest("button, a") ? null : togglePause, // there it presses the button
+    s: () => $("snapshot").getAttribute("aria-disabled") === "false" && $("snapshot").click(),
+    "+": () => stepThreshold(STEP),
+    "=": () => stepThreshold(STEP),
+    "-": () => stepThreshold(-STEP),
+  }[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+// Camera
+
+function showCamera() {
+  const elsewhere = state.camera_taken && !camera.running;
+  $("camera").disabled = elsewhere;
+  $("camera").setAttribute("aria-pressed", String(camera.running));
+  $("camera").classList.toggle("primary", !camera.running && !elsewhere);
+  $("camera").lastElementChild.textContent = camera.running
+    ? "Stop camera"
+    : elsewhere ? "Camera in use" : "Start camera";
+  $("camera").title = elsewhere ? "Another browser is the camera" : "";
+}
+
+function onCameraAnswer({ granted }) {
+  if (!granted) stopCamera("Another browser is the camera; stop it there first.");
+  else if (!camera.running) startCamera(() => camera.start());
+}
+
+async function startCamera(start) {
+  if (starting) return;
+  starting = true;
+  complaint = null;
+  try {
+    await start();
+  } catch (error) {
+    stopCamera(error.message);
+    return;
+  } finally {
+    starting = false;
+  }
+  picture.want(false);
+  $("video").hidden = $("overlay").hidden = false;
+  $("picture").hidden = $("empty").hidden = true;
+  $("snapshot").setAttribute("aria-disabled", "false");
+  $("switch").hidden = !(await camera.hasSeveral());
+  showCamera();
+  showStatus();
+}
+
+function stopCamera(reason = null) {
+  camera.stop();
+  complaint = reason;
+  link.send({ camera: false });
+  $("video").hidden = $("overlay").hidden = $("switch").hidden = true;
+  $("picture").hidden = false;
+  picture.want(true);
+  if (state) showCamera();
+  showStatus();
+}
+
+$("camera").addEventListener("click", () => {
+  if (camera.running) return stopCamera();
+  complaint = obstacle();
+  if (complaint) return showStatus();
+  link.send({ camera: true });
+});
+$("switch").addEventListener("click", () => startCamera(() => camera.turn()));

@@ -1,0 +1,152 @@
+"""The live picture in a window of the desktop."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from detector.errors import DetectorError
+from detector.files import replacing
+from detector.images import Image
+from detector.opencv_build import has_gui
+from detector.video.frames import LiveFrame
+from detector.video.meter import LiveStats
+from detector.video.overlay import KEYS, add_figures
+from detector.video.settings import LiveSettings
+
+_TITLE = "ssdlite"
+_PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
+_PROBE_SECONDS = 10
+_LARGEST_WH = (1280, 720)  # of the picture in the window, until the user makes it larger
+_MESSAGE_SECONDS = 2.0
+_THRESHOLD_STEP = 0.05
+
+
+class DisplayProbe:
+    """Finds out whether windows can be opened. It starts at once; ``problem`` waits for the answer.
+
+    OpenCV ends the whole process when it cannot reach the display, so another process tries it first.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        if has_gui() and _display_is_named():
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROBE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+
+    def problem(self) -> str | None:
+        """Why no window can be opened; None if one can."""
+        if not has_gui():
+            return "OpenCV is a build without windows here (`ssdlite doctor` says how to repair it)"
+        if self._process is None:
+            return "there is no display"
+        try:
+            code = self._process.wait(timeout=_PROBE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return f"the display did not answer within {_PROBE_SECONDS} seconds"
+        return None if code == 0 else "the display cannot be reached"
+
+
+def _display_is_named() -> bool:
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+class Window:
+    """Shows boxes, figures and keys; q, Esc and the window's X close it. See ``View``.
+
+    Args:
+        settings: changed by the keys for pause and threshold.
+        draw: makes the picture of a result.
+        snapshots: folder for what the key s saves.
+    """
+
+    def __init__(
+        self,
+        settings: LiveSettings,
+        draw: Callable[[LiveFrame], Image],
+        *,
+        snapshots: Path,
+    ) -> None:
+        self.closed = False
+        self._settings = settings
+        self._draw = draw
+        self._snapshots = snapshots
+        self._last: LiveFrame | None = None
+        self._sized = False
+        self._message: tuple[str, float] | None = None
+        self._over: str | None = ""  # what the last drawing said in the middle; nothing has been drawn yet
+        # Qt's plugin in OpenCV's wheels looks for fonts that they do not ship, and says so at every start.
+        os.environ["QT_LOGGING_RULES"] = "*.warning=false;" + os.environ.get("QT_LOGGING_RULES", "")
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+
+    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
+        if self.closed:
+            return
+        self._last = live or self._last
+        over = self._current_message() or notice or ("paused" if self._settings.paused else None)
+        if live is not None or over != self._over:
+            self._over = over
+            self._redraw(stats, over)
+        self._press(cv2.waitKey(1))
+        if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
+            self.closed = True
+
+    def _redraw(self, stats: LiveStats, over: str | None) -> None:
+        picture = np.zeros((480, 640, 3), np.uint8) if self._last is None else self._draw(self._last)
+        scale = min(1.0, _LARGEST_WH[0] / picture.shape[1], _LARGEST_WH[1] / picture.shape[0])
+        if scale < 1:  # shrunk once here, not by the desktop at every step
+            picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
+        threshold = self._settings.score_threshold
+        framed = add_figures(picture, stats, score_threshold=threshold, notice=over, keys=KEYS)
+        if self._last is not None and not self._sized:
+            cv2.resizeWindow(_TITLE, max(320, framed.shape[1]), max(240, framed.shape[0]))
+            self._sized = True
+        cv2.imshow(_TITLE, framed)
+
+    def close(self) -> None:
+        self.closed = True
+        cv2.destroyAllWindows()
+        cv2.waitKey(1)  # lets it happen
+
+    def _press(self, key: int) -> None:
+        pressed = chr(key & 0xFF) if key >= 0 else ""
+        if pressed in ("q", "\x1b"):
+            self.closed = True
+        elif pressed == " ":
+            self._settings.paused = not self._settings.paused
+        elif pressed == "s":
+            self._save()
+        elif pressed in ("+", "=", "-", "_"):
+            self._settings.score_threshold += _THRESHOLD_STEP if pressed in "+=" else -_THRESHOLD_STEP
+            self._say(f"score over {self._settings.score_threshold:.2f}")
+
+    def _save(self) -> None:
+        if self._last is None:
+            return
+        path = self._snapshots / f"{time.strftime('%Y%m%d-%H%M%S')}-{self._last.frame.number}.jpg"
+        try:
+            with replacing(path) as temporary:
+                temporary.write_bytes(cv2.imencode(".jpg", self._draw(self._last))[1].tobytes())
+            self._say(f"saved {path}")
+        except DetectorError as error:
+            self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        self._message = (text, time.monotonic() + _MESSAGE_SECONDS)
+
+    def _current_message(self) -> str | None:
+        if self._message is None or time.monotonic() > self._message[1]:
+            return None
+        return self._message[0]
