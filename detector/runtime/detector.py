@@ -188,6 +188,7 @@ class Detector:
             raise ValueError(f"expected an image (H, W, 3) of uint8, got {image.shape} of {image.dtype}")
         box_encodings, class_logits = backend.run(self.preprocess(image))
         detections = self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
-        if self._thresholds is None:
+        thresholds = self._thresholds  # another thread may take them away
+        if thresholds is None:
             return detections
-        return detections[detections.scores >= self._thresholds[detections.labels]]
+        return detections[detections.scores >= thresholds[detections.labels]]
