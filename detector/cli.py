@@ -326,6 +326,19 @@ def bench(**options: Any) -> None:
     run_bench(**options)
 
 
+@cli.command()
+def doctor() -> None:
+    """Show what works on this machine, what does not, and what to do about it.
+
+    Looks at Python, packages, OpenCV, processor, screen, cameras, cache, weights and disk, and tries out the
+    backends that are installed. Exits with 0 when everything that the base install promises works and with
+    2 when something of it does not; extras, GPU, screen and cameras may be absent.
+    """
+    from detector.doctor.command import run_doctor
+
+    run_doctor()
+
+
 def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", command: Any = cli) -> None:
     """Run the command line and exit: 0 on success, 2 on a user's mistake, 130 on Ctrl-C."""
     try:
