@@ -256,13 +256,22 @@ def data_coco(folder: Path, split: str, server: str) -> None:
     help="Of the model, in pixels.",
 )
 @click.option(
-    "--output", type=_PATH, default=Path("output/check"), show_default=True, help="Folder for labelled.jpg."
+    "--fix", type=_PATH, metavar="OUT", help="Write a repaired copy (COCO JSON) into this new folder."
+)
+@click.option(
+    "--output",
+    type=_PATH,
+    default=Path("output/check"),
+    show_default=True,
+    help="Folder for labelled.jpg and findings.json.",
 )
 def data_check(**options: Any) -> None:
-    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC or YOLO.
+    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC, YOLO or CVAT XML.
 
-    Prints what a training would use, how large the objects are and what is wrong with the labels, and draws
-    some images with their boxes.
+    Prints what a training would use, how large the objects are and what is wrong with the labels, draws some
+    images with their boxes, and writes a list of every finding with its file and line. FOLDER itself is
+    never changed; --fix writes a copy in which the boxes and class numbers that can be put right are right,
+    the rest is left out, images turned by EXIF are stored upright, and no part has images of another.
     """
     from detector.data.check_command import run_check
 
