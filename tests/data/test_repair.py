@@ -227,6 +227,7 @@ def test_copies_across_splits_and_within(tmp_path: Path, capsys: pytest.CaptureF
         "1.png, a copy of 6.png",
         "2.png, a copy of 7.png",
     ]
+    assert fixed.places("same image twice in train") == ["images/train/3.png and images/train/5.png"]
     # Of the same image labelled twice the one with more objects stays.
     assert fixed.places("which has them already") == ["5.png, a copy of 3.png"]
     assert names_of(fixed.copy.train) == ["0.png", "3.png", "4.png"]
