@@ -77,8 +77,8 @@ def _note_shared(
     for name, part in parts.items():
         first_of: dict[bytes, int] = {}
         for position in part:
-            if (first := first_of.setdefault(facts[position].digest, position)) != position:
-                log.add(f"same image twice in {name}", f"{names[first]} and {names[position]}")
+            if (known := first_of.setdefault(facts[position].digest, position)) != position:
+                log.add(f"same image twice in {name}", f"{names[known]} and {names[position]}")
     files = {position: Path(name).name for position, name in names.items()}
     group_of = {
         position: number for number, group in enumerate(group_copies(facts, files)) for position in group
