@@ -64,6 +64,17 @@ _runtime_options = _options(
 )
 
 
+_accuracy_options = _options(
+    click.option("--voting", is_flag=True, help="Move each box to the mean of those around it: more AP."),
+    click.option("--flip", is_flag=True, help="Look at the mirror image, too: more AP, twice the time."),
+    click.option(
+        "--tile",
+        type=click.IntRange(100, 20_000),
+        metavar="PIXELS",
+        help="Look at larger images also in tiles of this side, for small objects.",
+    ),
+)
+
 _selection_options = _options(
     click.option(
         "--split", help="Which annotations to take.  [default: val2017, val or test, or the only ones]"
@@ -103,6 +114,7 @@ def cli() -> None:
 @click.option(
     "--max-detections", type=click.IntRange(1, 5000), help="Detections an image.  [default: the model's]"
 )
+@_accuracy_options
 @click.option("--per-class", is_flag=True, help="Print the AP of each class.")
 @click.option("--output", type=_PATH, help="Folder for metrics.json and detections.json.")
 @click.pass_context
@@ -166,6 +178,7 @@ def compare(**options: Any) -> None:
     show_default=True,
     help="Least score of a detection.",
 )
+@_accuracy_options
 @click.option(
     "--output", type=_PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
 )

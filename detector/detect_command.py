@@ -31,6 +31,9 @@ def run_detect(
     threads: int | None,
     classes: str | None,
     score_threshold: float,
+    voting: bool,
+    flip: bool,
+    tile: int | None,
     output: Path,
 ) -> None:
     """Detect in every image and write the results to a folder; an unreadable image is named and left out."""
@@ -46,6 +49,9 @@ def run_detect(
         threads=threads,
         classes=parse_classes(classes),
         score_threshold=score_threshold,
+        voting=voting,
+        flip=flip,
+        tile=tile,
         say=click.echo,
     )
     records: list[dict[str, Any]] = []

@@ -54,6 +54,9 @@ def run_evaluation(
     resize: Literal["half-pixel", "tf1"],
     score_threshold: float | None,
     max_detections: int | None,
+    voting: bool,
+    flip: bool,
+    tile: int | None,
     per_class: bool,
     output: Path | None,
 ) -> None:
@@ -80,6 +83,9 @@ def run_evaluation(
         score_threshold=score_threshold,
         max_detections=max_detections,
         resize=resize,
+        voting=voting,
+        flip=flip,
+        tile=tile,
         say=click.echo,
     )
     click.echo(
@@ -103,6 +109,9 @@ def run_evaluation(
         "score_threshold": detector.postprocess.score_threshold,
         "iou_threshold": detector.postprocess.iou_threshold,
         "max_detections": detector.postprocess.max_detections,
+        "voting": voting,
+        "flip": flip,
+        "tile": tile,
     }
     _print(evaluation, settings, per_class, click.echo)
     if output is not None:
@@ -152,9 +161,16 @@ def _print(
         f"\n{evaluation.images:,} images, split {settings['split']}, backend {settings['backend']}, "
         f"{settings['threads']} threads, resize {settings['resize']}, "
         f"score threshold {settings['score_threshold']:g}, IoU threshold {settings['iou_threshold']:g}, "
-        f"at most {settings['max_detections']} detections an image"
+        f"at most {settings['max_detections']} detections an image{_extras(settings)}"
     )
     say(f"{evaluation.images_per_second:.1f} images/s, from files to detections")
+
+
+def _extras(settings: dict[str, Any]) -> str:
+    """The options that raise AP, where they are at work: a number says how it was come by."""
+    extras = [name for name in ("voting", "flip") if settings[name]]
+    extras += [f"tiles of {settings['tile']} pixels"] if settings["tile"] else []
+    return "".join(f", {extra}" for extra in extras)
 
 
 def _percent(value: float) -> str:
