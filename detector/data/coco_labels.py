@@ -80,7 +80,10 @@ def read_coco_labels(listing: Listing, log: FindingLog) -> RawLabels:
     """
     files = find_coco_files(listing)
     contents = {name: read_coco(path) for name, path in files.items()}
-    lines = {name: JsonLines(path, relative_name(path, listing.root)) for name, path in files.items()}
+    lines = {
+        name: JsonLines(path, relative_name(path, listing.root), len(contents[name]["annotations"]))
+        for name, path in files.items()
+    }
     _drop_group_category(contents, log)
     for name, content in contents.items():
         _check_shift(content, lines[name], log)
@@ -105,7 +108,7 @@ def _drop_group_category(contents: dict[str, dict[str, Any]], log: FindingLog) -
         entry.get("category_id")
         for content in contents.values()
         for entry in content["annotations"]
-        if isinstance(entry, dict)
+        if isinstance(entry, dict) and isinstance(entry.get("category_id"), int)
     }
     for name, content in contents.items():
         above = {entry.get("supercategory") for entry in content["categories"] if entry["id"] != 0}
@@ -121,20 +124,26 @@ def _check_shift(content: dict[str, Any], lines: JsonLines, log: FindingLog) -> 
     """Category ids counted from 0 where the categories count from 1, or the other way round, are told by the
     ids at the ends: one below the first (above the last) is used, the last (first) is not."""
     known = sorted(entry["id"] for entry in content["categories"])
-    entries = [entry for entry in content["annotations"] if isinstance(entry, dict)]
-    used: Counter[Any] = Counter(entry.get("category_id") for entry in entries)
+    entries = [
+        (number, entry)
+        for number, entry in enumerate(content["annotations"], start=1)
+        if isinstance(entry, dict) and isinstance(entry.get("category_id"), int)
+    ]
+    if not known or not entries:
+        return
+    used = Counter(entry["category_id"] for _, entry in entries)
     for step in (-1, 1):
         outside, unused = (known[0] - 1, known[-1]) if step < 0 else (known[-1] + 1, known[0])
         if used[outside] < 2 or used[unused] or not set(used) <= {id_ + step for id_ in known}:
             continue
         log.refuse(
             f"category ids that are {'one too low' if step < 0 else 'one too high'}, put right",
-            [lines.place(number) for number in range(1, len(entries) + 1)],
+            [lines.place(number) for number, _ in entries],
             f"{lines.name}: the annotations have the category ids {min(used)} to {max(used)}, the categories "
             f"{known[0]} to {known[-1]}: all are off by one. Correct them, or let `ssdlite data "
             "check --fix OUT` write a repaired copy.",
         )
-        for entry in entries:
+        for _, entry in entries:
             entry["category_id"] -= step
 
 

@@ -18,11 +18,13 @@ class JsonLines:
     Args:
         path: the file, which is COCO's.
         name: what messages call it.
+        count: how many annotations it has.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, count: int) -> None:
         self.name = name
         self._path = path
+        self._count = count
 
     def place(self, number: int) -> str:
         """File, line and number of an annotation, counted from 1."""
@@ -39,20 +41,35 @@ class JsonLines:
         if self._path.stat().st_size > _MOST_BYTES:
             return []
         text = read_text(self._path)
-        start = re.search(r'"annotations"\s*:\s*\[', text)
-        if start is None or "\n" not in text.strip():
+        if "\n" not in text.strip():
             return []
-        decode = json.JSONDecoder().raw_decode
-        position, line, lines = start.end(), text.count("\n", 0, start.end()) + 1, []
-        while (found := re.compile(r"[\s,]*").match(text, position)) and text[found.end()] != "]":
-            line += text.count("\n", position, found.end())
-            lines.append(line)
-            try:
-                _, position = decode(text, found.end())
-            except ValueError:  # the key was inside a text
-                return []
-            line += text.count("\n", found.end(), position)
-        return lines
+        # The key may occur elsewhere, too; the list is the one of the right length.
+        starts = (match.end() for match in re.finditer(r'"annotations"\s*:\s*\[', text))
+        lists = (_lines_of_items(text, start) for start in starts)
+        return next((lines for lines in lists if len(lines) == self._count), [])
+
+
+def _lines_of_items(text: str, position: int) -> list[int]:
+    """The line on which each item of a JSON list starts; none if there is no list.
+
+    Args:
+        position: of the first character after the list's bracket.
+    """
+    decode = json.JSONDecoder().raw_decode
+    line = text.count("\n", 0, position) + 1
+    lines: list[int] = []
+    while found := re.compile(r"[\s,]*").match(text, position):
+        start = found.end()
+        line += text.count("\n", position, start)
+        if text[start : start + 1] == "]":
+            return lines
+        try:
+            _, position = decode(text, start)
+        except ValueError:
+            break
+        lines.append(line)
+        line += text.count("\n", start, position)
+    return []
 
 
 class JsonPlace:

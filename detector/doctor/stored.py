@@ -42,7 +42,12 @@ def check_weights() -> Iterator[Line]:
         repair = f"ssdlite weights fetch {name}"
         path = weights_file(name)
         if not is_cached(name):
-            yield Line("weights", "absent", f"{name}: not fetched yet", repair)
+            state = (
+                "fetched by another version, imported anew when needed"
+                if path.exists()
+                else "not fetched yet"
+            )
+            yield Line("weights", "absent", f"{name}: {state}", repair)
         elif not is_intact(name):
             yield Line("weights", "broken", f"{name}: {path} was changed or cut short", repair)
         else:

@@ -18,7 +18,7 @@ from detector.data.json_lines import JsonLines
 from detector.data.review import review_labels
 from detector.errors import DatasetError
 from detector.images import exif_orientation
-from tests.data.labelled import CLASSES, WRITERS, Photo, names_of, write_coco, write_voc, write_yolo
+from tests.data.labelled import CLASSES, WRITERS, Photo, found, names_of, write_coco, write_voc, write_yolo
 from tests.data.test_check_command import check
 
 OBJECTS = (
@@ -365,7 +365,7 @@ def test_lines_of_annotations(tmp_path: Path) -> None:
     path.write_text(
         '{\n "images": [],\n "annotations":\n [\n  {"a": 1}, {"b":\n 2},\n\n  {"c": [1,\n 2]}\n ]\n}'
     )
-    lines = JsonLines(path, "a.json")
+    lines = JsonLines(path, "a.json", 3)
     assert [lines.place(number) for number in (1, 2, 3, 4)] == [
         "a.json:5, annotation 1",
         "a.json:5, annotation 2",
@@ -373,4 +373,19 @@ def test_lines_of_annotations(tmp_path: Path) -> None:
         "a.json, annotation 4",
     ]
     path.write_text('{"annotations": [{}]}')
-    assert f"{JsonLines(path, 'a.json').lazy_place(1)}" == "a.json, annotation 1"
+    assert f"{JsonLines(path, 'a.json', 1).lazy_place(1)}" == "a.json, annotation 1"
+    # The key elsewhere: in a text, and for another list.
+    path.write_text(
+        '{"info": {"x": "\\"annotations\\": [", "annotations": []},\n "annotations": [\n {}, {}\n]\n}'
+    )
+    assert JsonLines(path, "a.json", 2).place(2) == "a.json:3, annotation 2"
+
+
+@pytest.mark.parametrize("id_", [None, [1], {"a": 1}, "1", 1.5])
+def test_category_ids_that_are_none(id_: object, tmp_path: Path) -> None:
+    root = write_coco(tmp_path, PHOTOS)
+    change_coco(root, lambda content: content["annotations"][0].update(category_id=id_))
+    assert found(load_labelled_folder(root), "not COCO's")[0] == 2
+    change_coco(root, lambda content: content.update(categories=[]))
+    with pytest.raises(DatasetError, match="nothing to train on"):
+        load_labelled_folder(root)
