@@ -72,6 +72,16 @@ _score_option = click.option(
     show_default=True,
     help="Least score of a detection.",
 )
+_accuracy_options = _options(
+    click.option("--voting", is_flag=True, help="Move each box to the mean of those around it: more AP."),
+    click.option("--flip", is_flag=True, help="Look at the mirror image, too: more AP, twice the time."),
+    click.option(
+        "--tile",
+        type=click.IntRange(100, 20_000),
+        metavar="PIXELS",
+        help="Look at larger images also in tiles of this side, for small objects.",
+    ),
+)
 _selection_options = _options(
     click.option(
         "--split", help="Which annotations to take.  [default: val2017, val or test, or the only ones]"
@@ -130,6 +140,7 @@ def cli() -> None:
     type=_PATH,
     help="File in COCO's results format to evaluate in place of a model, whatever wrote it.",
 )
+@_accuracy_options
 @click.option("--per-class", is_flag=True, help="Print the AP of each class.")
 @click.option("--output", type=_PATH, help="Folder for metrics.json and detections.json.")
 @click.option(
@@ -221,6 +232,7 @@ def compare(**options: Any) -> None:
     type=_Score(),
     help="Least score of a detection.  [default: the model's for each class, else 0.4]",
 )
+@_accuracy_options
 @click.option(
     "--output", type=_PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
 )
@@ -365,13 +377,22 @@ def data_coco(folder: Path, split: str, server: str) -> None:
     help="Of the model, in pixels.",
 )
 @click.option(
-    "--output", type=_PATH, default=Path("output/check"), show_default=True, help="Folder for labelled.jpg."
+    "--fix", type=_PATH, metavar="OUT", help="Write a repaired copy (COCO JSON) into this new folder."
+)
+@click.option(
+    "--output",
+    type=_PATH,
+    default=Path("output/check"),
+    show_default=True,
+    help="Folder for labelled.jpg and findings.json.",
 )
 def data_check(**options: Any) -> None:
-    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC or YOLO.
+    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC, YOLO or CVAT XML.
 
-    Prints what a training would use, how large the objects are and what is wrong with the labels, and draws
-    some images with their boxes.
+    Prints what a training would use, how large the objects are and what is wrong with the labels, draws some
+    images with their boxes, and writes a list of every finding with its file and line. FOLDER itself is
+    never changed; --fix writes a copy in which the boxes and class numbers that can be put right are right,
+    the rest is left out, images turned by EXIF are stored upright, and no part has images of another.
     """
     from detector.data.check_command import run_check
 
@@ -433,6 +454,19 @@ def bench(**options: Any) -> None:
     from detector.bench import run_bench
 
     run_bench(**options)
+
+
+@cli.command()
+def doctor() -> None:
+    """Show what works on this machine, what does not, and what to do about it.
+
+    Looks at Python, packages, OpenCV, processor, screen, cameras, cache, weights and disk, and tries out the
+    backends that are installed. Exits with 0 when everything that the base install promises works and with
+    2 when something of it does not; extras, GPU, screen and cameras may be absent.
+    """
+    from detector.doctor.command import run_doctor
+
+    run_doctor()
 
 
 def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", command: Any = cli) -> None:

@@ -32,6 +32,9 @@ def run_detect(
     threads: int | None,
     classes: str | None,
     score_threshold: float | None,
+    voting: bool,
+    flip: bool,
+    tile: int | None,
     output: Path,
 ) -> None:
     """Detect in every image and write the results to a folder; an unreadable image is named and left out."""
@@ -48,6 +51,9 @@ def run_detect(
         classes=parse_classes(classes),
         score_threshold=DEFAULT_SCORE_THRESHOLD if score_threshold is None else score_threshold,
         class_thresholds=score_threshold is None,
+        voting=voting,
+        flip=flip,
+        tile=tile,
         say=click.echo,
     )
     if score_threshold is None and (own := detector.spec.class_thresholds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,36 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder to write into; it becomes ``path`` when the block ends well and is gone otherwise.
+
+    Raises:
+        DetectorError: ``path`` exists and is no empty folder, or cannot be written.
+    """
+    refuse_occupied(path)
+    temporary = path.with_name(f".{secrets.token_hex(4)}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if path.exists():
+            path.rmdir()
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_occupied(folder: Path) -> None:
+    """Raise DetectorError when something is there already, be it a file or a folder with content."""
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise DetectorError(f"{folder} exists already; name a folder that does not, or remove it.")
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def check_writable(folder: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from detector.errors import ImageError
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
+
+_ORIENTATION = 0x0112  # EXIF's tag
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
@@ -57,6 +60,30 @@ def decode_image(data: bytes, *, name: str = "image", size_wh: tuple[int, int] |
         if stored is not None and (stored.shape[1], stored.shape[0]) == size_wh:
             return stored
     return image
+
+
+def exif_orientation(path: Path) -> int:
+    """The EXIF orientation of a JPEG file, 1 to 8; 1 (as stored) where it says nothing.
+
+    Source: Exif 2.3, section 4.6.4, tag 0x0112; TIFF 6.0, section 2.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except OSError:
+        return 1
+    start = head.find(b"Exif\0\0")
+    if not head.startswith(b"\xff\xd8") or start < 0:
+        return 1
+    tiff = head[start + 6 :]
+    order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
+    directory = int.from_bytes(tiff[4:8], order)
+    count = int.from_bytes(tiff[directory : directory + 2], order)
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        if int.from_bytes(tiff[entry : entry + 2], order) == _ORIENTATION:
+            value = int.from_bytes(tiff[entry + 8 : entry + 10], order)
+            return value if 1 <= value <= 8 else 1
+    return 1
 
 
 def _decode(data: bytes, flags: int) -> Image | None:

@@ -4,7 +4,7 @@ import pytest
 from detector.anchors import build_anchors
 from detector.architecture import build_architecture
 from detector.box_coder import decode, encode
-from detector.boxes import clip
+from detector.boxes import clip, intersection_over_union
 from detector.nms import non_maximum_suppression
 from detector.postprocess import Postprocessor
 from detector.spec import ModelSpec
@@ -93,3 +93,53 @@ def test_every_parameter_matters(change):
 def test_impossible_parameters_are_refused(change):
     with pytest.raises(ValueError, match="expected 0 <= score_threshold"):
         Postprocessor(SPEC, **change)
+
+
+def clustered_outputs():
+    """Every anchor says one of three boxes, more or less."""
+    generator = np.random.default_rng(4)
+    objects = np.array([[0.1, 0.1, 0.4, 0.5], [0.3, 0.2, 0.8, 0.9], [0.5, 0.1, 0.9, 0.4]])
+    targets = objects[generator.integers(0, 3, len(ANCHORS))] + generator.normal(0, 0.02, ANCHORS.shape)
+    encodings = encode(targets.astype(np.float32), ANCHORS, scales=SPEC.box_coder_scales)
+    return encodings, random_outputs(4)[1]
+
+
+@pytest.mark.parametrize("score", [1e-8, 0.9])
+def test_voting_moves_boxes_to_the_mean_of_those_around_them(score):
+    encodings, logits = clustered_outputs()
+    plain = Postprocessor(SPEC, score_threshold=score)(encodings, logits, (1, 1))
+    voted = Postprocessor(SPEC, score_threshold=score, voting=True)(encodings, logits, (1, 1))
+    assert voted.labels.tolist() == plain.labels.tolist()
+    assert voted.scores.tolist() == plain.scores.tolist()
+    # The same, box by box; boxes inside the image alone, for the others were clipped.
+    boxes = decode(encodings, ANCHORS, scales=SPEC.box_coder_scales)
+    scores = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    compared = moved = 0
+    for box, own_score, label, result in zip(
+        plain.boxes, plain.scores, plain.labels, voted.boxes, strict=True
+    ):
+        if box.min() <= 0 or box.max() >= 1:
+            continue
+        score_of = scores[:, label + 1]
+        odds = score_of / (1 - score_of)
+        near = intersection_over_union(box[None], boxes)[0] >= 0.7
+        votes = np.where(near & (odds >= own_score / (1 - own_score) / 10), score_of, 0)
+        expected = votes @ boxes / votes.sum()
+        if result.min() <= 0 or result.max() >= 1 or abs(expected).max() > 1:
+            continue
+        np.testing.assert_allclose(result, expected, atol=1e-4)
+        compared += 1
+        moved += bool(np.abs(result - box).max() > 1e-3)
+    assert compared > 3
+    assert moved
+
+
+def test_voting_does_not_depend_on_the_score_threshold():
+    encodings, logits = clustered_outputs()
+    low = Postprocessor(SPEC, score_threshold=1e-8, voting=True)(encodings, logits, (640, 480))
+    high = Postprocessor(SPEC, score_threshold=0.9, voting=True)(encodings, logits, (640, 480))
+    assert len(high)
+    np.testing.assert_allclose(high.boxes, low.boxes[: len(high)], rtol=1e-5)
+    assert (
+        len(Postprocessor(SPEC, score_threshold=0.9999999, voting=True)(encodings, logits * 0, (9, 9))) == 0
+    )

@@ -11,18 +11,33 @@ import cv2
 
 from detector.data.contact_sheet import choose_images, draw_contact_sheet
 from detector.data.dataset import Dataset
+from detector.data.findings import Finding
 from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.data.repair import check_target, save_findings, write_repaired
+from detector.data.review import review_labels
 from detector.data.statistics import SIZE_BINS, SMALLEST_SIDE, Statistics, count_objects
+from detector.errors import DatasetError
 from detector.files import check_writable, replacing
 
 _BAR = 30  # characters
 _LONGEST_NAME = 24
 
 
-def run_check(*, folder: Path, train: str | None, val: str | None, input_size: int, output: Path) -> None:
-    """Print what is in a labelled folder and write a picture of some of its images."""
+def run_check(
+    *, folder: Path, train: str | None, val: str | None, input_size: int, fix: Path | None, output: Path
+) -> None:
+    """Print what is in a labelled folder, write a picture of some of its images, and a repaired copy.
+
+    Raises:
+        DatasetError: the labels cannot be read, or a training would refuse them and no copy is asked for.
+    """
     check_writable(output)
-    labelled = load_labelled_folder(folder, train=train, val=val)
+    if fix is not None:
+        check_target(fix, folder)
+        check_writable(fix)
+    labelled = load_labelled_folder(folder, train=train, val=val, review=review_labels)
+    if fix is not None and labelled.format == "records":
+        raise DatasetError(f"{folder} holds records; repair the dataset that they were written from.")
     parts: dict[str, Dataset] = {"train": labelled.train, "val": labelled.val}
     if labelled.test is not None:
         parts["test"] = labelled.test
@@ -38,7 +53,15 @@ def run_check(*, folder: Path, train: str | None, val: str | None, input_size: i
     sheet = draw_contact_sheet(labelled.train, choose_images(labelled.train))
     with replacing(picture) as temporary:
         temporary.write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
-    click.echo(f"\nLook at {picture}: do the boxes fit?")
+    save_findings(list(labelled.findings), output / "findings.json")
+    click.echo(f"\nLook at {picture}: do the boxes fit? {output / 'findings.json'} has every finding.")
+    if fix is not None:
+        _print_copy(*write_repaired(labelled, fix), fix)
+        return
+    if labelled.refusals:
+        raise DatasetError(
+            f"A training would refuse this: {labelled.refusals[0]} With --fix OUT a repaired copy is written."
+        )
     options = f"{f' --train {train}' if train else ''}{f' --val {val}' if val else ''}"
     click.echo(f"Next: ssdlite train {shlex.quote(str(folder))}{options}")
 
@@ -84,8 +107,19 @@ def _print_findings(labelled: LabelledFolder) -> None:
         click.echo("\nNothing is wrong with the labels.")
         return
     click.echo("\nFound")
-    for finding in labelled.findings:
+    _print_list(labelled.findings)
+
+
+def _print_list(findings: Collection[Finding]) -> None:
+    for finding in findings:
         click.echo(f"  {finding.count:>6,}  {finding.kind}\n{'':10}{finding.example}")
+
+
+def _print_copy(parts: Mapping[str, Dataset], findings: Collection[Finding], target: Path) -> None:
+    counts = ", ".join(f"{name} {len(part.images):,}" for name, part in parts.items())
+    click.echo(f"\nWrote {target}: COCO JSON, images: {counts}")
+    _print_list(findings)
+    click.echo(f"Next: ssdlite train {shlex.quote(str(target))}")
 
 
 def _warn_of_small_objects(train: Statistics, input_size: int) -> None:

@@ -62,7 +62,7 @@ def clean_objects(image: RawImage, size_wh: tuple[int, int], log: FindingLog) ->
             continue
         key = (each.label, each.iscrowd, *bbox)
         if key in seen:
-            log.add("repeated boxes, dropped", each.where)
+            log.add("repeated boxes, dropped", str(each.where))
             continue
         seen.add(key)
         area = each.area if each.area is not None else round(bbox[2] * bbox[3], 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from detector.data.coco import (
     size_of,
 )
 from detector.data.findings import FindingLog
-from detector.data.listing import Listing
+from detector.data.json_lines import JsonLines
+from detector.data.listing import ImageIndex, Listing
 from detector.data.raw_labels import (
     RawImage,
     RawLabels,
@@ -78,7 +80,13 @@ def read_coco_labels(listing: Listing, log: FindingLog) -> RawLabels:
     """
     files = find_coco_files(listing)
     contents = {name: read_coco(path) for name, path in files.items()}
+    lines = {
+        name: JsonLines(path, relative_name(path, listing.root), len(contents[name]["annotations"]))
+        for name, path in files.items()
+    }
     _drop_group_category(contents, log)
+    for name, content in contents.items():
+        _check_shift(content, lines[name], log)
     named = {
         (entry["id"], entry["name"]): None for content in contents.values() for entry in content["categories"]
     }
@@ -86,7 +94,7 @@ def read_coco_labels(listing: Listing, log: FindingLog) -> RawLabels:
     images: list[RawImage] = []
     splits: dict[str, list[Path]] = {}
     for name, content in contents.items():
-        found = _read_images(content, files[name], name, listing.root, label_of, log)
+        found = _read_images(content, files[name], name, listing, label_of, lines[name], log)
         images += found
         splits[name] = [image.path for image in found]
     if len(splits) == 1 and role_of(next(iter(splits))) is None:
@@ -100,7 +108,7 @@ def _drop_group_category(contents: dict[str, dict[str, Any]], log: FindingLog) -
         entry.get("category_id")
         for content in contents.values()
         for entry in content["annotations"]
-        if isinstance(entry, dict)
+        if isinstance(entry, dict) and isinstance(entry.get("category_id"), int)
     }
     for name, content in contents.items():
         above = {entry.get("supercategory") for entry in content["categories"] if entry["id"] != 0}
@@ -112,19 +120,46 @@ def _drop_group_category(contents: dict[str, dict[str, Any]], log: FindingLog) -
                 )
 
 
+def _check_shift(content: dict[str, Any], lines: JsonLines, log: FindingLog) -> None:
+    """Category ids counted from 0 where the categories count from 1, or the other way round, are told by the
+    ids at the ends: one below the first (above the last) is used, the last (first) is not."""
+    known = sorted(entry["id"] for entry in content["categories"])
+    entries = [
+        (number, entry)
+        for number, entry in enumerate(content["annotations"], start=1)
+        if isinstance(entry, dict) and isinstance(entry.get("category_id"), int)
+    ]
+    if not known or not entries:
+        return
+    used = Counter(entry["category_id"] for _, entry in entries)
+    for step in (-1, 1):
+        outside, unused = (known[0] - 1, known[-1]) if step < 0 else (known[-1] + 1, known[0])
+        if used[outside] < 2 or used[unused] or not set(used) <= {id_ + step for id_ in known}:
+            continue
+        log.refuse(
+            f"category ids that are {'one too low' if step < 0 else 'one too high'}, put right",
+            [lines.place(number) for number, _ in entries],
+            f"{lines.name}: the annotations have the category ids {min(used)} to {max(used)}, the categories "
+            f"{known[0]} to {known[-1]}: all are off by one. Correct them, or let `ssdlite data "
+            "check --fix OUT` write a repaired copy.",
+        )
+        for _, entry in entries:
+            entry["category_id"] -= step
+
+
 def _read_images(
     content: dict[str, Any],
     path: Path,
     split: str,
-    root: Path,
+    listing: Listing,
     label_of: dict[str, int],
+    lines: JsonLines,
     log: FindingLog,
 ) -> list[RawImage]:
-    where = relative_name(path, root)
     labels = {entry["id"]: label_of[entry["name"]] for entry in content["categories"]}
     objects: dict[int, list[RawObject]] = {entry["id"]: [] for entry in content["images"]}
     for number, entry in enumerate(content["annotations"], start=1):
-        place = f"{where}, annotation {number}"
+        place = lines.lazy_place(number)
         if fault := _fault(entry, labels, objects):
             log.add("annotations that are not COCO's, dropped", f"{place}: {fault}")
             continue
@@ -140,11 +175,20 @@ def _read_images(
             )
         )
     names = [entry["file_name"] for entry in content["images"]]
-    folder = _image_folder(root, path, names, split)
+    folder = _image_folder(listing.root, path, names, split)
+    index = ImageIndex(listing.images)
     return [
-        RawImage(image_path(folder, entry["file_name"]), tuple(objects[entry["id"]]), size_of(entry))
+        RawImage(
+            _find_image(folder, entry["file_name"], path, index), tuple(objects[entry["id"]]), size_of(entry)
+        )
         for entry in content["images"]
     ]
+
+
+def _find_image(folder: Path, name: str, annotations: Path, index: ImageIndex) -> Path:
+    """The file of an image, wherever in the dataset it lies; where it should lie if it is not there."""
+    path = image_path(folder, name)
+    return path if path.is_file() else index.find(name, annotations) or path
 
 
 def _fault(entry: Any, labels: dict[int, int], images: dict[int, list[RawObject]]) -> str | None:

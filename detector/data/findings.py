@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from detector.errors import DatasetError
 
 Box = tuple[float, float, float, float]
 
@@ -17,11 +20,13 @@ class Finding:
         kind: what it is, in the plural, with what was done about it.
         count: how often it was found.
         example: the first one, with its file and line or number.
+        places: all of them, as far as they were noted one by one.
     """
 
     kind: str
     count: int
     example: str
+    places: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def __str__(self) -> str:
         """The finding in a line."""
@@ -29,40 +34,66 @@ class Finding:
 
 
 class FindingLog:
-    """Collects findings: counts each kind and keeps its first example."""
+    """Collects findings: counts each kind and keeps where it was found.
 
-    def __init__(self) -> None:
+    Args:
+        lenient: note what a training refuses, and go on as if it were repaired.
+    """
+
+    def __init__(self, *, lenient: bool = False) -> None:
+        self.lenient = lenient
+        self.refusals: list[str] = []
         self._counts: dict[str, int] = {}
-        self._examples: dict[str, str] = {}
+        self._places: dict[str, list[str]] = {}
 
     def add(self, kind: str, example: str, count: int = 1) -> None:
         """Count one more of a kind, or ``count`` at once."""
         self._counts[kind] = self._counts.get(kind, 0) + count
-        self._examples.setdefault(kind, example)
+        self._places.setdefault(kind, []).append(example)
+
+    def refuse(self, kind: str, places: Sequence[str], message: str) -> None:
+        """Note what cannot be trained on, in all its places.
+
+        Raises:
+            DatasetError: with the message, unless the log is lenient.
+        """
+        if not self.lenient:
+            raise DatasetError(message)
+        self.refusals.append(message)
+        for place in places:
+            self.add(kind, place)
 
     def extend(self, other: FindingLog) -> None:
         """Take over what another log has."""
+        self.refusals += other.refusals
         for finding in other.findings:
-            self.add(finding.kind, finding.example, finding.count)
+            self._counts[finding.kind] = self._counts.get(finding.kind, 0) + finding.count
+            self._places.setdefault(finding.kind, []).extend(finding.places)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found so far, in the order in which each kind was met first."""
-        return tuple(Finding(kind, count, self._examples[kind]) for kind, count in self._counts.items())
+        return tuple(
+            Finding(kind, count, self._places[kind][0], tuple(self._places[kind]))
+            for kind, count in self._counts.items()
+        )
 
 
-def place_box(box: Box, size_wh: tuple[int, int], where: str, log: FindingLog) -> list[float] | None:
+def place_box(box: Box, size_wh: tuple[int, int], where: object, log: FindingLog) -> list[float] | None:
     """A box cut to its image: left, top, width, height to a thousandth of a pixel; None if nothing is left.
 
     Args:
         box: x1, y1, x2, y2 in pixels, finite.
         size_wh: width and height of the image.
-        where: what a finding calls the box: its file and line or number.
-        log: where a box that is dropped, or cut by more than a pixel, is noted.
+        where: what a finding calls the box: its file and line or number, as text.
+        log: where a box that is dropped, turned over, or cut by more than a pixel, is noted.
     """
     left, top, right, bottom = box
     width, height = size_wh
     example = f"{where}: {left:g} {top:g} {right:g} {bottom:g} (x1 y1 x2 y2, image {width} x {height})"
+    if (right < left or bottom < top) and right != left and bottom != top:
+        log.add("boxes with swapped corners, put right", example)
+        left, right, top, bottom = min(left, right), max(left, right), min(top, bottom), max(top, bottom)
     if right <= left or bottom <= top:
         log.add("boxes without area, dropped", example)
         return None

@@ -9,9 +9,11 @@ from pathlib import Path
 from detector.data.cleaning import Annotations, build_dataset, check_images, clean_objects
 from detector.data.coco import load_coco
 from detector.data.coco_labels import is_coco, read_coco_labels
+from detector.data.cvat import is_cvat, read_cvat_labels
 from detector.data.dataset import Dataset
 from detector.data.duplicates import ImageFacts, group_copies
 from detector.data.findings import Finding, FindingLog
+from detector.data.label_studio import is_label_studio, read_label_studio_labels
 from detector.data.listing import Listing, list_files
 from detector.data.part_notes import note_parts, note_unused
 from detector.data.raw_labels import RawLabels
@@ -25,7 +27,12 @@ _FORMATS: tuple[tuple[str, Callable[[Listing], object], Callable[[Listing, Findi
     ("COCO", is_coco, read_coco_labels),
     ("Pascal VOC", is_voc, read_voc_labels),
     ("YOLO", is_yolo, read_yolo_labels),
+    ("CVAT", is_cvat, read_cvat_labels),
+    ("Label Studio", is_label_studio, read_label_studio_labels),
 )
+
+
+Review = Callable[[RawLabels, Path, Mapping[int, ImageFacts], FindingLog], RawLabels]
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,13 @@ class LabelledFolder:
 
     Attributes:
         root: the folder, or the file that was named.
-        format: ``COCO``, ``Pascal VOC``, ``YOLO`` or ``records``.
+        format: ``COCO``, ``Pascal VOC``, ``YOLO``, ``CVAT``, ``Label Studio`` or ``records``.
         train: what to train on.
         val: what to validate on; the same image as in ``train`` only if the findings say so.
         test: a split that is in neither, or None.
         split_note: a sentence: where the split comes from.
         findings: what is wrong or worth knowing.
+        refusals: why a training would refuse the folder as it is.
     """
 
     root: Path
@@ -49,6 +57,7 @@ class LabelledFolder:
     test: Dataset | None
     split_note: str
     findings: tuple[Finding, ...]
+    refusals: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -57,9 +66,14 @@ class LabelledFolder:
 
 
 def load_labelled_folder(
-    root: Path, *, train: str | None = None, val: str | None = None, seed: int = 0
+    root: Path,
+    *,
+    train: str | None = None,
+    val: str | None = None,
+    seed: int = 0,
+    review: Review | None = None,
 ) -> LabelledFolder:
-    """The labelled images of a folder: COCO JSON, Pascal VOC, YOLO or records, recognised by itself.
+    """The labelled images of a folder in any of the formats that are read, recognised by itself.
 
     Ids of images and categories depend on file names and class names alone, so that the same images
     labelled in another format are the same dataset. Records keep the splits that they were written with.
@@ -69,6 +83,8 @@ def load_labelled_folder(
         train: split to train on, or several joined by commas; default: train, or all but val and test.
         val: split to validate on; default: val or valid, otherwise a fifth of train is held out.
         seed: which images are held out.
+        review: looks at all that was read, notes more and returns the labels that it has put right. With
+            it, what would otherwise be refused is a finding and is repaired, and ``refusals`` says so.
 
     Raises:
         DatasetError: the folder is absent, has no labels, no object to train on or not the splits named,
@@ -76,10 +92,12 @@ def load_labelled_folder(
     """
     if is_records(root):
         return _load_record_folder(root, train, val)
-    log = FindingLog()
+    log = FindingLog(lenient=review is not None)
     labels, format_note = _read_labels(list_files(root), log)
     choice = choose_splits(labels, root, train, val)
     facts = check_images(labels, root, {*choice.train, *(choice.val or ()), *choice.test}, log)
+    if review is not None:
+        labels = review(labels, root, facts, log)
     annotations = {p: clean_objects(labels.images[p], facts[p].size_wh, log) for p in facts}
     parts, split_note = _divide(labels, choice, facts, annotations, seed, log)
     note_unused(labels, root, choice, log)
@@ -95,6 +113,7 @@ def load_labelled_folder(
         test=datasets.get("test"),
         split_note=f"{split_note}{format_note}",
         findings=log.findings,
+        refusals=tuple(log.refusals),
     )
 
 
@@ -156,14 +175,14 @@ def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:
     if not readers:
         raise DatasetError(
             f"{root} has no labels that can be read: expected COCO JSON (such as "
-            "annotations/instances_train.json or train/_annotations.coco.json), Pascal VOC (*.xml) or YOLO "
-            "(data.yaml, or *.txt in labels/ or beside the images)."
+            "annotations/instances_train.json or train/_annotations.coco.json), Pascal VOC (*.xml), YOLO "
+            "(data.yaml, or *.txt in labels/ or beside the images), or an export of CVAT or Label Studio."
         )
     if len(readers) == 1:
         ((_, read),) = readers.items()
         return read(listing, log), ""
     # The findings of the format that is not taken are of no interest.
-    logs = {name: FindingLog() for name in readers}
+    logs = {name: FindingLog(lenient=log.lenient) for name in readers}
     found: dict[str, RawLabels] = {}
     refusals: list[DatasetError] = []
     for name, read in readers.items():

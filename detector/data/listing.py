@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from detector.errors import DatasetError
 from detector.images import SUFFIXES
 
+_UPLOAD_PREFIX = re.compile("^[0-9a-f]{8}-")  # Label Studio puts one before the name of an uploaded file
 # Suffixes that a label file may name though the image was converted since.
 _NAMED_SUFFIXES = (*SUFFIXES, ".jpe", ".tif", ".tiff", ".gif")
 
@@ -93,6 +95,8 @@ class ImageIndex:
         found = self._by_name.get(name) or self._by_stem.get(name)
         if not found and Path(name).suffix in _NAMED_SUFFIXES:
             found = self._by_stem.get(Path(name).stem)
+        if not found and (plain := _UPLOAD_PREFIX.sub("", name)) != name:
+            found = self._by_name.get(plain) or self._by_stem.get(plain)
         if not found:
             return None
         folders = parts[:-1]

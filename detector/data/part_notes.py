@@ -73,7 +73,12 @@ def _note_shared(
     names: Mapping[int, str],
     log: FindingLog,
 ) -> None:
-    """Note images of val and test that are also in another part, or look like one there."""
+    """Note images that a part has twice, and those of val and test that another has or that look like one."""
+    for name, part in parts.items():
+        first_of: dict[bytes, int] = {}
+        for position in part:
+            if (known := first_of.setdefault(facts[position].digest, position)) != position:
+                log.add(f"same image twice in {name}", f"{names[known]} and {names[position]}")
     files = {position: Path(name).name for position, name in names.items()}
     group_of = {
         position: number for number, group in enumerate(group_copies(facts, files)) for position in group

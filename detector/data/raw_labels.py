@@ -18,14 +18,14 @@ class RawObject:
     Attributes:
         label: index into the classes.
         box: x1, y1, x2, y2 in pixels, or in fractions of the image where the image says so; finite.
-        where: file and line or number, for findings.
+        where: file and line or number, for findings; written out only when there is one.
         iscrowd: 1 for what is neither trained on nor counted.
         area: COCO's area, where the file gives one.
     """
 
     label: int
     box: Box
-    where: str
+    where: object
     iscrowd: int = 0
     area: float | None = None
 
@@ -45,7 +45,7 @@ class RawLabels:
     """All labels of a folder.
 
     Attributes:
-        format: ``COCO``, ``Pascal VOC`` or ``YOLO``.
+        format: ``COCO``, ``Pascal VOC``, ``YOLO``, ``CVAT`` or ``Label Studio``.
         classes: class names in category order.
         images: each file once, ordered by file name, then path. An image's id is its position plus 1,
             so that it depends neither on the format nor on the split.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,9 @@ def save_index(
         "version": _VERSION,
         "classes": list(classes),
         "split_note": split_note,
-        "findings": [asdict(finding) for finding in findings],
+        "findings": [
+            {"kind": finding.kind, "count": finding.count, "example": finding.example} for finding in findings
+        ],
         "splits": splits,
     }
     (folder / INDEX).write_text(json.dumps(content), "utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from detector.data.raw_labels import (
     relative_name,
 )
 from detector.data.splits import splits_of_folders, splits_of_lists
+from detector.data.xml_lines import XML_ERRORS, parse_xml
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def is_voc(listing: Listing) -> bool:
 
 def _starts_like_voc(path: Path) -> bool:
     with path.open("rb") as file:
-        return b"<annotation" in file.read(4096)
+        return re.search(rb"<annotation[\s>]", file.read(4096)) is not None
 
 
 def read_voc_labels(listing: Listing, log: FindingLog) -> RawLabels:
@@ -107,15 +109,15 @@ def _classes(files: list[tuple[_File, Path]], log: FindingLog) -> tuple[tuple[st
 def _read_file(path: Path, root: Path, log: FindingLog) -> _File | None:
     where = relative_name(path, root)
     try:
-        tree = ElementTree.fromstring(path.read_bytes())
-    except (ElementTree.ParseError, ValueError, LookupError, OSError) as error:
+        tree, lines = parse_xml(path.read_bytes())
+    except XML_ERRORS as error:
         log.add("label files that are not XML, left out", f"{where}: {error}")
         return None
     if tree.tag != "annotation":
         return None
     objects = []
     for number, element in enumerate(tree.iter("object"), start=1):
-        place = f"{where}, object {number}"
+        place = f"{where}:{lines[element]}, object {number}"
         name = " ".join((element.findtext("name") or "").split())
         box = _box(element)
         if not name or box is None:

@@ -18,7 +18,6 @@ from detector.data.raw_labels import (
     relative_name,
 )
 from detector.data.yolo_layout import YoloLayout, find_label_file, find_layout, find_yaml
-from detector.errors import DatasetError
 
 _LEAST_PIXELS = 1.5  # a number above this is no fraction of the image
 
@@ -48,7 +47,8 @@ def read_yolo_labels(listing: Listing, log: FindingLog) -> RawLabels:
             dict.fromkeys(layout.images), desc="reading labels", unit="file", disable=None, leave=False
         )
     ]
-    reader.check_fractions()
+    in_pixels = reader.check_fractions()
+    shift = reader.check_classes()
     names = layout.names
     if names is None:
         names = {index: f"class_{index}" for index in range(reader.highest_class + 1)}
@@ -56,21 +56,24 @@ def read_yolo_labels(listing: Listing, log: FindingLog) -> RawLabels:
             log.add("classes without a name, called class_0 and so on", "no data.yaml or classes.txt found")
     # An index that a description leaves out has no objects and is no class.
     classes, label_of = merge_names(names.values(), log)
-    labels = {index: label_of[name] for index, name in names.items()}
+    labels = {index + shift: label_of[name] for index, name in names.items()}
     return build_labels(
         "YOLO",
         listing.root,
         classes,
-        (_relabelled(image, labels) for image in images),
+        (_relabelled(image, labels, in_pixels) for image in images),
         layout.splits,
         layout.splits_from,
         log,
     )
 
 
-def _relabelled(image: RawImage, labels: dict[int, int]) -> RawImage:
-    objects = tuple(RawObject(labels[each.label], each.box, each.where) for each in image.objects)
-    return RawImage(image.path, objects, in_fractions=True)
+def _relabelled(image: RawImage, labels: dict[int, int], in_pixels: bool) -> RawImage:
+    """The image with its objects' labels; those of a class without a name were noted and are left out."""
+    objects = tuple(
+        RawObject(labels[each.label], each.box, each.where) for each in image.objects if each.label in labels
+    )
+    return RawImage(image.path, objects, in_fractions=not in_pixels)
 
 
 class _Reader:
@@ -82,8 +85,8 @@ class _Reader:
         self._log = log
         self._numbers = 0
         self._large_numbers = 0
-        self._first_large = ""
-        self.highest_class = -1
+        self._large: list[str] = []
+        self._used: dict[int, list[str]] = {}
 
     def read(self, image: Path) -> RawImage:
         """An image with the objects of its label file; their labels are still the file's indices."""
@@ -111,7 +114,7 @@ class _Reader:
             self._drop(line, where)
             return None
         self._note_large(rest, line, where)
-        self._check_class(int(index), where)
+        self._used.setdefault(int(index), []).append(where)
         return RawObject(int(index), _box(rest), where)
 
     def _drop(self, line: str, where: str) -> None:
@@ -121,25 +124,58 @@ class _Reader:
         large = sum(number > _LEAST_PIXELS for number in numbers)
         self._numbers += len(numbers)
         self._large_numbers += large
-        if large and not self._first_large:
-            self._first_large = f"{where}: {line:.60}"
+        if large:
+            self._large.append(f"{where}: {line:.60}")
 
-    def _check_class(self, index: int, where: str) -> None:
+    @property
+    def highest_class(self) -> int:
+        """The highest class number that occurs; -1 without objects."""
+        return max(self._used, default=-1)
+
+    def check_classes(self) -> int:
+        """By how much all class numbers are too high: 0, or 1 where they are counted from 1.
+
+        Raises:
+            DatasetError: an object's class has no name, and the log is not lenient.
+        """
         names = self._layout.names
-        if names is not None and index not in names:
-            raise DatasetError(
-                f"{where}: class {index} has no name; {self._layout.names_from} has {len(names)} names, "
-                f"0 to {max(names, default=-1)}. Add the name there, or remove the line."
-            )
-        self.highest_class = max(self.highest_class, index)
+        if names is None:
+            return 0
+        unnamed = [index for index in sorted(self._used) if index not in names]
+        if not unnamed:
+            return 0
+        first, last = min(names, default=0), max(names, default=-1)
+        where = self._used[unnamed[0]][0]
+        shifted = unnamed == [last + 1] and first not in self._used and len(self._used[last + 1]) > 1
+        message = (
+            f"{where}: class {unnamed[0]} has no name; {self._layout.names_from} has {len(names)} names, "
+            f"0 to {last}. "
+        )
+        if shifted:
+            places = [place for index in sorted(self._used) for place in self._used[index]]
+            message += f"No object has class {first}, so all seem to be counted from 1: count them from 0."
+            self._log.refuse("class numbers that are one too high, put right", places, message)
+            return 1
+        places = [f"{place}: class {index}" for index in unnamed for place in self._used[index]]
+        message += "Add the name there, or remove the line."
+        self._log.refuse("objects of a class without a name, dropped", places, message)
+        return 0
 
-    def check_fractions(self) -> None:
-        """Raise DatasetError when most numbers are no fractions of the image."""
-        if self._large_numbers * 2 > self._numbers:
-            raise DatasetError(
-                f"The boxes of {self._root} are in pixels ({self._first_large}); YOLO labels have class, "
-                "centre x, centre y, width and height as fractions of the image: divide them by its size."
-            )
+    def check_fractions(self) -> bool:
+        """Whether the boxes are in pixels.
+
+        Raises:
+            DatasetError: they are, and the log is not lenient.
+        """
+        if self._large_numbers * 2 <= self._numbers:
+            return False
+        self._log.refuse(
+            "boxes in pixels instead of fractions of the image, converted",
+            self._large,
+            f"The boxes of {self._root} are in pixels ({self._large[0]}); YOLO labels have class, "
+            "centre x, centre y, width and height as fractions of the image: divide them by its size.",
+        )
+        return True
 
 
 def _numbers(words: list[str]) -> list[float] | None:

@@ -109,6 +109,7 @@ def _evaluate_model(
         "score_threshold": detector.postprocess.score_threshold,
         "iou_threshold": detector.postprocess.iou_threshold,
         "max_detections": detector.postprocess.max_detections,
+        **{name: options[name] for name in ("voting", "flip", "tile")},
     }
     return _Measured(detector.spec.name, coco, evaluation, settings, detector, contaminated)
 
@@ -190,9 +191,16 @@ def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> 
         f"\n{evaluation.images:,} images, split {settings['split']}, backend {settings['backend']}, "
         f"{settings['threads']} threads, resize {settings['resize']}, score threshold "
         f"{settings['score_threshold']:g}, IoU threshold {settings['iou_threshold']:g}, at most "
-        f"{settings['max_detections']} detections an image"
+        f"{settings['max_detections']} detections an image{_extras(settings)}"
     )
     say(f"{evaluation.images_per_second:.1f} images/s, from files to detections")
+
+
+def _extras(settings: dict[str, Any]) -> str:
+    """The options that raise AP, where they are at work: a number says how it was come by."""
+    extras = [name for name in ("voting", "flip") if settings[name]]
+    extras += [f"tiles of {settings['tile']} pixels"] if settings["tile"] else []
+    return "".join(f", {extra}" for extra in extras)
 
 
 def _percent(value: float) -> str:

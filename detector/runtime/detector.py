@@ -21,7 +21,9 @@ from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.pretrained import DEFAULT_MODEL
 from detector.runtime.backend import BACKENDS, Backend, available_threads
+from detector.runtime.mirroring import MirroringBackend
 from detector.runtime.model_file import ModelFile
+from detector.runtime.tiling import detect_tiled
 from detector.spec import ModelSpec
 
 T = TypeVar("T")
@@ -48,6 +50,7 @@ class Detector:
         threads: int,
         labels: Sequence[int] | None = None,
         class_thresholds: Mapping[str, float] | None = None,
+        tile: int | None = None,
     ) -> None:
         self.spec = spec
         self.backend = backend
@@ -58,6 +61,7 @@ class Detector:
         if class_thresholds:
             least = [class_thresholds.get(name, postprocess.score_threshold) for name in spec.classes]
             self._thresholds = np.array(least, np.float32)
+        self.tile = tile
         self.classes = spec.classes if labels is None else tuple(spec.classes[label] for label in labels)
 
     @classmethod
@@ -73,6 +77,9 @@ class Detector:
         iou_threshold: float | None = None,
         max_detections: int | None = None,
         resize: Resize = "half-pixel",
+        voting: bool = False,
+        flip: bool = False,
+        tile: int | None = None,
         say: Callable[[str], None] = print,
     ) -> Detector:
         """A detector from a released model's name or a file (``.npz``, ``.tflite``).
@@ -90,6 +97,10 @@ class Detector:
                 ``score_threshold`` for the others.
             iou_threshold, max_detections: as the model's spec says if not given.
             resize: see ``Preprocessor``.
+            voting: move each box to the mean of those around it; more AP for little time.
+            flip: look at the mirror image, too; more AP for twice the time.
+            tile: look at larger images also in tiles of this many pixels a side, for small objects; a
+                frame takes as many times longer as there are tiles, and one more. See ``detect_tiled``.
             say: takes a line for each thing that takes time, such as a download.
 
         Raises:
@@ -110,10 +121,13 @@ class Detector:
             iou_threshold=iou_threshold,
             max_detections=max_detections,
             labels=file.labels,
+            voting=voting,
         )
         opened = BACKENDS[backend](file, threads)
+        if flip:
+            opened = MirroringBackend(opened, file.spec)
         preprocess = Preprocessor(file.spec, resize)
-        return cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own)
+        return cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own, tile)
 
     @property
     def score_threshold(self) -> float:
@@ -186,6 +200,17 @@ class Detector:
     def _detect(self, backend: Backend, image: Image) -> Detections:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"expected an image (H, W, 3) of uint8, got {image.shape} of {image.dtype}")
+        if self.tile is None:
+            return self._detect_whole(backend, image)
+        return detect_tiled(
+            lambda part: self._detect_whole(backend, part),
+            image,
+            self.tile,
+            iou_threshold=self.postprocess.iou_threshold,
+            max_detections=self.postprocess.max_detections,
+        )
+
+    def _detect_whole(self, backend: Backend, image: Image) -> Detections:
         box_encodings, class_logits = backend.run(self.preprocess(image))
         detections = self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
         thresholds = self._thresholds  # another thread may take them away

@@ -304,15 +304,17 @@ def test_boxes_are_cleaned(tmp_path: Path, format_: str) -> None:
         (1, [10, 10, 30, 30]),
         (1, [0, 10, 64, 30]),
         (2, [0, 10, 40, 38]),
+        (2, [30, 10, 10, 30]),
         (3, [10, 10, 30, 30]),
     ]
     assert found(folder, "clipped")[0] == 1
     assert found(folder, "outside their image")[0] == 2
-    assert found(folder, "without area")[0] == 2
+    assert found(folder, "without area")[0] == 1
+    assert found(folder, "swapped corners")[0] == 1
     count, example = found(folder, "repeated boxes")
     assert count == 1
     assert example.endswith(
-        {"YOLO": "a.txt:9", "COCO": "annotation 9", "Pascal VOC": "a.xml, object 9"}[format_]
+        {"YOLO": "a.txt:9", "COCO": "annotation 9", "Pascal VOC": "a.xml:1, object 9"}[format_]
     )
     assert found(folder, "kept as negatives")[0] == 1
 

@@ -164,7 +164,7 @@ def test_objects_without_name_or_box(tmp_path: Path) -> None:
     folder = load(tmp_path)
     assert boxes_of(folder)[0] == [1, 2, 29, 38]
     assert len(folder.train.annotations) == 1
-    assert found(folder, "without a name or a box") == (6, "a.xml, object 1: no name")
+    assert found(folder, "without a name or a box") == (6, "a.xml:1, object 1: no name")
 
 
 def test_class_names_that_differ_in_spelling(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Test-time augmentation: the network also sees the mirror image, and the outputs are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.anchors import build_anchors
+from detector.architecture import build_architecture
+from detector.boxes import FloatArray
+from detector.runtime.backend import Backend
+from detector.spec import ModelSpec
+
+Outputs = tuple[FloatArray, FloatArray]  # box_encodings (A, 4) and class_logits (A, K + 1)
+
+
+class MirroringBackend:
+    """Runs another backend on the input and on its mirror image; each anchor is averaged with its twin.
+
+    Args:
+        backend: runs the network.
+        spec: gives the anchors, which lie in the mirror image as they do in the image.
+    """
+
+    def __init__(self, backend: Backend, spec: ModelSpec) -> None:
+        self._backend = backend
+        self._spec = spec
+        self._twins = find_twins(spec)
+
+    def run(self, network_input: FloatArray) -> Outputs:
+        outputs = self._backend.run(network_input)
+        return average_outputs(outputs, self._backend.run(mirror(network_input)), self._twins)
+
+    def split(self, count: int) -> Sequence[MirroringBackend]:
+        return [MirroringBackend(backend, self._spec) for backend in self._backend.split(count)]
+
+
+def mirror(network_input: FloatArray) -> FloatArray:
+    """The input (1, H, W, 3) with left and right exchanged."""
+    return np.ascontiguousarray(network_input[:, :, ::-1])
+
+
+def find_twins(spec: ModelSpec) -> NDArray[np.int64]:
+    """The anchor (A,) that each anchor becomes in the mirror."""
+    anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+    mirrored = np.stack([1 - anchors[:, 2], anchors[:, 1], 1 - anchors[:, 0], anchors[:, 3]], axis=1)
+    # Row by row: all pairs at once would be much memory.
+    return np.array([np.abs(anchors - each).max(axis=1).argmin() for each in mirrored], np.int64)
+
+
+def average_outputs(outputs: Outputs, mirrored: Outputs, twins: NDArray[np.int64]) -> Outputs:
+    """The mean of the outputs of an image and, turned back, of those of its mirror image."""
+    encodings = mirrored[0][twins] * np.array([1, -1, 1, 1], np.float32)  # tx points the other way
+    half = np.float32(0.5)
+    return (outputs[0] + encodings) * half, (outputs[1] + mirrored[1][twins]) * half
