@@ -6,6 +6,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -155,6 +156,7 @@ def draw_text(
     cv2.putText(image, text, (corner[0], baseline), colour, _fonts.face, size, _WEIGHT)
 
 
+@lru_cache(maxsize=1024)
 def text_size_wh(text: str, size: int) -> tuple[int, int]:
     """Width and height in pixels of what ``draw_text`` draws, room for descenders included."""
     box = cv2.getTextSize((1 << 15, 1 << 15), text, (0, 0), _fonts.face, size, _WEIGHT)

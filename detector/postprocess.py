@@ -52,8 +52,8 @@ class Postprocessor:
         threshold = spec.score_threshold if score_threshold is None else score_threshold
         self.iou_threshold = spec.iou_threshold if iou_threshold is None else iou_threshold
         self.max_detections = spec.max_detections if max_detections is None else max_detections
-        if not (0 <= threshold < 1 and 0 <= self.iou_threshold <= 1 and self.max_detections > 0):
-            raise ValueError("expected 0 <= score_threshold < 1, 0 <= iou_threshold <= 1, max_detections > 0")
+        if not (0 <= self.iou_threshold <= 1 and self.max_detections > 0):
+            raise ValueError("expected 0 <= iou_threshold <= 1, max_detections > 0")
         self.score_threshold = threshold
         self.voting = voting
         self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
@@ -68,6 +68,8 @@ class Postprocessor:
 
     @score_threshold.setter
     def score_threshold(self, threshold: float) -> None:
+        if not 0 <= threshold < 1:
+            raise ValueError(f"expected 0 <= score_threshold < 1, got {threshold}")
         self._score_threshold = threshold
         logit = np.log(threshold / (1 - threshold)) if threshold > 0 else -np.inf
         # The likely threshold first, the given one if that leaves too few; one pass where they are the same.

@@ -218,7 +218,7 @@ def throughput(obj: tuple[str, str], turns: int, video: Path | None) -> None:
 @click.option("--track", is_flag=True, help="Track objects, too.")
 @click.pass_obj
 def soak(obj: tuple[str, str], frames: int, track: bool) -> None:
-    """Memory over a long run: a looped file, as fast as it goes, drawn and recorded."""
+    """Memory over a long run: a looped file, as fast as it goes, drawn."""
     detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
     draw = live_drawer()
     samples = []
@@ -260,9 +260,9 @@ def viewers(obj: tuple[str, str], count: int, rounds: int, fps: float) -> None:
             thread.start()
 
             def measure(seconds: float) -> float:
-                before, start = pipeline.meter.whole().detected, time.monotonic()
+                before, start = pipeline.meter.whole().frames, time.monotonic()
                 time.sleep(seconds)
-                return (pipeline.meter.whole().detected - before) / (time.monotonic() - start)
+                return (pipeline.meter.whole().frames - before) / (time.monotonic() - start)
 
             measure(2)  # warms up
             cost = bench_viewers(view.url, measure, viewers=count, rounds=rounds)

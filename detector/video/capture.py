@@ -25,7 +25,7 @@ os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")  # Window
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "5")  # seconds until an unplugged camera is lost
 
 OPEN_SECONDS = 10.0
-_STALL_SECONDS = 5  # a stream that sends nothing for so long is lost
+STALL_SECONDS = 5  # a stream that sends nothing for so long is lost
 _BACK_OFF = (0.25, 0.5, 1.0, 2.0)  # seconds before each new attempt; the last one for all that follow
 
 
@@ -53,9 +53,10 @@ def open_camera(index_or_path: int | str) -> Capture:
 
 def open_stream(url: str) -> Capture:
     """A network stream, or a video file that a server has."""
-    milliseconds = 1000 * _STALL_SECONDS
+    milliseconds = 1000 * STALL_SECONDS
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-    return open_video(url, cv2.CAP_FFMPEG, limits)
+    # Several threads decode as many frames at once, and the first comes out when the last goes in.
+    return open_video(url, cv2.CAP_FFMPEG, [*limits, cv2.CAP_PROP_N_THREADS, 1])
 
 
 class LiveSource:
@@ -65,18 +66,17 @@ class LiveSource:
         name: what messages call it.
         open_: opens it.
         capture: the same, already opened.
-        first: the picture that it has given.
     """
 
     live = True
 
-    def __init__(self, name: str, open_: Callable[[], Capture], capture: Capture, first: Image) -> None:
+    def __init__(self, name: str, open_: Callable[[], Capture], capture: Capture) -> None:
         self.name = name
         self.notice: str | None = None
         self.fps = frame_rate(capture)
         self._open = open_
         self._capture: Capture | None = capture
-        self._first: Image | None = first
+        self._first: Image | None = None  # of a capture that was opened again
         self._start = time.monotonic()
         self._number = 0
         self._closed = threading.Event()
@@ -168,8 +168,8 @@ def open_camera_source(index_or_path: int | str) -> LiveSource:
         f"cameras found here: {describe_cameras()}. --source takes a camera's number, a video, a folder of "
         "images or the URL of a stream; `--web --source browser` uses the camera of a phone or laptop."
     )
-    capture, first = open_in_time(lambda: open_camera(index_or_path), name, hint)
-    return LiveSource(name, lambda: open_camera(index_or_path), capture, first)
+    capture, _ = open_in_time(lambda: open_camera(index_or_path), name, hint)
+    return LiveSource(name, lambda: open_camera(index_or_path), capture)
 
 
 def read_image(capture: Capture) -> Image | None:

@@ -26,7 +26,7 @@ from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
 from detector.video.recorder import Recorder
 from detector.video.settings import LiveSettings
-from detector.video.sources import ImageSequence, Source, open_source
+from detector.video.sources import ImageSequence, Source, VideoFile, open_source
 from detector.video.tracking import Tracker
 from detector.video.view import ProgressView, View
 from detector.video.watch import watch
@@ -68,7 +68,6 @@ def run_demo(
         click.echo(text, err=str(jsonl) == "-")
 
     with ExitStack() as stack:
-        opened = stack.enter_context(closing(_open_source(source)))
         tracker = Tracker() if track or counters else None
         detector = Detector.load(
             model,
@@ -78,11 +77,23 @@ def run_demo(
             score_threshold=score_threshold,
             say=say,
         )
+        if probe and (problem := probe.problem()):
+            say(f"No window can be opened: {problem}. The picture is in the browser instead.")
+            web = True
+        # Late, so that no old frames are waiting when the first one is read.
+        opened = stack.enter_context(closing(_open_source(source)))
         say(f"Looking at {opened.name} with {detector.spec.name} ({backend}, {detector.threads} threads).")
         scene = _Scene(opened, detector, LiveSettings(score_threshold), live_drawer(counters))
-        view = ProgressView() if headless else _open_screen(scene, probe, host, port, say)
-        stack.enter_context(closing(view))
-        recorder = stack.enter_context(closing(Recorder(save, opened.fps))) if save else None
+        if headless:
+            view: View = ProgressView()
+        elif web:
+            view = _open_page(scene, host, port, say)
+        else:
+            view = Window(scene.settings, scene.draw, snapshots=_SNAPSHOTS)
+        stack.callback(view.close)
+        recorder = Recorder(save, opened.fps, live=opened.live) if save else None
+        if recorder:
+            stack.callback(recorder.close)
         # Last of all, when nothing else can go wrong: it begins its file anew.
         log = stack.enter_context(closing(FrameLog(jsonl, live=opened.live))) if jsonl else None
         pipeline = LivePipeline(
@@ -92,20 +103,22 @@ def run_demo(
             tracker=tracker,
             counters=counters,
             on_frame=log.write if log else None,
+            max_frames=max_frames,
         )
-        with pipeline, stopping() as stop:
+        with pipeline, closing(view), stopping() as stop:
             watch(
                 pipeline,
                 view,
                 draw=scene.draw,
                 stop=stop,
                 recorder=recorder,
-                max_frames=max_frames,
                 paced=not headless,
-                hold=_farewell(view, opened),
+                hold=None if max_frames else _farewell(view, opened),
             )
         if log:
             log.add_summary(pipeline.meter.whole())
+    if isinstance(opened, ImageSequence | VideoFile) and opened.remark:
+        click.echo(opened.remark, err=True)
     say(describe_run(pipeline.meter.whole()))
     if recorder and recorder.seconds:
         say(f"{save} has {recorder.seconds:.1f} s of it.")
@@ -130,15 +143,8 @@ class _Scene:
     draw: Callable[[LiveFrame], Image]
 
 
-def _open_screen(
-    scene: _Scene, probe: DisplayProbe | None, host: str, port: int, say: Callable[[str], None]
-) -> View:
-    """A window where one is wanted and can be opened, else the browser view."""
-    if probe is not None:
-        problem = probe.problem()
-        if problem is None:
-            return Window(scene.settings, scene.draw, snapshots=_SNAPSHOTS)
-        say(f"No window can be opened: {problem}. The picture is in the browser instead.")
+def _open_page(scene: _Scene, host: str, port: int, say: Callable[[str], None]) -> View:
+    """The browser view; says where it is."""
     from detector.video.web.camera import BrowserSource
     from detector.video.web.server import WebView
 

@@ -68,7 +68,8 @@ class FrameLog:
 
     def _add(self, record: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            # Standard output may be in an encoding that lacks characters of a class name.
+            self._file.write(json.dumps(record, ensure_ascii=self._file is sys.stdout) + "\n")
             self._file.flush()
         except BrokenPipeError as error:
             raise DetectorError("Nobody reads the lines on standard output any more.") from error

@@ -59,7 +59,8 @@ class LiveFrame:
 
     Attributes:
         frame: the picture and its times.
-        detections: what is shown: over the threshold, of the chosen classes.
+        detections: what is shown: of the chosen classes, over the threshold, or over half of it where they
+            continue a track.
         track_ids: (N,) int64, one for each detection, the same number for the same object from frame to
             frame, -1 for an object that is seen for the first time; None without tracking.
         counts: lines and zones, in the order they were given.

@@ -45,18 +45,18 @@ class LiveStats:
     """Figures of a pipeline at one moment.
 
     Attributes:
-        frames: frames shown since the start.
-        detected: frames that the detector has seen.
+        frames: frames that the detector has seen since the start.
+        shown: those of them that were shown.
         skipped: frames of the source that were never looked at, because newer ones had come.
-        seconds: time since the first frame was shown.
-        fps: frames shown per second.
+        seconds: time from the first frame that the detector has seen to the last.
+        fps: frames that it has seen per second.
         age_p50, age_p95: milliseconds from capture to display, median and 95th percentile; None for a file,
             whose frames wait for their turn.
         stages: median milliseconds of each stage.
     """
 
     frames: int
-    detected: int
+    shown: int
     skipped: int
     seconds: float
     fps: float
@@ -68,7 +68,7 @@ class LiveStats:
         """Plain values for JSON, rounded."""
         return {
             "frames": self.frames,
-            "detected": self.detected,
+            "shown": self.shown,
             "skipped": self.skipped,
             "seconds": round(self.seconds, 3),
             "fps": round(self.fps, 2),
@@ -90,9 +90,9 @@ class Meter:
         self._lock = threading.Lock()
         self._recent: dict[str, deque[float]] = {}
         self._whole: dict[str, Histogram] = {}
-        self._shown: deque[float] = deque(maxlen=_RECENT)
-        self._first = 0.0
-        self._frames = self._detected = self._skipped = 0
+        self._detected_at: deque[float] = deque(maxlen=_RECENT)
+        self._first = self._last = 0.0
+        self._frames = self._shown = self._skipped = 0
 
     def add_stage(self, name: str, seconds: float) -> None:
         """Count how long a stage took for one frame."""
@@ -102,17 +102,23 @@ class Meter:
     def add_detected(self, skipped: int) -> None:
         """Count a frame that the detector has seen, and those before it that it did not get to see."""
         with self._lock:
-            self._detected += 1
+            self._last = self._clock()
+            if not self._frames:
+                self._first = self._last
+            self._detected_at.append(self._last)
+            self._frames += 1
             self._skipped += skipped
+
+    def pause(self) -> None:
+        """Take no account of the time until the next frame in the rate of the last frames."""
+        with self._lock:
+            self._detected_at.clear()
 
     def add_shown(self, captured_at: float | None) -> None:
         """Count a frame that is on screen now, or wherever it goes; with its age, if that means something."""
         now = self._clock()
         with self._lock:
-            if not self._frames:
-                self._first = now
-            self._frames += 1
-            self._shown.append(now)
+            self._shown += 1
             if captured_at is not None:
                 self._add("age", now - captured_at)
 
@@ -126,7 +132,8 @@ class Meter:
         """Figures of the last frames."""
         with self._lock:
             percentiles = {name: _percentile_of(values) for name, values in self._recent.items()}
-            return self._stats(percentiles, len(self._shown), self._shown[0] if self._shown else 0.0)
+            first = self._detected_at[0] if self._detected_at else 0.0
+            return self._stats(percentiles, len(self._detected_at), first)
 
     def whole(self) -> LiveStats:
         """Figures since the start."""
@@ -135,15 +142,14 @@ class Meter:
             return self._stats(percentiles, self._frames, self._first)
 
     def _stats(self, percentiles: Mapping[str, Percentile], frames: int, first: float) -> LiveStats:
-        last = self._shown[-1] if self._shown else 0.0
         age = percentiles.get("age")
         return LiveStats(
             frames=self._frames,
-            detected=self._detected,
+            shown=self._shown,
             skipped=self._skipped,
-            seconds=last - self._first,
+            seconds=self._last - self._first,
             # n frames have n - 1 intervals
-            fps=(frames - 1) / (last - first) if last > first else 0.0,
+            fps=(frames - 1) / (self._last - first) if frames > 1 and self._last > first else 0.0,
             age_p50=1e3 * age(50) if age else None,
             age_p95=1e3 * age(95) if age else None,
             stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items() if name != "age"},

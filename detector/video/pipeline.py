@@ -13,6 +13,7 @@ import numpy as np
 
 from detector.detections import Detections
 from detector.runtime import Detector
+from detector.video.capture import STALL_SECONDS
 from detector.video.channel import Channel, ChannelClosedError
 from detector.video.counting import CountLine, CountZone
 from detector.video.frames import Frame, LiveFrame
@@ -39,6 +40,7 @@ class LivePipeline:
         counters: lines and zones.
         on_frame: called with every processed frame, in order and in the detector's thread, whether anybody
             looks at it or not.
+        max_frames: process so many frames and end.
 
     Attributes:
         meter: how fast it is and how old what it shows.
@@ -53,6 +55,7 @@ class LivePipeline:
         tracker: Tracker | None = None,
         counters: Sequence[CountLine | CountZone] = (),
         on_frame: Callable[[LiveFrame], None] | None = None,
+        max_frames: int | None = None,
     ) -> None:
         self.source = source
         self.detector = detector
@@ -63,6 +66,9 @@ class LivePipeline:
         self._tracker = tracker
         self._counters = tuple(counters)
         self._on_frame = on_frame
+        self._max_frames = max_frames
+        self._detector_threshold = detector.score_threshold
+        self._closing = threading.Event()
         self._captured: Channel[Frame] = Channel(newest_only=source.live, capacity=2)
         self._results: Channel[LiveFrame] = Channel(newest_only=source.live, capacity=2)
         self._failure: BaseException | None = None
@@ -119,12 +125,14 @@ class LivePipeline:
         self.close()
 
     def close(self) -> None:
-        """End the threads and close the source."""
+        """End the threads and close the source. A stream that is just being waited for takes some seconds."""
+        self._closing.set()
         self._captured.abandon()
         self._results.abandon()
         self.source.close()
         for thread in self._threads:
-            thread.join(timeout=2)  # a stream may be waiting for its next packet; its thread ends after that
+            thread.join(timeout=STALL_SECONDS + 1)
+        self.detector.score_threshold = self._detector_threshold
 
     def _run(self, step: Callable[[], None], output: Channel[Frame] | Channel[LiveFrame]) -> None:
         try:
@@ -138,31 +146,32 @@ class LivePipeline:
         while True:
             start = time.monotonic()
             frame = self.source.read()
+            self.meter.add_stage("capture", time.monotonic() - start)
             if frame is None or not self._captured.put(frame):
                 return
-            self.meter.add_stage("capture", time.monotonic() - start)
 
     def _detect(self) -> None:
         follow = self._newest if self.source.live else self._every
-        expected = 0
-        for frame, detections in follow():
-            self.meter.add_detected(frame.number - expected)
-            expected = frame.number + 1
+        for count, (frame, detections) in enumerate(follow(), start=1):
             live = self._analyse(frame, detections)
             if self._on_frame is not None:
                 self._on_frame(live)
-            if not self._results.put(live):
+            if not self._results.put(live) or count == self._max_frames:
                 return
 
     def _newest(self) -> Iterator[tuple[Frame, Detections]]:
         """Frame by frame with all processors on each: the least time from frame to result."""
+        expected = 0
         for frame in self._frames():
             if self.settings.paused:
-                time.sleep(_PAUSE_SECONDS)
+                expected = frame.number + 1
+                self.meter.pause()
                 continue
             start = time.monotonic()
             detections = self.detector.detect(frame.image)
             self.meter.add_stage("detect", time.monotonic() - start)
+            self.meter.add_detected(skipped=frame.number - expected)
+            expected = frame.number + 1
             yield frame, detections
 
     def _every(self) -> Iterator[tuple[Frame, Detections]]:
@@ -171,6 +180,8 @@ class LivePipeline:
 
         def frames() -> Iterator[Frame]:
             for frame in self._frames():
+                while self.settings.paused and not self._closing.wait(_PAUSE_SECONDS):
+                    self.meter.pause()
                 waiting.append(frame)
                 yield frame
 
@@ -178,6 +189,7 @@ class LivePipeline:
             frames(), load=lambda frame: frame.image, took=partial(self.meter.add_stage, "detect")
         )
         for detections in results:
+            self.meter.add_detected(skipped=0)
             yield waiting.popleft(), detections
 
     def _frames(self) -> Iterator[Frame]:

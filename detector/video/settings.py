@@ -12,7 +12,7 @@ class LiveSettings:
 
     Attributes:
         classes: names of the classes to keep, all if None.
-        paused: while True no frame is processed.
+        paused: while True no frame is processed, but for those that are on their way already.
     """
 
     def __init__(self, score_threshold: float) -> None:

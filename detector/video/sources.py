@@ -11,7 +11,7 @@ from typing import Protocol
 
 import cv2
 
-from detector.errors import DetectorError, SourceError
+from detector.errors import ImageError, SourceError
 from detector.images import SUFFIXES, Image, find_images, load_image
 from detector.video.capture import (
     Capture,
@@ -62,14 +62,19 @@ class VideoFile:
         name: path or URL.
         capture: the opened file.
         first: its first picture.
+
+    Attributes:
+        remark: what is to be said of it at the end, if anything.
     """
 
     live = False
+    notice: str | None = None
 
     def __init__(self, name: str, capture: Capture, first: Image) -> None:
         self.name = name
-        self.notice: str | None = None
+        self.remark: str | None = None
         self.fps = frame_rate(capture)
+        self._expected = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._capture = capture
         self._first: Image | None = first
         self._number = 0
@@ -85,6 +90,9 @@ class VideoFile:
             if image is None:
                 image = read_image(self._capture)
             if image is None:
+                if self._number < 0.9 * self._expected:  # some files count a few frames more than they have
+                    of = f"{self._number:,} of its {self._expected:,.0f} frames"
+                    self.remark = f"{self.name} ended after {of}; is it whole?"
                 return None
             # Some files give all their frames the same time, or one that jumps back.
             period = 1 / self.fps if self.fps else 1 / 30
@@ -105,32 +113,50 @@ class ImageSequence:
 
     Args:
         name: the file or folder that was asked for.
-        paths: image files; one that cannot be read is left out and named in ``notice``.
+        paths: image files; one that cannot be read is left out.
+
+    Attributes:
+        remark: what is to be said of it at the end, if anything.
+
+    Raises:
+        ImageError: none of them can be read.
     """
 
     live = False
+    notice: str | None = None
     fps: float | None = 1 / _SECONDS_PER_IMAGE
 
     def __init__(self, name: str, paths: list[Path]) -> None:
         self.name = name
-        self.notice: str | None = None
+        self._failures: list[str] = []
         self._paths = iter(paths)
         self._number = 0
+        self._first = self._next()
+        if self._first is None:
+            raise ImageError(self._failures[0])
 
-    def read(self) -> Frame | None:
+    @property
+    def remark(self) -> str | None:
+        return "\n".join(f"Left out: {failure}" for failure in self._failures) or None
+
+    def _next(self) -> Image | None:
         for path in self._paths:
             try:
-                image = load_image(path)
-            except DetectorError as error:
-                self.notice = str(error)
-                continue
+                return load_image(path)
+            except ImageError as error:
+                self._failures.append(str(error))
+        return None
+
+    def read(self) -> Frame | None:
+        image, self._first = (self._next() if self._first is None else self._first), None
+        if image is not None:
             frame = Frame(image, self._number, self._number * _SECONDS_PER_IMAGE, time.monotonic())
             self._number += 1
             return frame
         return None
 
     def close(self) -> None:
-        self._paths = iter(())
+        self._paths, self._first = iter(()), None
 
 
 def open_source(text: str) -> Source:
@@ -175,12 +201,14 @@ def _open_url(url: str) -> Source:
     )
     if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoFile(shown, capture, first)
-    return LiveSource(shown, lambda: open_stream(url), capture, first)
+    return LiveSource(shown, lambda: open_stream(url), capture)
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """The URL as it may be shown: without password, and without parameters, which may have one."""
     scheme, _, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     user, at, host = authority.rpartition("@")
-    return f"{scheme}://{user.partition(':')[0] + ':***' if ':' in user else user}{at}{host}{slash}{path}"
+    name = f"{user.partition(':')[0]}:***" if ":" in user else user
+    path, question, _ = path.partition("?")
+    return f"{scheme}://{name}{at}{host}{slash}{path}{question}{'...' if question else ''}"

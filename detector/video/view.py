@@ -19,13 +19,16 @@ class View(Protocol):
         """Whether the user has ended it."""
         ...
 
-    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
+    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> bool:
         """Show a result; without one, a few times a second, take note of time passing.
 
         Args:
             live: the new result, None when there is none.
             stats: figures of the last frames.
             notice: why there is no picture, while there is none.
+
+        Returns:
+            Whether this result is on display now, or as good as where nobody looks.
         """
         ...
 
@@ -43,7 +46,7 @@ class ProgressView:
         self._notice: str | None = None
         self._bar = tqdm(desc="detecting", unit="frame", disable=None, leave=False)
 
-    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
+    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> bool:
         if (notice is None) != (self._notice is None):
             tqdm.write(notice or "The picture is back.", file=sys.stderr)
         self._notice = notice
@@ -51,6 +54,7 @@ class ProgressView:
             if stats.age_p50 is not None:
                 self._bar.set_postfix_str(f"age {stats.age_p50:.0f} ms", refresh=False)
             self._bar.update()
+        return True
 
     def close(self) -> None:
         self._bar.close()

@@ -24,7 +24,6 @@ def watch(
     draw: Callable[[LiveFrame], Image],
     stop: threading.Event,
     recorder: Recorder | None = None,
-    max_frames: int | None = None,
     paced: bool = False,
     hold: str | None = None,
 ) -> None:
@@ -36,7 +35,6 @@ def watch(
         draw: makes the picture that is recorded.
         stop: ends it from outside, a signal handler for example.
         recorder: what to record with, if at all.
-        max_frames: end after so many.
         paced: show a file as fast as it is meant to be, not as fast as it can be.
         hold: keep the last frame on screen when the source has ended, with this notice over it, or none if
             it is empty; None to end with the source.
@@ -46,8 +44,7 @@ def watch(
     """
     live_source = pipeline.source.live
     pace = _Pace() if paced and not live_source else None
-    shown = 0
-    while not (stop.is_set() or view.closed or shown == max_frames):
+    while not (stop.is_set() or view.closed):
         if pipeline.settings.paused and not live_source:
             _idle(pipeline, view)
             continue
@@ -57,29 +54,24 @@ def watch(
             if hold is not None:
                 _hold(pipeline, view, stop, hold or None)
             return
-        if live is None or pipeline.settings.paused:
-            if recorder is not None and live_source:
-                recorder.hold(time.monotonic() - 1)  # frames of the last second may still be on their way
-            view.show(None, pipeline.meter.recent(), pipeline.notice)
+        if live is None or (pipeline.settings.paused and live_source):
+            view.show(None, pipeline.meter.recent(), None if pipeline.settings.paused else pipeline.notice)
             continue
-        while pace and (delay := pace.delay(live)) > 0 and not (stop.is_set() or view.closed):
-            time.sleep(min(delay, _LOOK_SECONDS))
-            if delay > _LOOK_SECONDS:
-                view.show(None, pipeline.meter.recent(), pipeline.notice)
+        while (delay := pace.delay(live) if pace else 0.0) > 0 or (pipeline.settings.paused and pace):
+            if stop.is_set() or view.closed:
+                return
+            _idle(pipeline, view, delay if delay > 0 else _LOOK_SECONDS)
         start = time.monotonic()
         if recorder is not None:
             recorder.write(draw(live), live.frame.captured_at if live_source else live.frame.timestamp)
-        view.show(live, pipeline.meter.recent(), pipeline.notice)
-        pipeline.meter.add_stage("display", time.monotonic() - start)
-        pipeline.shown(live)
-        shown += 1
-    if recorder is not None and live_source:
-        recorder.hold(time.monotonic())
+        if view.show(live, pipeline.meter.recent(), pipeline.notice):
+            pipeline.meter.add_stage("display", time.monotonic() - start)
+            pipeline.shown(live)
 
 
-def _idle(pipeline: LivePipeline, view: View) -> None:
-    view.show(None, pipeline.meter.recent(), pipeline.notice)
-    time.sleep(_LOOK_SECONDS)
+def _idle(pipeline: LivePipeline, view: View, seconds: float = _LOOK_SECONDS) -> None:
+    view.show(None, pipeline.meter.recent(), None if pipeline.settings.paused else pipeline.notice)
+    time.sleep(min(seconds, _LOOK_SECONDS))
 
 
 def _hold(pipeline: LivePipeline, view: View, stop: threading.Event, notice: str | None) -> None:

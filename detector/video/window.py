@@ -91,9 +91,9 @@ class Window:
         os.environ["QT_LOGGING_RULES"] = "*.warning=false;" + os.environ.get("QT_LOGGING_RULES", "")
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 
-    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
+    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> bool:
         if self.closed:
-            return
+            return False
         self._last = live or self._last
         over = self._current_message() or notice or ("paused" if self._settings.paused else None)
         if live is not None or over != self._over:
@@ -102,6 +102,7 @@ class Window:
         self._press(cv2.waitKey(1))
         if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
             self.closed = True
+        return True
 
     def _redraw(self, stats: LiveStats, over: str | None) -> None:
         picture = np.zeros((480, 640, 3), np.uint8) if self._last is None else self._draw(self._last)

@@ -40,6 +40,7 @@ def test_frames_a_second_are_intervals_not_frames():
     clock = Clock()
     meter = Meter(clock)
     for _ in range(5):
+        meter.add_detected(0)
         meter.add_shown(captured_at=clock.now - 0.02)
         clock.now += 0.5
     # 5 frames, 4 intervals of half a second
@@ -55,6 +56,7 @@ def test_recent_figures_forget_and_whole_ones_do_not():
     meter = Meter(clock)
     for age in [1.0] * 200 + [0.01] * 200:
         clock.now += 0.1
+        meter.add_detected(0)
         meter.add_shown(clock.now - age)
         meter.add_stage("detect", age)
     assert meter.recent().age_p95 == pytest.approx(10, rel=0.011)
@@ -63,12 +65,25 @@ def test_recent_figures_forget_and_whole_ones_do_not():
     assert meter.whole().frames == 400
 
 
+def test_a_pause_is_not_slowness():
+    clock = Clock()
+    meter = Meter(clock)
+    for pause in (0.0, 60.0):
+        meter.pause()
+        clock.now += pause
+        for _ in range(10):
+            clock.now += 0.1
+            meter.add_detected(0)
+    assert meter.recent().fps == pytest.approx(10)
+    assert meter.whole().fps < 1
+
+
 def test_skipped_frames_are_counted():
     meter = Meter()
     meter.add_detected(0)
     meter.add_detected(3)
     stats = meter.whole()
-    assert (stats.detected, stats.skipped) == (2, 3)
+    assert (stats.frames, stats.shown, stats.skipped) == (2, 0, 3)
     assert set(stats.to_dict()) == {
-        "frames", "detected", "skipped", "seconds", "fps", "age_p50_ms", "age_p95_ms", "stages_ms",
+        "frames", "shown", "skipped", "seconds", "fps", "age_p50_ms", "age_p95_ms", "stages_ms",
     }  # fmt: skip

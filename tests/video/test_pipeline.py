@@ -28,7 +28,7 @@ def test_every_frame_of_a_file_in_order():
         assert live.detections.scores == pytest.approx([live.frame.number / 255])
         assert live.image[0, 0, 0] == live.frame.number
     stats = pipeline.meter.whole()
-    assert (stats.frames, stats.detected, stats.skipped) == (100, 100, 0)
+    assert (stats.frames, stats.shown, stats.skipped) == (100, 100, 0)
     assert {"capture", "detect"} <= set(stats.stages)
 
 
@@ -48,17 +48,18 @@ def test_only_the_newest_frame_of_a_live_source():
     assert set(shown) <= set(logged)
     stats = pipeline.meter.whole()
     assert stats.skipped >= 7 * 3
-    assert stats.age_p50 < 1e3 * 0.05 * 3
 
 
 def test_a_slow_viewer_gets_the_newest_result_and_does_not_slow_the_detector():
     detector = FakeDetector(seconds=0.001)
     with LivePipeline(FakeSource(None, live=True, period=0.002), detector) as pipeline:
+        looked = 0.0
         for count, live in enumerate(pipeline):
             # Captured while the last one was looked at, not before.
-            assert time.monotonic() - live.frame.captured_at < 0.2
-            time.sleep(0.2)
-            assert len(detector.seen) > 10 * count
+            assert live.frame.captured_at > looked
+            looked = time.monotonic()
+            before = len(detector.seen)
+            wait_until(lambda before=before: len(detector.seen) > before + 10)
             if count == 3:
                 break
 
@@ -103,6 +104,36 @@ def test_a_paused_live_pipeline_detects_nothing():
         assert len(detector.seen) == seen
         settings.paused = False
         wait_until(lambda: len(detector.seen) > seen + 5)
+
+
+def test_the_detector_has_its_own_threshold_again():
+    detector = FakeDetector()
+    detector.score_threshold = 0.4
+    with LivePipeline(FakeSource(3, live=False), detector, settings=LiveSettings(0.2)) as pipeline:
+        assert len(list(pipeline)) == 3
+        assert detector.score_threshold == 0.2
+    assert detector.score_threshold == 0.4
+
+
+def test_so_many_frames_and_no_more():
+    logged = []
+    with LivePipeline(
+        FakeSource(None, live=False), FakeDetector(), on_frame=logged.append, max_frames=5
+    ) as pipeline:
+        assert len(list(pipeline)) == len(logged) == 5
+    assert pipeline.meter.whole().frames == 5
+
+
+def test_a_paused_file_waits():
+    settings = LiveSettings(0.0)
+    with LivePipeline(FakeSource(50, live=False), FakeDetector(), settings=settings) as pipeline:
+        assert pipeline.next() is not None
+        settings.paused = True
+        while pipeline.next(timeout=0.3) is not None:
+            pass
+        settings.paused = False
+        *_, last = pipeline
+    assert last.frame.number == 49
 
 
 @pytest.mark.parametrize("live", [False, True])

@@ -1,3 +1,5 @@
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from detector.errors import DetectorError
 from detector.video import recorder as recorder_module
 from detector.video.recorder import Recorder
+from tests.video.conftest import wait_until
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 
@@ -26,9 +29,8 @@ def test_pictures_at_uneven_times_last_as_long_as_they_did(tmp_path, suffix):
     moments = np.cumsum(np.random.default_rng(0).exponential(0.1, 100)) + 5000
     for moment in moments:
         recorder.write(PICTURE, moment)
-    recorder.hold(moments[-1])
     assert not path.exists()
-    assert recorder.close()
+    recorder.close()
     frames, rate = read_video(path)
     assert len(frames) / rate == pytest.approx(moments[-1] - moments[0], rel=0.02)
     assert recorder.seconds == pytest.approx(len(frames) / rate)
@@ -70,7 +72,7 @@ def test_a_source_that_changes_its_size(tmp_path):
 
 def test_nothing_recorded_leaves_nothing(tmp_path):
     recorder = Recorder(tmp_path / "out.mp4", None)
-    assert not recorder.close()
+    recorder.close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,8 +110,62 @@ def test_a_codec_that_is_missing(tmp_path, monkeypatch):
 def test_a_disk_that_fills_up_ends_the_recording_and_keeps_it(tmp_path, monkeypatch):
     recorder = Recorder(tmp_path / "out.avi", 10)
     recorder.write(PICTURE, 0)
+    wait_until(lambda: recorder.seconds > 0)
     monkeypatch.setattr(recorder_module, "_LEAST_FREE", 1e30)
+    recorder.write(PICTURE, 60)
     with pytest.raises(DetectorError, match="disk is nearly full"):
-        recorder.write(PICTURE, 60)
-    recorder.close()
+        recorder.close()
     assert len(read_video(tmp_path / "out.avi")[0]) == 100
+
+
+def test_a_live_recording_lasts_as_long_as_what_it_shows_its_silences_included(tmp_path):
+    recorder = Recorder(tmp_path / "out.mp4", 30, live=True)
+    start = time.monotonic()
+    for pause in (0.01, 0.3, 0.02, 1.5, 0.05, 0.4):
+        recorder.write(PICTURE, time.monotonic())
+        time.sleep(pause)
+    end = time.monotonic()
+    recorder.close()
+    frames, rate = read_video(tmp_path / "out.mp4")
+    assert len(frames) / rate == pytest.approx(end - start, abs=0.1)
+
+
+class SlowWriter:
+    """A video writer on a machine that is slow."""
+
+    seconds = 0.05
+
+    def isOpened(self):  # noqa: N802
+        return True
+
+    def write(self, picture):
+        time.sleep(self.seconds)
+
+    def release(self):
+        pass
+
+
+def test_a_slow_machine_records_at_a_rate_that_it_can_keep_up_with(tmp_path, monkeypatch):
+    recorder = Recorder(tmp_path / "out.avi", 30, live=True)
+    monkeypatch.setattr(recorder, "_open", lambda size_wh: SlowWriter())
+    longest = 0.0
+    for _ in range(20):
+        start = time.monotonic()
+        recorder.write(PICTURE, start)
+        longest = max(longest, time.monotonic() - start)
+        time.sleep(0.05)
+    (tmp_path / recorder._temporary.name).touch()
+    recorder.close()
+    assert recorder.rate <= 10
+    assert longest < SlowWriter.seconds * 20  # nobody waits for the whole of it
+
+
+def test_a_machine_that_cannot_keep_up_at_all_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "_FALLEN_BEHIND_SECONDS", 0.5)
+    recorder = Recorder(tmp_path / "out.avi", 30, live=True)
+    recorder.write(PICTURE, time.monotonic() - 10)
+    wait_until(lambda: recorder.seconds > 0)
+    recorder.write(PICTURE, time.monotonic())
+    with pytest.raises(DetectorError, match="more slowly than it comes"):
+        recorder.close()
+    assert (tmp_path / "out.avi").exists()

@@ -66,7 +66,25 @@ def test_a_folder_of_images_a_second_each(tmp_path):
     frames = read_all(source)
     assert [frame.timestamp for frame in frames] == [0, 1]
     assert np.array_equal(frames[1].image, load_image(SAMPLE_FOLDER / "coffee.jpg"))
-    assert "broken.jpg" in source.notice
+    assert source.remark.startswith("Left out: ")
+    assert "broken.jpg" in source.remark
+
+
+def test_nothing_but_broken_images(tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    for text in (tmp_path, tmp_path / "broken.jpg"):
+        with pytest.raises(ImageError, match=r"broken\.jpg"):
+            open_source(str(text))
+
+
+def test_a_video_that_is_cut_off_says_so(tmp_path):
+    whole = write_video(tmp_path / "whole.avi", 100)
+    (tmp_path / "half.avi").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    for name, said in (("whole.avi", False), ("half.avi", True)):
+        source = open_source(str(tmp_path / name))
+        frames = read_all(source)
+        assert (len(frames) < 90) == said
+        assert (source.remark is not None) == said
 
 
 def test_a_still():
@@ -115,7 +133,7 @@ def test_what_is_no_source(tmp_path, monkeypatch, video, text, sentence):
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("rtsp://me:secret@cam:554/a/b?x=1", "rtsp://me:***@cam:554/a/b?x=1"),
+        ("rtsp://me:secret@cam:554/a/b?pwd=x", "rtsp://me:***@cam:554/a/b?..."),
         ("rtsp://me@cam/a", "rtsp://me@cam/a"),
         ("rtsp://me:a@b:c@cam/a", "rtsp://me:***@cam/a"),
         ("http://cam/video.mjpg", "http://cam/video.mjpg"),

@@ -88,7 +88,10 @@ class Access:
         known = (self.token or "").encode()
         candidates = (request.query.get("token"), request.cookies.get(self._cookie))
         # Both are compared, and in constant time.
-        matches = [secrets.compare_digest((given or "").encode(), known) for given in candidates]
+        matches = [
+            secrets.compare_digest((given or "").encode(errors="surrogateescape"), known)
+            for given in candidates
+        ]
         return any(matches)
 
 

@@ -26,6 +26,7 @@ from detector.video.web.pictures import Pace, paint
 from detector.video.web.site import Site
 
 _SHUTDOWN_SECONDS = 0.25  # for viewers to take what is on its way
+_WATCHED_SECONDS = 2.0  # after a picture was painted somebody is taken to look on
 
 
 class WebView:
@@ -68,6 +69,7 @@ class WebView:
     ) -> None:
         self._draw = draw
         self._painted: LiveFrame | None = None
+        self._painted_at = -_WATCHED_SECONDS
         self._pace = Pace()
         listening = listen(host, port)
         try:
@@ -101,16 +103,21 @@ class WebView:
         self._thread.start()
         self._started.wait()
 
-    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> None:
+    def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> bool:
         """Give viewers a frame; nothing is drawn when nobody waits for one.
 
         Args:
             live: None when nothing new has come.
             stats: figures of the pipeline at this moment.
             notice: a line over the picture.
+
+        Returns:
+            Whether the frame is on its way to viewers; True as well where there are none.
         """
-        newest = live or self._hub.moment.live
-        self._hub.moment = Moment(newest, stats, notice)
+        before = self._hub.moment
+        newest = live or before.live
+        if live is not None or notice != before.notice:
+            self._hub.moment = Moment(newest, stats, notice)
         if live is not None and self._hub.camera is not None:
             self._call(self._hub.answer, live)
         wanted = newest is not None and newest is not self._painted and self._hub.pictures.waiting
@@ -118,7 +125,11 @@ class WebView:
             start = time.thread_time()
             self._call(self._hub.pictures.publish, paint(newest, self._draw))
             self._pace.add_painted(time.thread_time() - start)
-            self._painted = newest
+            self._painted, self._painted_at = newest, time.monotonic()
+            return True
+        watched = self._hub.pictures.waiting or time.monotonic() - self._painted_at < _WATCHED_SECONDS
+        # A browser's camera draws for itself, whatever is painted here.
+        return self._hub.camera is not None or not watched
 
     def close(self) -> None:
         """End all connections and the server."""

@@ -47,7 +47,7 @@ class Site:
         application.on_response_prepare.append(self._access.prepare)
         application.on_shutdown.append(self._end)
         application.router.add_get("/", self._page)
-        application.router.add_get("/stream.mjpg", self._until_closed(self._stream))
+        application.router.add_get("/stream.mjpg", self._until_closed(self._stream), allow_head=False)
         application.router.add_get("/snapshot.jpg", self._until_closed(self._snapshot))
         application.router.add_get("/state.json", self._state)
         application.router.add_get("/socket", self._until_closed(self._socket))

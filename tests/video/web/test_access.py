@@ -184,5 +184,5 @@ def test_without_the_package_for_certificates(
 ) -> None:
     monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path))
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(DetectorError, match=r'pip install "ssdlite\[live\]"'):
+    with pytest.raises(DetectorError, match=r"pip install '\.\[live\]'"):
         WebView(settings, CLASSES, draw=draw, source_name="", host="0.0.0.0", port=0, camera=BrowserSource())

@@ -75,6 +75,7 @@ def test_a_browser_elsewhere_is_the_camera(
 
     page.locator("#pause").click()
     wait_for(lambda: settings.paused)
+    expect(page.locator("#pause")).to_contain_text("Go on")
     page.locator("#pause").click()
     wait_for_frames()  # they go on after a pause
     page.locator("#switch").click()
