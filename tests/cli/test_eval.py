@@ -63,6 +63,9 @@ def test_eval_writes_metrics(sample_output: Path) -> None:
         "score_threshold": 1e-8,
         "iou_threshold": 0.6,
         "max_detections": 100,
+        "voting": False,
+        "flip": False,
+        "tile": None,
     }
     assert metrics["versions"]["ssdlite"] == __version__
     assert metrics["versions"]["numpy"] == np.__version__
