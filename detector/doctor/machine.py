@@ -98,19 +98,19 @@ def find_gpus() -> list[str]:
 
 def check_cameras() -> Line:
     """The cameras that the system lists; none is opened."""
-    if sys.platform != "linux":
-        return Line("cameras", "absent", "not looked for on this system")
-    paths = sorted(Path("/dev").glob("video*"))
-    if not paths:
-        return Line(
-            "cameras", "absent", "no /dev/video*", "plug one in; a container needs --device /dev/video0"
-        )
-    closed = [path for path in paths if not os.access(path, os.R_OK | os.W_OK)]
-    if len(closed) == len(paths):
+    from detector.video.cameras import describe_cameras, list_cameras
+
+    cameras = list_cameras()
+    if not cameras:
+        return Line("cameras", "absent", "none", "plug one in; a container needs --device /dev/video0")
+    closed = [
+        camera.path for camera in cameras if camera.path and not os.access(camera.path, os.R_OK | os.W_OK)
+    ]
+    if len(closed) == len(cameras):
         return Line(
             "cameras",
             "absent",
-            f"{', '.join(map(str, paths))}, but you may not read them",
+            f"{describe_cameras()}, but you may not read them",
             'sudo usermod -aG video "$USER", then log in again',
         )
-    return Line("cameras", "works", ", ".join(str(path) for path in paths if path not in closed))
+    return Line("cameras", "works", describe_cameras())

@@ -14,6 +14,7 @@ import pytest
 from detector.doctor import backends, command, machine, packages, stored
 from detector.doctor.line import Line
 from detector.doctor.probe import run_probe
+from detector.video import cameras
 from tests.cli.running import Run, assert_mistake
 
 
@@ -209,15 +210,14 @@ def test_graphics_cards(
     assert words in line.found
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the cameras of Linux")
 def test_cameras_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "glob", lambda *_: [Path("/dev/video0")])
+    monkeypatch.setattr(cameras, "list_cameras", lambda: [cameras.Camera(0, "/dev/video0", "Webcam")])
     monkeypatch.setattr("os.access", lambda *_: False)
     line = machine.check_cameras()
     assert line.state == "absent"
     assert "usermod" in line.repair
     monkeypatch.setattr("os.access", lambda *_: True)
-    assert machine.check_cameras() == Line("cameras", "works", "/dev/video0")
+    assert machine.check_cameras() == Line("cameras", "works", "0 (Webcam)")
 
 
 def test_tensorflow_stays_out_of_the_process() -> None:
