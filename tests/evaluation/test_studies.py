@@ -84,9 +84,9 @@ def test_rows(released_weights: Path, sample: Dataset, monkeypatch: pytest.Monke
     kept = dict(list(build_variants(detector.spec).items())[:2])
     monkeypatch.setattr("detector.evaluation.postprocessing_study.build_variants", lambda _: kept)
     rule, other = study(sample, looks, detector.spec, 10)
-    assert rule.comparison.difference.value == rule.comparison.difference.low == 0
+    assert rule.ap.difference.value == rule.ap.difference.low == 0
     assert other.name == "IoU threshold .45"
-    assert 0 < other.comparison.second.value <= 1
+    assert 0 < other.ap.second.value <= 1
 
 
 def test_a_cache_that_is_something_else(
