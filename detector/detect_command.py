@@ -32,7 +32,6 @@ def run_detect(
     classes: str | None,
     score_threshold: float,
     voting: bool,
-    flip: bool,
     tile: int | None,
     output: Path,
 ) -> None:
@@ -50,7 +49,6 @@ def run_detect(
         classes=parse_classes(classes),
         score_threshold=score_threshold,
         voting=voting,
-        flip=flip,
         tile=tile,
         say=click.echo,
     )

@@ -55,7 +55,6 @@ def run_evaluation(
     score_threshold: float | None,
     max_detections: int | None,
     voting: bool,
-    flip: bool,
     tile: int | None,
     per_class: bool,
     output: Path | None,
@@ -84,7 +83,6 @@ def run_evaluation(
         max_detections=max_detections,
         resize=resize,
         voting=voting,
-        flip=flip,
         tile=tile,
         say=click.echo,
     )
@@ -110,7 +108,6 @@ def run_evaluation(
         "iou_threshold": detector.postprocess.iou_threshold,
         "max_detections": detector.postprocess.max_detections,
         "voting": voting,
-        "flip": flip,
         "tile": tile,
     }
     _print(evaluation, settings, per_class, click.echo)
@@ -168,7 +165,7 @@ def _print(
 
 def _extras(settings: dict[str, Any]) -> str:
     """The options that raise AP, where they are at work: a number says how it was come by."""
-    extras = [name for name in ("voting", "flip") if settings[name]]
+    extras = ["voting"] if settings["voting"] else []
     extras += [f"tiles of {settings['tile']} pixels"] if settings["tile"] else []
     return "".join(f", {extra}" for extra in extras)
 

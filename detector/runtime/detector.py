@@ -19,7 +19,6 @@ from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.pretrained import DEFAULT_MODEL
 from detector.runtime.backend import BACKENDS, Backend, available_threads
-from detector.runtime.mirroring import MirroringBackend
 from detector.runtime.model_file import ModelFile
 from detector.runtime.tiling import detect_tiled
 from detector.spec import ModelSpec
@@ -70,7 +69,6 @@ class Detector:
         max_detections: int | None = None,
         resize: Resize = "half-pixel",
         voting: bool = False,
-        flip: bool = False,
         tile: int | None = None,
         say: Callable[[str], None] = print,
     ) -> Detector:
@@ -88,7 +86,6 @@ class Detector:
             iou_threshold, max_detections: as the model's spec says if not given.
             resize: see ``Preprocessor``.
             voting: move each box to the mean of those around it; more AP for little time.
-            flip: look at the mirror image, too; more AP for twice the time.
             tile: look at larger images also in tiles of this many pixels a side, for small objects; a
                 frame takes as many times longer as there are tiles, and one more. See ``detect_tiled``.
             say: takes a line for each thing that takes time, such as a download.
@@ -110,8 +107,6 @@ class Detector:
             voting=voting,
         )
         opened = BACKENDS[backend](file, threads)
-        if flip:
-            opened = MirroringBackend(opened, file.spec)
         return cls(
             file.spec, opened, Preprocessor(file.spec, resize), postprocess, threads, file.labels, tile
         )
