@@ -74,7 +74,6 @@ _score_option = click.option(
 )
 _accuracy_options = _options(
     click.option("--voting", is_flag=True, help="Move each box to the mean of those around it: more AP."),
-    click.option("--flip", is_flag=True, help="Look at the mirror image, too: more AP, twice the time."),
     click.option(
         "--tile",
         type=click.IntRange(100, 20_000),

@@ -33,7 +33,6 @@ def run_detect(
     classes: str | None,
     score_threshold: float | None,
     voting: bool,
-    flip: bool,
     tile: int | None,
     output: Path,
 ) -> None:
@@ -52,7 +51,6 @@ def run_detect(
         score_threshold=DEFAULT_SCORE_THRESHOLD if score_threshold is None else score_threshold,
         class_thresholds=score_threshold is None,
         voting=voting,
-        flip=flip,
         tile=tile,
         say=click.echo,
     )

@@ -109,7 +109,7 @@ def _evaluate_model(
         "score_threshold": detector.postprocess.score_threshold,
         "iou_threshold": detector.postprocess.iou_threshold,
         "max_detections": detector.postprocess.max_detections,
-        **{name: options[name] for name in ("voting", "flip", "tile")},
+        **{name: options[name] for name in ("voting", "tile")},
     }
     return _Measured(detector.spec.name, coco, evaluation, settings, detector, contaminated)
 
@@ -198,7 +198,7 @@ def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> 
 
 def _extras(settings: dict[str, Any]) -> str:
     """The options that raise AP, where they are at work: a number says how it was come by."""
-    extras = [name for name in ("voting", "flip") if settings[name]]
+    extras = ["voting"] if settings["voting"] else []
     extras += [f"tiles of {settings['tile']} pixels"] if settings["tile"] else []
     return "".join(f", {extra}" for extra in extras)
 

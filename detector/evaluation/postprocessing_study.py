@@ -25,11 +25,11 @@ from detector.data.folder import load_split
 from detector.errors import DatasetError
 from detector.evaluation.comparison import Difference, compare_detections
 from detector.evaluation.evaluate import match_categories
+from detector.evaluation.mirroring import Outputs, average_outputs, find_twins, mirror
 from detector.evaluation.postprocessing_variants import Candidates, Reader, soften, suppress, vote
 from detector.files import replacing
 from detector.postprocess import Postprocessor
 from detector.runtime import Detector
-from detector.runtime.mirroring import Outputs, average_outputs, find_twins, mirror
 from detector.spec import ModelSpec
 
 _RELEASED = "the model's rule"
@@ -49,7 +49,7 @@ Variant = Callable[[Look], Candidates]
 
 @dataclass(frozen=True)
 class Row:
-    """A variant's name, how it compares with the model's own rule, and its time for an image in ms."""
+    """A variant's name, how it compares with the model's own rule, and its processor time an image in ms."""
 
     name: str
     ap: Difference
@@ -90,8 +90,8 @@ def build_variants(spec: ModelSpec) -> dict[str, Variant]:
         "box voting at IoU .8": plain(vote(suppress(iou), 0.8)),
         "box voting at IoU .7 (--voting)": product(voting=True),
         "flip, candidates pooled": lambda look: suppress(iou)(reader.pooled(look.outputs, look.mirrored)),
-        "flip, outputs averaged (--flip)": product(mirrored=True),
-        "flip averaged and box voting (--flip --voting)": product(mirrored=True, voting=True),
+        "flip, outputs averaged": product(mirrored=True),
+        "flip averaged and box voting": product(mirrored=True, voting=True),
     }
 
 
@@ -149,11 +149,11 @@ def load_looks(path: Path, images: int) -> tuple[list[Look], float]:
 def run_variant(
     variant: Variant, looks: Sequence[Look], dataset: Dataset, classes: tuple[str, ...]
 ) -> tuple[list[dict[str, Any]], float]:
-    """COCO's result objects of a variant, and its time for an image in ms."""
+    """COCO's result objects of a variant, and its processor time for an image in ms."""
     category_of = match_categories(classes, dataset.categories)
-    start = time.perf_counter()
+    start = time.process_time()
     found = [variant(look) for look in looks]
-    milliseconds = 1000 * (time.perf_counter() - start) / len(looks)
+    milliseconds = 1000 * (time.process_time() - start) / len(looks)
     results = []
     for image, look, candidates in zip(dataset.images, looks, found, strict=True):
         boxes = clip(candidates.boxes, 1, 1) * np.array([*look.size_wh, *look.size_wh], np.float32)
@@ -203,7 +203,7 @@ def command(dataset: Path, model: str, split: str | None, cache: Path | None, ro
         f"{detector.spec.name} on {coco.source}: {len(coco.images):,} images; the network takes ", nl=False
     )
     click.echo(f"{network:.1f} ms an image with {detector.threads} threads, twice that with a flip\n")
-    click.echo("| variant | AP | difference | 95 % interval | ms an image |\n|---|---|---|---|---|")
+    click.echo("| variant | AP | difference | 95 % interval | processor ms an image |\n|---|---|---|---|---|")
     for row in rows:
         ap, gap = row.ap.second, row.ap.difference
         numbers = [f"{100 * value:+.2f}" for value in (gap.value, gap.low, gap.high)]

@@ -12,8 +12,8 @@ from detector.anchors import build_anchors
 from detector.architecture import build_architecture
 from detector.box_coder import decode
 from detector.boxes import FloatArray, intersection_over_union
+from detector.evaluation.mirroring import Outputs
 from detector.nms import non_maximum_suppression
-from detector.runtime.mirroring import Outputs
 from detector.spec import ModelSpec
 
 _CANDIDATES = 3000  # best of an image that are looked at; the product looks at more only if it has to

@@ -21,7 +21,6 @@ from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.pretrained import DEFAULT_MODEL
 from detector.runtime.backend import BACKENDS, Backend, available_threads
-from detector.runtime.mirroring import MirroringBackend
 from detector.runtime.model_file import ModelFile
 from detector.runtime.tiling import detect_tiled
 from detector.spec import ModelSpec
@@ -78,7 +77,6 @@ class Detector:
         max_detections: int | None = None,
         resize: Resize = "half-pixel",
         voting: bool = False,
-        flip: bool = False,
         tile: int | None = None,
         say: Callable[[str], None] = print,
     ) -> Detector:
@@ -98,7 +96,6 @@ class Detector:
             iou_threshold, max_detections: as the model's spec says if not given.
             resize: see ``Preprocessor``.
             voting: move each box to the mean of those around it; more AP for little time.
-            flip: look at the mirror image, too; more AP for twice the time.
             tile: look at larger images also in tiles of this many pixels a side, for small objects; a
                 frame takes as many times longer as there are tiles, and one more. See ``detect_tiled``.
             say: takes a line for each thing that takes time, such as a download.
@@ -124,8 +121,6 @@ class Detector:
             voting=voting,
         )
         opened = BACKENDS[backend](file, threads)
-        if flip:
-            opened = MirroringBackend(opened, file.spec)
         preprocess = Preprocessor(file.spec, resize)
         return cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own, tile)
 

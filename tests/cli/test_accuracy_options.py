@@ -1,4 +1,4 @@
-"""``--voting``, ``--flip`` and ``--tile``."""
+"""``--voting`` and ``--tile``."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tests.cli.running import Run, read_metrics
 
 def test_eval_says_what_it_was_measured_with(run: Run, model: Path, tmp_path: Path) -> None:
     plain = run("eval", "--model", model, "--output", tmp_path / "plain")
-    options = ("--voting", "--flip", "--tile", 400)
+    options = ("--voting", "--tile", 400)
     other = run("eval", "--model", model, "--output", tmp_path / "other", *options)
     assert (plain.code, other.code) == (0, 0)
     assert "voting" not in plain.out
-    assert "detections an image, voting, flip, tiles of 400 pixels" in other.out
+    assert "detections an image, voting, tiles of 400 pixels" in other.out
     settings = read_metrics(tmp_path / "other")["settings"]
-    assert (settings["voting"], settings["flip"], settings["tile"]) == (True, True, 400)
+    assert (settings["voting"], settings["tile"]) == (True, 400)
     settings = read_metrics(tmp_path / "plain")["settings"]
-    assert (settings["voting"], settings["flip"], settings["tile"]) == (False, False, None)
+    assert (settings["voting"], settings["tile"]) == (False, None)
     assert (tmp_path / "plain/detections.json").read_text() != (
         tmp_path / "other/detections.json"
     ).read_text()

@@ -64,7 +64,6 @@ def test_eval_writes_metrics(sample_output: Path) -> None:
         "iou_threshold": 0.6,
         "max_detections": 100,
         "voting": False,
-        "flip": False,
         "tile": None,
     }
     assert metrics["versions"]["ssdlite"] == __version__

@@ -65,7 +65,6 @@ def test_variants_start_from_the_product(released_weights: Path, sample: Dataset
     paths = [image.path for image in sample.images]
     for name, options in (
         ("the model's rule", {}),
-        ("flip, outputs averaged (--flip)", {"flip": True}),
         ("box voting at IoU .7 (--voting)", {"voting": True}),
     ):
         direct = Detector.load(score_threshold=None, **options)  # type: ignore[arg-type]

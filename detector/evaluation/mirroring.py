@@ -1,8 +1,6 @@
-"""Test-time augmentation: the network also sees the mirror image, and the outputs are averaged."""
+"""The outputs of an image and of its mirror image, averaged, for ``postprocessing_study`` alone."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,31 +8,9 @@ from numpy.typing import NDArray
 from detector.anchors import build_anchors
 from detector.architecture import build_architecture
 from detector.boxes import FloatArray
-from detector.runtime.backend import Backend
 from detector.spec import ModelSpec
 
 Outputs = tuple[FloatArray, FloatArray]  # box_encodings (A, 4) and class_logits (A, K + 1)
-
-
-class MirroringBackend:
-    """Runs another backend on the input and on its mirror image; each anchor is averaged with its twin.
-
-    Args:
-        backend: runs the network.
-        spec: gives the anchors, which lie in the mirror image as they do in the image.
-    """
-
-    def __init__(self, backend: Backend, spec: ModelSpec) -> None:
-        self._backend = backend
-        self._spec = spec
-        self._twins = find_twins(spec)
-
-    def run(self, network_input: FloatArray) -> Outputs:
-        outputs = self._backend.run(network_input)
-        return average_outputs(outputs, self._backend.run(mirror(network_input)), self._twins)
-
-    def split(self, count: int) -> Sequence[MirroringBackend]:
-        return [MirroringBackend(backend, self._spec) for backend in self._backend.split(count)]
 
 
 def mirror(network_input: FloatArray) -> FloatArray:
