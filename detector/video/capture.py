@@ -152,7 +152,7 @@ def open_in_time(open_: Callable[[], Capture], name: str, hint: str) -> tuple[Ca
     if image is None:
         opened = capture.isOpened()
         capture.release()
-        what = "opens but gives no picture (is another program using it?)" if opened else "cannot be opened"
+        what = "opens but gives no picture" if opened else "cannot be opened"
         raise SourceError(f"{name} {what}; {hint}")
     return capture, image
 
@@ -165,8 +165,8 @@ def open_camera_source(index_or_path: int | str) -> LiveSource:
     """
     name = f"Camera {index_or_path}"
     hint = (
-        f"cameras found here: {describe_cameras()}. --source takes a camera's number, a video, a folder of "
-        "images or the URL of a stream; `--web --source browser` uses the camera of a phone or laptop."
+        f"another program may be using it; cameras found here: {describe_cameras()}. A source may also be a "
+        "video, a folder of images, the URL of a stream, or `browser`: the camera of a phone or laptop."
     )
     capture, _ = open_in_time(lambda: open_camera(index_or_path), name, hint)
     return LiveSource(name, lambda: open_camera(index_or_path), capture)

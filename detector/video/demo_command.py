@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -24,7 +25,7 @@ from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
-from detector.video.recorder import Recorder
+from detector.video.recorder import Recorder, check_recordable
 from detector.video.settings import LiveSettings
 from detector.video.sources import ImageSequence, Source, VideoFile, open_source
 from detector.video.tracking import Tracker
@@ -34,6 +35,7 @@ from detector.video.window import DisplayProbe, Window
 
 BROWSER = "browser"  # the source that is a viewer's own camera
 _SNAPSHOTS = Path("output/snapshots")
+_ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 def run_demo(
@@ -61,6 +63,7 @@ def run_demo(
         shown = "--web" if web else f"--source {BROWSER}"
         raise DetectorError(f"{shown} needs a page and --headless shows none; leave one of them out.")
     web = web or source == BROWSER
+    _check_outputs(source, save, jsonl)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or headless else DisplayProbe()
 
@@ -122,6 +125,20 @@ def run_demo(
     say(describe_run(pipeline.meter.whole()))
     if recorder and recorder.seconds:
         say(f"{save} has {recorder.seconds:.1f} s of it.")
+
+
+def _check_outputs(source: str, save: Path | None, jsonl: Path | None) -> None:
+    """Raise DetectorError where files would overwrite each other, or what is looked at."""
+    if save is not None:
+        check_recordable(save)
+    places = {"--source": source, "--save": save, "--jsonl": jsonl}
+    names: dict[str, str] = {}
+    for name, place in places.items():
+        if place is None:
+            continue
+        other = names.setdefault(os.path.realpath(place), name)
+        if other != name:
+            raise DetectorError(f"{other} and {name} are the same file, {place}; choose another name.")
 
 
 def _farewell(view: View, source: Source) -> str | None:
@@ -194,7 +211,10 @@ def read_counters(lines: Sequence[str], zones: Sequence[str]) -> list[CountLine 
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; one more, a second later, interrupts whatever takes so long."""
+    """An event that Ctrl-C, SIGTERM and a terminal that is closed set.
+
+    One more of them, a second later, interrupts whatever takes so long.
+    """
     stop = threading.Event()
     first = 0.0
 
@@ -206,7 +226,10 @@ def stopping() -> Iterator[threading.Event]:
             first = time.monotonic()
             stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as nohup wants it
+            signal.signal(number, handle)
     try:
         yield stop
     finally:
@@ -216,8 +239,8 @@ def stopping() -> Iterator[threading.Event]:
 
 def describe_run(stats: LiveStats) -> str:
     """The end summary, in a line or two."""
-    frames = f"{stats.frames:,} {'frame' if stats.frames == 1 else 'frames'} in {stats.seconds:.1f} s"
-    lines = [f"{frames}, {stats.fps:.1f} a second."]
+    frames = f"{stats.frames:,} frames in {stats.seconds:.1f} s"
+    lines = [f"{frames}, {stats.fps:.1f} a second." if stats.frames > 1 else f"{stats.frames} frame."]
     if stats.age_p50 is not None:
         lines.append(
             f"Frame age from capture to display: median {stats.age_p50:.0f} ms, 95th percentile "

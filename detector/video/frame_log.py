@@ -35,6 +35,8 @@ class FrameLog:
         self._path = path
         self._live = live
         if str(path) == "-":
+            if sys.stdout is None:
+                raise DetectorError("Standard output is closed; give --jsonl a file.")
             self._file = sys.stdout
             return
         try:

@@ -45,10 +45,7 @@ class Recorder:
     """
 
     def __init__(self, path: Path, rate: float | None = None, *, live: bool = False) -> None:
-        if path.suffix.lower() not in _CODECS:
-            raise DetectorError(f"Expected a video file that ends in {' or '.join(_CODECS)}, got {path}.")
-        if path.is_dir():
-            raise DetectorError(f"Expected a video file, but {path} is a folder.")
+        check_recordable(path)
         self._path = path
         self._temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix.lower()}")
         self.rate = min(rate or _DEFAULT_RATE, _GREATEST_RATE)
@@ -61,6 +58,8 @@ class Recorder:
         self._failure: DetectorError | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(path.parent).free < _LEAST_FREE:
+                raise DetectorError(f"The disk is nearly full; free some space to record {path}.")
             self._temporary.touch(exist_ok=False)
         except OSError as error:
             raise cannot_write(path, error) from error
@@ -190,6 +189,14 @@ class Recorder:
                 f"OpenCV has no codec {codec} for {self._temporary.suffix} files here; try {others} instead."
             )
         return writer
+
+
+def check_recordable(path: Path) -> None:
+    """Raise DetectorError for a name that no recording can have."""
+    if path.suffix.lower() not in _CODECS:
+        raise DetectorError(f"Expected a video file that ends in {' or '.join(_CODECS)}, got {path}.")
+    if path.is_dir():
+        raise DetectorError(f"Expected a video file, but {path} is a folder.")
 
 
 def _fitted(picture: Image, size_wh: tuple[int, int]) -> Image:

@@ -172,6 +172,8 @@ def open_source(text: str) -> Source:
     """
     if text.isdecimal():
         return open_camera_source(int(text))
+    if text.startswith("/dev/video"):
+        return open_camera_source(text)
     if "://" in text:
         return _open_url(text)
     if os.path.isdir(text) or text.lower().endswith(SUFFIXES):
@@ -197,7 +199,9 @@ def open_source(text: str) -> Source:
 def _open_url(url: str) -> Source:
     shown = without_password(url)
     capture, first = open_in_time(
-        lambda: open_stream(url), f"The stream {shown}", "check the address, user name and password."
+        lambda: open_stream(url),
+        f"The stream {shown}",
+        "check the address, and user name and password if it asks for them.",
     )
     if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoFile(shown, capture, first)

@@ -32,8 +32,8 @@ class Tracker:
                 from trackers import ByteTrackTracker
         except ImportError as error:
             raise BackendError(
-                f"Tracking needs a package that is not installed here ({error}): in a checkout run "
-                "`uv run ssdlite ...`, elsewhere pip install '.[live]'."
+                f"Tracking needs the package trackers ({error}): in a checkout run `uv run demo_webcam.py "
+                "...`, elsewhere pip install '.[live]'."
             ) from error
         self._table = supervision.Detections
         self._tracker = ByteTrackTracker()

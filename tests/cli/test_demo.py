@@ -71,7 +71,7 @@ def test_standard_output_may_be_the_lines_and_nothing_else(run: Run, model: Path
 def test_a_still(run: Run, model: Path) -> None:
     outcome = run("demo", "--source", PHOTO, "--headless", "--model", model)
     assert (outcome.code, outcome.err) == (0, "")
-    assert "1 frame in" in outcome.out
+    assert "1 frame." in outcome.out
 
 
 @pytest.fixture
@@ -90,6 +90,8 @@ MISTAKES = {
     "no images": (["--source", "."], "holds no image"),
     "no recording": (["--save", "out.gif"], ".mp4 or .avi"),
     "recording into a file": (["--save", "text.mp4/out.mp4"], "Cannot write"),
+    "recording over the source": (["--source", "text.mp4", "--save", "text.mp4"], "are the same file"),
+    "lines over the recording": (["--save", "a.mp4", "--jsonl", "./a.mp4"], "are the same file"),
     "lines into a folder": (["--jsonl", "."], "Cannot write"),
     "words for a line": (["--count-line", "a,b,c,d"], "A line is given as numbers"),
     "half a line": (["--count-line", "1,2,3"], "A line is x1,y1,x2,y2, got 1,2,3"),
@@ -155,14 +157,14 @@ class Running:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_complete_the_files(number: signal.Signals, model: Path, tmp_path: Path) -> None:
     camera = HttpCamera()
     camera.start()
     lines, recording = tmp_path / "log.jsonl", tmp_path / "out.mp4"
     options = ["--headless", "--model", model, "--jsonl", lines, "--save", recording]
     running = Running("--source", camera.url, *options)
-    wait_until(lambda: lines.exists() and lines.read_text().count("\n") > 10)
+    wait_until(lambda: lines.exists() and lines.read_text().count("\n") > 45)
     code, out, err = running.end(number)
     camera.kill()
     assert (code, err) == (0, "")
@@ -171,7 +173,7 @@ def test_signals_complete_the_files(number: signal.Signals, model: Path, tmp_pat
     assert records[-1]["summary"]["age_p95_ms"] > 0
     assert all(record["age_ms"] > 0 for record in records[:-1])
     first, last = (records[index]["timestamp"] for index in (0, -2))
-    assert duration(recording) >= 0.98 * (last - first)
+    assert duration(recording) >= 0.85 * (last - first)  # the first moments see how fast encoding is
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.jsonl", "out.mp4"]
 
 
@@ -193,4 +195,4 @@ def test_without_a_display_the_picture_is_in_the_browser(model: Path) -> None:
     assert state()["width"] == 512
     code, out, err = running.end(signal.SIGINT)
     assert (code, err) == (0, "")
-    assert "1 frame in" in out
+    assert "1 frame." in out

@@ -44,7 +44,7 @@ class FakeCapture:
     ("camera", "sentence"),
     [
         (FakeCapture(opened=False), "cannot be opened"),
-        (FakeCapture(pictures=0), "is another program using it"),
+        (FakeCapture(pictures=0), "opens but gives no picture"),
     ],
 )
 def test_a_camera_that_gives_no_picture_is_named_and_released(camera, sentence):
@@ -73,7 +73,7 @@ def test_a_camera_that_does_not_answer_is_left_to_itself(monkeypatch, slow):
 def test_a_camera_that_is_not_there_lists_those_that_are(monkeypatch):
     monkeypatch.setattr(capture_module, "open_camera", lambda target: FakeCapture(opened=False))
     monkeypatch.setattr(capture_module, "describe_cameras", lambda: "2 (HD Webcam)")
-    with pytest.raises(SourceError, match=r"Camera 5 cannot be opened; .* 2 \(HD Webcam\).*--source browser"):
+    with pytest.raises(SourceError, match=r"Camera 5 cannot be opened; .* 2 \(HD Webcam\).*`browser`"):
         open_camera_source(5)
 
 

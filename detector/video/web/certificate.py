@@ -59,9 +59,9 @@ def _make(path: Path, host: str) -> None:
         from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
     except ImportError as error:
         raise DetectorError(
-            "A browser gives its camera to HTTPS only, and the package for that is not installed here: in a "
-            "checkout run `uv run ssdlite ...`, elsewhere pip install '.[live]'; or stay on this machine "
-            "with --host 127.0.0.1."
+            "A browser gives its camera to HTTPS only, which needs a package that is not installed here: in "
+            "a checkout run `uv run demo_webcam.py ...`, elsewhere pip install '.[live]'; or stay on this "
+            "machine with --host 127.0.0.1."
         ) from error
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ssdlite on this machine")])
