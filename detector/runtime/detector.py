@@ -56,6 +56,8 @@ class Detector:
         self.preprocess = preprocess
         self.postprocess = postprocess
         self.threads = threads
+        self._taking = threading.Lock()
+        self._idle: tuple[Backend, Sequence[Backend]] | None = None
         self._thresholds: NDArray[np.float32] | None = None
         if class_thresholds:
             least = [class_thresholds.get(name, postprocess.score_threshold) for name in spec.classes]
@@ -165,8 +167,9 @@ class Detector:
             load: called in the worker's thread, for example ``load_image`` for paths.
             took: called in the worker's thread with the seconds that each image took there.
         """
+        workers = self._take_workers()
         backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
-        for backend in self.backend.split(self.threads):
+        for backend in workers:
             backends.put(backend)
         worker = threading.local()
 
@@ -191,6 +194,15 @@ class Detector:
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+            self._idle = (self.backend, workers)
+
+    def _take_workers(self) -> Sequence[Backend]:
+        """Backends for all threads: those of the last batch if they are free, or new ones."""
+        with self._taking:
+            idle, self._idle = self._idle, None
+        if idle is not None and idle[0] is self.backend:
+            return idle[1]
+        return self.backend.split(self.threads)
 
     def _detect(self, backend: Backend, image: Image) -> Detections:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
