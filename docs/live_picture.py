@@ -15,7 +15,7 @@ from detector.video.frames import Frame
 from detector.video.overlay import KEYS, add_figures, live_drawer
 from detector.video.tracking import Tracker
 
-WIDTH, FPS = 480, 10
+WIDTH, FPS = 440, 10
 
 
 class AsCamera:
@@ -60,7 +60,7 @@ def main() -> None:
                 ]
     animation.durations = [round(1000 / FPS)] * len(animation.frames)
     path = Path(__file__).with_name("live.webp")
-    cv2.imwriteanimation(str(path), animation, [cv2.IMWRITE_WEBP_QUALITY, 60])
+    cv2.imwriteanimation(str(path), animation, [cv2.IMWRITE_WEBP_QUALITY, 40])
     print(f"{path}: {len(animation.frames)} frames, {path.stat().st_size / 1e6:.2f} MB")
 
 

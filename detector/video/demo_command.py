@@ -118,6 +118,8 @@ def run_demo(
                 paced=not headless,
                 hold=None if max_frames else _farewell(view, opened),
             )
+            if recorder:
+                recorder.finish()  # before threads are waited for
         if log:
             log.add_summary(pipeline.meter.whole())
     if isinstance(opened, ImageSequence | VideoFile) and opened.remark:

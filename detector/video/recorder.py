@@ -88,14 +88,19 @@ class Recorder:
         self._raise_failure()
         self._pictures.put((picture, moment))
 
+    def finish(self) -> None:
+        """End the recording at this moment: until now the last picture of what is live is held."""
+        if not self._end:
+            self._end = time.monotonic()
+            self._pictures.finish()
+
     def close(self) -> None:
-        """Complete the file; without any picture there is none. What is live is held until now.
+        """Complete the file; without any picture there is none.
 
         Raises:
             DetectorError: as ``write``, where that has not told; what came before is in the file.
         """
-        self._end = time.monotonic()
-        self._pictures.finish()
+        self.finish()
         self._thread.join()
         if self._writer is not None:
             self._writer.release()
