@@ -14,6 +14,8 @@ from detector.data.dataset import Dataset
 from detector.errors import DetectorError
 from detector.labels import COCO_IDS
 from detector.pretrained import DEFAULT_MODEL, weights_path
+from detector.tflite_writer import build_tflite
+from detector.weights import load_weights
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("no deadline", deadline=None)
@@ -37,6 +39,14 @@ def released_weights() -> Path:
     except DetectorError as error:
         absent(f"the released weights cannot be had: {error}")
         raise
+
+
+@pytest.fixture(scope="session")
+def model(released_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The released model as a TFLite file, so that no test writes to the user's cache."""
+    path = tmp_path_factory.mktemp("model") / "model.tflite"
+    path.write_bytes(build_tflite(*load_weights(released_weights)))
+    return path
 
 
 @pytest.fixture(scope="session")

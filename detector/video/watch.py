@@ -55,7 +55,7 @@ def watch(
                 _hold(pipeline, view, stop, hold or None)
             return
         if live is None or (pipeline.settings.paused and live_source):
-            view.show(None, pipeline.meter.recent(), None if pipeline.settings.paused else pipeline.notice)
+            _show_nothing_new(pipeline, view)
             continue
         while (delay := pace.delay(live) if pace else 0.0) > 0 or (pipeline.settings.paused and pace):
             if stop.is_set() or view.closed:
@@ -70,8 +70,12 @@ def watch(
 
 
 def _idle(pipeline: LivePipeline, view: View, seconds: float = _LOOK_SECONDS) -> None:
-    view.show(None, pipeline.meter.recent(), None if pipeline.settings.paused else pipeline.notice)
+    _show_nothing_new(pipeline, view)
     time.sleep(min(seconds, _LOOK_SECONDS))
+
+
+def _show_nothing_new(pipeline: LivePipeline, view: View) -> None:
+    view.show(None, pipeline.meter.recent(), None if pipeline.settings.paused else pipeline.notice)
 
 
 def _hold(pipeline: LivePipeline, view: View, stop: threading.Event, notice: str | None) -> None:

@@ -12,8 +12,6 @@ import pytest
 
 from detector.cli import main
 from detector.data.sample import SAMPLE_FOLDER
-from detector.tflite_writer import build_tflite
-from detector.weights import load_weights
 from tests.cli.running import (
     Outcome,
     Run,
@@ -35,14 +33,6 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
         return Outcome(code, *capfd.readouterr())
 
     return call
-
-
-@pytest.fixture(scope="module")
-def model(released_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The released model as a TFLite file, so that no test writes to the user's cache."""
-    path = tmp_path_factory.mktemp("model") / "model.tflite"
-    path.write_bytes(build_tflite(*load_weights(released_weights)))
-    return path
 
 
 @pytest.fixture

@@ -19,20 +19,10 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.detections import Detections
 from detector.images import Image, load_image
 from detector.runtime import Detector
-from detector.tflite_writer import build_tflite
 from detector.video import capture  # noqa: F401  # keeps FFmpeg quiet, which holds from its first use on
 from detector.video.frames import Frame
-from detector.weights import load_weights
 
 VIDEO_WH, VIDEO_RATE, VIDEO_FRAMES = (320, 240), 25, 50
-
-
-@pytest.fixture(scope="session")
-def model(released_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The released model as a TFLite file, so that no test writes to the user's cache."""
-    path = tmp_path_factory.mktemp("model") / "model.tflite"
-    path.write_bytes(build_tflite(*load_weights(released_weights)))
-    return path
 
 
 @pytest.fixture(scope="session")
