@@ -14,7 +14,7 @@ from detector.data.dataset import Dataset
 from detector.errors import DetectorError
 from detector.labels import COCO_IDS
 from detector.pretrained import DEFAULT_MODEL, weights_path
-from detector.tflite_writer import build_tflite
+from detector.tflite.writer import build_tflite
 from detector.weights import load_weights
 
 # How long an example takes depends on what else the machine does.

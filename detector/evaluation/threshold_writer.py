@@ -12,7 +12,7 @@ from detector.files import replacing
 from detector.runtime import Detector
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
-from detector.tflite_metadata import replace_spec
+from detector.tflite.metadata import replace_spec
 from detector.weights import load_weights, save_weights
 
 _HIGHEST = 0.9999  # a threshold of 1 would show nothing

@@ -13,7 +13,7 @@ from detector.files import replacing
 from detector.labels import find_classes
 from detector.pretrained import RELEASES, converted_folder, weights_path
 from detector.spec import ModelSpec
-from detector.tflite_metadata import read_spec
+from detector.tflite.metadata import read_spec
 from detector.weights import load_weights, select_classes
 
 # Part of the name of every cached conversion; raised when the written graph changes.
@@ -99,7 +99,7 @@ class ModelFile:
         with suppress(ModelError):  # absent, or damaged since it was cached
             return path, read_spec(path)
         # Imported here: TFLite's schema is large, and start-up time counts.
-        from detector.tflite_writer import build_tflite
+        from detector.tflite.writer import build_tflite
 
         weights, spec = self._load_weights(weights_path)
         with replacing(path) as temporary:

@@ -14,7 +14,7 @@ from detector.evaluation.evaluate import Evaluation, evaluate
 from detector.files import replacing
 from detector.runtime import Detector
 from detector.spec import ModelSpec
-from detector.tflite_writer import build_tflite
+from detector.tflite.writer import build_tflite
 from detector.training.run_folder import RunFolder
 from detector.weights import Weights, save_weights
 

@@ -9,9 +9,9 @@ from detector.architecture import build_architecture
 from detector.errors import WeightsError
 from detector.runtime.litert import LiteRTBackend
 from detector.spec import ModelSpec
-from detector.tflite_writer import build_tflite
+from detector.tflite.writer import build_tflite
 from detector.weights import load_weights
-from tests.test_tflite_writer import random_weights
+from tests.tflite.test_writer import random_weights
 
 pytestmark = pytest.mark.slow
 tf_keras = pytest.importorskip("tf_keras")

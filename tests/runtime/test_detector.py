@@ -9,7 +9,7 @@ from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import BackendError, ModelError
 from detector.pretrained import converted_folder
-from detector.tflite_writer import build_tflite
+from detector.tflite.writer import build_tflite
 from detector.weights import load_weights
 
 
@@ -113,7 +113,7 @@ def test_the_conversion_is_cached(released_weights, monkeypatch):
     def never(*_):
         raise AssertionError("converted again")
 
-    monkeypatch.setattr("detector.tflite_writer.build_tflite", never)
+    monkeypatch.setattr("detector.tflite.writer.build_tflite", never)
     Detector.load(classes=["zebra"])
     assert sorted(converted_folder().iterdir()) == before
 

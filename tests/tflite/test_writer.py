@@ -7,8 +7,8 @@ from detector.architecture import build_architecture
 from detector.errors import ModelError
 from detector.runtime.litert import LiteRTBackend
 from detector.spec import ModelSpec
-from detector.tflite_metadata import read_spec
-from detector.tflite_writer import build_tflite
+from detector.tflite.metadata import read_spec
+from detector.tflite.writer import build_tflite
 from detector.weights import load_weights, select_classes
 
 SMALL = ModelSpec("small", ("cat", "dog"), input_hw=(97, 128), width_multiplier=0.35)

@@ -1,0 +1,73 @@
+"""The network in numpy: slow, plain, and what every exported file is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from detector.architecture import IMAGE, Layer, build_architecture
+from detector.boxes import FloatArray
+from detector.spec import ModelSpec
+from detector.weights import Weights, fold_batch_norm
+
+
+class NumpyNetwork:
+    """Runs the network layer by layer in float32.
+
+    Args:
+        weights: of the spec's network.
+        spec: what network it is.
+    """
+
+    def __init__(self, weights: Weights, spec: ModelSpec) -> None:
+        self._architecture = build_architecture(spec)
+        self._folded = fold_batch_norm(weights, self._architecture)
+        self._columns = len(spec.classes) + 1
+
+    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)`` of one image (1, H, W, 3)."""
+        outputs = dict(self.activations(network_input))
+        heads = ((self._architecture.box_heads, 4), (self._architecture.class_heads, self._columns))
+        box_encodings, class_logits = (
+            np.concatenate([outputs[name].reshape(-1, columns) for name in names]) for names, columns in heads
+        )
+        return box_encodings, class_logits
+
+    def activations(self, network_input: FloatArray) -> Iterator[tuple[str, FloatArray]]:
+        """Every activation by name, (H, W, C): ``image``, then each layer's output.
+
+        A layer with a shortcut gives two: ``NAME_conv`` before the shortcut is added, and ``NAME`` after.
+        """
+        outputs = {IMAGE: network_input[0]}
+        yield IMAGE, network_input[0]
+        for layer in self._architecture.layers:
+            kernel, bias = self._folded[layer.name]
+            x = _convolve(outputs[layer.source], layer, kernel) + bias
+            if layer.relu6:
+                np.clip(x, 0, 6, out=x)
+            if layer.shortcut:
+                yield f"{layer.name}_conv", x
+                x = x + outputs[layer.shortcut]
+            outputs[layer.name] = x
+            yield layer.name, x
+
+
+def _convolve(x: FloatArray, layer: Layer, kernel: FloatArray) -> FloatArray:
+    """The convolution alone, with TensorFlow's SAME padding: an odd row of padding goes to the end."""
+    if layer.kernel == 1:
+        result: FloatArray = (x.reshape(-1, layer.in_channels) @ kernel[0, 0]).reshape(*layer.out_hw, -1)
+        return result
+    stride = layer.stride
+    rows, columns = layer.out_hw
+    total = [
+        max((out - 1) * stride + layer.kernel - size, 0)
+        for out, size in zip(layer.out_hw, layer.in_hw, strict=True)
+    ]
+    padded = np.pad(x, [(t // 2, t - t // 2) for t in total] + [(0, 0)])
+    summed = np.zeros((rows, columns, layer.out_channels), np.float32)
+    for i in range(layer.kernel):
+        for j in range(layer.kernel):
+            tap = padded[i : i + rows * stride : stride, j : j + columns * stride : stride][:rows, :columns]
+            summed += tap @ kernel[i, j] if layer.kind == "conv" else tap * kernel[i, j, :, 0]
+    return summed

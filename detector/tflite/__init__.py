@@ -1,0 +1,1 @@
+"""TFLite files: written straight from weights, quantized, and with the ModelSpec inside; no TensorFlow."""
