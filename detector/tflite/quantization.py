@@ -51,5 +51,14 @@ def quantize_kernel(kernel: FloatArray, axis: int) -> tuple[NDArray[np.int8], ND
     others = tuple(other for other in range(kernel.ndim) if other != axis)
     scales = (np.abs(kernel).max(axis=others) / 127).astype(np.float32)
     scales[scales < _LEAST] = 1 / 127  # a channel of zeros
-    along = scales.reshape([-1 if other == axis else 1 for other in range(kernel.ndim)])
-    return np.round(kernel / along).astype(np.int8), scales
+    return np.round(kernel / _along(scales, axis)).astype(np.int8), scales
+
+
+def dequantize_kernel(integers: NDArray[np.int8], scales: NDArray[np.float32], axis: int) -> FloatArray:
+    """The numbers that ``quantize_kernel``'s integers stand for."""
+    return np.asarray(integers * _along(scales, axis), np.float32)
+
+
+def _along(scales: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """The scales in a shape that multiplies kernels (of four axes) along ``axis``."""
+    return scales.reshape([-1 if other == axis else 1 for other in range(4)])
