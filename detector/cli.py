@@ -222,6 +222,70 @@ def compare(**options: Any) -> None:
 
 
 @cli.command()
+@click.argument("model", default=DEFAULT_MODEL, metavar="[NAME|RUN|FILE]")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["tflite", "onnx", "openvino", "saved_model"]),
+    default="tflite",
+    show_default=True,
+    help="What to write.",
+)
+@click.option(
+    "--quantize",
+    type=click.Choice(["none", "fp16", "int8"]),
+    default="none",
+    show_default=True,
+    help="fp16 halves the file, int8 quarters it and computes in integers.",
+)
+@click.option(
+    "--postprocess",
+    is_flag=True,
+    help="Put normalisation, box decoding and suppression inside: bytes in, detections out.",
+)
+@click.option(
+    "--for",
+    "bundle",
+    type=click.Choice(["frigate", "android", "coral", "python"]),
+    help="Write a folder with all that this consumer needs.",
+)
+@click.option(
+    "--calibration",
+    type=_PATH,
+    metavar="FOLDER",
+    help="Images like those that the detector will see, for int8.  [default: what the run was trained on]",
+)
+@click.option(
+    "--dataset",
+    type=_PATH,
+    help="Annotated images to compare AP on.  [default: the run's validation images, if it is a run]",
+)
+@click.option("--classes", metavar="NAMES", help="Keep these classes alone; the others are cut out.")
+@click.option(
+    "--input-size",
+    type=click.IntRange(32, 4096),
+    metavar="PIXELS",
+    help="Side of the input, where the weights stand it.  [default: the model's]",
+)
+@click.option(
+    "--max-ap-drop",
+    type=click.FloatRange(0, 100),
+    metavar="POINTS",
+    help="AP that may be lost.  [default: 0.1, 0.2 with fp16, 1 with int8]",
+)
+@click.option("--output", type=_PATH, help="Where to write it.  [default: export/NAME]")
+def export(**options: Any) -> None:
+    """Write a model for other programs and devices.
+
+    Every export is run on images and compared with the network before it is kept; one that finds something
+    else is not written, and the exit code is 1. docs/export.md has names and shapes of inputs and outputs.
+    """
+    from detector.export.command import run_export
+
+    run_export(**options)
+
+
+@cli.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB...")
 @_runtime_options
 @click.option(

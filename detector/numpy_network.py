@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from detector.weights import Weights, fold_batch_norm
 
 
 class NumpyNetwork:
-    """Runs the network layer by layer in float32.
+    """Runs the network layer by layer in float32; a backend, like those of ``runtime``.
 
     Args:
         weights: of the spec's network.
@@ -33,6 +33,10 @@ class NumpyNetwork:
             np.concatenate([outputs[name].reshape(-1, columns) for name in names]) for names, columns in heads
         )
         return box_encodings, class_logits
+
+    def split(self, count: int) -> Sequence[NumpyNetwork]:
+        """This network for every caller."""
+        return [self] * count
 
     def activations(self, network_input: FloatArray) -> Iterator[tuple[str, FloatArray]]:
         """Every activation by name, (H, W, C): ``image``, then each layer's output.

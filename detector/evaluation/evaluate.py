@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -24,7 +24,18 @@ from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
 from detector.files import replacing
 from detector.images import Image
 from detector.labels import normalise_name
-from detector.runtime import Detector
+
+T = TypeVar("T")
+
+
+class FindsObjects(Protocol):
+    """What can be run over a dataset: a Detector, or something else that has classes and finds them."""
+
+    classes: tuple[str, ...]
+
+    def detect_batch(self, images: Iterable[T], *, load: Callable[[T], Image]) -> Iterator[Detections]:
+        """As ``Detector.detect_batch``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class Evaluation:
                 path.write_text(json.dumps(content, indent=1 if content is record else None))
 
 
-def evaluate(detector: Detector, dataset: Dataset) -> Evaluation:
+def evaluate(detector: FindsObjects, dataset: Dataset) -> Evaluation:
     """The COCO numbers of a detector on a dataset.
 
     Classes and categories are matched by name, so ids may have gaps and any order. Categories that the
@@ -97,7 +108,7 @@ def evaluate(detector: Detector, dataset: Dataset) -> Evaluation:
 
 
 def detect_dataset(
-    detector: Detector, dataset: Dataset
+    detector: FindsObjects, dataset: Dataset
 ) -> tuple[list[dict[str, Any]], tuple[DatasetImage, ...]]:
     """COCO's result objects of a detector on all images of a dataset, with the dataset's category ids; and
     the images whose width and height are not what the annotations say.

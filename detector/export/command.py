@@ -1,0 +1,175 @@
+"""``ssdlite export``: writes a model for other programs and devices, if it finds what the network finds."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from detector.architecture import build_architecture
+from detector.errors import DatasetError, ModelError
+from detector.export.bundles import BUNDLES
+from detector.export.formats import Format, Network, find_format
+from detector.export.gate import Gate
+from detector.export.trial_images import find_calibration_images, find_trial_images, load_network_inputs
+from detector.files import check_writable, refuse_occupied, replacing, replacing_folder
+from detector.labels import parse_classes
+from detector.runtime.model_file import ModelFile
+from detector.spec import ModelSpec
+from detector.tflite.calibration import calibrate
+from detector.weights import Weights
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A model file of an export: its name, format and kind."""
+
+    name: str
+    format: Format
+    precision: str
+    postprocess: bool
+    integer_heads: bool = False
+
+
+def run_export(
+    *,
+    model: str,
+    format_name: str,
+    quantize: str,
+    postprocess: bool,
+    bundle: str | None,
+    calibration: Path | None,
+    dataset: Path | None,
+    classes: str | None,
+    input_size: int | None,
+    max_ap_drop: float | None,
+    output: Path | None,
+) -> None:
+    """Write, compare, and keep what is as good as the network; exit with 1 where it is not."""
+    weights, own_spec = _load(model, classes)
+    spec = own_spec if input_size is None else _resize(own_spec, input_size, dataset)
+    parts = _list_parts(spec, format_name, quantize, postprocess, bundle)
+    target = output or Path("export") / (f"{spec.name}-{bundle}" if bundle else parts[0].name)
+    _check_target(target, None if bundle else parts[0].format)
+    trial = find_trial_images(dataset, calibration, model, spec)
+    gate = Gate(weights, own_spec, trial, max_ap_drop, click.echo)
+    files = find_calibration_images(calibration, model) if _any_int8(parts) else []
+    with tempfile.TemporaryDirectory() as folder:
+        for part in parts:
+            network = _prepare(weights, spec, part, files)
+            path = Path(folder) / part.name
+            part.format.write(path, network)
+            size = sum(_size(file) for file in part.format.files(path))
+            click.echo(f"{part.name}: {size / 1e6:.2f} MB")
+            if fault := gate.find_fault(path, part.format, network):
+                click.echo(f"Not written: {part.name} is not the same detector: {fault}.", err=True)
+                sys.exit(1)
+        if bundle:
+            models = {part.name: Path(folder) / part.name for part in parts}
+            BUNDLES[bundle].write(Path(folder), spec, models)
+            with replacing_folder(target) as temporary:
+                shutil.copytree(folder, temporary, dirs_exist_ok=True)
+        else:
+            _keep(parts[0], Path(folder) / parts[0].name, target)
+    _print_outcome(target, parts, bundle)
+
+
+def _load(model: str, classes: str | None) -> tuple[Weights, ModelSpec]:
+    file = ModelFile(model, parse_classes(classes), say=click.echo)
+    if file.path.suffix != ".npz":
+        raise ModelError(
+            f"Export starts from weights: expected a released model, the folder of a training run or a .npz "
+            f"file, got {file.path}."
+        )
+    return file.weights()
+
+
+def _resize(spec: ModelSpec, size: int, dataset: Path | None) -> ModelSpec:
+    if dataset is None:
+        raise DatasetError(
+            "At another --input-size the network finds other things, and only AP can tell whether it still "
+            "works: give annotated images with --dataset."
+        )
+    resized = replace(spec, input_hw=(size, size))
+    grids = [build_architecture(each).feature_map_sizes_hw for each in (spec, resized)]
+    if grids[0] != grids[1]:
+        click.echo(
+            f"Note: at {size}x{size} the anchors' grids are others than the weights were trained with; "
+            "expect to lose AP."
+        )
+    return resized
+
+
+def _list_parts(
+    spec: ModelSpec, format_name: str, quantize: str, postprocess: bool, bundle: str | None
+) -> list[_Part]:
+    if bundle is None:
+        format_ = find_format(format_name, quantize)
+        words = [spec.name, *([quantize] if quantize != "none" else []), *(["detections"] * postprocess)]
+        return [_Part("-".join(words) + format_.suffix, format_, quantize, postprocess)]
+    parts = []
+    for name, needed in BUNDLES[bundle].models.items():
+        precision = "int8" if needed.integer else quantize
+        format_ = find_format(needed.format, precision)
+        parts.append(_Part(name, format_, precision, True, needed.integer))
+    return parts
+
+
+def _check_target(target: Path, format_: Format | None) -> None:
+    """Raise DetectorError where the export could not be written in the end."""
+    if format_ is not None and format_.suffix:
+        if target.suffix != format_.suffix:
+            raise ModelError(f"Expected --output to end in {format_.suffix}, got {target}.")
+        if target.is_dir():
+            raise ModelError(f"Expected --output to be a file, got the folder {target}.")
+        check_writable(target.absolute().parent)
+    else:
+        refuse_occupied(target)
+        check_writable(target.absolute().parent)
+
+
+def _any_int8(parts: Sequence[_Part]) -> bool:
+    return any(part.precision == "int8" for part in parts)
+
+
+def _prepare(weights: Weights, spec: ModelSpec, part: _Part, files: list[Path]) -> Network:
+    """The network as a part of the export has it, calibrated on the files where it is int8."""
+    quantization = None
+    if part.precision == "int8":
+        inputs = load_network_inputs(files, spec, click.echo)
+        quantization = calibrate(weights, spec, inputs, integer_heads=part.integer_heads)
+        click.echo(f"Calibrated on {len(files)} images.")
+    return Network(weights, spec, part.precision, quantization, part.postprocess)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _keep(part: _Part, path: Path, target: Path) -> None:
+    """Move an export from its temporary folder to where it is wanted, whole or not at all."""
+    if path.is_dir():
+        with replacing_folder(target) as temporary:
+            shutil.copytree(path, temporary, dirs_exist_ok=True)
+        return
+    for source, file in zip(part.format.files(path), part.format.files(target), strict=True):
+        with replacing(file) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def _print_outcome(target: Path, parts: Sequence[_Part], bundle: str | None) -> None:
+    click.echo(f"Wrote {target}.")
+    if bundle:
+        click.echo(f"Next: read {target / 'README.md'}")
+    elif parts[0].postprocess:
+        click.echo("Input: image, uint8 RGB. Outputs: detections; docs/export.md says how to read them.")
+    else:
+        click.echo(f"Next: ssdlite bench {shlex.quote(str(target))}")

@@ -1,0 +1,99 @@
+"""The gate that every export has to pass: it must find what the network finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from detector.detections import Detections
+from detector.evaluation.evaluate import FindsObjects, detect_dataset, match_categories
+from detector.export.complete import open_complete
+from detector.export.formats import Format, Network
+from detector.export.parity import Found, Parity, measure_parity
+from detector.export.trial_images import TrialImages
+from detector.images import Image
+from detector.numpy_network import NumpyNetwork
+from detector.postprocess import Postprocessor
+from detector.preprocess import Preprocessor
+from detector.runtime import Detector
+from detector.runtime.backend import available_threads
+from detector.spec import ModelSpec
+from detector.weights import Weights
+
+T = TypeVar("T")
+
+
+class Gate:
+    """Compares exported files with the network, which runs in plain numpy for it.
+
+    Args:
+        weights, spec: the network.
+        trial: the images to compare on.
+        max_ap_drop: points of AP that an export may lose; its precision's own limit if none is given.
+        say: takes a line of what was measured.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        spec: ModelSpec,
+        trial: TrialImages,
+        max_ap_drop: float | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self._weights, self._spec = weights, spec
+        self._trial = trial
+        self._max_ap_drop = max_ap_drop
+        self._say = say
+
+    def find_fault(self, path: Path, format_: Format, network: Network) -> str | None:
+        """Why the export at a path must not be used; None if it may. What was measured is said."""
+        parity = self.measure(path, format_, network)
+        self._say(f"Compared with the network on {parity.images} images of {self._trial.origin}:")
+        for line in parity.lines():
+            self._say(f"  {line}")
+        return parity.find_fault(network.precision, self._max_ap_drop)
+
+    def measure(self, path: Path, format_: Format, network: Network) -> Parity:
+        """The comparison alone."""
+        threads = available_threads()
+        exported: FindsObjects
+        if network.postprocess:
+            exported = _OneByOne(self._spec.classes, open_complete(path, threads))
+        else:
+            exported = Detector.load(path, backend=format_.backend, threads=threads, score_threshold=None)
+        found, _ = detect_dataset(exported, self._trial.dataset)
+        return measure_parity(self._trial.dataset, self._network_found, found, category_ids=self._categories)
+
+    @cached_property
+    def _network_found(self) -> Found:
+        reference = Detector(
+            self._spec,
+            NumpyNetwork(self._weights, self._spec),
+            Preprocessor(self._spec),
+            Postprocessor(self._spec),
+            available_threads(),
+        )
+        return detect_dataset(reference, self._trial.dataset)[0]
+
+    @property
+    def _categories(self) -> list[int] | None:
+        if not self._trial.annotated:
+            return None
+        matched = match_categories(self._spec.classes, self._trial.dataset.categories)
+        return sorted(set(matched.values()))
+
+
+class _OneByOne:
+    """A function from an image to its objects, as something that can be run over a dataset."""
+
+    def __init__(self, classes: tuple[str, ...], detect: Callable[[Image], Detections]) -> None:
+        self.classes = classes
+        self._detect = detect
+
+    def detect_batch(self, images: Iterable[T], *, load: Callable[[T], Image]) -> Iterator[Detections]:
+        """The objects in each image, in order."""
+        for image in images:
+            yield self._detect(load(image))

@@ -1,0 +1,140 @@
+"""Whether an exported file finds what the network finds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from detector.boxes import FloatArray, intersection_over_union, xywh_to_xyxy
+from detector.data.dataset import Dataset
+from detector.evaluation.comparison import Difference, compare_detections
+
+SHOWN_SCORE = 0.4
+_NEAR_SCORE = 0.2  # a detection may fall to this and still be the same one
+_SAME_IOU = 0.5
+# Points of AP that an export may lose, and the least share of detections that it has to find again where
+# there are no annotations to compute AP with.
+MAX_AP_DROP = {"none": 0.1, "fp16": 0.2, "int8": 1.0}
+MIN_FOUND_AGAIN = {"none": 0.99, "fp16": 0.98, "int8": 0.85}
+
+Found = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What an export finds, beside what the network finds.
+
+    Attributes:
+        images: how many both looked at.
+        ap: AP of network and export, and the difference; None without annotations.
+        detections: how many the network shows, at ``SHOWN_SCORE``.
+        found_again: how many of them the export finds: same class, IoU .5 or more.
+        added: how many the export shows and the network does not find.
+        ious: of each detection that was found again with the export's.
+        score_shifts: of the same, the export's score minus the network's.
+    """
+
+    images: int
+    ap: Difference | None
+    detections: int
+    found_again: int
+    added: int
+    ious: FloatArray
+    score_shifts: FloatArray
+
+    def find_fault(self, precision: str, max_ap_drop: float | None = None) -> str | None:
+        """Why the export must not be used; None if it may.
+
+        Args:
+            precision: of the export; has limits of its own.
+            max_ap_drop: points of AP in place of that limit.
+        """
+        if self.ap is not None:
+            most = MAX_AP_DROP[precision] if max_ap_drop is None else max_ap_drop
+            drop = -100 * self.ap.difference.value
+            return f"it loses {drop:.2f} points of AP and may lose {most:g}" if drop > most else None
+        least = MIN_FOUND_AGAIN[precision]
+        if self.found_again < least * self.detections:
+            return f"it finds {self.found_again} of the network's {self.detections} detections again"
+        if self.added > (1 - least) * self.detections + 1:
+            return f"it adds {self.added} detections to the network's {self.detections}"
+        return None
+
+    def lines(self) -> list[str]:
+        """What moved and by how much, for the terminal."""
+        lines = []
+        if self.ap is not None:
+            first, second, difference = (
+                100 * side.value for side in (self.ap.first, self.ap.second, self.ap.difference)
+            )
+            interval = ""
+            if np.isfinite(self.ap.difference.low):
+                low, high = 100 * self.ap.difference.low, 100 * self.ap.difference.high
+                interval = f", 95 % interval {low:+.2f} to {high:+.2f}"
+            lines.append(f"AP      {first:.2f} -> {second:.2f} ({difference:+.2f}{interval})")
+        lines.append(
+            f"found   {self.found_again} of the network's {self.detections} detections of score "
+            f"{SHOWN_SCORE:g} or more, {self.added} others"
+        )
+        if self.found_again:
+            lines += [
+                f"boxes   IoU {np.median(self.ious):.3f} in the median, {self.ious.min():.3f} at the least",
+                f"scores  moved by {np.median(np.abs(self.score_shifts)):.4f} in the median, "
+                f"{np.abs(self.score_shifts).max():.4f} at most",
+            ]
+        return lines
+
+
+def measure_parity(
+    dataset: Dataset, network: Found, export: Found, *, category_ids: Iterable[int] | None
+) -> Parity:
+    """Compare what a network and its export have found.
+
+    Args:
+        dataset: the images, and the annotations if there are any.
+        network, export: COCO's result objects.
+        category_ids: the categories that AP is computed for; None where there are no annotations.
+    """
+    pairs, detections = _pair(network, export)
+    shared, shown_by_export = _pair(export, network)
+    ap = None
+    if category_ids is not None:
+        ap = compare_detections(dataset, network, export, category_ids=category_ids).summary["AP"]
+    return Parity(
+        images=len(dataset.images),
+        ap=ap,
+        detections=detections,
+        found_again=len(pairs),
+        added=shown_by_export - len(shared),
+        ious=pairs[:, 0],
+        score_shifts=pairs[:, 1],
+    )
+
+
+def _pair(shown: Found, among: Found) -> tuple[FloatArray, int]:
+    """(M, 2) IoU and difference of scores of the shown detections that are found among others; and how many
+    are shown. Each of the others is taken once, by the best of the shown ones first.
+    """
+    by_place: dict[tuple[int, int], list[Mapping[str, Any]]] = defaultdict(list)
+    for detection in among:
+        if detection["score"] >= _NEAR_SCORE:
+            by_place[detection["image_id"], detection["category_id"]].append(detection)
+    wanted = sorted((d for d in shown if d["score"] >= SHOWN_SCORE), key=lambda d: -d["score"])
+    pairs = []
+    for detection in wanted:
+        others = by_place[detection["image_id"], detection["category_id"]]
+        if not others:
+            continue
+        ious = intersection_over_union(_boxes([detection]), _boxes(others))[0]
+        best = int(ious.argmax())
+        if ious[best] >= _SAME_IOU:
+            pairs.append((float(ious[best]), others.pop(best)["score"] - detection["score"]))
+    return np.array(pairs, np.float32).reshape(-1, 2), len(wanted)
+
+
+def _boxes(detections: Found) -> FloatArray:
+    return xywh_to_xyxy(np.array([detection["bbox"] for detection in detections], np.float32))

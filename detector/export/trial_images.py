@@ -1,0 +1,126 @@
+"""The images that an export is calibrated on, and those that it is compared with the network on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from detector.boxes import FloatArray
+from detector.data.dataset import Dataset, DatasetImage
+from detector.data.folder import load_labelled_folder
+from detector.data.listing import RUN_RECORD
+from detector.data.sample import SAMPLE_FOLDER
+from detector.errors import DatasetError, DetectorError, ImageError
+from detector.evaluation.selection import find_dataset
+from detector.images import find_images, load_image
+from detector.preprocess import Preprocessor
+from detector.spec import ModelSpec
+
+# More change neither the ranges nor the comparison by much; see docs/export.md.
+CALIBRATION_IMAGES = 200
+_COMPARED_FILES = 50
+_COMPARED_IMAGES = 500
+_VALIDATION = "validation.json"  # a training run's own validation images, as COCO JSON
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TrialImages:
+    """Images to compare on.
+
+    Attributes:
+        dataset: the images, without annotations where there are none.
+        annotated: whether AP can be computed and is to be trusted.
+        origin: where they come from, in words.
+    """
+
+    dataset: Dataset
+    annotated: bool
+    origin: str
+
+
+def find_calibration_images(folder: Path | None, model: str) -> list[Path]:
+    """Image files to calibrate on: those in a folder, or those that the model was trained on.
+
+    Raises:
+        DetectorError: there are none.
+    """
+    if folder is not None:
+        return _spread(find_images([str(folder)]), CALIBRATION_IMAGES)
+    record = Path(model) / RUN_RECORD
+    if not record.is_file():
+        raise DatasetError(
+            "int8 is calibrated on images like those that the detector will see, and this model does not say "
+            "what it was trained on: give some hundred of them with --calibration FOLDER."
+        )
+    try:
+        run = json.loads(record.read_text())
+        trained = load_labelled_folder(Path(run["dataset"]), train=run["train"], val=run["val"]).train
+    except (DetectorError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"The images that {model} was trained on cannot be read ({error}); give some like them with "
+            "--calibration FOLDER."
+        ) from error
+    files = list(dict.fromkeys(image.path for image in trained.images if image.record is None))
+    if not files:
+        raise DatasetError(
+            f"{model} was trained on records; give image files to calibrate on with --calibration FOLDER."
+        )
+    return _spread(files, CALIBRATION_IMAGES)
+
+
+def find_trial_images(
+    dataset: Path | None, calibration: Path | None, model: str, spec: ModelSpec
+) -> TrialImages:
+    """The annotated dataset that is given, or a run's validation images, or image files, or the bundled
+    photographs: the first of these that there is.
+    """
+    validation = Path(model) / _VALIDATION
+    if dataset is None and validation.is_file():
+        dataset = validation
+    if dataset is not None:
+        whole = find_dataset(dataset, None, None, None)
+        images = _spread(list(whole.images), _COMPARED_IMAGES)
+        return TrialImages(whole.select({image.id for image in images}), True, str(dataset))
+    source = SAMPLE_FOLDER if calibration is None else calibration
+    files = _spread(find_images([str(source)]), _COMPARED_FILES)
+    images = [DatasetImage(number, path, None) for number, path in enumerate(files)]
+    categories = dict(enumerate(spec.classes, start=1))
+    unlabelled = Dataset(source, tuple(images), (), categories, split="unlabelled")
+    return TrialImages(unlabelled, False, "the bundled photographs" if calibration is None else str(source))
+
+
+def load_network_inputs(
+    files: list[Path], spec: ModelSpec, say: Callable[[str], None]
+) -> Iterator[FloatArray]:
+    """Network inputs of image files; a file that cannot be read is named and left out.
+
+    Raises:
+        ImageError: none can be read.
+    """
+    preprocess = Preprocessor(spec)
+    read = 0
+    for path in tqdm(files, desc="calibrating", unit="image", disable=None, leave=False):
+        try:
+            image = load_image(path)
+        except ImageError as error:
+            say(f"Left out: {error}")
+            continue
+        read += 1
+        yield preprocess(image)
+    if not read:
+        raise ImageError("None of the images to calibrate on could be read.")
+
+
+def _spread(items: list[T], most: int) -> list[T]:
+    """At most so many of the items, evenly spread over them."""
+    if len(items) <= most:
+        return items
+    return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
