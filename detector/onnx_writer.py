@@ -78,7 +78,7 @@ class _Graph:
         self._nodes.append(helper.make_node(operator, list(inputs), [name, *others], name=name, **attributes))
         return name
 
-    def constant(self, name: str, values: NDArray[Any] | float | Sequence[int]) -> str:
+    def constant(self, name: str, values: NDArray[Any] | float | Sequence[float]) -> str:
         """A constant tensor: float32 or, for integers, int64. The same name gives the same constant."""
         array = np.asarray(values)
         array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
@@ -138,7 +138,8 @@ def _add_layer(
         graph.kernel(f"{layer.name}/kernel", np.ascontiguousarray(kernel.transpose(order))),
         graph.constant(f"{layer.name}/bias", bias),
     ]
-    begin, end = same_padding(layer)
+    # Not auto_pad: OpenCV 5 pads the wrong side with it.
+    begin, end = _same_padding(layer)
     ends_here = not layer.relu6 and not layer.shortcut
     x = graph.add(
         "Conv",
@@ -157,7 +158,7 @@ def _add_layer(
     return x
 
 
-def same_padding(layer: Layer) -> tuple[tuple[int, int], tuple[int, int]]:
+def _same_padding(layer: Layer) -> tuple[tuple[int, int], tuple[int, int]]:
     """Rows and columns of padding before and after; TensorFlow's SAME puts an odd one after."""
     totals = [
         max((out - 1) * layer.stride + layer.kernel - size, 0)

@@ -2,12 +2,13 @@
 
 Two shapes of model:
 
-- Raw outputs, the same as those of ``tflite.writer``. Input ``image``: float32 (1, H, W, 3), RGB, normalised
-  as the spec says. Outputs ``box_encodings`` float32 (1, A, 4) and ``class_logits`` float32 (1, A, K + 1).
-- With post-processing, as OpenVINO's programs for SSD expect it. Input ``image``: uint8 (1, H, W, 3), RGB. One
-  output ``detections``: float32 (1, 1, N, 7), the best first, N = ``max_detections`` of the spec. A row is the
-  number of the image, the class (1 is the first, 0 the background), the score, and left, top, right, bottom
-  as shares of the image, clipped to it. Rows after the last detection have image -1 and score 0.
+- Raw outputs, the same as those of ``tflite.writer``. Input ``image``: float32 (1, H, W, 3), RGB,
+  normalised as the spec says. Outputs ``box_encodings`` float32 (1, A, 4) and ``class_logits`` float32
+  (1, A, K + 1).
+- With post-processing, as OpenVINO's programs for SSD expect it. Input ``image``: uint8 (1, H, W, 3), RGB.
+  One output ``detections``: float32 (1, 1, N, 7), the best first, N = ``max_detections`` of the spec. A row
+  is the number of the image, the class (1 is the first, 0 the background), the score, and left, top, right,
+  bottom as shares of the image, clipped to it. Rows after the last detection have image -1 and score 0.
 
 The spec and the names of the classes are in the model's ``rt_info``, as ``model_spec`` and ``labels``.
 """
@@ -66,6 +67,7 @@ def save_openvino(
         model = _read_tflite(tflite, Path(name))
         if postprocess:
             model = _add_postprocess(model, spec)
+        _name_nodes(model)
         model.set_rt_info(spec.to_json(), SPEC_KEY)
         model.set_rt_info("\n".join(spec.classes), LABELS_KEY)
         written = Path(name) / path.name
@@ -88,6 +90,14 @@ def _read_tflite(content: bytes, folder: Path) -> Any:
     return model
 
 
+def _name_nodes(model: Any) -> None:
+    """Number the nodes: OpenVINO's own numbers count on from model to model, so they would differ."""
+    for number, node in enumerate(model.get_ordered_ops()):
+        kind = node.get_type_name()
+        if kind != "Parameter":
+            node.set_friendly_name(f"{kind}_{number}")
+
+
 def _add_postprocess(model: Any, spec: ModelSpec) -> Any:
     """The model with bytes as its input and detections as its output."""
     image = ops.parameter([1, *spec.input_hw, 3], np.uint8, name=IMAGE)
@@ -101,7 +111,6 @@ def _add_postprocess(model: Any, spec: ModelSpec) -> Any:
         model.output(name).get_node().input_value(0) for name in ("box_encodings", "class_logits")
     )
     sorted_rows = _sort(_detection_output(spec, box_encodings, class_logits), spec.max_detections)
-    sorted_rows.set_friendly_name(DETECTIONS)
     sorted_rows.output(0).set_names({DETECTIONS})
     return openvino.Model([sorted_rows], [image], "ssdlite_mobilenet_v2")
 

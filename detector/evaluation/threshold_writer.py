@@ -24,8 +24,8 @@ def check_same_kind(model: str, target: Path) -> None:
     suffix = path.suffix
     if suffix not in (".npz", ".tflite"):
         raise ModelError(
-            f"--write-thresholds writes .npz and .tflite files, and the model is {path}; evaluate the weights "
-            "or the TFLite file that it was made from."
+            f"--write-thresholds writes .npz and .tflite files, and the model is {path}; evaluate the "
+            "weights or the TFLite file that it was made from."
         )
     if target.suffix != suffix:
         raise ModelError(

@@ -90,8 +90,8 @@ class Detector:
 
         Args:
             model: name or path.
-            backend: ``"litert"``, ``"tensorflow"``, ``"openvino"`` or ``"onnxruntime"``. Names and weights run
-                on each of them; without one they take LiteRT, and any other file what it was made for.
+            backend: ``"litert"``, ``"tensorflow"``, ``"openvino"`` or ``"onnxruntime"``. Names and weights
+                run on each of them. None is LiteRT for these, and for any other file what it was made for.
             threads: processors to use, all if none are given.
             classes: names of the classes to look for, all if none are given; fewer cost less.
             score_threshold: least score of a detection, in [0, 1); None for the one that the model's AP is

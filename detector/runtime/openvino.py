@@ -27,6 +27,7 @@ class OpenVINOBackend:
         model = read_model(path)
         check_outputs(path, {name for output in model.outputs for name in output.get_names()})
         compiled = compile_model(path, model, threads)
+        self._compiled = compiled
         self._request = compiled.create_infer_request()
         # Tensors are made once: making them anew for each run, in several threads, can deadlock OpenVINO.
         self._input = self._request.get_input_tensor()
@@ -38,6 +39,10 @@ class OpenVINOBackend:
         self._request.wait()
         box_encodings, class_logits = (np.array(output.data) for output in self._outputs)
         return box_encodings[0], class_logits[0]
+
+    def runtime_model(self) -> Any:
+        """What OpenVINO made of the network, kernel by kernel."""
+        return self._compiled.get_runtime_model()
 
     def split(self, count: int) -> Sequence[OpenVINOBackend]:
         return [OpenVINOBackend(self._path, 1) for _ in range(count)]
