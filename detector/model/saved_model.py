@@ -23,20 +23,20 @@ import numpy as np
 import tensorflow as tf
 
 from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import IMAGE, Architecture, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
 from detector.errors import ModelError
 from detector.files import replacing_folder
-from detector.model.network import build_network, set_weights
 from detector.runtime.model_file import check_outputs
 from detector.runtime.spec_reader import write_spec
 from detector.spec import ModelSpec
-from detector.weights import Weights
+from detector.weights import Weights, fold_batch_norm
 
 SIGNATURE = "serving_default"
 # Suppression takes longer the more boxes there are over this score; at .01 it costs next to no AP.
 SCORE_THRESHOLD = 0.01
 Tensors = dict[str, Any]
+Folded = dict[str, tuple[FloatArray, FloatArray]]
 
 
 def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postprocess: bool = False) -> None:
@@ -51,23 +51,45 @@ def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postpro
     Raises:
         DetectorError: the folder is occupied or cannot be written.
     """
-    network = build_network(spec, live_batch_norm=False)
-    set_weights(network, spec, weights)
+    architecture = build_architecture(spec)
+    folded = fold_batch_norm(weights, architecture)
 
     def run(image: Any) -> Tensors:
         if not postprocess:
-            return dict(network(image, training=False))
+            return _run_network(image, spec, architecture, folded)
         normalised = tf.cast(image, tf.float32) * spec.pixel_scale + spec.pixel_offset
-        return _add_postprocess(spec, **network(normalised, training=False))
+        return _add_postprocess(spec, **_run_network(normalised, spec, architecture, folded))
 
     module = tf.Module()
-    module.network = network
     kind = tf.uint8 if postprocess else tf.float32
     image = tf.TensorSpec((1, *spec.input_hw, 3), kind, name="image")
     module.run = tf.function(run, input_signature=[image], autograph=False)
     with replacing_folder(folder) as temporary:
         tf.saved_model.save(module, str(temporary), signatures={SIGNATURE: module.run})
         write_spec(temporary, spec)
+
+
+def _run_network(image: Any, spec: ModelSpec, architecture: Architecture, folded: Folded) -> Tensors:
+    """The raw outputs. Kernels are constants, which TensorFlow fuses with what follows them."""
+    outputs = {IMAGE: image}
+    for layer in architecture.layers:
+        kernel, bias = folded[layer.name]
+        convolve = tf.nn.conv2d if layer.kind == "conv" else tf.nn.depthwise_conv2d
+        x = convolve(outputs[layer.source], kernel, [1, layer.stride, layer.stride, 1], "SAME")
+        x = tf.nn.bias_add(x, bias)
+        if layer.relu6:
+            x = tf.nn.relu6(x)
+        if layer.shortcut:
+            x = x + outputs[layer.shortcut]
+        outputs[layer.name] = x
+    heads = (
+        ("box_encodings", architecture.box_heads, 4),
+        ("class_logits", architecture.class_heads, len(spec.classes) + 1),
+    )
+    return {
+        name: tf.concat([tf.reshape(outputs[layer], (1, -1, columns)) for layer in layers], axis=1)
+        for name, layers, columns in heads
+    }
 
 
 def _add_postprocess(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> Tensors:
