@@ -74,6 +74,6 @@ def narrow_kernel(
     most = np.maximum(np.maximum(pairs, 0).sum(axis=2), np.maximum(-pairs, 0).sum(axis=2))
     greatest = most.reshape(count, -1).max(axis=1)
     # Rounding may add a half to each of the two.
-    factor = np.where(greatest > _GREATEST_PAIR, (_GREATEST_PAIR - 1) / greatest, 1)
+    factor = np.where(greatest > _GREATEST_PAIR, (_GREATEST_PAIR - 1) / np.maximum(greatest, 1), 1)
     narrowed = np.round(kernel * factor[:, None, None, None]).astype(np.int8)
     return narrowed, (scales / factor).astype(np.float32)

@@ -100,6 +100,7 @@ def test_no_pair_of_channels_can_overflow_16_bits():
     generator = np.random.default_rng(0)
     kernel = generator.integers(-127, 128, (50, 7, 3, 3)).astype(np.int8)
     kernel[0] = np.clip(kernel[0], -60, 60)
+    kernel[1] = 0
     scales = generator.uniform(0.01, 0.02, 50).astype(np.float32)
     narrowed, new_scales = narrow_kernel(kernel, scales)
     even = np.pad(narrowed.astype(int), [(0, 0), (0, 1), (0, 0), (0, 0)]).reshape(50, 4, 2, 3, 3)
