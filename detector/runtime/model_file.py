@@ -97,7 +97,7 @@ class ModelFile:
         if backend not in self.backends:
             raise BackendError(
                 f"{self.path} is {self._kind.title}, which {backend} does not read; "
-                f"it runs on {' and '.join(self.backends)}."
+                f"it runs on {' and '.join(self.backends)}, and weights (.npz) run on every backend."
             )
 
     def tflite(self) -> Path:

@@ -31,7 +31,8 @@ def read_spec(path: Path) -> ModelSpec:
         elif path.suffix == ".xml":
             text = _read_openvino(path)
         else:
-            text = (path / SPEC_MEMBER).read_text(encoding="utf-8")
+            member = path / SPEC_MEMBER
+            text = member.read_text(encoding="utf-8") if member.is_file() else None
     except OSError as error:
         raise ModelError(f"Cannot read the model {path} ({error.strerror}).") from error
     except (ValueError, ElementTree.ParseError, TypeError, AttributeError) as error:

@@ -65,8 +65,12 @@ def test_mistakes(folder, complete, tmp_path):
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "saved_model.pb").write_bytes(b"text")
-    with pytest.raises(ModelError, match=r"Cannot read the model .*foreign"):
+    with pytest.raises(ModelError, match=r"foreign was not made by this project"):
         Detector.load(foreign)
     (foreign / "model_spec.json").write_text(SMALL.to_json())
+    with pytest.raises(ModelError, match=r"TensorFlow cannot load .*foreign"):
+        Detector.load(foreign)
+    whole = (folder / "saved_model.pb").read_bytes()
+    (foreign / "saved_model.pb").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=r"TensorFlow cannot load .*foreign"):
         Detector.load(foreign)
