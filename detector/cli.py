@@ -13,7 +13,7 @@ from detector import __version__
 from detector.errors import DetectorError
 
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
-_BACKEND_NAMES = ("litert", "tensorflow", "openvino")
+_BACKEND_NAMES = ("litert", "tensorflow", "openvino", "onnxruntime")
 
 
 class _Score(click.FloatRange):
@@ -47,13 +47,16 @@ _model_option = click.option(
     default=DEFAULT_MODEL,
     show_default=True,
     metavar="NAME|FILE",
-    help="A released model, the folder of a training run, or a .npz or .tflite file of this project.",
+    help="A released model, the folder of a training run or of a SavedModel, or a .npz, .tflite, .onnx or "
+    "OpenVINO .xml file of this project.",
 )
 _threads_option = click.option(
     "--threads", type=click.IntRange(1, 1024), help="Processors to use.  [default: all]"
 )
 _backend_option = click.option(
-    "--backend", type=click.Choice(_BACKEND_NAMES), default="litert", show_default=True, help="Runtime."
+    "--backend",
+    type=click.Choice(_BACKEND_NAMES),
+    help="Runtime.  [default: what the model's file was made for; litert for names and weights]",
 )
 _runtime_options = _options(
     _model_option,

@@ -28,7 +28,7 @@ def run_detect(
     *,
     images: tuple[str, ...],
     model: str,
-    backend: str,
+    backend: str | None,
     threads: int | None,
     classes: str | None,
     score_threshold: float | None,

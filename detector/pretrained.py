@@ -236,7 +236,7 @@ def fetch(name: str, *, from_file: Path | None = None, say: Callable[[str], None
 def remove(name: str) -> None:
     """Delete a release and what was converted from it from the cache; it need not be there."""
     shutil.rmtree(_folder(name), ignore_errors=True)
-    for converted in converted_folder().glob(f"{name}-*.tflite"):
+    for converted in converted_folder().glob(f"{name}-*"):
         converted.unlink()
 
 

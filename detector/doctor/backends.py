@@ -19,10 +19,20 @@ from tqdm import tqdm
 from detector.doctor.line import Line
 from detector.doctor.machine import find_gpus
 
-MODULES = {"litert": "ai_edge_litert", "openvino": "openvino", "tensorflow": "tensorflow"}
-TITLES = {"litert": "LiteRT", "openvino": "OpenVINO", "tensorflow": "TensorFlow"}
+MODULES = {
+    "litert": "ai_edge_litert",
+    "openvino": "openvino",
+    "onnxruntime": "onnxruntime",
+    "tensorflow": "tensorflow",
+}
+TITLES = {
+    "litert": "LiteRT",
+    "openvino": "OpenVINO",
+    "onnxruntime": "ONNX Runtime",
+    "tensorflow": "TensorFlow",
+}
 BASE = "litert"
-_EXTRAS = {"openvino": "openvino", "tensorflow": "train"}
+_EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "tensorflow": "train"}
 _SECONDS = 120  # TensorFlow's import takes a minute where disk or processor is slow
 
 

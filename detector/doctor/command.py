@@ -22,6 +22,7 @@ _JOBS = {
     "windows": ("OpenCV", "screen"),
     "cameras": ("OpenCV", "cameras"),
     "the OpenVINO backend": (TITLES["openvino"],),
+    "the ONNX Runtime backend": (TITLES["onnxruntime"],),
     "training": ("extra train", TITLES["tensorflow"]),
     "training on a GPU": ("extra train", TITLES["tensorflow"], "GPU"),
 }

@@ -103,7 +103,7 @@ def _evaluate_model(
         "classes": classes,
         **about,
         "trained_on_this_split": contaminated is not None,
-        "backend": options["backend"],
+        "backend": detector.backend_name,
         "threads": detector.threads,
         "resize": options["resize"],
         "score_threshold": detector.postprocess.score_threshold,

@@ -53,7 +53,7 @@ def run_compare(
     split: str | None,
     image_ids: Path | None,
     limit: int | None,
-    backend: str,
+    backend: str | None,
     threads: int | None,
     rounds: int,
     tolerance: float,
@@ -94,7 +94,7 @@ def _is_file_of_detections(name: str) -> bool:
     return Path(name).suffix.lower() == ".json"
 
 
-def _build_side(name: str, whole: Dataset, coco: Dataset, backend: str, threads: int | None) -> _Side:
+def _build_side(name: str, whole: Dataset, coco: Dataset, backend: str | None, threads: int | None) -> _Side:
     if _is_file_of_detections(name):
         return _Side(name, frozenset(coco.categories), load_results(Path(name), whole), None)
     detector = Detector.load(name, backend=backend, threads=threads, score_threshold=None, say=click.echo)

@@ -20,7 +20,13 @@ _HIGHEST = 0.9999  # a threshold of 1 would show nothing
 
 def check_same_kind(model: str, target: Path) -> None:
     """Raise ModelError unless the target's name ends as the model's file does."""
-    suffix = ModelFile(model).path.suffix
+    path = ModelFile(model).path
+    suffix = path.suffix
+    if suffix not in (".npz", ".tflite"):
+        raise ModelError(
+            f"--write-thresholds writes .npz and .tflite files, and the model is {path}; evaluate the "
+            "weights or the TFLite file that it was made from."
+        )
     if target.suffix != suffix:
         raise ModelError(
             "--write-thresholds writes the same kind of file as the model is: expected a name that ends in "

@@ -27,6 +27,30 @@ class Backend(Protocol):
         ...
 
 
+def open_backend(model: ModelFile, name: str | None, threads: int) -> tuple[str, Backend]:
+    """A backend for a model, and its name.
+
+    Args:
+        model: what it is to run.
+        name: one of ``BACKENDS``, or None for the model's own.
+        threads: processors to use.
+
+    Raises:
+        BackendError: no such backend, one that does not read this model, or one that is not installed.
+        ModelError: the file cannot be run.
+    """
+    name = name or model.backends[0]
+    check_name(name)
+    model.check_backend(name)
+    return name, BACKENDS[name](model, threads)
+
+
+def check_name(name: str | None) -> None:
+    """Raise BackendError unless there is such a backend; None is the model's own."""
+    if name is not None and name not in BACKENDS:
+        raise BackendError(f"There is no backend {name!r}; there are {', '.join(BACKENDS)}.")
+
+
 def _open_litert(model: ModelFile, threads: int) -> Backend:
     from detector.runtime.litert import LiteRTBackend
 
@@ -41,22 +65,35 @@ def _open_openvino(model: ModelFile, threads: int) -> Backend:
     return OpenVINOBackend(model.tflite(), threads)
 
 
+def _open_onnxruntime(model: ModelFile, threads: int) -> Backend:
+    try:
+        from detector.runtime.onnxruntime import ONNXRuntimeBackend
+
+        path = model.onnx()
+    except ImportError as error:
+        raise BackendError(f"ONNX Runtime is not installed here ({error}): pip install '.[onnx]'.") from error
+    return ONNXRuntimeBackend(path, threads)
+
+
 def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
-    weights, spec = model.weights()
     try:
         from detector.model.backend import TensorFlowBackend
+        from detector.model.saved_model import SavedModelBackend
     except ImportError as error:
         raise BackendError(
             f"TensorFlow is not installed here ({error}): in a checkout run `uv run ssdlite ...`, "
             "elsewhere pip install '.[train]'."
         ) from error
-    return TensorFlowBackend(weights, spec, threads)
+    if model.path.is_dir():
+        return SavedModelBackend(model.path, threads)
+    return TensorFlowBackend(*model.weights(), threads)
 
 
 BACKENDS: dict[str, Callable[[ModelFile, int], Backend]] = {
     "litert": _open_litert,
     "tensorflow": _open_tensorflow,
     "openvino": _open_openvino,
+    "onnxruntime": _open_onnxruntime,
 }
 
 

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.detections import Detections
-from detector.errors import BackendError
 from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.pretrained import DEFAULT_MODEL
-from detector.runtime.backend import BACKENDS, Backend, available_threads
+from detector.runtime.backend import Backend, available_threads, check_name, open_backend
 from detector.runtime.model_file import ModelFile
 from detector.runtime.tiling import detect_tiled
 from detector.spec import ModelSpec
@@ -37,6 +36,7 @@ class Detector:
         spec: the model's spec.
         classes: names of the classes that it looks for.
         backend: what runs the network.
+        backend_name: its name; empty where it was not opened by ``load``.
         preprocess, postprocess: what comes before and after it.
     """
 
@@ -53,6 +53,7 @@ class Detector:
     ) -> None:
         self.spec = spec
         self.backend = backend
+        self.backend_name = ""
         self.preprocess = preprocess
         self.postprocess = postprocess
         self.threads = threads
@@ -70,7 +71,7 @@ class Detector:
         cls,
         model: str | Path = DEFAULT_MODEL,
         *,
-        backend: str = "litert",
+        backend: str | None = None,
         threads: int | None = None,
         classes: Sequence[str] | None = None,
         score_threshold: float | None = DEFAULT_SCORE_THRESHOLD,
@@ -82,13 +83,15 @@ class Detector:
         tile: int | None = None,
         say: Callable[[str], None] = print,
     ) -> Detector:
-        """A detector from a released model's name or a file (``.npz``, ``.tflite``).
+        """A detector from a released model's name or a file: ``.npz``, ``.tflite``, ``.onnx``, OpenVINO's
+        ``.xml``, or the folder of a SavedModel.
 
         Released weights are fetched the first time.
 
         Args:
             model: name or path.
-            backend: ``"litert"``, ``"tensorflow"`` or ``"openvino"``.
+            backend: ``"litert"``, ``"tensorflow"``, ``"openvino"`` or ``"onnxruntime"``. Names and weights
+                run on each of them. None is LiteRT for these, and for any other file what it was made for.
             threads: processors to use, all if none are given.
             classes: names of the classes to look for, all if none are given; fewer cost less.
             score_threshold: least score of a detection, in [0, 1); None for the one that the model's AP is
@@ -106,8 +109,7 @@ class Detector:
             DetectorError: the model cannot be had or is damaged, a class it does not have, or a backend
                 that is not there; see ``detector.errors``.
         """
-        if backend not in BACKENDS:
-            raise BackendError(f"There is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
+        check_name(backend)
         file = ModelFile(model, classes, say=say)
         threads = threads or available_threads()
         own = file.spec.class_thresholds if class_thresholds else {}
@@ -122,9 +124,11 @@ class Detector:
             labels=file.labels,
             voting=voting,
         )
-        opened = BACKENDS[backend](file, threads)
+        name, opened = open_backend(file, backend, threads)
         preprocess = Preprocessor(file.spec, resize)
-        return cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own, tile)
+        detector = cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own, tile)
+        detector.backend_name = name
+        return detector
 
     @property
     def score_threshold(self) -> float:

@@ -12,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
+from detector.runtime.model_file import RAW_OUTPUTS, check_outputs
 
 _STDERR_LOCK = threading.Lock()
 
@@ -25,18 +26,15 @@ class LiteRTBackend:
 
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
+        self._interpreter = open_interpreter(path, threads)
         try:
-            with _without_notice():
-                self._interpreter = Interpreter(str(path), num_threads=threads)
-                self._interpreter.allocate_tensors()
             signature = self._interpreter.get_signature_runner()
             inputs, outputs = signature.get_input_details(), signature.get_output_details()
+            check_outputs(path, outputs)
             self._input = inputs["image"]["index"]
-            self._outputs = [outputs[name]["index"] for name in ("box_encodings", "class_logits")]
+            self._outputs = [outputs[name]["index"] for name in RAW_OUTPUTS]
         except (ValueError, RuntimeError, KeyError) as error:
-            raise ModelError(
-                f"LiteRT cannot run {path} ({type(error).__name__}: {error}); get it again."
-            ) from error
+            raise _cannot_run(path, error) from error
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         self._interpreter.set_tensor(self._input, network_input)
@@ -47,6 +45,25 @@ class LiteRTBackend:
 
     def split(self, count: int) -> Sequence[LiteRTBackend]:
         return [LiteRTBackend(self._path, 1) for _ in range(count)]
+
+
+def open_interpreter(path: Path, threads: int) -> Interpreter:
+    """LiteRT's interpreter with that file in it.
+
+    Raises:
+        ModelError: LiteRT cannot load the file.
+    """
+    try:
+        with _without_notice():
+            interpreter = Interpreter(str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise _cannot_run(path, error) from error
+    return interpreter
+
+
+def _cannot_run(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"LiteRT cannot run {path} ({type(error).__name__}: {error}); get it again.")
 
 
 @contextmanager

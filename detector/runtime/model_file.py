@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from detector.boxes import FloatArray
@@ -12,24 +14,49 @@ from detector.errors import BackendError, ModelError
 from detector.files import replacing
 from detector.labels import find_classes
 from detector.pretrained import RELEASES, converted_folder, weights_path
+from detector.runtime.spec_reader import is_saved_model, read_spec
 from detector.spec import ModelSpec
-from detector.tflite.metadata import read_spec
 from detector.weights import load_weights, select_classes
 
 # Part of the name of every cached conversion; raised when the written graph changes.
 _CONVERSION = "1"
 RUN_WEIGHTS = "model.npz"  # the best weights in the folder of a training run
+RAW_OUTPUTS = ("box_encodings", "class_logits")
+_COMPLETE_OUTPUTS = {"detection_boxes", "detections"}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of model file: what it is called, and the backends that run it, its own first."""
+
+    title: str
+    backends: tuple[str, ...]
+
+
+_KINDS = {
+    ".npz": _Kind("weights", ("litert", "tensorflow", "openvino", "onnxruntime")),
+    ".tflite": _Kind("a TFLite file", ("litert", "openvino")),
+    ".onnx": _Kind("an ONNX file", ("onnxruntime", "openvino")),
+    ".xml": _Kind("an OpenVINO model", ("openvino",)),
+    "folder": _Kind("a SavedModel", ("tensorflow",)),
+}
 
 
 class ModelFile:
-    """A model by name or path: a released model, a ``.npz`` of weights, a ``.tflite``, or a training run.
+    """A model by name or path: a released model, a ``.npz`` of weights, a training run, or a network that is
+    ready to run, be it ``.tflite``, ``.onnx``, OpenVINO's ``.xml`` or the folder of a SavedModel.
 
-    Weights are converted to TFLite when first needed, and the conversion is cached.
+    Weights are converted to what a backend reads when first needed, and the conversion is cached.
+
+    Attributes:
+        path: the file, or the folder of the SavedModel, that the model came in.
+        spec: the model's spec, narrowed to the classes that are kept.
+        labels: those to look for in a network that was made for more classes; None for all.
 
     Args:
         model: name or path.
         classes: names of the classes to keep, all if none are given. Weights lose the other columns, so
-            the network itself gets smaller; the graph in a ``.tflite`` stays as it is.
+            the network itself gets smaller; a network that is ready to run stays as it is.
         say: takes a line for each thing that takes time.
 
     Raises:
@@ -43,65 +70,114 @@ class ModelFile:
         path = weights_path(str(model), say=say) if str(model) in RELEASES else Path(model)
         if (path / RUN_WEIGHTS).is_file():
             path /= RUN_WEIGHTS
-        if path.suffix not in (".npz", ".tflite"):
+        kind = "folder" if is_saved_model(path) else path.suffix
+        if kind not in _KINDS:
             raise ModelError(
-                "Expected a .tflite file, a .npz file of weights, the folder of a training run or a released "
-                f"model ({', '.join(RELEASES)}), got {str(model)!r}."
+                "Expected a .npz file of weights, a .tflite, .onnx or OpenVINO .xml file, the folder of a "
+                f"SavedModel or of a training run, or a released model ({', '.join(RELEASES)}), "
+                f"got {str(model)!r}."
             )
-        if not path.is_file():
+        if not path.exists() or (path.is_dir() and kind != "folder"):
             raise ModelError(f"There is no model file {path}.")
+        self.path = path
+        self._kind = _KINDS[kind]
         self._classes = list(classes) if classes is not None else None
-        self._weights_path: Path | None = None
-        if path.suffix == ".npz":
-            self._weights_path = path
-            self._tflite_path, self.spec = self._converted(path)
-        else:
-            self._tflite_path, self.spec = path, read_spec(path)
+        self.spec = self._converted_spec() if self._is_weights else read_spec(path)
         self.labels: list[int] | None = None
-        if self._classes is not None and self._weights_path is None:
+        if self._classes is not None and not self._is_weights:
             self.labels = find_classes(self._classes, self.spec.classes)
 
     @property
-    def path(self) -> Path:
-        """The file that the model came in."""
-        return self._weights_path or self._tflite_path
+    def backends(self) -> tuple[str, ...]:
+        """Names of the backends that run it, the one to take if none is asked for first."""
+        return self._kind.backends
+
+    def check_backend(self, backend: str) -> None:
+        """Raise BackendError unless that backend runs it."""
+        if backend not in self.backends:
+            raise BackendError(
+                f"{self.path} is {self._kind.title}, which {backend} does not read; "
+                f"it runs on {' and '.join(self.backends)}, and weights (.npz) run on every backend."
+            )
 
     def tflite(self) -> Path:
-        """The model as a TFLite file."""
-        return self._tflite_path
+        """The weights as a TFLite file."""
 
-    def weights(self) -> tuple[dict[str, FloatArray], ModelSpec]:
-        """The model's weights and spec, for a backend that builds the network itself.
+        def build() -> bytes:
+            # Imported here: TFLite's schema is large, and start-up time counts.
+            from detector.tflite.writer import build_tflite
+
+            return build_tflite(*self.weights())
+
+        return self._converted(".tflite", build)
+
+    def onnx(self) -> Path:
+        """The weights as an ONNX file.
 
         Raises:
-            BackendError: the model is a TFLite file.
+            ImportError: it has to be written and the package ``onnx`` is not there.
         """
-        if self._weights_path is None:
-            raise BackendError(
-                "The TensorFlow backend needs weights (.npz); "
-                f"{self._tflite_path} runs on litert and openvino."
-            )
-        return self._load_weights(self._weights_path)
 
-    def _load_weights(self, path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
-        weights, spec = load_weights(path)
+        def build() -> bytes:
+            from detector.onnx_writer import build_onnx
+
+            return build_onnx(*self.weights())
+
+        return self._converted(".onnx", build)
+
+    def weights(self) -> tuple[dict[str, FloatArray], ModelSpec]:
+        """The weights and their spec, with the classes that are kept."""
+        weights, spec = load_weights(self.path)
         if self._classes is None:
             return weights, spec
         cut, spec = select_classes(weights, spec, self._classes)
         return dict(cut), spec
 
-    def _converted(self, weights_path: Path) -> tuple[Path, ModelSpec]:
-        """The weights as a TFLite file in the cache, written unless a readable one is there, and its spec."""
+    @property
+    def _is_weights(self) -> bool:
+        return self.path.suffix == ".npz"
+
+    @cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256(_CONVERSION.encode())
         digest.update(repr(None if self._classes is None else sorted(self._classes)).encode())
-        digest.update(weights_path.read_bytes())
-        path = converted_folder() / f"{weights_path.parent.name}-{digest.hexdigest()[:16]}.tflite"
-        with suppress(ModelError):  # absent, or damaged since it was cached
-            return path, read_spec(path)
-        # Imported here: TFLite's schema is large, and start-up time counts.
-        from detector.tflite.writer import build_tflite
+        digest.update(self.path.read_bytes())
+        return digest.hexdigest()[:16]
 
-        weights, spec = self._load_weights(weights_path)
+    def _cached(self, suffix: str) -> Path:
+        return converted_folder() / f"{self.path.parent.name}-{self._digest}{suffix}"
+
+    def _converted_spec(self) -> ModelSpec:
+        """The spec, from a conversion where one is there: that is quicker than reading all weights."""
+        for suffix in (".tflite", ".onnx"):
+            with suppress(ModelError):
+                return read_spec(self._cached(suffix))
+        return self.weights()[1]
+
+    def _converted(self, suffix: str, build: Callable[[], bytes]) -> Path:
+        """The file itself or, of weights, one in the cache, written unless a readable one is there."""
+        if not self._is_weights:
+            return self.path
+        path = self._cached(suffix)
+        with suppress(ModelError):  # absent, or damaged since it was cached
+            read_spec(path)
+            return path
+        content = build()
         with replacing(path) as temporary:
-            temporary.write_bytes(build_tflite(weights, spec))
-        return path, spec
+            temporary.write_bytes(content)
+        return path
+
+
+def check_outputs(path: Path, names: Collection[str]) -> None:
+    """Raise ModelError unless a network has the outputs that this project reads."""
+    if set(RAW_OUTPUTS) <= set(names):
+        return
+    if _COMPLETE_OUTPUTS & set(names):
+        raise ModelError(
+            f"{path} has the post-processing inside, for other programs; use the same model with raw outputs "
+            "here."
+        )
+    raise ModelError(
+        f"{path} has the outputs {', '.join(sorted(names)) or 'of no name'}, expected "
+        f"{' and '.join(RAW_OUTPUTS)}; it is not a detector of this project."
+    )

@@ -42,7 +42,7 @@ def run_demo(
     *,
     source: str,
     model: str,
-    backend: str,
+    backend: str | None,
     threads: int | None,
     classes: str | None,
     score_threshold: float,
@@ -85,7 +85,8 @@ def run_demo(
             web = True
         # Late, so that no old frames are waiting when the first one is read.
         opened = stack.enter_context(closing(_open_source(source)))
-        say(f"Looking at {opened.name} with {detector.spec.name} ({backend}, {detector.threads} threads).")
+        runs_on = f"{detector.backend_name}, {detector.threads} threads"
+        say(f"Looking at {opened.name} with {detector.spec.name} ({runs_on}).")
         scene = _Scene(opened, detector, LiveSettings(score_threshold), live_drawer(counters))
         if headless:
             view: View = ProgressView()

@@ -14,7 +14,9 @@ WITHOUT_TENSORFLOW = """
 import importlib, pkgutil, sys
 NEEDING_IT = {f"detector.training.{name}" for name in (
     "bench", "imagenet", "losses", "record_writer", "run", "task", "trainer", "trial"
-)} | {"detector.runtime.openvino"}
+)} | {f"detector.{name}" for name in (
+    "onnx_writer", "openvino_kernels", "openvino_writer", "runtime.onnxruntime", "runtime.openvino"
+)}
 BLOCKED = {"tensorflow", "tf_keras", "keras", "official", "orbit"}
 
 class Refuse:

@@ -1,0 +1,73 @@
+"""The ModelSpec inside model files of every kind, read without the libraries that run them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from detector.errors import ModelError
+from detector.importers.protobuf import parse_message
+from detector.spec import ModelSpec
+from detector.tflite.metadata import LABELS_MEMBER, SPEC_MEMBER
+from detector.tflite.metadata import read_spec as read_tflite_spec
+
+SPEC_KEY = "model_spec"
+SAVED_MODEL = "saved_model.pb"  # in the folder of a SavedModel
+# onnx.proto: the fields of ModelProto and of StringStringEntryProto.
+_METADATA, _KEY, _VALUE = 14, 1, 2
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The ModelSpec inside a ``.tflite``, ``.onnx`` or ``.xml`` file or the folder of a SavedModel.
+
+    Raises:
+        ModelError: no such file, not such a file, cut short, or one without a spec.
+    """
+    if path.suffix == ".tflite":
+        return read_tflite_spec(path)
+    try:
+        if path.suffix == ".onnx":
+            text = _read_onnx(path)
+        elif path.suffix == ".xml":
+            text = _read_openvino(path)
+        else:
+            member = path / SPEC_MEMBER
+            text = member.read_text(encoding="utf-8") if member.is_file() else None
+    except OSError as error:
+        raise ModelError(f"Cannot read the model {path} ({error.strerror}).") from error
+    except (ValueError, ElementTree.ParseError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path} is cut short or is no {path.suffix} model ({error}); get it again."
+        ) from error
+    if text is None:
+        raise ModelError(f"{path} was not made by this project: it has no {SPEC_KEY} inside.")
+    return ModelSpec.from_json(text)
+
+
+def is_saved_model(path: Path) -> bool:
+    """Whether a path is the folder of a SavedModel of this project."""
+    return (path / SAVED_MODEL).is_file()
+
+
+def write_spec(folder: Path, spec: ModelSpec) -> None:
+    """Put spec and labels beside a SavedModel."""
+    (folder / SPEC_MEMBER).write_text(spec.to_json(), encoding="utf-8")
+    (folder / LABELS_MEMBER).write_text("\n".join(spec.classes) + "\n", encoding="utf-8")
+
+
+def _read_onnx(path: Path) -> str | None:
+    for entry in parse_message(path.read_bytes())[_METADATA]:
+        fields = parse_message(entry)
+        if bytes(fields[_KEY][0]) == SPEC_KEY.encode():
+            return bytes(fields[_VALUE][0]).decode()
+    return None
+
+
+def _read_openvino(path: Path) -> str | None:
+    root = ElementTree.parse(path).getroot()
+    if root.tag != "net":
+        raise ValueError(f"its root is <{root.tag}>, not <net>")
+    if not path.with_suffix(".bin").is_file():
+        raise ModelError(f"{path} needs {path.with_suffix('.bin').name} beside it; put the two together.")
+    entry = root.find(f"rt_info/{SPEC_KEY}")
+    return None if entry is None else entry.get("value")

@@ -1,0 +1,91 @@
+"""Files with post-processing inside against the Detector's own detections."""
+
+import numpy as np
+import pytest
+
+from detector import Detector, load_image
+from detector.data.sample import SAMPLE_FOLDER
+from detector.errors import ModelError
+from detector.export.complete import open_complete
+from detector.tflite.writer import build_tflite
+from detector.weights import load_weights
+from tests.tflite.test_writer import SMALL, random_weights
+
+LEAST = 0.3
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return [load_image(path) for path in sorted(SAMPLE_FOLDER.glob("*.jpg"))]
+
+
+@pytest.fixture(scope="module")
+def expected(photos, model):
+    detector = Detector.load(model, score_threshold=LEAST)
+    return [detector.detect(photo) for photo in photos]
+
+
+def assert_same(found, expected, photo, *, score=0.01, pixels=1.0):
+    """Of what has a score that is not just at the least one."""
+    found, expected = (each[each.scores >= LEAST] for each in (found, expected))
+    assert found.names == expected.names
+    np.testing.assert_allclose(found.scores, expected.scores, atol=score)
+    size = np.array([photo.shape[1], photo.shape[0]] * 2)
+    np.testing.assert_allclose(found.boxes / size * 300, expected.boxes / size * 300, atol=pixels)
+
+
+def check(path, photos, expected, threads=2, **tolerances):
+    run = open_complete(path, threads)
+    for photo, detections in zip(photos, expected, strict=True):
+        found = run(photo)
+        assert len(found) <= 100
+        assert (np.diff(found.scores) <= 0).all()
+        assert_same(found, detections, photo, **tolerances)
+
+
+@pytest.fixture(scope="module")
+def complete_tflite(released_weights, tmp_path_factory):
+    path = tmp_path_factory.mktemp("complete") / "model.tflite"
+    path.write_bytes(build_tflite(*load_weights(released_weights), postprocess=True))
+    return path
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_tflite_with_any_number_of_threads(threads, complete_tflite, photos, expected):
+    check(complete_tflite, photos, expected, threads)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_onnx(half, released_weights, photos, expected, tmp_path):
+    pytest.importorskip("onnxruntime")
+    writer = pytest.importorskip("detector.onnx_writer")
+    path = tmp_path / "model.onnx"
+    path.write_bytes(writer.build_onnx(*load_weights(released_weights), half=half, postprocess=True))
+    check(path, photos, expected)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_openvino(half, model, released_weights, photos, expected, tmp_path):
+    writer = pytest.importorskip("detector.openvino_writer")
+    path = tmp_path / "model.xml"
+    _, spec = load_weights(released_weights)
+    writer.save_openvino(path, model.read_bytes(), spec, half=half, postprocess=True)
+    check(path, photos, expected)
+
+
+@pytest.mark.slow
+def test_saved_model(released_weights, photos, expected, tmp_path):
+    saved_model = pytest.importorskip("detector.model.saved_model")
+    saved_model.save_saved_model(tmp_path / "model", *load_weights(released_weights), postprocess=True)
+    check(tmp_path / "model", photos, expected)
+
+
+def test_mistakes(tmp_path):
+    with pytest.raises(ModelError, match=r"Expected a \.tflite, \.onnx"):
+        open_complete(tmp_path / "model.npz", 1)
+    with pytest.raises(ModelError, match="Cannot read the model"):
+        open_complete(tmp_path / "absent.onnx", 1)
+    path = tmp_path / "raw.tflite"
+    path.write_bytes(build_tflite(random_weights(SMALL), SMALL))
+    with pytest.raises(ModelError, match="expected a model with post-processing inside"):
+        open_complete(path, 1)
