@@ -144,7 +144,6 @@ def _prepare(weights: Weights, spec: ModelSpec, part: _Part, files: list[Path]) 
     if part.precision == "int8":
         inputs = load_network_inputs(files, spec, click.echo)
         quantization = calibrate(weights, spec, inputs, integer_heads=part.integer_heads)
-        click.echo(f"Calibrated on {len(files)} images.")
     return Network(weights, spec, part.precision, quantization, part.postprocess)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from detector.detections import Detections
+from detector.errors import DatasetError
 from detector.evaluation.evaluate import FindsObjects, detect_dataset, match_categories
 from detector.export.complete import open_complete
 from detector.export.formats import Format, Network
@@ -57,7 +58,11 @@ class Gate:
         return parity.find_fault(network.precision, self._max_ap_drop)
 
     def measure(self, path: Path, format_: Format, network: Network) -> Parity:
-        """The comparison alone."""
+        """The comparison alone.
+
+        Raises:
+            DatasetError: it would say nothing, since the network finds nothing in the images.
+        """
         threads = available_threads()
         exported: FindsObjects
         if network.postprocess:
@@ -65,7 +70,15 @@ class Gate:
         else:
             exported = Detector.load(path, backend=format_.backend, threads=threads, score_threshold=None)
         found, _ = detect_dataset(exported, self._trial.dataset)
-        return measure_parity(self._trial.dataset, self._network_found, found, category_ids=self._categories)
+        parity = measure_parity(
+            self._trial.dataset, self._network_found, found, category_ids=self._categories
+        )
+        if not parity.detections and parity.ap is None:
+            raise DatasetError(
+                f"The network finds nothing in {self._trial.origin}, so there is nothing to compare by; give "
+                "images with objects of its classes with --calibration, or annotated ones with --dataset."
+            )
+        return parity
 
     @cached_property
     def _network_found(self) -> Found:

@@ -91,10 +91,20 @@ def find_trial_images(
         return TrialImages(whole.select({image.id for image in images}), True, str(dataset))
     source = SAMPLE_FOLDER if calibration is None else calibration
     files = _spread(find_images([str(source)]), _COMPARED_FILES)
-    images = [DatasetImage(number, path, None) for number, path in enumerate(files)]
+    images = [DatasetImage(number, path, None) for number, path in enumerate(files) if _is_readable(path)]
+    if not images:
+        raise ImageError(f"None of the images in {source} can be read.")
     categories = dict(enumerate(spec.classes, start=1))
     unlabelled = Dataset(source, tuple(images), (), categories, split="unlabelled")
     return TrialImages(unlabelled, False, "the bundled photographs" if calibration is None else str(source))
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        load_image(path)
+    except ImageError:
+        return False
+    return True
 
 
 def load_network_inputs(
@@ -117,6 +127,7 @@ def load_network_inputs(
         yield preprocess(image)
     if not read:
         raise ImageError("None of the images to calibrate on could be read.")
+    say(f"Calibrated on {read} images.")
 
 
 def _spread(items: list[T], most: int) -> list[T]:

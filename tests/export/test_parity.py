@@ -57,7 +57,7 @@ def test_shifts_are_measured() -> None:
         (found(8), "finds 8 of the network's 10"),
         (found(10, width=40), "finds 0 of the network's 10"),
         (found(10, category=2), "finds 0 of the network's 10"),
-        (found(10, score=0.1), "finds 0 of the network's 10"),
+        (found(10, score=0.4), "finds 0 of the network's 10"),
         (found(10) + found(10, category=2), "adds 10 detections to the network's 10"),
     ],
 )
