@@ -131,6 +131,12 @@ def _add_layer(
     graph: _Graph, layer: Layer, kernel: FloatArray, bias: FloatArray, activations: dict[str, str]
 ) -> str:
     """Add a layer whose source is there; its output comes back."""
+    # Not auto_pad: OpenCV 5 pads the wrong side with it.
+    begin, end = _same_padding(layer)
+    if layer.in_hw == (1, 1):
+        # The kernel's middle alone meets the one cell. Given all of it, OpenCV 4 computes nonsense.
+        kernel = kernel[begin[0] : begin[0] + 1, begin[1] : begin[1] + 1]
+        begin = end = (0, 0)
     # Both kinds of kernel: (height, width, in, out) and (height, width, channels, 1).
     order = (3, 2, 0, 1) if layer.kind == "conv" else (2, 3, 0, 1)
     inputs = [
@@ -138,15 +144,13 @@ def _add_layer(
         graph.kernel(f"{layer.name}/kernel", np.ascontiguousarray(kernel.transpose(order))),
         graph.constant(f"{layer.name}/bias", bias),
     ]
-    # Not auto_pad: OpenCV 5 pads the wrong side with it.
-    begin, end = _same_padding(layer)
     ends_here = not layer.relu6 and not layer.shortcut
     x = graph.add(
         "Conv",
         inputs,
         layer.name if ends_here else f"{layer.name}/conv",
         group=1 if layer.kind == "conv" else layer.in_channels,
-        kernel_shape=(layer.kernel, layer.kernel),
+        kernel_shape=kernel.shape[:2],
         strides=(layer.stride, layer.stride),
         pads=(*begin, *end),
     )

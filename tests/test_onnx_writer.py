@@ -1,6 +1,8 @@
 """The ONNX files against the network in numpy, in every library that reads them."""
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -39,7 +41,22 @@ def run_opencv(content, image):
     return network.forward(NAMES)
 
 
-RUNTIMES = {"onnxruntime": run_onnxruntime, "OpenVINO": run_openvino, "OpenCV": run_opencv}
+def run_opencv_4(content, image):
+    """OpenCV 5 has the engine of OpenCV 4 as well, for files."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(content)
+        network = cv2.dnn.readNetFromONNX(str(path), engine=cv2.dnn.ENGINE_CLASSIC)
+    network.setInput(image, "image")
+    return network.forward(NAMES)
+
+
+RUNTIMES = {
+    "onnxruntime": run_onnxruntime,
+    "OpenVINO": run_openvino,
+    "OpenCV": run_opencv,
+    "OpenCV 4": run_opencv_4,
+}
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
