@@ -60,7 +60,7 @@ RUNTIMES = {
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("size_hw", [(97, 128), (64, 99)])
+@pytest.mark.parametrize("size_hw", [(97, 128), (64, 99), (33, 40)])
 def test_outputs_are_those_of_the_network_at_any_size(runtime, size_hw):
     spec = replace(SMALL, input_hw=size_hw)
     weights = random_weights(spec)
