@@ -131,6 +131,11 @@ def _add_layer(
     graph: _Graph, layer: Layer, kernel: FloatArray, bias: FloatArray, activations: dict[str, str]
 ) -> str:
     """Add a layer whose source is there; its output comes back."""
+    (rows, top, bottom), (columns, left, right) = (
+        _taps(size, out, layer.kernel, layer.stride)
+        for size, out in zip(layer.in_hw, layer.out_hw, strict=True)
+    )
+    kernel = kernel[rows, columns]
     # Both kinds of kernel: (height, width, in, out) and (height, width, channels, 1).
     order = (3, 2, 0, 1) if layer.kind == "conv" else (2, 3, 0, 1)
     inputs = [
@@ -138,17 +143,15 @@ def _add_layer(
         graph.kernel(f"{layer.name}/kernel", np.ascontiguousarray(kernel.transpose(order))),
         graph.constant(f"{layer.name}/bias", bias),
     ]
-    # Not auto_pad: OpenCV 5 pads the wrong side with it.
-    begin, end = _same_padding(layer)
     ends_here = not layer.relu6 and not layer.shortcut
     x = graph.add(
         "Conv",
         inputs,
         layer.name if ends_here else f"{layer.name}/conv",
         group=1 if layer.kind == "conv" else layer.in_channels,
-        kernel_shape=(layer.kernel, layer.kernel),
+        kernel_shape=kernel.shape[:2],
         strides=(layer.stride, layer.stride),
-        pads=(*begin, *end),
+        pads=(top, left, bottom, right),
     )
     if layer.relu6:
         limits = [graph.constant("relu6/least", 0.0), graph.constant("relu6/greatest", 6.0)]
@@ -158,14 +161,18 @@ def _add_layer(
     return x
 
 
-def _same_padding(layer: Layer) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows and columns of padding before and after; TensorFlow's SAME puts an odd one after."""
-    totals = [
-        max((out - 1) * layer.stride + layer.kernel - size, 0)
-        for out, size in zip(layer.out_hw, layer.in_hw, strict=True)
-    ]
-    before = (totals[0] // 2, totals[1] // 2)
-    return before, (totals[0] - before[0], totals[1] - before[1])
+def _taps(size: int, out: int, kernel: int, stride: int) -> tuple[slice, int, int]:
+    """Along one axis the part of the kernel that ever meets a cell, and the padding before and after.
+
+    TensorFlow's SAME puts an odd cell of padding after. The padding is spelt out, for OpenCV 5 takes auto_pad
+    the wrong way round; and OpenCV 4 errs where a kernel is larger than its map, so what would only ever
+    meet padding is cut off.
+    """
+    before = max((out - 1) * stride + kernel - size, 0) // 2
+    first = max(0, before - (out - 1) * stride)
+    end = min(kernel, size + before)
+    before -= first
+    return slice(first, end), before, max((out - 1) * stride + end - first - size - before, 0)
 
 
 def _join(

@@ -1,6 +1,8 @@
 """The ONNX files against the network in numpy, in every library that reads them."""
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -39,11 +41,26 @@ def run_opencv(content, image):
     return network.forward(NAMES)
 
 
-RUNTIMES = {"onnxruntime": run_onnxruntime, "OpenVINO": run_openvino, "OpenCV": run_opencv}
+def run_opencv_4(content, image):
+    """OpenCV 5 has the engine of OpenCV 4 as well, for files."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(content)
+        network = cv2.dnn.readNetFromONNX(str(path), engine=cv2.dnn.ENGINE_CLASSIC)
+    network.setInput(image, "image")
+    return network.forward(NAMES)
+
+
+RUNTIMES = {
+    "onnxruntime": run_onnxruntime,
+    "OpenVINO": run_openvino,
+    "OpenCV": run_opencv,
+    "OpenCV 4": run_opencv_4,
+}
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("size_hw", [(97, 128), (64, 99)])
+@pytest.mark.parametrize("size_hw", [(97, 128), (64, 99), (33, 40)])
 def test_outputs_are_those_of_the_network_at_any_size(runtime, size_hw):
     spec = replace(SMALL, input_hw=size_hw)
     weights = random_weights(spec)

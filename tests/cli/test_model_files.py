@@ -66,6 +66,13 @@ def test_each_file_has_its_own_backend_and_the_same_outputs(suffix, files):
             np.testing.assert_allclose(output, values, atol=1e-4)
 
 
+def test_openvino_reads_onnx_too(files):
+    image = np.random.default_rng(0).uniform(-1, 1, (1, *SMALL.input_hw, 3)).astype(np.float32)
+    openvino, own = (Detector.load(files[".onnx"], backend=name).backend for name in ("openvino", None))
+    for output, values in zip(openvino.run(image), own.run(image), strict=True):
+        np.testing.assert_allclose(output, values, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("suffix", "backend"), [(".tflite", "onnxruntime"), (".onnx", "litert"), (".xml", "tensorflow")]
 )
