@@ -77,9 +77,7 @@ def _image(packer: _Packer, mean: float, std: float) -> int:
 def _outputs(packer: _Packer) -> list[int]:
     """The four outputs; MediaPipe goes by these very names."""
     box = packer.table(packer.integers(_LEFT_TOP_RIGHT_BOTTOM), _BOUNDARIES, _RATIO)
-    labels = packer.table(
-        packer.string(LABELS_MEMBER), packer.string("The classes."), _TENSOR_VALUE_LABELS
-    )
+    labels = packer.table(packer.string(LABELS_MEMBER), packer.string("The classes."), _TENSOR_VALUE_LABELS)
     rows = packer.table(np.int32(2), np.int32(2))  # each item along dimension 2 is one detection
     outputs = (
         ("location", "The boxes.", _BOUNDING_BOX, box, rows, None),
