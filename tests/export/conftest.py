@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detector.architecture import build_architecture
 from detector.numpy_network import NumpyNetwork
 from detector.spec import ModelSpec
 from detector.tflite.quantization import Quantization
@@ -35,9 +36,10 @@ def integer_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, values in NumpyNetwork(weights, SQUARE).activations(image)
     }
     ranges["image"] = (-1.0, 1.0)
-    for kind in ("box_head", "class_head"):
-        lows, highs = zip(*(span for name, span in ranges.items() if name.startswith(kind)), strict=True)
-        ranges |= {name: (min(lows), max(highs)) for name in ranges if name.startswith(kind)}
+    architecture = build_architecture(SQUARE)
+    for heads in (architecture.box_heads, architecture.class_heads):
+        lows, highs = zip(*(ranges[head] for head in heads), strict=True)
+        ranges |= dict.fromkeys(heads, (min(lows), max(highs)))
     path = tmp_path_factory.mktemp("integer") / "ssdlite.tflite"
     quantization = Quantization(ranges, integer_heads=True)
     path.write_bytes(build_tflite(weights, SQUARE, quantization=quantization, postprocess=True))
