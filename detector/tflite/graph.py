@@ -103,8 +103,13 @@ class Graph:
         operator = self._add_operator((OPERATORS.CUSTOM, 1, name), inputs, outputs)
         operator.customOptions = np.frombuffer(options, np.uint8)
 
-    def finish(self, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> bytes:
-        """The model as bytes, with one signature of the given names."""
+    def finish(
+        self,
+        inputs: Mapping[str, int],
+        outputs: Mapping[str, int],
+        metadata: Mapping[str, bytes] | None = None,
+    ) -> bytes:
+        """The model as bytes, with one signature of the given names, and metadata by its name."""
         subgraph = schema.SubGraphT()
         subgraph.name = "main"
         subgraph.tensors = self._tensors
@@ -120,11 +125,21 @@ class Graph:
         model.description = "SSDLite MobileNetV2"
         model.operatorCodes = [_operator_code(*code) for code in self._codes]
         model.subgraphs = [subgraph]
+        model.metadata = [self._add_metadata(*item) for item in (metadata or {}).items()]
         model.buffers = self._buffers
         model.signatureDefs = [signature]
         builder = flatbuffers.Builder(1 << 25)
         builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
+
+    def _add_metadata(self, name: str, content: bytes) -> Any:
+        buffer = _Buffer()
+        buffer.data = np.frombuffer(content, np.uint8)
+        self._buffers.append(buffer)
+        entry = schema.MetadataT()
+        entry.name = name
+        entry.buffer = len(self._buffers) - 1
+        return entry
 
     def _add_operator(
         self, code: tuple[int, int, str | None], inputs: Sequence[int], outputs: Sequence[int]

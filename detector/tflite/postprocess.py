@@ -46,13 +46,14 @@ def add_postprocess(
     columns = len(spec.classes) + 1
     shape = (1, count, columns)
     if integer:
-        boxes = graph.tensor("box_encodings/float", (1, count, 4))
-        box_encodings = graph.operator(OPERATORS.DEQUANTIZE, None, [box_encodings], boxes, version=2)
+        # The Edge TPU's compiler takes what comes before the first operator that it cannot map.
         scores = graph.tensor("class_scores/int8", shape, INT8, _SIGMOID_SCALE)
         graph.operator(OPERATORS.LOGISTIC, None, [class_logits], scores, version=2)
         scores = graph.operator(
             OPERATORS.DEQUANTIZE, None, [scores], graph.tensor("class_scores", shape), version=2
         )
+        boxes = graph.tensor("box_encodings/float", (1, count, 4))
+        box_encodings = graph.operator(OPERATORS.DEQUANTIZE, None, [box_encodings], boxes, version=2)
     else:
         scores = graph.tensor("class_scores", shape)
         graph.operator(OPERATORS.LOGISTIC, None, [class_logits], scores)

@@ -24,6 +24,7 @@ from detector.tflite.graph import FLOAT32, INT8, OPERATORS, UINT8, Graph, Scale
 from detector.tflite.metadata import pack_spec
 from detector.tflite.postprocess import add_postprocess
 from detector.tflite.quantization import Quantization, quantize_kernel, range_to_scale
+from detector.tflite.task_metadata import NAME, build_task_metadata
 from detector.weights import Weights, fold_batch_norm
 
 _SILENT_LOGIT = -20.0
@@ -63,10 +64,12 @@ def build_tflite(
             "class_logits", architecture, architecture.class_heads, len(spec.classes) + 1
         ),
     }
+    metadata = {}
     if postprocess:
+        metadata[NAME] = build_task_metadata(spec, quantized=quantization is not None)
         integer = quantization is not None and quantization.integer_heads
         outputs = add_postprocess(graph, spec, **outputs, integer=integer)
-    return graph.finish({IMAGE: image}, outputs) + pack_spec(spec)
+    return graph.finish({IMAGE: image}, outputs, metadata) + pack_spec(spec)
 
 
 def _silence_background(
