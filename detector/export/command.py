@@ -60,10 +60,12 @@ def run_export(
     trial = find_trial_images(dataset, calibration, model, spec)
     gate = Gate(weights, own_spec, trial, max_ap_drop, click.echo)
     files = find_calibration_images(calibration, model) if _any_int8(parts) else []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as outer:
+        folder = Path(outer) / "export"  # whose mode is that of any folder
+        folder.mkdir()
         for part in parts:
             network = _prepare(weights, spec, part, files)
-            path = Path(folder) / part.name
+            path = folder / part.name
             part.format.write(path, network)
             size = sum(_size(file) for file in part.format.files(path))
             click.echo(f"{part.name}: {size / 1e6:.2f} MB")
@@ -71,12 +73,14 @@ def run_export(
                 click.echo(f"Not written: {part.name} is not the same detector: {fault}.", err=True)
                 sys.exit(1)
         if bundle:
-            models = {part.name: Path(folder) / part.name for part in parts}
-            BUNDLES[bundle].write(Path(folder), spec, models)
+            models: dict[str, Path] = {
+                needed.format: folder / needed.name for needed in BUNDLES[bundle].models
+            }
+            BUNDLES[bundle].write(folder, spec, models)
             with replacing_folder(target) as temporary:
                 shutil.copytree(folder, temporary, dirs_exist_ok=True)
         else:
-            _keep(parts[0], Path(folder) / parts[0].name, target)
+            _keep(parts[0], folder / parts[0].name, target)
     _print_outcome(target, parts, bundle)
 
 
@@ -114,10 +118,10 @@ def _list_parts(
         words = [spec.name, *([quantize] if quantize != "none" else []), *(["detections"] * postprocess)]
         return [_Part("-".join(words) + format_.suffix, format_, quantize, postprocess)]
     parts = []
-    for name, needed in BUNDLES[bundle].models.items():
+    for needed in BUNDLES[bundle].models:
         precision = "int8" if needed.integer else quantize
         format_ = find_format(needed.format, precision)
-        parts.append(_Part(name, format_, precision, True, needed.integer))
+        parts.append(_Part(needed.name, format_, precision, True, needed.integer))
     return parts
 
 

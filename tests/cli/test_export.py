@@ -137,3 +137,31 @@ def test_calibration_images_that_cannot_be_read(run: Run, released_weights: Path
     assert done.code == 0, done
     assert "Left out: " in done.out
     assert "Calibrated on 1 images" in done.out
+
+
+@pytest.mark.parametrize("bundle", ["frigate", "android", "coral", "python"])
+def test_bundles(run: Run, released_weights: Path, tmp_path: Path, bundle: str) -> None:
+    folder = tmp_path / bundle
+    done = run(
+        "export", released_weights, "--for", bundle, "--calibration", SAMPLE_FOLDER, "--output", folder
+    )  # fmt: skip
+    assert done.code == 0, done
+    assert {"README.md", "ssdlite.tflite"} <= {path.name for path in folder.iterdir()}
+    assert "exists already" in assert_mistake(run("export", "--for", bundle, "--output", folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "name"), [("onnx", "a.onnx"), ("openvino", "a.xml"), ("saved_model", "a")])
+@pytest.mark.parametrize("shape", [[], ["--postprocess"]])
+def test_other_formats(
+    run: Run, released_weights: Path, tmp_path: Path, kind: str, name: str, shape: list[str]
+) -> None:
+    path = tmp_path / name
+    done = run("export", released_weights, "--format", kind, *shape, "--output", path)
+    assert done.code == 0, done
+    assert ", 0 others" in done.out
+    evaluated = run("detect", SAMPLE_FOLDER / "chelsea.jpg", "--model", path, "--output", tmp_path / "seen")
+    if shape:
+        assert "post-processing" in assert_mistake(evaluated)
+    else:
+        assert "1 cat" in evaluated.out
