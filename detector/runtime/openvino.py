@@ -18,6 +18,9 @@ from detector.runtime.model_file import RAW_OUTPUTS, check_outputs
 class OpenVINOBackend:
     """Runs a file with raw outputs in OpenVINO on the CPU: in float32, an int8 one in int8.
 
+    Attributes:
+        input: OpenVINO's own input, to be written to.
+
     Raises:
         ModelError: OpenVINO cannot load the file, or its inputs and outputs are not a detector's.
     """
@@ -30,11 +33,12 @@ class OpenVINOBackend:
         self._compiled = compiled
         self._request = compiled.create_infer_request()
         # Tensors are made once: making them anew for each run, in several threads, can deadlock OpenVINO.
-        self._input = self._request.get_input_tensor()
+        self.input: FloatArray = self._request.get_input_tensor().data
         self._outputs = [self._request.get_tensor(compiled.output(name)) for name in RAW_OUTPUTS]
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
-        self._input.data[:] = network_input
+        if network_input is not self.input:
+            np.copyto(self.input, network_input)
         self._request.start_async()
         self._request.wait()
         box_encodings, class_logits = (np.array(output.data) for output in self._outputs)
