@@ -42,7 +42,7 @@ def test_a_backend_that_does_not_read_a_model_is_left_out_with_a_sentence(model:
     rows = [Row(str(model), "litert", 1), Row(str(model), "tensorflow", 1), Row(str(model), "tensorflow", 2)]
     assert list(open_rows(rows, said.append)) == rows[:1]
     assert len(said) == 1
-    assert said[0].startswith("Left out: model.tflite on tensorflow: The TensorFlow backend needs weights")
+    assert said[0].startswith(f"Left out: model.tflite on tensorflow: {model} is a TFLite file")
     with pytest.raises(BackendError, match="No backend is left"):
         open_rows(rows[1:], said.append)
     with pytest.raises(BackendError, match="no backend 'tpu'; there are litert"):
