@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.boxes import FloatArray, xyxy_to_cxcywh
 
@@ -48,13 +49,43 @@ def decode(box_encodings: FloatArray, anchors: FloatArray, *, scales: Scales) ->
     Returns:
         (A, 4) float32, xyxy, normalised, not clipped.
     """
-    # (y, x) order throughout, as the encodings have it; few operations, for this runs on every frame.
-    size_yx = anchors[:, :1:-1] - anchors[:, 1::-1]
-    offsets = box_encodings / np.array(scales, np.float32)
-    centre_yx = anchors[:, 1::-1] + size_yx * (offsets[:, :2] + 0.5)
-    half_yx = np.exp(offsets[:, 2:]) * size_yx
-    half_yx *= 0.5
-    boxes = np.empty_like(box_encodings)
-    boxes[:, 1::-1] = centre_yx - half_yx
-    boxes[:, :1:-1] = centre_yx + half_yx
-    return boxes
+    return BoxDecoder(anchors, scales=scales)(box_encodings)
+
+
+class BoxDecoder:
+    """``decode`` for the same anchors again and again, of which each time a few are asked for.
+
+    Args:
+        anchors: (A, 4) float32, xyxy, normalised.
+        scales: as in ``encode``.
+    """
+
+    def __init__(self, anchors: FloatArray, *, scales: Scales) -> None:
+        # (y, x) order throughout, as the encodings have it; few operations, for this runs on every frame.
+        corners_yx = anchors[:, 1::-1]
+        self._corners_and_sizes = np.concatenate([corners_yx, anchors[:, :1:-1] - corners_yx], axis=1)
+        self._scales = np.array(scales, np.float32)
+
+    def __call__(self, box_encodings: FloatArray, chosen: NDArray[np.int64] | None = None) -> FloatArray:
+        """Boxes (N, 4), as ``decode`` gives them, of the chosen anchors, or of all.
+
+        Args:
+            box_encodings: (A, 4) float32, of all anchors.
+            chosen: (N,) indices of anchors.
+        """
+        anchors = self._corners_and_sizes
+        if chosen is not None:
+            box_encodings, anchors = box_encodings.take(chosen, axis=0), anchors.take(chosen, axis=0)
+        corners, sizes = anchors[:, :2], anchors[:, 2:]
+        offsets = box_encodings / self._scales
+        centres, halves = offsets[:, :2], offsets[:, 2:]
+        centres += 0.5
+        centres *= sizes
+        centres += corners
+        np.exp(halves, out=halves)
+        halves *= sizes
+        halves *= 0.5
+        boxes = np.empty_like(offsets)
+        np.subtract(centres, halves, out=boxes[:, 1::-1])
+        np.add(centres, halves, out=boxes[:, :1:-1])
+        return boxes

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.boxes import FloatArray, area, intersection
+from detector.boxes import FloatArray, area
 
 # Boxes looked at together. All pairs at once would mostly be work on boxes that are never reached.
 _BLOCK = 128
+_LATER = np.triu(np.ones((_BLOCK, _BLOCK), bool), 1)
 
 
 def non_maximum_suppression(
@@ -39,28 +40,53 @@ def non_maximum_suppression(
     """
     # intersection / (area_a + area_b - intersection) > threshold, without the division
     scaled_areas = np.float32(iou_threshold) * area(boxes)
-    intersection_factor = 1 + np.float32(iou_threshold)
-
-    def overlap(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
-        shared = intersection(boxes[rows], boxes[columns])
-        shared *= intersection_factor
-        over: NDArray[np.bool_] = shared > scaled_areas[rows][:, None] + scaled_areas[columns]
-        over &= labels[rows][:, None] == labels[columns]
-        return over
-
+    # A coordinate in a row: of an array that lies so, pairs are gathered and computed quickest.
+    table = np.concatenate([boxes.T, scaled_areas[None]])
+    short_labels = labels.astype(np.int32)
     kept = np.empty(0, np.int64)
     for start in range(0, len(boxes), _BLOCK):
         block = np.arange(start, min(start + _BLOCK, len(boxes)))
         if len(kept):
-            block = block[~overlap(block, kept).any(axis=1)]
-        alive = [True] * len(block)
-        # Pairs come ordered by their first box, so a box's own fate is settled before it suppresses others.
-        pairs = np.nonzero(overlap(block, block))
-        for first, second in zip(pairs[0].tolist(), pairs[1].tolist(), strict=True):
-            if first < second and alive[first]:
-                alive[second] = False
-        block = block[alive]
+            block = np.delete(block, _overlaps(table, short_labels, block, kept, iou_threshold)[0])
+        firsts, seconds = _overlaps(table, short_labels, block, block, iou_threshold)
+        if len(firsts):
+            alive = [True] * len(block)
+            # Pairs come ordered by their first box, so its own fate is settled before it suppresses others.
+            for first, second in zip(firsts.tolist(), seconds.tolist(), strict=True):
+                if alive[first]:
+                    alive[second] = False
+            block = block[alive]
         kept = np.concatenate([kept, block]) if len(kept) else block
         if len(kept) >= max_detections:
             break
     return kept[:max_detections]
+
+
+def _overlaps(
+    table: FloatArray,
+    labels: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    others: NDArray[np.int64],
+    iou_threshold: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places in ``rows`` and in ``others`` of the pairs of one label that overlap too much, by row.
+
+    Of a block with itself each pair comes once, the better box first. Only pairs of one label are computed.
+    """
+    same = labels[rows][:, None] == labels[others]
+    if rows is others:
+        same &= _LATER[: len(rows), : len(rows)]
+    pairs = same.ravel().nonzero()[0]
+    if not len(pairs):
+        return pairs, pairs
+    first = pairs // len(others)
+    second = pairs - first * len(others)
+    a, b = table.take(rows[first], axis=1), table.take(others[second], axis=1)
+    sides = np.minimum(a[2:4], b[2:4])
+    sides -= np.maximum(a[:2], b[:2])
+    np.maximum(sides, 0, out=sides)
+    shared = sides[0]
+    shared *= sides[1]
+    shared *= 1 + np.float32(iou_threshold)
+    over = (shared > a[4] + b[4]).nonzero()[0]
+    return first[over], second[over]

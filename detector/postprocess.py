@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from detector.anchors import build_anchors
 from detector.architecture import build_architecture
-from detector.box_coder import decode
-from detector.boxes import FloatArray, area, clip
+from detector.box_coder import BoxDecoder
+from detector.boxes import FloatArray, area
 from detector.detections import Detections
 from detector.nms import non_maximum_suppression
 from detector.spec import ModelSpec
 
 # Candidates considered at first for each detection wanted; doubled until enough survive.
 _CANDIDATES_PER_DETECTION = 4
-# Most images have enough candidates over this logit, and looking at them alone is quicker; the result is
-# the same.
-_LIKELY_LOGIT = -5.0
+# Most images have enough candidates over one of these logits, and looking at them alone is quicker; the
+# result is the same.
+_LIKELY_LOGITS = (-4.0, -6.0)
 _VOTING_IOU = 0.7  # docs/postprocessing.md has what other values give
 _VOTING_ODDS = np.float32(np.log(10))
 
@@ -56,8 +56,8 @@ class Postprocessor:
             raise ValueError("expected 0 <= iou_threshold <= 1, max_detections > 0")
         self.score_threshold = threshold
         self.voting = voting
-        self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
-        self._scales = spec.box_coder_scales
+        anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+        self._decode = BoxDecoder(anchors, scales=spec.box_coder_scales)
         self._classes = spec.classes
         self._columns = None if labels is None else np.array([0, *(label + 1 for label in labels)])
 
@@ -72,8 +72,10 @@ class Postprocessor:
             raise ValueError(f"expected 0 <= score_threshold < 1, got {threshold}")
         self._score_threshold = threshold
         logit = np.log(threshold / (1 - threshold)) if threshold > 0 else -np.inf
-        # The likely threshold first, the given one if that leaves too few; one pass where they are the same.
-        self._logit_thresholds = tuple(dict.fromkeys((max(logit, _LIKELY_LOGIT), logit)))
+        # Likely thresholds first, the given one if they leave too few; one pass where they are the same.
+        self._logit_thresholds = tuple(
+            dict.fromkeys(_below(max(logit, likely)) for likely in (*_LIKELY_LOGITS, -np.inf))
+        )
 
     def __call__(
         self, box_encodings: FloatArray, class_logits: FloatArray, size_wh: tuple[int, int]
@@ -89,7 +91,7 @@ class Postprocessor:
         wanted = _CANDIDATES_PER_DETECTION * self.max_detections
         while True:
             anchors, columns, complete = self._best_candidates(logits, wanted)
-            boxes = decode(box_encodings[anchors], self._anchors[anchors], scales=self._scales)
+            boxes = self._decode(box_encodings, anchors)
             kept = non_maximum_suppression(
                 boxes, columns, iou_threshold=self.iou_threshold, max_detections=self.max_detections
             )
@@ -101,9 +103,10 @@ class Postprocessor:
         if self.voting:
             boxes = self._vote(boxes, anchors[kept], columns, box_encodings, logits)
         labels = (columns if self._columns is None else self._columns[columns]) - 1
-        size = np.array([*size_wh, *size_wh], np.float32)
         # Clipped after suppression, as in the released model: clipped boxes overlap differently.
-        return Detections(clip(boxes, 1, 1) * size, scores, labels, self._classes)
+        boxes = np.minimum(np.maximum(boxes, 0), 1)
+        boxes *= np.array([*size_wh, *size_wh], np.float32)
+        return Detections(boxes, scores, labels, self._classes)
 
     def _vote(
         self,
@@ -120,7 +123,7 @@ class Postprocessor:
 
         Source: Gidaris and Komodakis, Object detection via a multi-region CNN, 2015, section 5.
         """
-        voters = decode(box_encodings, self._anchors, scales=self._scales)
+        voters = self._decode(box_encodings)
         own = logits[anchors, columns]
         logits = logits[:, columns]
         voting, votes_for = np.nonzero(logits >= own - _VOTING_ODDS)
@@ -141,16 +144,24 @@ class Postprocessor:
         for threshold in self._logit_thresholds:
             mask = logits > threshold
             mask[:, 0] = False  # background
-            candidates = np.flatnonzero(mask)
+            candidates = mask.ravel().nonzero()[0]
             if len(candidates) > wanted:
                 break
+        descending = -flat[candidates]
         complete = len(candidates) <= wanted
         if not complete:
-            best = np.argpartition(-flat[candidates], wanted)[:wanted]
-            candidates = np.sort(candidates[best])
-        candidates = candidates[np.argsort(-flat[candidates], kind="stable")]
-        anchors, columns = np.divmod(candidates, logits.shape[1])
-        return anchors, columns, complete
+            best = np.argpartition(descending, wanted)[:wanted]
+            best.sort()
+            candidates, descending = candidates[best], descending[best]
+        candidates = candidates[np.argsort(descending, kind="stable")]
+        anchors = candidates // logits.shape[1]
+        return anchors, candidates - anchors * logits.shape[1], complete
+
+
+def _below(threshold: float) -> np.float32:
+    """The threshold as the float32 that the same float32 values lie over."""
+    near = np.float32(threshold)
+    return near if near <= threshold else np.nextafter(near, np.float32(-np.inf))
 
 
 def _sigmoid(logits: FloatArray) -> FloatArray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import threading
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -30,17 +31,36 @@ class Preprocessor:
         self._height, self._width = spec.input_hw
         self._scale, self._offset = spec.pixel_scale, spec.pixel_offset
         self._resize = resize
+        self._kept = threading.local()
 
-    def __call__(self, image: Image) -> FloatArray:
-        """(1, H, W, 3) float32 RGB from an image (h, w, 3) uint8 BGR."""
+    def __call__(self, image: Image, out: FloatArray | None = None) -> FloatArray:
+        """(1, H, W, 3) float32 RGB from an image (h, w, 3) uint8 BGR.
+
+        Args:
+            image: of any size.
+            out: (1, H, W, 3) float32 to write into, such as a backend's input; a new array if none is given.
+        """
+        if out is None:
+            out = np.empty((1, self._height, self._width, 3), np.float32)
+        rgb: np.ndarray[Any, Any]
         if self._resize == "tf1":
-            resized = _resize_tf1(image, self._height, self._width)
+            rgb = cv2.cvtColor(_resize_tf1(image, self._height, self._width), cv2.COLOR_BGR2RGB)
         else:
-            resized = cv2.resize(image, (self._width, self._height), interpolation=cv2.INTER_LINEAR)
-        rgb = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)
+            # Into arrays that each thread keeps: new ones cost as much as converting the colours.
+            resized, rgb = self._scratch()
+            cv2.resize(image, (self._width, self._height), dst=resized, interpolation=cv2.INTER_LINEAR)
+            cv2.cvtColor(resized, cv2.COLOR_BGR2RGB, dst=rgb)
         # rgb * scale + rgb * 0 + offset: OpenCV's one pass from bytes to scaled floats.
-        network_input = cv2.addWeighted(rgb, self._scale, rgb, 0.0, self._offset, dtype=cv2.CV_32F)
-        return np.asarray(network_input[None], np.float32)
+        cv2.addWeighted(rgb, self._scale, rgb, 0.0, self._offset, dst=out[0], dtype=cv2.CV_32F)
+        return out
+
+    def _scratch(self) -> tuple[Image, Image]:
+        """Two images of the input size that belong to the calling thread."""
+        arrays: tuple[Image, Image] | None = getattr(self._kept, "arrays", None)
+        if arrays is None:
+            shape = (self._height, self._width, 3)
+            arrays = self._kept.arrays = (np.empty(shape, np.uint8), np.empty(shape, np.uint8))
+        return arrays
 
 
 def _resize_tf1(image: Image, height: int, width: int) -> FloatArray:

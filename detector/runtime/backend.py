@@ -12,7 +12,11 @@ from detector.runtime.model_file import ModelFile
 
 
 class Backend(Protocol):
-    """Runs the network. One caller at a time; ``split`` gives backends for several at once."""
+    """Runs the network. One caller at a time; ``split`` gives backends for several at once.
+
+    A backend may have an attribute ``input``: memory (1, H, W, 3) that the network reads from. An input that
+    is written there, and then given to ``run``, is not copied.
+    """
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)`` of one image.

@@ -218,7 +218,8 @@ class Detector:
         )
 
     def _detect_whole(self, backend: Backend, image: Image) -> Detections:
-        box_encodings, class_logits = backend.run(self.preprocess(image))
+        network_input = self.preprocess(image, out=getattr(backend, "input", None))
+        box_encodings, class_logits = backend.run(network_input)
         detections = self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
         thresholds = self._thresholds  # another thread may take them away
         if thresholds is None:

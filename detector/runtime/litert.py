@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from detector.boxes import FloatArray
@@ -18,6 +20,9 @@ _STDERR_LOCK = threading.Lock()
 
 class LiteRTBackend:
     """Runs a ``.tflite`` file in LiteRT's interpreter.
+
+    Attributes:
+        input: the interpreter's own input, to be written to.
 
     Raises:
         ModelError: LiteRT cannot load the file, or its inputs and outputs are not a detector's.
@@ -31,7 +36,7 @@ class LiteRTBackend:
                 self._interpreter.allocate_tensors()
             signature = self._interpreter.get_signature_runner()
             inputs, outputs = signature.get_input_details(), signature.get_output_details()
-            self._input = inputs["image"]["index"]
+            self.input = _memory(self._interpreter, inputs["image"]["index"])
             self._outputs = [outputs[name]["index"] for name in ("box_encodings", "class_logits")]
         except (ValueError, RuntimeError, KeyError) as error:
             raise ModelError(
@@ -39,7 +44,8 @@ class LiteRTBackend:
             ) from error
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
-        self._interpreter.set_tensor(self._input, network_input)
+        if network_input is not self.input:
+            np.copyto(self.input, network_input)
         self._interpreter.invoke()
         # Copies: LiteRT refuses to run again while anything, a kept traceback included, holds its memory.
         box_encodings, class_logits = (self._interpreter.get_tensor(index) for index in self._outputs)
@@ -47,6 +53,20 @@ class LiteRTBackend:
 
     def split(self, count: int) -> Sequence[LiteRTBackend]:
         return [LiteRTBackend(self._path, 1) for _ in range(count)]
+
+
+def _memory(interpreter: Interpreter, index: int) -> FloatArray:
+    """A float32 tensor of an interpreter whose tensors are allocated, as an array over the same memory.
+
+    It stays where it is, for inputs never change their size. LiteRT's own array would not do: while one is
+    there, LiteRT refuses to run.
+    """
+    tensor = interpreter.tensor(index)()
+    if tensor.dtype != np.float32:
+        raise ValueError(f"its input is {tensor.dtype}, where float32 is expected")
+    memory = (ctypes.c_float * tensor.size).from_address(tensor.ctypes.data)
+    memory.owner = interpreter  # which must not go before the array has gone
+    return np.frombuffer(memory, np.float32).reshape(tensor.shape)
 
 
 @contextmanager

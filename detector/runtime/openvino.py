@@ -15,6 +15,9 @@ from detector.errors import ModelError
 class OpenVINOBackend:
     """Runs a ``.tflite`` file in OpenVINO on the CPU, in float32.
 
+    Attributes:
+        input: OpenVINO's own input, to be written to.
+
     Raises:
         ModelError: OpenVINO cannot load the file.
     """
@@ -36,13 +39,14 @@ class OpenVINOBackend:
             raise ModelError(f"OpenVINO cannot run {path} ({error}); get it again.") from error
         self._request = compiled.create_infer_request()
         # Tensors are made once: making them anew for each run, in several threads, can deadlock OpenVINO.
-        self._input = self._request.get_input_tensor()
+        self.input: FloatArray = self._request.get_input_tensor().data
         self._outputs = [
             self._request.get_tensor(compiled.output(name)) for name in ("box_encodings", "class_logits")
         ]
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
-        self._input.data[:] = network_input
+        if network_input is not self.input:
+            np.copyto(self.input, network_input)
         self._request.start_async()
         self._request.wait()
         box_encodings, class_logits = (np.array(output.data) for output in self._outputs)
