@@ -29,6 +29,20 @@ class _Score(click.FloatRange):
         return score
 
 
+class _Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Numbers of threads, joined by commas."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        words = [word.strip() for word in value.split(",")] if value else []
+        if not all(word.isdecimal() and 1 <= int(word) <= 1024 for word in words):
+            self.fail(f"numbers from 1 to 1024 are expected, joined by commas, not {value!r}.", param, ctx)
+        return tuple(map(int, words))
+
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
 
@@ -430,28 +444,60 @@ def model(model: str) -> None:
 
 
 @cli.command()
-@_model_option
-@_threads_option
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option(
-    "--backends", default="litert,openvino,tensorflow", show_default=True, help="Which runtimes to compare."
+    "--backends", metavar="NAMES", help="Runtimes to compare, for example 'litert,openvino'.  [default: all]"
 )
-@click.option("--rounds", type=click.IntRange(1), default=200, show_default=True, help="Timed rounds.")
-@click.option("--dataset", type=_PATH, help="COCO dataset for the throughput.  [default: the bundled sample]")
 @click.option(
-    "--images", type=click.IntRange(100), default=2000, show_default=True, help="Images for the throughput."
+    "--threads",
+    type=_Numbers(),
+    default="",
+    metavar="N,N...",
+    help="Processors to use; each number gives rows of its own.  [default: all processors]",
 )
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 86_400),
+    default=60.0,
+    show_default=True,
+    help="Time for timing; more makes the ratios steadier.",
+)
+@click.option("--rounds", type=click.IntRange(1, 100_000), help="Timed rounds, in place of --seconds.")
+@click.option(
+    "--starts",
+    type=click.IntRange(0, 100),
+    default=3,
+    show_default=True,
+    help="New processes of each row, for the time to the first detection and for memory; 0 for none.",
+)
+@click.option("--dataset", type=_PATH, help="Annotated dataset: adds AP, by backend, and its plot.")
+@click.option(
+    "--images",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="Images for the evaluation's throughput, of the dataset or of the bundled sample; 0 for none.",
+)
+@click.option("--classes", metavar="NAMES", help="Look for these classes alone, for example 'person,car'.")
 @click.option(
     "--score-threshold",
     type=_Score(),
     default=0.4,
     show_default=True,
-    help="Least score, for this project and the released graph alike.",
+    help="Least score of a detection, for all rows alike.",
 )
-@click.option("--output", type=_PATH, help="JSON file for the figures.")
+@click.option("--output", type=_PATH, metavar="FOLDER", help="Folder for bench.json and bench.svg.")
 def bench(**options: Any) -> None:
-    """Measure speed: frames and evaluation against the bare network and the released graph."""
-    from detector.bench import run_bench
+    """Measure speed: every MODEL on every runtime that is installed and can read it.
 
+    MODEL is a name or a file as for `ssdlite detect`; the released model if none is given. Everything takes
+    turns in one run, in blocks of a third of a second, so the ratios hold also on a busy machine. Times are
+    those of the bare network and of a whole frame of a camera. The released graph in TensorFlow and OpenCV's
+    own runtime take part as baselines, where they are there.
+    """
+    from detector.bench.command import run_bench
+
+    options["models"] = options["models"] or (DEFAULT_MODEL,)
     run_bench(**options)
 
 

@@ -31,17 +31,18 @@ def check_cpu() -> Line:
 
         from detector.runtime.backend import available_threads
     except ImportError:  # which has a line of its own
-        return Line("CPU", "works", f"{_cpu_name()}, {os.cpu_count()} processors")
+        return Line("CPU", "works", f"{cpu_name()}, {os.cpu_count()} processors")
     # OpenCV marks what it could use with * and what of it this processor lacks with ?.
     marked = cv2.getCPUFeaturesLine().split()
     present = [name.lstrip("*") for name in marked if not name.endswith("?")]
-    found = f"{_cpu_name()}, {available_threads()} of {os.cpu_count()} processors; {' '.join(present)}"
+    found = f"{cpu_name()}, {available_threads()} of {os.cpu_count()} processors; {' '.join(present)}"
     if platform.machine().lower() in ("x86_64", "amd64") and "AVX" not in present:
         return Line("CPU", "works", f"{found}, no AVX", "TensorFlow's wheels need AVX: train elsewhere")
     return Line("CPU", "works", found)
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """What the processor calls itself; the architecture where it does not."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             if line.startswith(("model name", "Model")):

@@ -1,0 +1,84 @@
+"""What the backends are held against: the released graph in TensorFlow, and OpenCV's DNN module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from detector.boxes import FloatArray
+from detector.errors import BackendError
+from detector.images import Image
+from detector.postprocess import Postprocessor
+from detector.pretrained import DEFAULT_MODEL, source_path
+from detector.runtime.model_file import ModelFile
+
+OFFICIAL = "official graph"
+OPENCV = "opencv dnn"
+BASELINES = (OFFICIAL, OPENCV)
+
+
+class OpenCVBackend:
+    """Runs an ONNX model in OpenCV's DNN module, whose number of threads holds for the whole process.
+
+    Args:
+        onnx: the model, with input ``image`` and outputs ``box_encodings`` and ``class_logits``.
+        threads: processors to use.
+
+    Raises:
+        BackendError: OpenCV cannot read the model.
+    """
+
+    def __init__(self, onnx: bytes, threads: int) -> None:
+        cv2.setNumThreads(threads)
+        self._onnx = onnx
+        try:
+            self._net = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
+        except cv2.error as error:
+            raise BackendError(f"OpenCV cannot read the ONNX model ({error.msg}).") from error
+
+    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
+        self._net.setInput(network_input, "image")
+        box_encodings, class_logits = self._net.forward(["box_encodings", "class_logits"])
+        return box_encodings[0], class_logits[0]
+
+    def split(self, count: int) -> Sequence[OpenCVBackend]:
+        return [OpenCVBackend(self._onnx, 1) for _ in range(count)]
+
+
+def open_opencv(file: ModelFile, threads: int) -> OpenCVBackend:
+    """OpenCV with a model.
+
+    Raises:
+        BackendError: the model cannot be had as ONNX here.
+    """
+    if file.path.suffix == ".onnx":
+        return OpenCVBackend(file.path.read_bytes(), threads)
+    try:
+        from detector.onnx_writer import build_onnx  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise BackendError(f"nothing here writes ONNX, which OpenCV reads ({error}).") from error
+    return OpenCVBackend(build_onnx(*file.weights()), threads)
+
+
+def open_official(file: ModelFile, postprocess: Postprocessor, threads: int) -> Callable[[Image], Any]:
+    """The released graph, from a BGR image to detections.
+
+    Raises:
+        BackendError: it is not in the cache, TensorFlow is not installed, or the model is another one.
+    """
+    source = source_path(DEFAULT_MODEL)
+    if file.spec.name != DEFAULT_MODEL or len(file.spec.classes) != 80:
+        raise BackendError("the released graph is measured beside the released model with all its classes.")
+    if not source.exists():
+        raise BackendError(
+            f"the published file is not in the cache; run `ssdlite weights fetch {DEFAULT_MODEL}`."
+        )
+    try:
+        from detector.model.official_graph import load_official_graph
+    except ImportError as error:
+        raise BackendError(f"TensorFlow is not installed here ({error}).") from error
+    graph = load_official_graph(source, file.spec, postprocess, threads)
+    return lambda image: graph(np.ascontiguousarray(image[..., ::-1]))

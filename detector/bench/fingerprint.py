@@ -1,0 +1,85 @@
+"""What a machine is, as far as speed depends on it; nothing of whose it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from detector import __version__
+from detector.doctor.machine import cpu_name
+from detector.runtime.backend import available_threads
+
+PACKAGES = (
+    "numpy", "opencv-python", "ai-edge-litert", "openvino", "onnxruntime", "tensorflow", "pycocotools",
+)  # fmt: skip
+
+# What the kernels of the runtimes ask for, as Linux calls it, and as people call it.
+_INSTRUCTIONS = {
+    "sse4_2": "SSE4.2", "avx": "AVX", "f16c": "F16C", "fma": "FMA", "avx2": "AVX2", "avx_vnni": "AVX-VNNI",
+    "avx512f": "AVX-512", "avx512_vnni": "AVX-512 VNNI", "avx512_bf16": "AVX-512 BF16",
+    "amx_int8": "AMX INT8", "amx_bf16": "AMX BF16",
+    "neon": "NEON", "asimd": "NEON", "asimdhp": "FP16", "asimddp": "dot product", "i8mm": "I8MM",
+    "bf16": "BF16", "sve": "SVE", "sme": "SME",
+}  # fmt: skip
+
+
+def take_fingerprint() -> dict[str, Any]:
+    """Processor, memory, system and versions, for JSON."""
+    return {
+        "date": date.today().isoformat(),
+        "cpu": cpu_name(),
+        "architecture": platform.machine(),
+        "instructions": find_instructions(),
+        "processors": os.cpu_count(),
+        "processors_available": available_threads(),
+        "memory_gb": _memory_gb(),
+        "system": _system(),
+        "python": platform.python_version(),
+        "packages": {"ssdlite": __version__} | _versions(),
+    }
+
+
+def find_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """The instruction sets that make inference quick, of those that the processor has."""
+    try:
+        lines = cpuinfo.read_text(errors="replace").splitlines()
+    except OSError:
+        import cv2
+
+        # OpenCV marks what it could use with * and what of it this processor lacks with ?.
+        marked = cv2.getCPUFeaturesLine().split()
+        return [name.lstrip("*") for name in marked if not name.endswith("?")]
+    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    present = set(flags.partition(":")[2].split())
+    return list(dict.fromkeys(name for flag, name in _INSTRUCTIONS.items() if flag in present))
+
+
+def _memory_gb() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return None
+
+
+def _system() -> str:
+    if sys.platform == "linux":
+        try:
+            return f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}"
+        except (OSError, KeyError):
+            return f"Linux {platform.release()}"
+    return f"{platform.system()} {platform.release()}"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

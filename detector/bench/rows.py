@@ -1,0 +1,190 @@
+"""The rows of the table: which model runs on what with how many threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from detector.bench.baselines import BASELINES, OFFICIAL, OPENCV, open_official, open_opencv
+from detector.errors import BackendError, DetectorError
+from detector.images import Image
+from detector.postprocess import Postprocessor
+from detector.preprocess import Preprocessor
+from detector.runtime import BACKENDS, Detector
+from detector.runtime.model_file import ModelFile
+
+# Their number of threads holds for a whole process, so they are measured with the largest number alone.
+_ONE_NUMBER_OF_THREADS = ("tensorflow", *BASELINES)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model on a backend, or a baseline, with a number of threads.
+
+    Attributes:
+        model: name or path, as the user gave it.
+        backend: name of a backend or of a baseline.
+        threads: processors to use.
+        classes: names of the classes to keep; None for all.
+        score_threshold: least score of a detection.
+    """
+
+    model: str
+    backend: str
+    threads: int
+    classes: tuple[str, ...] | None = None
+    score_threshold: float = 0.4
+
+    @property
+    def title(self) -> str:
+        """The model as a table shows it: no folders, which are nobody's business."""
+        return Path(self.model).name
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the row is there to compare with."""
+        return self.backend in BASELINES
+
+    @property
+    def key(self) -> str:
+        """A name for the row, different from those of the others."""
+        return f"{self.model}, {self.backend}, {self.threads}"
+
+
+@dataclass
+class Runner:
+    """A row that is ready to run.
+
+    Attributes:
+        detect: from a BGR image to detections.
+        detector: what does so; None for the released graph, which is no detector of this project.
+    """
+
+    detect: Callable[[Image], Any]
+    detector: Detector | None
+
+    def calls(self, frame: Image) -> dict[str, Callable[[], Any]]:
+        """What is timed: ``frame``, BGR to detections, and ``network``, from its input to its outputs."""
+        calls: dict[str, Callable[[], Any]] = {"frame": partial(self.detect, frame)}
+        if self.detector is not None:
+            backend = self.detector.backend
+            network_input = self.detector.preprocess(frame, out=getattr(backend, "input", None))
+            calls["network"] = partial(backend.run, network_input)
+        return calls
+
+
+@dataclass
+class Figures:
+    """What was measured of a row; NaN is what was not.
+
+    Attributes:
+        network, frame: milliseconds, median and 95th percentile.
+        to_network: the frame's time by the network's, round by round.
+        to_official: the released graph's time by the frame's, round by round.
+        start_seconds: a new process up to its first detection, of each time it was tried.
+        memory_mb: most memory of that process.
+        file_mb: size of the model's file or folder.
+        file_format: its suffix; ``folder``, if it is one.
+        ap: COCO's AP in [0, 1].
+    """
+
+    network: tuple[float, float] = (math.nan, math.nan)
+    frame: tuple[float, float] = (math.nan, math.nan)
+    to_network: float = math.nan
+    to_official: float = math.nan
+    start_seconds: list[float] = field(default_factory=list)
+    memory_mb: float = math.nan
+    file_mb: float = math.nan
+    file_format: str = ""
+    ap: float = math.nan
+
+
+def plan_rows(
+    models: Sequence[str],
+    backends: Sequence[str],
+    threads: Sequence[int],
+    classes: Sequence[str] | None,
+    score_threshold: float,
+) -> Iterator[Row]:
+    """Every model on every backend with every number of threads; the baselines last, once for all models."""
+    chosen = None if classes is None else tuple(classes)
+    for model in models:
+        for backend in backends:
+            numbers = [max(threads)] if backend in _ONE_NUMBER_OF_THREADS else threads
+            for number in numbers:
+                yield Row(model, backend, number, chosen, score_threshold)
+    for baseline in BASELINES:
+        yield Row(models[0], baseline, max(threads), chosen, score_threshold)
+
+
+def check_backends(names: Sequence[str]) -> None:
+    """Raise BackendError for a name that is no backend's."""
+    for name in names:
+        if name not in BACKENDS:
+            raise BackendError(f"There is no backend {name!r}; there are {', '.join(BACKENDS)}.")
+
+
+def open_row(row: Row, say: Callable[[str], None]) -> Runner:
+    """The row, ready to run.
+
+    Raises:
+        BackendError: a runtime that is not there or does not read this model.
+        DetectorError: the model cannot be had.
+    """
+    if not row.is_baseline:
+        detector = Detector.load(
+            row.model,
+            backend=row.backend,
+            threads=row.threads,
+            classes=row.classes,
+            score_threshold=row.score_threshold,
+            say=say,
+        )
+        return Runner(detector.detect, detector)
+    file = ModelFile(row.model, row.classes, say=say)
+    postprocess = Postprocessor(file.spec, score_threshold=row.score_threshold, labels=file.labels)
+    if row.backend == OFFICIAL:
+        return Runner(open_official(file, postprocess, row.threads), None)
+    assert row.backend == OPENCV
+    backend = open_opencv(file, row.threads)
+    detector = Detector(
+        file.spec, backend, Preprocessor(file.spec), postprocess, row.threads, labels=file.labels
+    )
+    return Runner(detector.detect, detector)
+
+
+def open_rows(rows: Sequence[Row], say: Callable[[str], None]) -> dict[Row, Runner]:
+    """Those of the rows that run here; ``say`` gets a sentence for each of the others.
+
+    Raises:
+        BackendError: none is left.
+    """
+    opened: dict[Row, Runner] = {}
+    refused: set[tuple[str, str]] = set()
+    for row in rows:
+        if (row.model, row.backend) in refused:
+            continue
+        try:
+            opened[row] = open_row(row, say)
+        except BackendError as error:
+            refused.add((row.model, row.backend))
+            name = row.backend if row.is_baseline else f"{row.title} on {row.backend}"
+            say(f"Left out: {name}: {error}")
+    if all(row.is_baseline for row in opened):
+        raise BackendError("No backend is left to measure.")
+    return opened
+
+
+def describe_file(model: str, say: Callable[[str], None]) -> tuple[str, float]:
+    """Format and megabytes of a model's file or folder."""
+    path = ModelFile(model, say=say).path
+    try:
+        if path.is_dir():
+            return "folder", sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
+        return path.suffix.lstrip("."), path.stat().st_size / 1e6
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path} ({error.strerror}).") from error
