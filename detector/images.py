@@ -116,7 +116,7 @@ def _jpeg_ends(data: bytes) -> bool:
     position = 2
     while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
         if data[position + 1] == 0xDA:
-            return data.find(b"\xff\xd9", position) >= 0
+            return data.rfind(b"\xff\xd9", position) >= 0  # from the end, where it is in a whole file
         if data[position + 1] == 0xFF:  # a fill byte
             position += 1
             continue

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 60, 20, 40, 50
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 60, 20, 50, 50
 _PLOT_HEIGHT, _LINE = 330, 26
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.own{fill:#2563a8}.baseline{fill:#888}"
-    ".title{font-weight:600}.small{font-size:11px;fill:#666}"
+    ".title{font-weight:600}.number{fill:#fff;font-size:11px}.dashed{stroke:#888;"
+    "stroke-dasharray:5 4}.small{font-size:11px;fill:#666}"
 )
 
 Point = tuple[str, float, float, bool]  # name, milliseconds of a frame, AP in [0, 1] or NaN, baseline
@@ -23,23 +24,24 @@ def draw_plot(points: Sequence[Point], subtitle: str) -> str:
         points: name, milliseconds, AP in [0, 1] or NaN, and whether it is a baseline.
         subtitle: of which machine.
     """
-    known = [point for point in points if not math.isnan(point[2])]
-    return _scatter(known, subtitle) if known else _bars(points, subtitle)
+    if all(math.isnan(point[2]) for point in points):
+        return _bars(points, subtitle)
+    return _scatter(points, subtitle)
 
 
 def _scatter(points: Sequence[Point], subtitle: str) -> str:
-    height = _TOP + _PLOT_HEIGHT + _BOTTOM
-    right, bottom = _WIDTH - _RIGHT, height - _BOTTOM
-    x_ticks = _ticks(0, max(point[1] for point in points) * 1.15)
-    values = [100 * point[2] for point in points]
+    """Numbered points with their names below; a dashed line is the time of what has no AP."""
+    right, bottom = _WIDTH - _RIGHT, _TOP + _PLOT_HEIGHT
+    values = [100 * point[2] for point in points if not math.isnan(point[2])]
+    x_ticks = _ticks(0, max(point[1] for point in points))
     y_ticks = _ticks(min(values) - 1, max(values) + 1)
-    parts = []
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
         up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
         return _LEFT + across * (right - _LEFT), bottom - up * (bottom - _TOP)
 
+    parts = [_text(_LEFT, _TOP - 24, "AP against latency", "start", "title")]
     for tick in x_ticks:
         x = place(tick, y_ticks[0])[0]
         parts.append(f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>')
@@ -48,19 +50,19 @@ def _scatter(points: Sequence[Point], subtitle: str) -> str:
         y = place(x_ticks[0], tick)[1]
         parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>')
         parts.append(_text(_LEFT - 8, y + 4, f"{tick:g}", "end"))
-    taken: list[tuple[float, float]] = []
-    for name, milliseconds, ap, baseline in points:
-        x, y = place(milliseconds, 100 * ap)
-        parts.append(f'<circle class="{_kind(baseline)}" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
-        late = x > (_LEFT + right) / 2  # the text goes where there is room
-        text_y = y - 9
-        while any(abs(text_y - other_y) < 14 and abs(x - other_x) < 240 for other_x, other_y in taken):
-            text_y -= 14
-        taken.append((x, text_y))
-        parts.append(_text(x, text_y, name, "end" if late else "start"))
-    parts.append(_text((_LEFT + right) / 2, height - 10, "milliseconds of a frame (median)", "middle"))
-    parts.append(_text(_LEFT, _TOP - 24, "AP against latency", "start", "title"))
-    return _svg(height, parts, subtitle)
+    parts.append(_text((_LEFT + right) / 2, bottom + 38, "milliseconds of a frame (median)", "middle"))
+    for number, (name, milliseconds, ap, baseline) in enumerate(points, start=1):
+        kind, without = _kind(baseline), math.isnan(ap)
+        x, y = place(milliseconds, y_ticks[-1] if without else 100 * ap)
+        if without:
+            parts.append(f'<line class="dashed" x1="{x:.1f}" y1="{y:.1f}" x2="{x:.1f}" y2="{bottom}"/>')
+        legend_y = bottom + 44 + _LINE * number
+        for centre_x, centre_y in ((x, y), (_LEFT + 10, legend_y)):
+            parts.append(f'<circle class="{kind}" cx="{centre_x:.1f}" cy="{centre_y:.1f}" r="10"/>')
+            parts.append(_text(centre_x, centre_y + 4, str(number), "middle", "number"))
+        value = "no AP" if without else f"AP {100 * ap:.2f}"
+        parts.append(_text(_LEFT + 28, legend_y + 5, f"{name}: {milliseconds:.1f} ms, {value}", "start"))
+    return _svg(bottom + 60 + _LINE * len(points), parts, subtitle)
 
 
 def _bars(points: Sequence[Point], subtitle: str) -> str:
