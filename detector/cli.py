@@ -486,6 +486,12 @@ def model(model: str) -> None:
     show_default=True,
     help="Least score of a detection, for all rows alike.",
 )
+@click.option(
+    "--baselines/--no-baselines",
+    default=True,
+    show_default=True,
+    help="Take the released graph and OpenCV's runtime along, where they are there.",
+)
 @click.option("--output", type=_PATH, metavar="FOLDER", help="Folder for bench.json and bench.svg.")
 def bench(**options: Any) -> None:
     """Measure speed: every MODEL on every runtime that is installed and can read it.

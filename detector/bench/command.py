@@ -53,6 +53,7 @@ def run_bench(
     score_threshold: float,
     starts: int,
     images: int,
+    baselines: bool,
     output: Path | None,
 ) -> None:
     """Measure, print a table, and write it to a folder if one is given."""
@@ -65,11 +66,12 @@ def run_bench(
         _check_folder(output)
     chosen = parse_classes(classes)
     numbers = list(dict.fromkeys(threads)) or [available_threads()]
-    planned = list(plan_rows(list(dict.fromkeys(models)), names, numbers, chosen, score_threshold))
-    files = {model: describe_file(model, click.echo) for model in dict.fromkeys(models)}
+    distinct = list(dict.fromkeys(models))
+    planned = plan_rows(distinct, names, numbers, chosen, score_threshold, baselines=baselines)
+    files = {model: describe_file(model, click.echo) for model in distinct}
     machine = take_fingerprint()
     click.echo(format_machine(machine))
-    runners = open_rows(planned, click.echo)
+    runners = open_rows(list(planned), click.echo)
     frame = load_frame()
     figures = {row: Figures() for row in runners}
     for row in figures:
@@ -167,9 +169,13 @@ def _check_folder(folder: Path) -> None:
 def _save(
     folder: Path, record: Mapping[str, Any], figures: Mapping[Row, Figures], machine: Mapping[str, Any]
 ) -> None:
-    subtitle = f"{machine['cpu']}, {', '.join(machine['instructions'][-2:])}, {machine['date']}"
-    with replacing(folder / "bench.svg") as path:
-        path.write_text(draw_plot(list(points(figures)), subtitle), encoding="utf-8")
+    _save_plot(folder / "bench.svg", figures, machine)
     with replacing(folder / "bench.json") as path:
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     click.echo(f"Wrote {folder / 'bench.json'} and {folder / 'bench.svg'}.")
+
+
+def _save_plot(path: Path, figures: Mapping[Row, Figures], machine: Mapping[str, Any]) -> None:
+    subtitle = f"{machine['cpu']}, {', '.join(machine['instructions'][-2:])}, {machine['date']}"
+    with replacing(path) as temporary:
+        temporary.write_text(draw_plot(list(points(figures)), subtitle), encoding="utf-8")

@@ -109,6 +109,8 @@ def plan_rows(
     threads: Sequence[int],
     classes: Sequence[str] | None,
     score_threshold: float,
+    *,
+    baselines: bool = True,
 ) -> Iterator[Row]:
     """Every model on every backend with every number of threads; the baselines last, once for all models."""
     chosen = None if classes is None else tuple(classes)
@@ -117,7 +119,7 @@ def plan_rows(
             numbers = [max(threads)] if backend in _ONE_NUMBER_OF_THREADS else threads
             for number in numbers:
                 yield Row(model, backend, number, chosen, score_threshold)
-    for baseline in BASELINES:
+    for baseline in BASELINES if baselines else ():
         yield Row(models[0], baseline, max(threads), chosen, score_threshold)
 
 

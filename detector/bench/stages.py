@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -101,33 +102,50 @@ def measure_stages(detector: Detector, rounds: int) -> Iterator[tuple[str, float
     yield "whole frame", blocks["frame"].timing.p50, blocks["frame"].ratio(blocks["network"])
 
 
+def compare_classes(backend: str, threads: int, classes: list[str], rounds: int) -> tuple[float, float]:
+    """Time of the network, and of a whole frame, with some classes by that with all, in one run."""
+    frame = load_frame()
+    calls: dict[str, Callable[[], Any]] = {}
+    for name, chosen in (("some", classes), ("all", None)):
+        detector = Detector.load(backend=backend, threads=threads, classes=chosen, say=click.echo)
+        network_input = detector.preprocess(frame)
+        calls[f"network {name}"] = partial(detector.backend.run, network_input)
+        calls[f"frame {name}"] = partial(detector.detect, frame)
+    blocks = time_in_blocks({"": calls}, rounds=rounds)[""]
+    network, whole = (blocks[f"{what} some"].ratio(blocks[f"{what} all"]) for what in ("network", "frame"))
+    return network, whole
+
+
 @click.command()
-@click.option("--backends", default="litert,openvino", show_default=True)
-@click.option("--threads", default="2,1", show_default=True)
-@click.option("--score-thresholds", default="0.4,1e-8", show_default=True)
-@click.option("--classes", help="Names of the classes to keep, joined by commas.  [default: all]")
+@click.option("--backends", default="litert,openvino", show_default=True, help="Runtimes.")
+@click.option("--threads", default="2,1", show_default=True, help="Numbers of threads.")
+@click.option("--score-thresholds", default="0.4,1e-8", show_default=True, help="Least scores.")
+@click.option("--classes", help="Compare a network that is cut to these classes with the whole one instead.")
 @click.option("--rounds", default=10, show_default=True, help="Blocks of a third of a second.")
 def main(backends: str, threads: str, score_thresholds: str, classes: str | None, rounds: int) -> None:
     """Print the time of each stage of a frame, in ms and as a share of the network's."""
-    chosen = None if classes is None else classes.split(",")
-    for backend in backends.split(","):
+    for backend, number in itertools.product(backends.split(","), map(int, threads.split(","))):
         if backend not in BACKENDS:
             raise click.UsageError(f"there is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
-        for number, threshold in itertools.product(threads.split(","), score_thresholds.split(",")):
-            try:
-                detector = Detector.load(
-                    backend=backend,
-                    threads=int(number),
-                    classes=chosen,
-                    score_threshold=float(threshold),
-                    say=click.echo,
+        try:
+            if classes is not None:
+                network, whole = compare_classes(backend, number, classes.split(","), rounds)
+                click.echo(
+                    f"{backend}, {number} threads, {len(classes.split(','))} classes against all: network "
+                    f"{network:.3f}, whole frame {whole:.3f}"
                 )
-            except BackendError as error:
-                click.echo(f"Left out: {backend}: {error}")
-                break
-            click.echo(f"\n{backend}, {number} threads, score threshold {threshold}")
-            for name, milliseconds, share in measure_stages(detector, rounds):
-                click.echo(f"  {name:28}{milliseconds:9.3f} ms{share:8.3f}")
+                continue
+            for threshold in map(float, score_thresholds.split(",")):
+                _print_stages(backend, number, threshold, rounds)
+        except BackendError as error:
+            click.echo(f"Left out: {backend}: {error}")
+
+
+def _print_stages(backend: str, threads: int, threshold: float, rounds: int) -> None:
+    detector = Detector.load(backend=backend, threads=threads, score_threshold=threshold, say=click.echo)
+    click.echo(f"\n{backend}, {threads} threads, score threshold {threshold:g}")
+    for name, milliseconds, share in measure_stages(detector, rounds):
+        click.echo(f"  {name:28}{milliseconds:9.3f} ms{share:8.3f}")
 
 
 if __name__ == "__main__":

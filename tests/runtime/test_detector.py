@@ -1,3 +1,4 @@
+import gc
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,6 +85,27 @@ def test_something_that_is_no_image_is_refused(detector, image):
 def test_tiny_and_huge_images(detector):
     assert len(detector.detect(np.zeros((1, 1, 3), np.uint8))) < 100
     assert len(detector.detect(np.zeros((1, 5000, 3), np.uint8))) < 100
+
+
+@pytest.mark.parametrize("backend", ["litert", "openvino"])
+def test_an_input_may_be_written_where_the_network_reads_it(released_weights, cat, backend):
+    pytest.importorskip({"litert": "ai_edge_litert"}.get(backend, backend))
+    detector = Detector.load(backend=backend, threads=1)
+    apart = detector.preprocess(cat)
+    expected = detector.backend.run(apart)
+    inside = detector.preprocess(cat, out=detector.backend.input)
+    assert inside is detector.backend.input
+    for _ in range(2):  # the network leaves its input as it is
+        for found, output in zip(detector.backend.run(inside), expected, strict=True):
+            np.testing.assert_array_equal(found, output)
+    np.testing.assert_array_equal(inside, apart)
+
+
+def test_the_inputs_memory_outlives_the_detector(released_weights):
+    memory = Detector.load(threads=1).backend.input
+    gc.collect()
+    memory[:] = 1
+    assert memory.sum() == memory.size
 
 
 def test_narrowed_classes_are_cut_out_of_the_network(released_weights, cat):
