@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from itertools import groupby
 
-import pytest
-
 from detector.bench import resident_memory_mb, time_interleaved
 from detector.bench.timing import Blocks, time_in_blocks
 
