@@ -37,8 +37,9 @@ from detector.evaluation.selection import find_dataset
 from detector.files import check_writable, replacing
 from detector.images import Image, load_image
 from detector.labels import parse_classes
-from detector.runtime import BACKENDS, Detector
+from detector.runtime import Detector
 from detector.runtime.backend import available_threads
+from detector.runtime.model_file import ModelFile
 
 
 def run_bench(
@@ -57,8 +58,8 @@ def run_bench(
     output: Path | None,
 ) -> None:
     """Measure, print a table, and write it to a folder if one is given."""
-    names = list(BACKENDS) if backends is None else list(dict.fromkeys(backends.split(",")))
-    check_backends(names)
+    names = None if backends is None else list(dict.fromkeys(backends.split(",")))
+    check_backends(names or [])
     annotated = None if dataset is None else find_dataset(dataset, None, None, None, images_needed=True)
     if annotated is not None:
         annotated.check_images()
@@ -66,9 +67,9 @@ def run_bench(
         _check_folder(output)
     chosen = parse_classes(classes)
     numbers = list(dict.fromkeys(threads)) or [available_threads()]
-    distinct = list(dict.fromkeys(models))
-    planned = plan_rows(distinct, names, numbers, chosen, score_threshold, baselines=baselines)
-    files = {model: describe_file(model, click.echo) for model in distinct}
+    files = {model: ModelFile(model, say=click.echo) for model in models}
+    runs_on = {model: names or file.backends for model, file in files.items()}
+    planned = plan_rows(runs_on, numbers, chosen, score_threshold, baselines=baselines)
     machine = take_fingerprint()
     click.echo(format_machine(machine))
     runners = open_rows(list(planned), click.echo)
@@ -76,7 +77,7 @@ def run_bench(
     figures = {row: Figures() for row in runners}
     for row in figures:
         if row.backend != OFFICIAL:
-            figures[row].file_format, figures[row].file_mb = files[row.model]
+            figures[row].file_format, figures[row].file_mb = describe_file(files[row.model].path)
     if starts:
         for row, (tries, memory) in measure_starts(list(runners), starts).items():
             figures[row].start_seconds, figures[row].memory_mb = tries, memory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -104,23 +104,29 @@ class Figures:
 
 
 def plan_rows(
-    models: Sequence[str],
-    backends: Sequence[str],
+    models: Mapping[str, Sequence[str]],
     threads: Sequence[int],
     classes: Sequence[str] | None,
     score_threshold: float,
     *,
     baselines: bool = True,
 ) -> Iterator[Row]:
-    """Every model on every backend with every number of threads; the baselines last, once for all models."""
+    """Every model on its backends with every number of threads; the baselines last, once for all models.
+
+    Args:
+        models: names of backends by model.
+        threads: numbers of threads.
+        classes, score_threshold: as ``Row`` has them.
+        baselines: whether there are any.
+    """
     chosen = None if classes is None else tuple(classes)
-    for model in models:
+    for model, backends in models.items():
         for backend in backends:
             numbers = [max(threads)] if backend in _ONE_NUMBER_OF_THREADS else threads
             for number in numbers:
                 yield Row(model, backend, number, chosen, score_threshold)
     for baseline in BASELINES if baselines else ():
-        yield Row(models[0], baseline, max(threads), chosen, score_threshold)
+        yield Row(next(iter(models)), baseline, max(threads), chosen, score_threshold)
 
 
 def check_backends(names: Sequence[str]) -> None:
@@ -181,12 +187,12 @@ def open_rows(rows: Sequence[Row], say: Callable[[str], None]) -> dict[Row, Runn
     return opened
 
 
-def describe_file(model: str, say: Callable[[str], None]) -> tuple[str, float]:
-    """Format and megabytes of a model's file or folder."""
-    path = ModelFile(model, say=say).path
+def describe_file(path: Path) -> tuple[str, float]:
+    """Format and megabytes of a model's file or folder; an OpenVINO model is two files."""
     try:
         if path.is_dir():
             return "folder", sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
-        return path.suffix.lstrip("."), path.stat().st_size / 1e6
+        files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+        return path.suffix.lstrip("."), sum(file.stat().st_size for file in files) / 1e6
     except OSError as error:
         raise DetectorError(f"Cannot read {path} ({error.strerror}).") from error

@@ -18,7 +18,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from detector.boxes import clip, xyxy_to_xywh
+from detector.boxes import FloatArray, clip, xyxy_to_xywh
 from detector.cli import DEFAULT_MODEL, main
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.data.folder import load_split
@@ -102,12 +102,16 @@ def collect_looks(detector: Detector, dataset: Dataset) -> tuple[list[Look], flo
         pixels = load_dataset_image(image)
         network_input = detector.preprocess(pixels)
         start = time.perf_counter()
-        outputs = detector.backend.run(network_input)
+        outputs = _run(detector, network_input)
         seconds += time.perf_counter() - start
-        looks.append(
-            Look(outputs, detector.backend.run(mirror(network_input)), (pixels.shape[1], pixels.shape[0]))
-        )
+        mirrored = _run(detector, mirror(network_input))
+        looks.append(Look(outputs, mirrored, (pixels.shape[1], pixels.shape[0])))
     return looks, 1000 * seconds / len(looks)
+
+
+def _run(detector: Detector, network_input: FloatArray) -> Outputs:
+    box_encodings, class_logits = detector.backend.run(network_input)
+    return box_encodings.copy(), class_logits.copy()
 
 
 def save_looks(looks: Sequence[Look], milliseconds: float, path: Path) -> None:

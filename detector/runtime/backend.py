@@ -21,6 +21,8 @@ class Backend(Protocol):
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)`` of one image.
 
+        They may be the runtime's own memory, which the next run writes over: copy what is to be kept.
+
         Args:
             network_input: (1, H, W, 3) float32, RGB, normalised as the model's spec says.
         """

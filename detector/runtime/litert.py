@@ -37,7 +37,7 @@ class LiteRTBackend:
             inputs, outputs = signature.get_input_details(), signature.get_output_details()
             check_outputs(path, outputs)
             self.input = _memory(self._interpreter, inputs["image"]["index"])
-            self._outputs = [outputs[name]["index"] for name in RAW_OUTPUTS]
+            self._outputs = [_memory(self._interpreter, outputs[name]["index"])[0] for name in RAW_OUTPUTS]
         except (ValueError, RuntimeError, KeyError) as error:
             raise _cannot_run(path, error) from error
 
@@ -45,9 +45,8 @@ class LiteRTBackend:
         if network_input is not self.input:
             np.copyto(self.input, network_input)
         self._interpreter.invoke()
-        # Copies: LiteRT refuses to run again while anything, a kept traceback included, holds its memory.
-        box_encodings, class_logits = (self._interpreter.get_tensor(index) for index in self._outputs)
-        return box_encodings[0], class_logits[0]
+        box_encodings, class_logits = self._outputs
+        return box_encodings, class_logits
 
     def split(self, count: int) -> Sequence[LiteRTBackend]:
         return [LiteRTBackend(self._path, 1) for _ in range(count)]
@@ -75,12 +74,12 @@ def _cannot_run(path: Path, error: Exception) -> ModelError:
 def _memory(interpreter: Interpreter, index: int) -> FloatArray:
     """A float32 tensor of an interpreter whose tensors are allocated, as an array over the same memory.
 
-    It stays where it is, for inputs never change their size. LiteRT's own array would not do: while one is
-    there, LiteRT refuses to run.
+    It stays where it is, for no tensor changes its size. LiteRT's own array would not do: while one is there,
+    LiteRT refuses to run.
     """
     tensor = interpreter.tensor(index)()
     if tensor.dtype != np.float32:
-        raise ValueError(f"its input is {tensor.dtype}, where float32 is expected")
+        raise ValueError(f"expected an input and outputs of float32, got {tensor.dtype}")
     memory = (ctypes.c_float * tensor.size).from_address(tensor.ctypes.data)
     memory.owner = interpreter  # which must not go before the array has gone
     return np.frombuffer(memory, np.float32).reshape(tensor.shape)

@@ -34,15 +34,15 @@ class OpenVINOBackend:
         self._request = compiled.create_infer_request()
         # Tensors are made once: making them anew for each run, in several threads, can deadlock OpenVINO.
         self.input: FloatArray = self._request.get_input_tensor().data
-        self._outputs = [self._request.get_tensor(compiled.output(name)) for name in RAW_OUTPUTS]
+        self._outputs = [self._request.get_tensor(compiled.output(name)).data[0] for name in RAW_OUTPUTS]
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         if network_input is not self.input:
             np.copyto(self.input, network_input)
         self._request.start_async()
         self._request.wait()
-        box_encodings, class_logits = (np.array(output.data) for output in self._outputs)
-        return box_encodings[0], class_logits[0]
+        box_encodings, class_logits = self._outputs
+        return box_encodings, class_logits
 
     def runtime_model(self) -> Any:
         """What OpenVINO made of the network, kernel by kernel."""
