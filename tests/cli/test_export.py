@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,26 @@ def test_other_formats(
         assert "post-processing" in assert_mistake(evaluated)
     else:
         assert "1 cat" in evaluated.out
+
+
+def test_a_training_run_brings_its_own_images(run: Run, released_weights: Path, tmp_path: Path) -> None:
+    """A run's folder says what was trained on, and holds its validation images."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    shutil.copy(released_weights, folder / "model.npz")
+    record = {"dataset": str(SAMPLE_FOLDER), "train": None, "val": None}
+    (folder / "run.json").write_text(json.dumps(record))
+    content = json.loads((SAMPLE_FOLDER / "instances.json").read_text())
+    for image in content["images"]:
+        image["file_name"] = str(SAMPLE_FOLDER / image["file_name"])
+    (folder / "validation.json").write_text(json.dumps(content))
+    output = tmp_path / "a.tflite"
+    done = run("export", folder, "--quantize", "int8", "--max-ap-drop", 10, "--output", output)
+    assert done.code == 0, done
+    assert "Calibrated on 3 images" in done.out  # the fourth is for validation
+    assert f"on 4 images of {folder / 'validation.json'}" in done.out
+    assert "AP " in done.out
+    record["dataset"] = str(tmp_path / "gone")
+    (folder / "run.json").write_text(json.dumps(record))
+    refused = run("export", folder, "--quantize", "int8", "--output", output)
+    assert "--calibration FOLDER" in assert_mistake(refused)

@@ -106,6 +106,33 @@ def test_frigate_sees_what_the_detector_sees(model, complete, tmp_path):
             np.testing.assert_allclose(yxyx[[1, 0, 3, 2]], box, atol=0.5)
 
 
+def test_frigate_sees_it_through_openvino_too(model, tmp_path):
+    """Its detector takes one input and one output of a certain shape, and numbers classes from 1."""
+    openvino = pytest.importorskip("openvino")
+    from detector.openvino_writer import save_openvino
+
+    write("frigate", tmp_path, COCO)
+    names = read_labelmap(tmp_path / "labelmap-openvino.txt")
+    save_openvino(tmp_path / "ssdlite.xml", model.read_bytes(), COCO, postprocess=True)
+    compiled = openvino.Core().compile_model(tmp_path / "ssdlite.xml", "CPU")
+    assert [tuple(each.shape) for each in compiled.inputs] == [(1, 300, 300, 3)]
+    (output,) = compiled.outputs
+    assert tuple(output.shape) == (1, 1, 100, 7)
+    detector = Detector.load(model, score_threshold=0.4)
+    request = compiled.create_infer_request()
+    for photo in PHOTOS:
+        image = load_image(photo)
+        rgb = cv2.cvtColor(cv2.resize(image, (300, 300)), cv2.COLOR_BGR2RGB)
+        request.infer([openvino.Tensor(np.ascontiguousarray(rgb[None]))])
+        rows = request.get_output_tensor(0).data[0][0][:20].copy()
+        shown = rows[rows[:, 2] >= 0.4]
+        expected = detector.detect(image)
+        assert [names[int(row[1])] for row in shown] == expected.names
+        np.testing.assert_allclose(shown[:, 2], expected.scores, atol=1e-3)
+        height, width = image.shape[:2]
+        np.testing.assert_allclose(shown[:, 3:] * [width, height, width, height], expected.boxes, atol=0.5)
+
+
 def test_coral_lists_the_classes(tmp_path):
     write("coral", tmp_path)
     assert (tmp_path / "labels.txt").read_text(encoding="utf-8") == "3 wheeler\ndog\nno\n"
