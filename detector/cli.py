@@ -291,7 +291,8 @@ def compare(**options: Any) -> None:
     help="AP that may be lost.  [default: 0.1, 0.2 with fp16, 1 with int8]",
 )
 @click.option("--output", type=_PATH, help="Where to write it.  [default: export/NAME]")
-def export(**options: Any) -> None:
+@click.pass_context
+def export(context: click.Context, /, **options: Any) -> None:
     """Write a model for other programs and devices.
 
     Every export is run on images and compared with the network before it is kept; one that finds something
@@ -299,6 +300,8 @@ def export(**options: Any) -> None:
     """
     from detector.export.command import run_export
 
+    if options["bundle"] and (_is_given(context, "format_name") or options["postprocess"]):
+        raise click.UsageError("--for knows what its consumer needs; leave out --format and --postprocess.")
     run_export(**options)
 
 

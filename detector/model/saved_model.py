@@ -27,7 +27,7 @@ from detector.architecture import IMAGE, Architecture, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
 from detector.errors import ModelError
 from detector.files import replacing_folder
-from detector.runtime.model_file import check_outputs
+from detector.runtime.model_file import check_network
 from detector.runtime.spec_reader import write_spec
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
@@ -145,7 +145,8 @@ class SavedModelBackend:
 
     def __init__(self, folder: Path, threads: int) -> None:
         self._module, self._signature = open_saved_model(folder, threads)
-        check_outputs(folder, set(self._signature.structured_outputs))
+        ports = {**self._signature.structured_input_signature[1], **self._signature.structured_outputs}
+        check_network(folder, {name: port.shape.as_list() for name, port in ports.items()})
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         outputs = self._signature(image=tf.constant(network_input))

@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.runtime.model_file import RAW_OUTPUTS, check_outputs
+from detector.runtime.model_file import RAW_OUTPUTS, check_network
 
 _STDERR_LOCK = threading.Lock()
 
@@ -35,7 +35,8 @@ class LiteRTBackend:
         try:
             signature = self._interpreter.get_signature_runner()
             inputs, outputs = signature.get_input_details(), signature.get_output_details()
-            check_outputs(path, outputs)
+            details = {**inputs, **outputs}
+            check_network(path, {name: details[name]["shape"].tolist() for name in details})
             self.input = _memory(self._interpreter, inputs["image"]["index"])
             self._outputs = [_memory(self._interpreter, outputs[name]["index"])[0] for name in RAW_OUTPUTS]
         except (ValueError, RuntimeError, KeyError) as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from detector.anchors import build_anchors
+from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
 from detector.errors import BackendError, ModelError
 from detector.files import replacing
@@ -168,16 +170,31 @@ class ModelFile:
         return path
 
 
-def check_outputs(path: Path, names: Collection[str]) -> None:
-    """Raise ModelError unless a network has the outputs that this project reads."""
-    if set(RAW_OUTPUTS) <= set(names):
-        return
-    if _COMPLETE_OUTPUTS & set(names):
+def check_network(path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise ModelError unless a network is one that this project runs, and the one that its spec describes.
+
+    Args:
+        path: the file, or the folder of a SavedModel.
+        shapes: of its input and its outputs, by name.
+    """
+    names = set(shapes) - {IMAGE}
+    if not set(RAW_OUTPUTS) <= names:
+        if _COMPLETE_OUTPUTS & names:
+            raise ModelError(
+                f"{path} has the post-processing inside, for other programs; use the same model with raw "
+                "outputs here."
+            )
         raise ModelError(
-            f"{path} has the post-processing inside, for other programs; use the same model with raw outputs "
-            "here."
+            f"{path} has the outputs {', '.join(sorted(names)) or 'of no name'}, expected "
+            f"{' and '.join(RAW_OUTPUTS)}; it is not a detector of this project."
         )
-    raise ModelError(
-        f"{path} has the outputs {', '.join(sorted(names)) or 'of no name'}, expected "
-        f"{' and '.join(RAW_OUTPUTS)}; it is not a detector of this project."
-    )
+    spec = read_spec(path)
+    anchors = len(build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw))
+    columns = (4, len(spec.classes) + 1)
+    expected = dict(zip(RAW_OUTPUTS, ((1, anchors, each) for each in columns), strict=True))
+    for name, shape in {IMAGE: (1, *spec.input_hw, 3), **expected}.items():
+        if tuple(shapes.get(name, ())) != shape:
+            raise ModelError(
+                f"{path} has the spec of another network: {name} should have the shape {shape} and has "
+                f"{tuple(shapes.get(name, ()))}; export the model again."
+            )

@@ -10,7 +10,7 @@ import onnxruntime
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.runtime.model_file import RAW_OUTPUTS, check_outputs
+from detector.runtime.model_file import RAW_OUTPUTS, check_network
 
 _ERRORS_ONLY = 3
 
@@ -25,7 +25,8 @@ class ONNXRuntimeBackend:
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
         self._session = open_session(path, threads)
-        check_outputs(path, {output.name for output in self._session.get_outputs()})
+        ports = (*self._session.get_inputs(), *self._session.get_outputs())
+        check_network(path, {port.name: port.shape for port in ports})
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         box_encodings, class_logits = self._session.run(RAW_OUTPUTS, {"image": network_input})

@@ -12,7 +12,7 @@ import openvino
 from detector.boxes import FloatArray
 from detector.errors import ModelError
 from detector.openvino_kernels import fit_int8_kernels
-from detector.runtime.model_file import RAW_OUTPUTS, check_outputs
+from detector.runtime.model_file import RAW_OUTPUTS, check_network
 
 
 class OpenVINOBackend:
@@ -28,7 +28,7 @@ class OpenVINOBackend:
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
         model = read_model(path)
-        check_outputs(path, {name for output in model.outputs for name in output.get_names()})
+        check_network(path, _shapes(model))
         compiled = compile_model(path, model, threads)
         self._compiled = compiled
         self._request = compiled.create_infer_request()
@@ -50,6 +50,15 @@ class OpenVINOBackend:
 
     def split(self, count: int) -> Sequence[OpenVINOBackend]:
         return [OpenVINOBackend(self._path, 1) for _ in range(count)]
+
+
+def _shapes(model: Any) -> dict[str, list[int]]:
+    """Shapes of inputs and outputs by name; -1 where a size is open."""
+    return {
+        name: [size.get_length() if size.is_static else -1 for size in port.partial_shape]
+        for port in (*model.inputs, *model.outputs)
+        for name in port.get_names()
+    }
 
 
 def read_model(path: Path) -> Any:

@@ -106,6 +106,7 @@ def test_images_in_which_there_is_nothing(run: Run, released_weights: Path, tmp_
         (["--output", "model.onnx"], "end in .tflite"),
         (["--input-size", "304"], "--dataset"),
         (["--dataset", "nowhere"], "nowhere"),
+        (["--for", "frigate", "--format", "onnx"], "leave out --format"),
     ],
 )
 def test_mistakes(

@@ -1,6 +1,7 @@
 import gc
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import BackendError, ModelError
 from detector.pretrained import converted_folder
+from detector.tflite.metadata import read_spec, replace_spec
 from detector.tflite.writer import build_tflite
 from detector.weights import load_weights
 
@@ -200,3 +202,12 @@ def test_several_threads_may_load_at_once(released_weights, cat, tmp_path, monke
     assert len(list(tmp_path.iterdir())) == 1
     print("still here", file=sys.stderr)
     assert "still here" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("backend", ["litert", "openvino"])
+@pytest.mark.parametrize("change", [{"classes": ("cat", "dog")}, {"input_hw": (320, 320)}])
+def test_a_spec_of_another_network_is_refused(model, tmp_path, backend, change):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(replace_spec(model.read_bytes(), replace(read_spec(model), **change)))
+    with pytest.raises(ModelError, match="spec of another network"):
+        Detector.load(path, backend=backend)
