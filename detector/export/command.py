@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -130,8 +131,11 @@ def _check_target(target: Path, format_: Format | None) -> None:
     if format_ is not None and format_.suffix:
         if target.suffix != format_.suffix:
             raise ModelError(f"Expected --output to end in {format_.suffix}, got {target}.")
-        if target.is_dir():
-            raise ModelError(f"Expected --output to be a file, got the folder {target}.")
+        for file in format_.files(target):
+            if file.is_dir():
+                raise ModelError(f"Expected to write the file {file}, and it is a folder; choose another.")
+            if file.exists() and not target.exists():
+                raise ModelError(f"{file} exists and belongs to something else; choose another --output.")
         check_writable(target.absolute().parent)
     else:
         refuse_occupied(target)
@@ -163,9 +167,9 @@ def _keep(part: _Part, path: Path, target: Path) -> None:
         with replacing_folder(target) as temporary:
             shutil.copytree(path, temporary, dirs_exist_ok=True)
         return
-    for source, file in zip(part.format.files(path), part.format.files(target), strict=True):
-        with replacing(file) as temporary:
-            shutil.copyfile(source, temporary)
+    with ExitStack() as stack:  # the files of a pair are renamed once all are written
+        for source, file in zip(part.format.files(path), part.format.files(target), strict=True):
+            shutil.copyfile(source, stack.enter_context(replacing(file)))
 
 
 def _print_outcome(target: Path, parts: Sequence[_Part], bundle: str | None) -> None:

@@ -85,8 +85,9 @@ def _check_outputs(path: Path, names: set[str]) -> None:
 
 def _open_tflite(path: Path, threads: int) -> Runner:
     from detector.runtime.litert import open_interpreter
+    from detector.tflite.postprocess import MOST_THREADS
 
-    interpreter = open_interpreter(path, threads)
+    interpreter = open_interpreter(path, min(threads, MOST_THREADS))
     signature = interpreter.get_signature_runner()
     _check_outputs(path, set(signature.get_output_details()))
     return lambda image: signature(image=image)

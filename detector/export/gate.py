@@ -73,7 +73,7 @@ class Gate:
         parity = measure_parity(
             self._trial.dataset, self._network_found, found, category_ids=self._categories
         )
-        if not parity.detections and parity.ap is None:
+        if not parity.detections and (parity.ap is None or parity.ap.first.value <= 0):
             raise DatasetError(
                 f"The network finds nothing in {self._trial.origin}, so there is nothing to compare by; give "
                 "images with objects of its classes with --calibration, or annotated ones with --dataset."

@@ -105,6 +105,8 @@ def measure_parity(
     ap = None
     if category_ids is not None:
         ap = compare_detections(dataset, network, export, category_ids=category_ids).summary["AP"]
+        if not np.isfinite(ap.difference.value):  # there is no object of these categories
+            ap = None
     return Parity(
         images=len(dataset.images),
         ap=ap,

@@ -21,7 +21,7 @@ from detector.spec import ModelSpec
 from detector.weights import load_weights, select_classes
 
 # Part of the name of every cached conversion; raised when the written graph changes.
-_CONVERSION = "1"
+_CONVERSION = "2"
 RUN_WEIGHTS = "model.npz"  # the best weights in the folder of a training run
 RAW_OUTPUTS = ("box_encodings", "class_logits")
 _COMPLETE_OUTPUTS = {"detection_boxes", "detections"}

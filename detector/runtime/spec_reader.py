@@ -35,7 +35,7 @@ def read_spec(path: Path) -> ModelSpec:
             text = member.read_text(encoding="utf-8") if member.is_file() else None
     except OSError as error:
         raise ModelError(f"Cannot read the model {path} ({error.strerror}).") from error
-    except (ValueError, ElementTree.ParseError, TypeError, AttributeError) as error:
+    except (ValueError, ElementTree.ParseError, TypeError, AttributeError, IndexError) as error:
         raise ModelError(
             f"{path} is cut short or is no {path.suffix} model ({error}); get it again."
         ) from error

@@ -24,8 +24,9 @@ OUTPUTS = ("detection_boxes", "detection_classes", "detection_scores", "num_dete
 # The operator's time grows with the number of boxes over this score; at .01 it costs next to no AP.
 SCORE_THRESHOLD = 0.01
 # With several threads the operator loses the class whose number is the number of threads (LiteRT 2.3,
-# TensorFlow 2.20). So the first classes that it sees are empty ones.
-_EMPTY_CLASSES = 16
+# TensorFlow 2.20). So the first classes that it sees are empty ones, for as many threads as this.
+MOST_THREADS = 16
+_EMPTY_CLASSES = MOST_THREADS
 _SIGMOID_SCALE = Scale(np.array([1 / 256], np.float32), -128)  # what the int8 kernel demands
 
 

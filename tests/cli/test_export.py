@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,22 @@ def test_a_training_run_brings_its_own_images(run: Run, released_weights: Path, 
     (folder / "run.json").write_text(json.dumps(record))
     refused = run("export", folder, "--quantize", "int8", "--output", output)
     assert "--calibration FOLDER" in assert_mistake(refused)
+
+
+def test_annotations_without_objects_do_not_open_the_gate(
+    run: Run, released_weights: Path, tmp_path: Path, dataset: Callable[..., Path]
+) -> None:
+    """There is no AP, so what is found again decides."""
+    folder = dataset(lambda content: content.update(annotations=[]))
+    path = tmp_path / "model.tflite"
+    done = run("export", released_weights, "--input-size", 64, "--dataset", folder, "--output", path)
+    assert done.code == 1, done
+    assert "detections again" in done.err
+    assert not path.exists()
+
+
+def test_a_pair_of_files_leaves_others_alone(run: Run, released_weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_text("precious")
+    refused = run("export", released_weights, "--format", "openvino", "--output", tmp_path / "a.xml")
+    assert "a.bin exists" in assert_mistake(refused)
+    assert (tmp_path / "a.bin").read_text() == "precious"
