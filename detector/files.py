@@ -75,6 +75,12 @@ def check_writable(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
+def size_in_bytes(path: Path) -> int:
+    """Size of a file, or of all files in a folder; raises OSError where there is none."""
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
+
+
 def cannot_write(path: Path, error: OSError) -> DetectorError:
     """The sentence for a file or folder that could not be written."""
     if error.errno == errno.ENOSPC:

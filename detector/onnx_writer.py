@@ -28,8 +28,6 @@ from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
 SPEC_KEY, LABELS_KEY = "model_spec", "labels"
-# Suppression takes longer the more boxes there are over this score; at .01 it costs next to no AP.
-SCORE_THRESHOLD = 0.01
 # Old enough for every runtime in use, new enough for all operators here.
 _OPSET = 13
 _IR_VERSION = 7
@@ -204,7 +202,7 @@ def _add_postprocess(
     limits = [
         graph.constant("max_detections", (count,)),
         graph.constant("iou_threshold", spec.iou_threshold),
-        graph.constant("score_threshold", max(spec.score_threshold, SCORE_THRESHOLD)),
+        graph.constant("score_threshold", spec.inside_score_threshold),
     ]
     # Rows of (image, class, anchor), as many as survive; zeros follow, so that there are always N to choose.
     kept = graph.add("NonMaxSuppression", [boxes, scores, *limits], "kept")

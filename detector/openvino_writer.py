@@ -32,8 +32,6 @@ from detector.spec import ModelSpec
 
 DETECTIONS = "detections"
 SPEC_KEY, LABELS_KEY = "model_spec", "labels"
-# Suppression takes longer the more boxes there are over this score; at .01 it costs next to no AP.
-SCORE_THRESHOLD = 0.01
 
 
 def save_openvino(
@@ -135,7 +133,7 @@ def _detection_output(spec: ModelSpec, box_encodings: Any, class_logits: Any) ->
             "variance_encoded_in_target": False,
             "share_location": True,
             "nms_threshold": spec.iou_threshold,
-            "confidence_threshold": max(spec.score_threshold, SCORE_THRESHOLD),
+            "confidence_threshold": spec.inside_score_threshold,
             # As in the released model: clipped boxes overlap differently.
             "clip_before_nms": False,
             "clip_after_nms": True,

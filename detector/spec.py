@@ -51,6 +51,13 @@ class ModelSpec:
     class_thresholds: dict[str, float] = field(default_factory=dict)
     card: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def inside_score_threshold(self) -> float:
+        """Least score where post-processing is inside an exported file: there, time grows with the number of
+        boxes over it, and .01 costs next to no AP.
+        """
+        return max(self.score_threshold, 0.01)
+
     def to_json(self) -> str:
         """The spec as a JSON object."""
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)

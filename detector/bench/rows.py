@@ -11,6 +11,7 @@ from typing import Any
 
 from detector.bench.baselines import BASELINES, OFFICIAL, OPENCV, open_official, open_opencv
 from detector.errors import BackendError, DetectorError
+from detector.files import size_in_bytes
 from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
@@ -190,9 +191,8 @@ def open_rows(rows: Sequence[Row], say: Callable[[str], None]) -> dict[Row, Runn
 def describe_file(path: Path) -> tuple[str, float]:
     """Format and megabytes of a model's file or folder; an OpenVINO model is two files."""
     try:
-        if path.is_dir():
-            return "folder", sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
         files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
-        return path.suffix.lstrip("."), sum(file.stat().st_size for file in files) / 1e6
+        kind = "folder" if path.is_dir() else path.suffix.lstrip(".")
+        return kind, sum(map(size_in_bytes, files)) / 1e6
     except OSError as error:
         raise DetectorError(f"Cannot read {path} ({error.strerror}).") from error

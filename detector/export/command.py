@@ -19,11 +19,12 @@ from detector.export.bundles import BUNDLES
 from detector.export.formats import Format, Network, find_format
 from detector.export.gate import Gate
 from detector.export.trial_images import find_calibration_images, find_trial_images, load_network_inputs
-from detector.files import check_writable, refuse_occupied, replacing, replacing_folder
+from detector.files import check_writable, refuse_occupied, replacing, replacing_folder, size_in_bytes
 from detector.labels import parse_classes
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
 from detector.tflite.calibration import calibrate
+from detector.tflite.quantization import Quantization
 from detector.weights import Weights
 
 
@@ -60,15 +61,17 @@ def run_export(
     _check_target(target, None if bundle else parts[0].format)
     trial = find_trial_images(dataset, calibration, model, spec)
     gate = Gate(weights, own_spec, trial, max_ap_drop, click.echo)
-    files = find_calibration_images(calibration, model) if _any_int8(parts) else []
+    int8 = any(part.precision == "int8" for part in parts)
+    files = find_calibration_images(calibration, model) if int8 else []
+    quantization = _calibrate(weights, spec, parts, files)
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer) / "export"  # whose mode is that of any folder
         folder.mkdir()
         for part in parts:
-            network = _prepare(weights, spec, part, files)
+            network = Network(weights, spec, part.precision, quantization, part.postprocess)
             path = folder / part.name
             part.format.write(path, network)
-            size = sum(_size(file) for file in part.format.files(path))
+            size = sum(map(size_in_bytes, part.format.files(path)))
             click.echo(f"{part.name}: {size / 1e6:.2f} MB")
             if fault := gate.find_fault(path, part.format, network):
                 click.echo(f"Not written: {part.name} is not the same detector: {fault}.", err=True)
@@ -136,29 +139,19 @@ def _check_target(target: Path, format_: Format | None) -> None:
                 raise ModelError(f"Expected to write the file {file}, and it is a folder; choose another.")
             if file.exists() and not target.exists():
                 raise ModelError(f"{file} exists and belongs to something else; choose another --output.")
-        check_writable(target.absolute().parent)
     else:
         refuse_occupied(target)
-        check_writable(target.absolute().parent)
+    check_writable(target.absolute().parent)
 
 
-def _any_int8(parts: Sequence[_Part]) -> bool:
-    return any(part.precision == "int8" for part in parts)
-
-
-def _prepare(weights: Weights, spec: ModelSpec, part: _Part, files: list[Path]) -> Network:
-    """The network as a part of the export has it, calibrated on the files where it is int8."""
-    quantization = None
-    if part.precision == "int8":
-        inputs = load_network_inputs(files, spec, click.echo)
-        quantization = calibrate(weights, spec, inputs, integer_heads=part.integer_heads)
-    return Network(weights, spec, part.precision, quantization, part.postprocess)
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files)
+def _calibrate(
+    weights: Weights, spec: ModelSpec, parts: Sequence[_Part], files: list[Path]
+) -> Quantization | None:
+    """How the parts are quantized, once for all of them; None if none is int8."""
+    if not files:
+        return None
+    inputs = load_network_inputs(files, spec, click.echo)
+    return calibrate(weights, spec, inputs, integer_heads=any(part.integer_heads for part in parts))
 
 
 def _keep(part: _Part, path: Path, target: Path) -> None:

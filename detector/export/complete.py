@@ -16,11 +16,11 @@ from detector.errors import BackendError, ModelError
 from detector.images import Image
 from detector.runtime.spec_reader import is_saved_model, read_spec
 from detector.spec import ModelSpec
+from detector.tflite.postprocess import MOST_THREADS, OUTPUTS
 
 Outputs = dict[str, NDArray[Any]]
 Runner = Callable[[NDArray[np.uint8]], Outputs]
 
-OUTPUTS = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
 OPENVINO_OUTPUT = "detections"
 
 
@@ -85,7 +85,6 @@ def _check_outputs(path: Path, names: set[str]) -> None:
 
 def _open_tflite(path: Path, threads: int) -> Runner:
     from detector.runtime.litert import open_interpreter
-    from detector.tflite.postprocess import MOST_THREADS
 
     interpreter = open_interpreter(path, min(threads, MOST_THREADS))
     signature = interpreter.get_signature_runner()

@@ -33,8 +33,6 @@ from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
 SIGNATURE = "serving_default"
-# Suppression takes longer the more boxes there are over this score; at .01 it costs next to no AP.
-SCORE_THRESHOLD = 0.01
 Tensors = dict[str, Any]
 Folded = dict[str, tuple[FloatArray, FloatArray]]
 
@@ -106,7 +104,7 @@ def _add_postprocess(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> 
         max_output_size_per_class=spec.max_detections,
         max_total_size=spec.max_detections,
         iou_threshold=spec.iou_threshold,
-        score_threshold=max(spec.score_threshold, SCORE_THRESHOLD),
+        score_threshold=spec.inside_score_threshold,
         clip_boxes=False,
     )
     return {

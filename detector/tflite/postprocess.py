@@ -21,8 +21,6 @@ from detector.spec import ModelSpec
 from detector.tflite.graph import INT8, OPERATORS, Graph, Scale
 
 OUTPUTS = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
-# The operator's time grows with the number of boxes over this score; at .01 it costs next to no AP.
-SCORE_THRESHOLD = 0.01
 # With several threads the operator loses the class whose number is the number of threads (LiteRT 2.3,
 # TensorFlow 2.20). So the first classes that it sees are empty ones, for as many threads as this.
 MOST_THREADS = 16
@@ -94,7 +92,7 @@ def _options(spec: ModelSpec, classes: int) -> bytes:
         builder.Int("max_classes_per_detection", 1)
         builder.Int("detections_per_class", spec.max_detections)
         builder.Bool("use_regular_nms", True)
-        builder.Float("nms_score_threshold", max(spec.score_threshold, SCORE_THRESHOLD))
+        builder.Float("nms_score_threshold", spec.inside_score_threshold)
         builder.Float("nms_iou_threshold", spec.iou_threshold)
         builder.Int("num_classes", classes)
         builder.Float("y_scale", y_scale)
