@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +15,7 @@ import pytest
 
 from detector.data.sample import SAMPLE_FOLDER
 from tests.cli.running import Run, assert_mistake
-from tests.video.conftest import VIDEO_FRAMES, VIDEO_RATE, HttpCamera, wait_until, write_video
+from tests.video.conftest import VIDEO_FRAMES, VIDEO_RATE, DemoProcess, HttpCamera, wait_until, write_video
 
 PHOTO = SAMPLE_FOLDER / "astronaut.jpg"
 
@@ -130,45 +127,14 @@ def test_a_port_that_is_taken(run: Run, model: Path, taken_port: int, tmp_path: 
     assert lines.read_text() == "of an earlier run"
 
 
-class Running:
-    """The demo in a process of its own."""
-
-    def __init__(self, *arguments: object, **environment: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "detector.cli", "demo", *map(str, arguments)],
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # Tests that run under nohup would hand it down that SIGHUP is to be ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-        )
-
-    def line_with(self, text: str) -> str:
-        assert self._process.stdout is not None
-        while True:
-            line = self._process.stdout.readline()
-            assert line, "it has ended"
-            if text in line:
-                return line
-
-    def end(self, number: signal.Signals) -> tuple[int, str, str]:
-        self._process.send_signal(number)
-        out, err = self._process.communicate(timeout=60)
-        return self._process.returncode, out, err
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_complete_the_files(number: signal.Signals, model: Path, tmp_path: Path) -> None:
-    camera = HttpCamera()
-    camera.start()
     lines, recording = tmp_path / "log.jsonl", tmp_path / "out.mp4"
     options = ["--headless", "--model", model, "--jsonl", lines, "--save", recording]
-    running = Running("--source", camera.url, *options)
-    wait_until(lambda: lines.exists() and lines.read_text().count("\n") > 45)
-    code, out, err = running.end(number)
-    camera.kill()
+    with HttpCamera() as camera, DemoProcess("--source", camera.url, *options) as demo:
+        wait_until(lambda: lines.exists() and lines.read_text().count("\n") > 45)
+        code, out, err = demo.end(number)
     assert (code, err) == (0, "")
     assert "Frame age from capture to display" in out
     records = [json.loads(line) for line in lines.read_text().splitlines()]
@@ -181,20 +147,21 @@ def test_signals_complete_the_files(number: signal.Signals, model: Path, tmp_pat
 
 @pytest.mark.slow
 def test_without_a_display_the_picture_is_in_the_browser(model: Path) -> None:
-    running = Running("--source", PHOTO, "--model", model, "--port", 0, DISPLAY="", WAYLAND_DISPLAY="")
-    assert "there is no display" in running.line_with("No window")
-    address = re.search(r"http://127\.0\.0\.1:\d+/", running.line_with("Open "))
-    assert address is not None
-    with urllib.request.urlopen(address[0]) as answer:
-        assert b"<html" in answer.read()
+    options = ["--source", PHOTO, "--model", model, "--port", 0]
+    with DemoProcess(*options, DISPLAY="", WAYLAND_DISPLAY="") as demo:
+        assert "there is no display" in demo.line_with("No window")
+        address = re.search(r"http://127\.0\.0\.1:\d+/", demo.line_with("Open "))
+        assert address is not None
+        with urllib.request.urlopen(address[0]) as answer:
+            assert b"<html" in answer.read()
 
-    def state() -> dict[str, object] | None:
-        with urllib.request.urlopen(f"{address[0]}state.json") as answer:
-            live: dict[str, object] | None = json.load(answer)["live"]
-            return live
+        def state() -> dict[str, object] | None:
+            with urllib.request.urlopen(f"{address[0]}state.json") as answer:
+                live: dict[str, object] | None = json.load(answer)["live"]
+                return live
 
-    wait_until(state)
-    assert state()["width"] == 512
-    code, out, err = running.end(signal.SIGINT)
+        wait_until(state)
+        assert state()["width"] == 512
+        code, out, err = demo.end(signal.SIGINT)
     assert (code, err) == (0, "")
     assert "1 frame." in out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -75,13 +77,56 @@ class HttpCamera:
             self._process.communicate()
             self._process = None
 
+    def __enter__(self) -> HttpCamera:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+
 
 @pytest.fixture
 def http_camera() -> Iterator[HttpCamera]:
-    camera = HttpCamera()
-    camera.start()
-    yield camera
-    camera.kill()
+    with HttpCamera() as camera:
+        yield camera
+
+
+class DemoProcess:
+    """``ssdlite demo`` in a process of its own, which does not outlive the test."""
+
+    def __init__(self, *arguments: object, **environment: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "detector.cli", "demo", *map(str, arguments)],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Tests that run under nohup would hand it down that SIGHUP is to be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        )
+
+    def __enter__(self) -> DemoProcess:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def line_with(self, text: str) -> str:
+        """Read what it prints up to the line with a text."""
+        assert self._process.stdout is not None
+        while True:
+            line = self._process.stdout.readline()
+            assert line, "it has ended"
+            if text in line:
+                return line
+
+    def end(self, number: signal.Signals | None = None) -> tuple[int, str, str]:
+        """Wait for it to end, after a signal if there is one; its exit code, output and errors."""
+        if number is not None:
+            self._process.send_signal(number)
+        out, err = self._process.communicate(timeout=60)
+        return self._process.returncode, out, err
 
 
 class FakeSource:
@@ -148,7 +193,7 @@ class FakeDetector:
             yield self.detect(load(image))
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for something to come true; a loaded machine may take its time."""
     end = time.monotonic() + seconds
     while not condition():
