@@ -270,7 +270,8 @@ def compare(**options: Any) -> None:
     "--calibration",
     type=_PATH,
     metavar="FOLDER",
-    help="Images like those that the detector will see, for int8.  [default: what the run was trained on]",
+    help="Images like those that the detector will see, for int8, and to compare on where there are no "
+    "annotated ones.  [default: what the run was trained on]",
 )
 @click.option(
     "--dataset",

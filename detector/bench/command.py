@@ -58,7 +58,7 @@ def run_bench(
     output: Path | None,
 ) -> None:
     """Measure, print a table, and write it to a folder if one is given."""
-    names = None if backends is None else list(dict.fromkeys(backends.split(",")))
+    names = None if backends is None else list(dict.fromkeys(map(str.strip, backends.split(","))))
     check_backends(names or [])
     annotated = None if dataset is None else find_dataset(dataset, None, None, None, images_needed=True)
     if annotated is not None:

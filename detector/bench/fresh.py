@@ -1,6 +1,6 @@
 """A process of its own from its start to the first detection: how long it takes and how much memory.
 
-``python -m detector.bench.fresh`` is that process; it reads a row from standard input.
+Run as a program, this module is that process; it reads a row from standard input.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from detector.errors import BackendError
+from detector.processes import module_command
 
 if TYPE_CHECKING:
     from detector.bench.rows import Row
@@ -41,10 +42,13 @@ def measure_starts(rows: Sequence[Row], times: int = TIMES) -> dict[Row, tuple[l
 
 
 def _start(row: Row) -> tuple[float, float]:
-    command = [sys.executable, "-m", "detector.bench.fresh"]
     start = time.monotonic()
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        module_command("detector.bench.fresh"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             output, errors = process.communicate(json.dumps(asdict(row)) + "\n")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 60, 20, 50, 50
 _PLOT_HEIGHT, _LINE = 330, 26
+_LETTER = 7.5  # width of one in a name
 _STYLE = (
-    "text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}.own{fill:#2563a8}.baseline{fill:#888}"
+    "text{font:13px system-ui,sans-serif;fill:#222}.grid{stroke:#ddd}"
+    ".own{fill:#2563a8;stroke:#2563a8}.baseline{fill:#888;stroke:#888}"
     ".title{font-weight:600}.number{fill:#fff;font-size:11px}.dashed{stroke:#888;"
     "stroke-dasharray:5 4}.small{font-size:11px;fill:#666}"
 )
@@ -44,55 +47,78 @@ def _scatter(points: Sequence[Point], subtitle: str) -> str:
     parts = [_text(_LEFT, _TOP - 24, "AP against latency", "start", "title")]
     for tick in x_ticks:
         x = place(tick, y_ticks[0])[0]
-        parts.append(f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>')
+        parts.append(_line("grid", (x, _TOP), (x, bottom)))
         parts.append(_text(x, bottom + 18, f"{tick:g}", "middle"))
     for tick in y_ticks:
         y = place(x_ticks[0], tick)[1]
-        parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>')
+        parts.append(_line("grid", (_LEFT, y), (right, y)))
         parts.append(_text(_LEFT - 8, y + 4, f"{tick:g}", "end"))
     parts.append(_text((_LEFT + right) / 2, bottom + 38, "milliseconds of a frame (median)", "middle"))
+    taken: list[tuple[float, float]] = []  # by the numbers of points
     for number, (name, milliseconds, ap, baseline) in enumerate(points, start=1):
         kind, without = _kind(baseline), math.isnan(ap)
         x, y = place(milliseconds, y_ticks[-1] if without else 100 * ap)
         if without:
-            parts.append(f'<line class="dashed" x1="{x:.1f}" y1="{y:.1f}" x2="{x:.1f}" y2="{bottom}"/>')
+            parts.append(_line("dashed", (x, y), (x, bottom)))
         legend_y = bottom + 44 + _LINE * number
-        for centre_x, centre_y in ((x, y), (_LEFT + 10, legend_y)):
-            parts.append(f'<circle class="{kind}" cx="{centre_x:.1f}" cy="{centre_y:.1f}" r="10"/>')
-            parts.append(_text(centre_x, centre_y + 4, str(number), "middle", "number"))
+        free = next(place for place in _around(x, y) if all(math.dist(place, other) > 20 for other in taken))
+        taken.append(free)
+        parts.append(_line(kind, (x, y), free))
+        parts.append(_circle(kind, (x, y), 3))
+        for centre in (free, (_LEFT + 10, legend_y)):
+            parts.append(_circle(kind, centre, 10))
+            parts.append(_text(centre[0], centre[1] + 4, str(number), "middle", "number"))
         value = "no AP" if without else f"AP {100 * ap:.2f}"
         parts.append(_text(_LEFT + 28, legend_y + 5, f"{name}: {milliseconds:.1f} ms, {value}", "start"))
     return _svg(bottom + 60 + _LINE * len(points), parts, subtitle)
 
 
+def _around(x: float, y: float) -> Iterator[tuple[float, float]]:
+    """The place itself and then those around it, ever farther off: where its number may stand."""
+    yield x, y
+    for step in itertools.count():
+        radius, angle = 21 + step // 12 * 14, step * math.pi / 6
+        yield x + radius * math.sin(angle), y - radius * math.cos(angle)
+
+
 def _bars(points: Sequence[Point], subtitle: str) -> str:
     height = _TOP + _LINE * len(points) + _BOTTOM
     longest = max(point[1] for point in points)
-    names = 260
+    names = 28 + _LETTER * max(len(point[0]) for point in points)
+    page = max(_WIDTH, names + 330)
     parts = [_text(20, _TOP - 24, "Latency", "start", "title")]
     for index, (name, milliseconds, _, baseline) in enumerate(points):
         y = _TOP + _LINE * index
-        width = (_WIDTH - names - 90) * milliseconds / longest
+        width = (page - names - 90) * milliseconds / longest
         parts.append(_text(names - 8, y + 16, name, "end"))
         parts.append(
             f'<rect class="{_kind(baseline)}" x="{names}" y="{y + 4}" width="{width:.1f}" height="16"/>'
         )
         parts.append(_text(names + width + 6, y + 16, f"{milliseconds:.1f}", "start"))
     parts.append(_text(names, height - 18, "milliseconds of a frame (median)", "start"))
-    return _svg(height, parts, subtitle)
+    return _svg(height, parts, subtitle, page)
 
 
-def _svg(height: float, parts: Sequence[str], subtitle: str) -> str:
+def _svg(height: float, parts: Sequence[str], subtitle: str, width: float = _WIDTH) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:g}" role="img">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img">'
         f'<style>{_STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}'
-        f"{_text(_WIDTH - _RIGHT, _TOP - 24, subtitle, 'end', 'small')}</svg>\n"
+        f"{_text(width - _RIGHT, _TOP - 24, subtitle, 'end', 'small')}</svg>\n"
     )
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
     style = f' class="{kind}"' if kind else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{escape(text)}</text>'
+
+
+def _line(kind: str, start: tuple[float, float], end: tuple[float, float]) -> str:
+    (x1, y1), (x2, y2) = start, end
+    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+
+
+def _circle(kind: str, centre: tuple[float, float], radius: float) -> str:
+    return f'<circle class="{kind}" cx="{centre[0]:.1f}" cy="{centre[1]:.1f}" r="{radius:g}"/>'
 
 
 def _kind(baseline: bool) -> str:

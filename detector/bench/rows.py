@@ -32,6 +32,7 @@ class Row:
         threads: processors to use.
         classes: names of the classes to keep; None for all.
         score_threshold: least score of a detection.
+        title: the model as a table shows it.
     """
 
     model: str
@@ -39,11 +40,7 @@ class Row:
     threads: int
     classes: tuple[str, ...] | None = None
     score_threshold: float = 0.4
-
-    @property
-    def title(self) -> str:
-        """The model as a table shows it: no folders, which are nobody's business."""
-        return Path(self.model).name
+    title: str = ""
 
     @property
     def is_baseline(self) -> bool:
@@ -121,13 +118,28 @@ def plan_rows(
         baselines: whether there are any.
     """
     chosen = None if classes is None else tuple(classes)
+    titles = _titles(list(models))
     for model, backends in models.items():
         for backend in backends:
             numbers = [max(threads)] if backend in _ONE_NUMBER_OF_THREADS else threads
             for number in numbers:
-                yield Row(model, backend, number, chosen, score_threshold)
+                yield Row(model, backend, number, chosen, score_threshold, titles[model])
+    first = next(iter(models))
     for baseline in BASELINES if baselines else ():
-        yield Row(next(iter(models)), baseline, max(threads), chosen, score_threshold)
+        yield Row(first, baseline, max(threads), chosen, score_threshold, titles[first])
+
+
+def _titles(models: Sequence[str]) -> dict[str, str]:
+    """The end of each path that tells it from the others; more folders are nobody's business."""
+    parts = {model: Path(model).parts for model in models}
+    titles = {}
+    for model, own in parts.items():
+        others = [other for name, other in parts.items() if name != model]
+        length = 1
+        while length < len(own) and any(other[-length:] == own[-length:] for other in others):
+            length += 1
+        titles[model] = str(Path(*own[-length:]))
+    return titles
 
 
 def check_backends(names: Sequence[str]) -> None:
@@ -175,6 +187,8 @@ def open_rows(rows: Sequence[Row], say: Callable[[str], None]) -> dict[Row, Runn
     opened: dict[Row, Runner] = {}
     refused: set[tuple[str, str]] = set()
     for row in rows:
+        if row.is_baseline and not opened:
+            break
         if (row.model, row.backend) in refused:
             continue
         try:
@@ -183,7 +197,7 @@ def open_rows(rows: Sequence[Row], say: Callable[[str], None]) -> dict[Row, Runn
             refused.add((row.model, row.backend))
             name = row.backend if row.is_baseline else f"{row.title} on {row.backend}"
             say(f"Left out: {name}: {error}")
-    if all(row.is_baseline for row in opened):
+    if not opened:
         raise BackendError("No backend is left to measure.")
     return opened
 

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from detector.doctor.line import Line
 from detector.doctor.machine import find_gpus
+from detector.processes import module_command
 
 MODULES = {
     "litert": "ai_edge_litert",
@@ -49,7 +50,7 @@ class Probe:
         # Files, not pipes: TensorFlow says more than a pipe holds, and nobody reads until the end.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ``stop``
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        command = command or [sys.executable, "-m", "detector.doctor.probe", name]
+        command = command or module_command("detector.doctor.probe", name)
         self.process = subprocess.Popen(
             [*command, *([str(weights)] if weights else [])],
             stdin=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ from detector.export.bundle import Bundle, BundleModel, render, write_text
 from detector.export.frigate import FRIGATE
 from detector.labels import listing
 from detector.spec import ModelSpec
+from detector.tflite.postprocess import MOST_THREADS
 
 _TFLITE = BundleModel("tflite", "ssdlite.tflite")
 
@@ -24,7 +25,9 @@ def _write_coral(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> N
 
 def _write_python(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
     write_text(folder / "detect.py", render("detect.py.txt"))
-    write_text(folder / "README.md", render("python.md", classes=listing(spec.classes, 5)))
+    write_text(
+        folder / "README.md", render("python.md", classes=listing(spec.classes, 5), threads=MOST_THREADS)
+    )
 
 
 BUNDLES = {

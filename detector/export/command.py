@@ -60,6 +60,10 @@ def run_export(
     target = output or Path("export") / (f"{spec.name}-{bundle}" if bundle else parts[0].name)
     _check_target(target, None if bundle else parts[0].format)
     trial = find_trial_images(dataset, calibration, model, spec)
+    if max_ap_drop is not None and not trial.annotated:
+        raise DatasetError(
+            "--max-ap-drop is about AP, which takes annotated images: give them with --dataset."
+        )
     gate = Gate(weights, own_spec, trial, max_ap_drop, click.echo)
     int8 = any(part.precision == "int8" for part in parts)
     files = find_calibration_images(calibration, model) if int8 else []
@@ -99,6 +103,8 @@ def _load(model: str, classes: str | None) -> tuple[Weights, ModelSpec]:
 
 
 def _resize(spec: ModelSpec, size: int, dataset: Path | None) -> ModelSpec:
+    if spec.input_hw == (size, size):
+        return spec
     if dataset is None:
         raise DatasetError(
             "At another --input-size the network finds other things, and only AP can tell whether it still "
@@ -121,8 +127,11 @@ def _list_parts(
         format_ = find_format(format_name, quantize)
         words = [spec.name, *([quantize] if quantize != "none" else []), *(["detections"] * postprocess)]
         return [_Part("-".join(words) + format_.suffix, format_, quantize, postprocess)]
+    models = BUNDLES[bundle].models
+    if quantize == "fp16" and all(needed.integer for needed in models):
+        raise ModelError(f"--for {bundle} computes in integers throughout; leave --quantize out.")
     parts = []
-    for needed in BUNDLES[bundle].models:
+    for needed in models:
         precision = "int8" if needed.integer else quantize
         format_ = find_format(needed.format, precision)
         parts.append(_Part(needed.name, format_, precision, True, needed.integer))

@@ -171,10 +171,11 @@ class Detector:
             load: called in the worker's thread, for example ``load_image`` for paths.
             took: called in the worker's thread with the seconds that each image took there.
         """
-        workers = self._take_workers()
+        backend = self.backend
+        workers = self._take_workers(backend)
         backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
-        for backend in workers:
-            backends.put(backend)
+        for each in workers:
+            backends.put(each)
         worker = threading.local()
 
         def start() -> None:
@@ -198,15 +199,15 @@ class Detector:
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
-            self._idle = (self.backend, workers)
+            self._idle = (backend, workers)
 
-    def _take_workers(self) -> Sequence[Backend]:
-        """Backends for all threads: those of the last batch if they are free, or new ones."""
+    def _take_workers(self, backend: Backend) -> Sequence[Backend]:
+        """Such backends for all threads: those of the last batch if they are free, or new ones."""
         with self._taking:
             idle, self._idle = self._idle, None
-        if idle is not None and idle[0] is self.backend:
+        if idle is not None and idle[0] is backend:
             return idle[1]
-        return self.backend.split(self.threads)
+        return backend.split(self.threads)
 
     def _detect(self, backend: Backend, image: Image) -> Detections:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:

@@ -137,7 +137,7 @@ class ModelFile:
 
     @property
     def _is_weights(self) -> bool:
-        return self.path.suffix == ".npz"
+        return self._kind is _KINDS[".npz"]
 
     @cached_property
     def _digest(self) -> str:

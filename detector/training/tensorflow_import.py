@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from types import ModuleType
 
@@ -15,8 +14,8 @@ def import_with_tensorflow(name: str) -> ModuleType:
     Raises:
         BackendError: TensorFlow or Model Garden is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        import_module("detector.model")  # keeps TensorFlow quiet
         return import_module(f"detector.training.{name}")
     except ImportError as error:
         raise BackendError(

@@ -26,6 +26,7 @@ from detector.boxes import FloatArray
 from detector.cli import DEFAULT_MODEL, main
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import Image, find_images, load_image
+from detector.processes import module_command
 from detector.runtime import Backend, Detector
 from detector.video.frames import Frame
 from detector.video.overlay import live_drawer
@@ -281,14 +282,14 @@ def start(obj: tuple[str, str], rounds: int) -> None:
     """Seconds from typing `ssdlite demo` to its end after a single frame, the model cached."""
     Detector.load(obj[0], backend=obj[1], say=click.echo)
     photo = str(SAMPLE_FOLDER / "astronaut.jpg")
-    command = ["-m", "detector.cli", "demo", "--source", photo, "--headless", "--max-frames", "1"]
-    command += ["--model", obj[0], "--backend", obj[1]]
+    options = ["demo", "--source", photo, "--headless", "--max-frames", "1"]
+    options += ["--model", obj[0], "--backend", obj[1]]
     seconds = []
     for _ in tqdm(range(rounds), desc="starts", disable=None, leave=False):
         begin = time.monotonic()
-        subprocess.run([sys.executable, *command], check=True, capture_output=True)
+        subprocess.run(module_command("detector.cli", *options), check=True, capture_output=True)
         seconds.append(time.monotonic() - begin)
-    command = [sys.executable, "-X", "importtime", *command]
+    command = [sys.executable, "-X", "importtime", *module_command("detector.cli", *options)[1:]]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     click.echo(

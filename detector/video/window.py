@@ -63,6 +63,13 @@ def _display_is_named() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def _is_open() -> bool:
+    try:
+        return cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:  # Qt: the only window was closed by its X, and everything went with it
+        return False
+
+
 class Window:
     """Shows boxes, figures and keys; q, Esc and the window's X close it. See ``View``.
 
@@ -100,8 +107,7 @@ class Window:
             self._over = over
             self._redraw(stats, over)
         self._press(cv2.waitKey(1))
-        if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            self.closed = True
+        self.closed = self.closed or not _is_open()
         return True
 
     def _redraw(self, stats: LiveStats, over: str | None) -> None:

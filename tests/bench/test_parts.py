@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import platform
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,9 +39,19 @@ def test_every_model_runs_everywhere_and_baselines_once() -> None:
     assert [row.is_baseline for row in rows] == [False] * 6 + [True] * 2
 
 
+def test_models_are_called_by_what_tells_them_apart() -> None:
+    models = ["/home/someone/red/model.npz", "/home/someone/blue/model.npz", "/home/someone/else.npz", "a/b"]
+    rows = plan_rows(dict.fromkeys(models, ("litert",)), [2], None, 0.4, baselines=False)
+    titles = [row.title for row in rows]
+    assert titles == [str(Path("red/model.npz")), str(Path("blue/model.npz")), "else.npz", "b"]
+    rows = plan_rows({"model.npz": ["litert"], "./model.npz": ["litert"]}, [2], None, 0.4, baselines=False)
+    assert [row.title for row in rows] == ["model.npz"] * 2
+
+
 def test_a_backend_that_does_not_read_a_model_is_left_out_with_a_sentence(model: Path) -> None:
     said: list[str] = []
-    rows = [Row(str(model), "litert", 1), Row(str(model), "tensorflow", 1), Row(str(model), "tensorflow", 2)]
+    rows = list(plan_rows({str(model): ["litert"]}, [1], None, 0.4, baselines=False))
+    rows += [replace(rows[0], backend="tensorflow", threads=threads) for threads in (1, 2)]
     assert list(open_rows(rows, said.append)) == rows[:1]
     assert len(said) == 1
     assert said[0].startswith(f"Left out: model.tflite on tensorflow: {model} is a TFLite file")
@@ -106,3 +118,18 @@ def test_the_plot_is_an_svg_that_names_every_row() -> None:
         assert any("AP 25.00" in str(text) for text in texts) == any(
             not math.isnan(found.ap) for found in figures.values()
         )
+
+
+def test_numbers_of_near_points_stand_apart() -> None:
+    svg = draw_plot([(f"model {k}", 10 + k / 1000, 0.3, False) for k in range(20)], "")
+    plot_bottom = max(
+        float(line.get("y2", 0)) for line in ElementTree.fromstring(svg).iter() if line.get("class") == "grid"
+    )
+    circles = [
+        (float(circle.get("cx", 0)), float(circle.get("cy", 0)))
+        for circle in ElementTree.fromstring(svg).iter()
+        if circle.get("r") == "10"
+    ]
+    numbers = [place for place in circles if place[1] < plot_bottom]
+    assert len(numbers) == 20
+    assert min(math.dist(one, other) for one, other in itertools.combinations(numbers, 2)) >= 19.9

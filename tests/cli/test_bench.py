@@ -16,7 +16,11 @@ QUICK = ("--backends", "litert", "--threads", "1", "--rounds", "1", "--no-baseli
 
 
 @pytest.mark.slow
-def test_everything_is_measured_and_written(run: Run, model: Path, tmp_path: Path) -> None:
+def test_everything_is_measured_and_written(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "detector.py").write_text("raise ImportError('of the user')")
+    monkeypatch.chdir(tmp_path)
     outcome = run(
         "bench", model, *QUICK, "--starts", "1", "--images", "8", "--dataset", SAMPLE_FOLDER, "--output",
         tmp_path / "new" / "folder",

@@ -108,6 +108,8 @@ def test_images_in_which_there_is_nothing(run: Run, released_weights: Path, tmp_
         (["--input-size", "304"], "--dataset"),
         (["--dataset", "nowhere"], "nowhere"),
         (["--for", "frigate", "--format", "onnx"], "leave out --format"),
+        (["--for", "coral", "--quantize", "fp16"], "leave --quantize out"),
+        (["--max-ap-drop", "3"], "--dataset"),
     ],
 )
 def test_mistakes(

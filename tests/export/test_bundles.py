@@ -142,9 +142,9 @@ def test_coral_lists_the_classes(tmp_path):
 @pytest.mark.slow
 def test_the_script_prints_what_the_detector_finds(model, complete, tmp_path):
     script = make_script(tmp_path, complete)
-    detector = Detector.load(model, score_threshold=0.3)
+    detector = Detector.load(model, score_threshold=0.4)
     for photo in PHOTOS:
-        done = run_script(script, photo, "0.3")
+        done = run_script(script, photo)
         assert done.returncode == 0, done.stderr
         expected = detector.detect(load_image(photo))
         lines = [line.split(" ", maxsplit=5) for line in done.stdout.splitlines()]
@@ -157,9 +157,12 @@ def test_the_script_prints_what_the_detector_finds(model, complete, tmp_path):
 @pytest.mark.slow
 def test_the_script_refuses_what_is_no_picture(complete, tmp_path):
     script = make_script(tmp_path, complete)
-    done = run_script(script, script)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("detect.py is not a picture that OpenCV can read.")
+    for arguments in ([script], []):
+        done = run_script(script, *arguments)
+        assert done.returncode == 1
+        first, last = done.stderr.splitlines()
+        assert first.startswith("Expected a picture that OpenCV can read, got [")
+        assert last.endswith("python detect.py PICTURE")
 
 
 def make_script(folder, complete):

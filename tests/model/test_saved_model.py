@@ -16,7 +16,7 @@ saved_model = pytest.importorskip("detector.model.saved_model")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("saved") / "raw"
+    folder = tmp_path_factory.mktemp("saved") / "raw.npz"  # what a folder is called says nothing
     saved_model.save_saved_model(folder, random_weights(SMALL), SMALL)
     return folder
 
