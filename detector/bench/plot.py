@@ -55,6 +55,7 @@ def _scatter(points: Sequence[Point], subtitle: str) -> str:
         parts.append(_text(_LEFT - 8, y + 4, f"{tick:g}", "end"))
     parts.append(_text((_LEFT + right) / 2, bottom + 38, "milliseconds of a frame (median)", "middle"))
     taken: list[tuple[float, float]] = []  # by the numbers of points
+    numbers: list[str] = []  # drawn last, over all points
     for number, (name, milliseconds, ap, baseline) in enumerate(points, start=1):
         kind, without = _kind(baseline), math.isnan(ap)
         x, y = place(milliseconds, y_ticks[-1] if without else 100 * ap)
@@ -66,11 +67,11 @@ def _scatter(points: Sequence[Point], subtitle: str) -> str:
         parts.append(_line(kind, (x, y), free))
         parts.append(_circle(kind, (x, y), 3))
         for centre in (free, (_LEFT + 10, legend_y)):
-            parts.append(_circle(kind, centre, 10))
-            parts.append(_text(centre[0], centre[1] + 4, str(number), "middle", "number"))
+            numbers.append(_circle(kind, centre, 10))
+            numbers.append(_text(centre[0], centre[1] + 4, str(number), "middle", "number"))
         value = "no AP" if without else f"AP {100 * ap:.2f}"
         parts.append(_text(_LEFT + 28, legend_y + 5, f"{name}: {milliseconds:.1f} ms, {value}", "start"))
-    return _svg(bottom + 60 + _LINE * len(points), parts, subtitle)
+    return _svg(bottom + 60 + _LINE * len(points), [*parts, *numbers], subtitle)
 
 
 def _around(x: float, y: float) -> Iterator[tuple[float, float]]:
