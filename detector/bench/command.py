@@ -21,7 +21,6 @@ from detector.bench.rows import (
     Figures,
     Row,
     Runner,
-    check_backends,
     describe_file,
     open_rows,
     plan_rows,
@@ -38,7 +37,7 @@ from detector.files import check_writable, replacing
 from detector.images import Image, load_image
 from detector.labels import parse_classes
 from detector.runtime import Detector
-from detector.runtime.backend import available_threads
+from detector.runtime.backend import available_threads, check_name
 from detector.runtime.model_file import ModelFile
 
 
@@ -59,7 +58,8 @@ def run_bench(
 ) -> None:
     """Measure, print a table, and write it to a folder if one is given."""
     names = None if backends is None else list(dict.fromkeys(map(str.strip, backends.split(","))))
-    check_backends(names or [])
+    for name in names or ():
+        check_name(name)
     annotated = None if dataset is None else find_dataset(dataset, None, None, None, images_needed=True)
     if annotated is not None:
         annotated.check_images()

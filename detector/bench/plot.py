@@ -62,7 +62,7 @@ def _scatter(points: Sequence[Point], subtitle: str) -> str:
         if without:
             parts.append(_line("dashed", (x, y), (x, bottom)))
         legend_y = bottom + 44 + _LINE * number
-        free = next(place for place in _around(x, y) if all(math.dist(place, other) > 20 for other in taken))
+        free = next(spot for spot in _around(x, y) if all(math.dist(spot, other) > 20 for other in taken))
         taken.append(free)
         parts.append(_line(kind, (x, y), free))
         parts.append(_circle(kind, (x, y), 3))

@@ -15,8 +15,8 @@ from detector.files import size_in_bytes
 from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
-from detector.runtime import BACKENDS, Detector
-from detector.runtime.model_file import ModelFile
+from detector.runtime import Detector
+from detector.runtime.model_file import ModelFile, model_files
 
 # Their number of threads holds for a whole process, so they are measured with the largest number alone.
 _ONE_NUMBER_OF_THREADS = ("tensorflow", *BASELINES)
@@ -142,13 +142,6 @@ def _titles(models: Sequence[str]) -> dict[str, str]:
     return titles
 
 
-def check_backends(names: Sequence[str]) -> None:
-    """Raise BackendError for a name that is no backend's."""
-    for name in names:
-        if name not in BACKENDS:
-            raise BackendError(f"There is no backend {name!r}; there are {', '.join(BACKENDS)}.")
-
-
 def open_row(row: Row, say: Callable[[str], None]) -> Runner:
     """The row, ready to run.
 
@@ -205,8 +198,7 @@ def open_rows(rows: Sequence[Row], say: Callable[[str], None]) -> dict[Row, Runn
 def describe_file(path: Path) -> tuple[str, float]:
     """Format and megabytes of a model's file or folder; an OpenVINO model is two files."""
     try:
-        files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
         kind = "folder" if path.is_dir() else path.suffix.lstrip(".")
-        return kind, sum(map(size_in_bytes, files)) / 1e6
+        return kind, sum(map(size_in_bytes, model_files(path))) / 1e6
     except OSError as error:
         raise DetectorError(f"Cannot read {path} ({error.strerror}).") from error

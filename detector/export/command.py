@@ -21,7 +21,7 @@ from detector.export.gate import Gate
 from detector.export.trial_images import find_calibration_images, find_trial_images, load_network_inputs
 from detector.files import check_writable, refuse_occupied, replacing, replacing_folder, size_in_bytes
 from detector.labels import parse_classes
-from detector.runtime.model_file import ModelFile
+from detector.runtime.model_file import ModelFile, model_files
 from detector.spec import ModelSpec
 from detector.tflite.calibration import calibrate
 from detector.tflite.quantization import Quantization
@@ -65,9 +65,7 @@ def run_export(
             "--max-ap-drop is about AP, which takes annotated images: give them with --dataset."
         )
     gate = Gate(weights, own_spec, trial, max_ap_drop, click.echo)
-    int8 = any(part.precision == "int8" for part in parts)
-    files = find_calibration_images(calibration, model) if int8 else []
-    quantization = _calibrate(weights, spec, parts, files)
+    quantization = _calibrate(weights, spec, parts, calibration, model)
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer) / "export"  # whose mode is that of any folder
         folder.mkdir()
@@ -75,7 +73,7 @@ def run_export(
             network = Network(weights, spec, part.precision, quantization, part.postprocess)
             path = folder / part.name
             part.format.write(path, network)
-            size = sum(map(size_in_bytes, part.format.files(path)))
+            size = sum(map(size_in_bytes, model_files(path)))
             click.echo(f"{part.name}: {size / 1e6:.2f} MB")
             if fault := gate.find_fault(path, part.format, network):
                 click.echo(f"Not written: {part.name} is not the same detector: {fault}.", err=True)
@@ -88,7 +86,7 @@ def run_export(
             with replacing_folder(target) as temporary:
                 shutil.copytree(folder, temporary, dirs_exist_ok=True)
         else:
-            _keep(parts[0], folder / parts[0].name, target)
+            _keep(folder / parts[0].name, target)
     _print_outcome(target, parts, bundle)
 
 
@@ -143,7 +141,7 @@ def _check_target(target: Path, format_: Format | None) -> None:
     if format_ is not None and format_.suffix:
         if target.suffix != format_.suffix:
             raise ModelError(f"Expected --output to end in {format_.suffix}, got {target}.")
-        for file in format_.files(target):
+        for file in model_files(target):
             if file.is_dir():
                 raise ModelError(f"Expected to write the file {file}, and it is a folder; choose another.")
             if file.exists() and not target.exists():
@@ -154,23 +152,23 @@ def _check_target(target: Path, format_: Format | None) -> None:
 
 
 def _calibrate(
-    weights: Weights, spec: ModelSpec, parts: Sequence[_Part], files: list[Path]
+    weights: Weights, spec: ModelSpec, parts: Sequence[_Part], calibration: Path | None, model: str
 ) -> Quantization | None:
     """How the parts are quantized, once for all of them; None if none is int8."""
-    if not files:
+    if not any(part.precision == "int8" for part in parts):
         return None
-    inputs = load_network_inputs(files, spec, click.echo)
+    inputs = load_network_inputs(find_calibration_images(calibration, model), spec, click.echo)
     return calibrate(weights, spec, inputs, integer_heads=any(part.integer_heads for part in parts))
 
 
-def _keep(part: _Part, path: Path, target: Path) -> None:
+def _keep(path: Path, target: Path) -> None:
     """Move an export from its temporary folder to where it is wanted, whole or not at all."""
     if path.is_dir():
         with replacing_folder(target) as temporary:
             shutil.copytree(path, temporary, dirs_exist_ok=True)
         return
     with ExitStack() as stack:  # the files of a pair are renamed once all are written
-        for source, file in zip(part.format.files(path), part.format.files(target), strict=True):
+        for source, file in zip(model_files(path), model_files(target), strict=True):
             shutil.copyfile(source, stack.enter_context(replacing(file)))
 
 

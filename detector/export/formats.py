@@ -64,10 +64,6 @@ class Format:
     precisions: tuple[str, ...]
     write: Callable[[Path, Network], None]
 
-    def files(self, path: Path) -> list[Path]:
-        """The files or the folder that an export to this path consists of."""
-        return [path.with_suffix(".bin"), path] if self.suffix == ".xml" else [path]
-
 
 def _write_tflite(path: Path, network: Network) -> None:
     path.write_bytes(network.to_tflite(postprocess=network.postprocess))

@@ -170,6 +170,12 @@ class ModelFile:
         return path
 
 
+def model_files(path: Path) -> list[Path]:
+    """The files, or the folder, that a model consists of; OpenVINO's weights lie beside its ``.xml``."""
+    is_pair = path.suffix == ".xml" and not path.is_dir()
+    return [path.with_suffix(".bin"), path] if is_pair else [path]
+
+
 def check_network(path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
     """Raise ModelError unless a network is one that this project runs, and the one that its spec describes.
 

@@ -7,8 +7,8 @@ that runs full overnight, viewers that slow the camera down.
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -282,15 +282,15 @@ def start(obj: tuple[str, str], rounds: int) -> None:
     """Seconds from typing `ssdlite demo` to its end after a single frame, the model cached."""
     Detector.load(obj[0], backend=obj[1], say=click.echo)
     photo = str(SAMPLE_FOLDER / "astronaut.jpg")
-    options = ["demo", "--source", photo, "--headless", "--max-frames", "1"]
-    options += ["--model", obj[0], "--backend", obj[1]]
+    options = ["--source", photo, "--headless", "--max-frames", "1", "--model", obj[0], "--backend", obj[1]]
+    command = module_command("detector.cli", "demo", *options)
     seconds = []
     for _ in tqdm(range(rounds), desc="starts", disable=None, leave=False):
         begin = time.monotonic()
-        subprocess.run(module_command("detector.cli", *options), check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True)
         seconds.append(time.monotonic() - begin)
-    command = [sys.executable, "-X", "importtime", *module_command("detector.cli", *options)[1:]]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     click.echo(
         f"first detection, process and all, after {min(seconds):.2f} to {max(seconds):.2f} s; TensorFlow "

@@ -15,8 +15,9 @@ import pytest
 from detector.bench.fingerprint import find_instructions, take_fingerprint
 from detector.bench.plot import draw_plot
 from detector.bench.report import format_machine, format_rows, points, to_record
-from detector.bench.rows import Figures, Row, check_backends, open_rows, plan_rows
+from detector.bench.rows import Figures, Row, describe_file, open_rows, plan_rows
 from detector.errors import BackendError
+from detector.runtime.backend import check_name
 
 FIGURES = {
     Row("/home/someone/a.tflite", "litert", 2): Figures(
@@ -57,8 +58,25 @@ def test_a_backend_that_does_not_read_a_model_is_left_out_with_a_sentence(model:
     assert said[0].startswith(f"Left out: model.tflite on tensorflow: {model} is a TFLite file")
     with pytest.raises(BackendError, match="No backend is left"):
         open_rows(rows[1:], said.append)
+    check_name("litert")
     with pytest.raises(BackendError, match="no backend 'tpu'; there are litert"):
-        check_backends(["litert", "tpu"])
+        check_name("tpu")
+
+
+def test_a_file_a_pair_and_a_folder_have_a_size(tmp_path: Path) -> None:
+    for name, size in (
+        ("a.onnx", 1),
+        ("b.xml", 2),
+        ("b.bin", 4),
+        ("folder.xml/c/d", 8),
+        ("folder.xml/e", 16),
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(size))
+    assert describe_file(tmp_path / "a.onnx") == ("onnx", 1e-6)
+    assert describe_file(tmp_path / "b.xml") == ("xml", 6e-6)
+    assert describe_file(tmp_path / "folder.xml") == ("folder", 24e-6)
 
 
 def test_the_fingerprint_says_what_speed_depends_on_and_nothing_of_whose_it_is() -> None:
