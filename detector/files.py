@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import shutil
 import tempfile
@@ -17,17 +18,22 @@ from detector.errors import DetectorError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name to write to; it becomes ``path`` when the block ends well and is gone otherwise.
 
-    The temporary file lies beside ``path``; missing folders are made.
+    The temporary file lies beside ``path``; missing folders are made. A symbolic link stays one: what it
+    points to is replaced. The content is on the disk before the name is, so that a power cut leaves either
+    the old file or the new one.
 
     Raises:
         DetectorError: the folder cannot be written to, or the disk is full.
     """
     temporary: Path | None = None
     try:
+        path = path.resolve() if path.is_symlink() else path
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
         yield temporary
+        flush_to_disk(temporary)
         temporary.replace(path)
+        flush_to_disk(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
@@ -47,13 +53,34 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
+        for written in (*temporary.rglob("*"), temporary):
+            flush_to_disk(written)
         if path.exists():
             path.rmdir()
         temporary.replace(path)
+        flush_to_disk(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until what was written to a file, or the names in a folder, would survive a power cut.
+
+    What cannot be flushed (a folder on Windows, some network file systems) is left to the system.
+    """
+    if path.is_symlink():
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):  # known only now: it was not written
+            raise
 
 
 def refuse_occupied(folder: Path) -> None:

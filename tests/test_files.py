@@ -1,9 +1,10 @@
 import errno
+import os
 
 import pytest
 
 from detector.errors import DetectorError
-from detector.files import replacing
+from detector.files import replacing, replacing_folder
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -39,3 +40,28 @@ def test_a_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DetectorError, match="Cannot write"), replacing(tmp_path / "file" / "x.txt"):
         pass
+
+
+def test_a_symbolic_link_stays_one(tmp_path):
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "file.txt"
+    link.symlink_to(tmp_path / "disk" / "real.txt")
+    with replacing(link) as path:
+        path.write_text("whole")
+    assert link.is_symlink()
+    assert (tmp_path / "disk" / "real.txt").read_text() == "whole"
+
+
+def test_files_are_on_the_disk_before_they_have_their_name(tmp_path, monkeypatch):
+    target, events = tmp_path / "folder", []
+    monkeypatch.setattr(
+        "os.fsync", lambda descriptor: events.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    )
+    with replacing_folder(target) as folder:
+        (folder / "file.txt").write_text("whole")
+        monkeypatch.setattr(
+            type(folder), "replace", lambda self, to: (events.append("renamed"), os.rename(self, to))
+        )
+    assert events[0].endswith("/file.txt")
+    assert events.index("renamed") == 2  # after the file and its folder, before the folder's own folder
+    assert events[-1] == str(tmp_path)
