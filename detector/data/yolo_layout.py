@@ -12,7 +12,8 @@ import yaml
 from detector.data.findings import FindingLog
 from detector.data.listing import Listing, list_files, read_lines, read_text
 from detector.data.raw_labels import relative_name
-from detector.data.splits import role_of, splits_of_folders, splits_of_lists
+from detector.data.split_names import role_of
+from detector.data.splits import splits_of_folders, splits_of_lists
 from detector.errors import DatasetError
 
 _YAML = (".yaml", ".yml")
