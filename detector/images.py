@@ -5,22 +5,24 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.errors import ImageError
-from detector.image_header import EXPECTED, MOST_PIXELS, read_header
-from detector.reading import read_head, read_whole
+from detector.errors import DetectorError, ImageError
+from detector.exif import Pixels, is_tiff, orientation_of, turn, turn_back
+from detector.image_header import EXPECTED, MOST_PIXELS, ImageHeader, read_header
+from detector.reading import read_whole
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
 _MOST_BYTES = 1 << 31  # of a file: pixels of 8 bytes, the most there may be
 _NO_MEMORY = -4  # cv::Error::StsNoMem
-_ORIENTATION = 0x0112  # EXIF's tag
+_LEAST_SIDE = 64  # pixels of a preview, four for each cell of a thumbnail
+_REDUCED = tuple((parts, getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{parts}")) for parts in (8, 4, 2))
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
@@ -60,34 +62,80 @@ def decode_image(
         size_wh: width and height that the image's annotations claim.
         most_pixels: width times height that it may have; known from its header before it is decoded.
     """
-    if read_header(data, name, most_pixels).is_cut_short:
+    _read_whole_header(data, name, most_pixels)
+    image = _decode(data, name, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return np.asarray(_turned(image, data, (image.shape[1], image.shape[0]), size_wh)[0], np.uint8)
+
+
+def _read_whole_header(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> ImageHeader:
+    header = read_header(data, name, most_pixels)
+    if header.is_cut_short:
         raise ImageError(f"The image {name} is cut short; replace it or leave it out.")
-    image = _decode(data, name, cv2.IMREAD_COLOR)
-    if size_wh and (image.shape[1], image.shape[0]) != size_wh:
-        stored = _decode(data, name, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if (stored.shape[1], stored.shape[0]) == size_wh:
-            return stored
-    return image
+    return header
+
+
+def _turned(
+    pixels: Pixels, data: bytes, stored_wh: tuple[int, int], size_wh: tuple[int, int] | None
+) -> tuple[Pixels, tuple[int, int], int]:
+    """Decoded pixels turned as they are shown, or left where only that has the size that is claimed; the
+    size of the whole image then, and its orientation.
+
+    The one place where images are turned: OpenCV is told not to, for it does so with some formats only, from
+    version to version with others.
+    """
+    orientation = orientation_of(data)
+    turned_wh = stored_wh[::-1] if orientation >= 5 else stored_wh
+    if is_tiff(data):  # OpenCV has turned it already
+        pixels, stored_wh, turned_wh = turn_back(pixels, orientation), turned_wh, stored_wh
+    if size_wh and size_wh != turned_wh and size_wh == stored_wh:
+        return pixels, stored_wh, orientation
+    return turn(pixels, orientation), turned_wh, orientation
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An image decoded as small as its file allows.
+
+    Attributes:
+        grey: (H, W) uint8, at least 64 pixels a side where the image has them; turned as ``load_image`` does.
+        size_wh: width and height of the image itself, as ``load_image`` gives it.
+        orientation: what EXIF says, 1 to 8.
+        data: the bytes of the file.
+    """
+
+    grey: NDArray[np.uint8]
+    size_wh: tuple[int, int]
+    orientation: int
+    data: bytes
+
+
+def load_preview(path: Path, *, size_wh: tuple[int, int] | None = None) -> Preview:
+    """What ``load_image`` would give, small and grey; a JPEG is decoded at a half to an eighth of its size.
+
+    Raises:
+        ImageError: as ``load_image``.
+    """
+    data = read_whole(path, _MOST_BYTES, ImageError)
+    header = _read_whole_header(data, str(path))
+    if not data.startswith(b"\xff\xd8"):
+        pixels = _decode(data, str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        small: Pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+        stored_wh = pixels.shape[1], pixels.shape[0]
+    else:
+        stored_wh = header.width, header.height
+        fitting = (flag for parts, flag in _REDUCED if min(stored_wh) >= parts * _LEAST_SIDE)
+        flag = next(fitting, cv2.IMREAD_GRAYSCALE)
+        small = _decode(data, str(path), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    grey, full_wh, orientation = _turned(small, data, stored_wh, size_wh)
+    return Preview(grey, full_wh, orientation, data)
 
 
 def exif_orientation(path: Path) -> int:
-    """The EXIF orientation of a JPEG file, 1 to 8; 1 (as stored) where it says nothing.
-
-    Source: Exif 2.3, section 4.6.4, tag 0x0112; TIFF 6.0, section 2.
-    """
-    head = read_head(path, 1 << 16)
-    start = head.find(b"Exif\0\0")
-    if not head.startswith(b"\xff\xd8") or start < 0:
+    """The EXIF orientation of an image file, 1 to 8; 1 (as stored) where it has none or cannot be read."""
+    try:
+        return orientation_of(read_whole(path, _MOST_BYTES))
+    except DetectorError:
         return 1
-    tiff = head[start + 6 :]
-    order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
-    directory = int.from_bytes(tiff[4:8], order)
-    count = int.from_bytes(tiff[directory : directory + 2], order)
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        if int.from_bytes(tiff[entry : entry + 2], order) == _ORIENTATION:
-            value = int.from_bytes(tiff[entry + 8 : entry + 10], order)
-            return value if 1 <= value <= 8 else 1
-    return 1
 
 
 def _decode(data: bytes, name: str, flags: int) -> Image:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import re
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from detector.data.look_alikes import join_look_alikes, neighbours_alike
 from detector.data.raw_labels import RawImage
 from detector.errors import ImageError
-from detector.images import Image, load_image
+from detector.images import Image, load_image, load_preview
 
-_MOST_BITS = 4  # of 64 in which the hashes of two copies differ
-_MOST_GREY = 24  # levels by which their thumbnails differ, brightness aside
-_BANDS = (13, 13, 13, 13, 12)  # bits; hashes that differ in at most 4 agree in one of these 5
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_HELD_IN_ADVANCE = 64  # images, so that memory does not grow with their number
 
 
 @dataclass(frozen=True)
@@ -29,51 +32,99 @@ class ImageFacts:
 
     Attributes:
         size_wh: width and height, turned as the labels say.
-        digest: of the pixels; equal for equal images.
+        digest: equal for equal images among those that were looked at together.
         difference_hash: 64 bits: whether each cell of an 8 x 8 grid is brighter than its left neighbour.
         thumbnail: (256,) uint8, grey, 16 x 16.
+        orientation: what EXIF says, 1 to 8.
     """
 
     size_wh: tuple[int, int]
     digest: bytes
     difference_hash: int
     thumbnail: NDArray[np.uint8]
+    orientation: int = 1
 
 
 def look_at(image: Image) -> ImageFacts:
     """The facts of a decoded image (H, W, 3)."""
-    height, width = image.shape[:2]
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    cells = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
-    bits = np.packbits(cells[:, 1:] > cells[:, :-1])
-    digest = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16, key=f"{width}".encode())
-    thumbnail = cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA).ravel()
-    return ImageFacts((width, height), digest.digest(), int.from_bytes(bits.tobytes(), "big"), thumbnail)
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    return _facts(grey, (image.shape[1], image.shape[0]), _digest_of_pixels(image))
 
 
 def look_at_files(images: Sequence[RawImage]) -> list[ImageFacts | ImageError]:
-    """The facts of every image, or the error that reading it ended with, in their order."""
+    """The facts of every image, or the error that reading it ended with, in their order.
+
+    JPEGs are decoded small. Images that are the same so far are decoded whole, if their files differ.
+    """
 
     def look(image: RawImage) -> ImageFacts | ImageError:
         try:
-            return look_at(load_image(image.path, size_wh=image.size_wh))
+            preview = load_preview(image.path, size_wh=image.size_wh)
         except ImageError as error:
             return error
+        digest = hashlib.blake2b(preview.data, digest_size=16, key=f"{preview.size_wh}".encode())
+        facts = _facts(preview.grey, preview.size_wh, digest.digest())
+        return replace(facts, orientation=preview.orientation)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    def compare(number: int) -> bytes:
         try:
-            facts = pool.map(look, images)
-            return list(
-                tqdm(
-                    facts, total=len(images), desc="checking images", unit="image", disable=None, leave=False
-                )
-            )
+            return _digest_of_pixels(load_image(images[number].path, size_wh=images[number].size_wh))
+        except ImageError:  # gone since
+            return str(number).encode()
+
+    found = list(_map(look, images, "checking images"))
+    unsure = _perhaps_equal(found)
+    for number, digest in zip(unsure, _map(compare, unsure, "comparing images"), strict=True):
+        facts = found[number]
+        if isinstance(facts, ImageFacts):
+            found[number] = replace(facts, digest=digest)
+    return found
+
+
+def _facts(grey: NDArray[np.uint8], size_wh: tuple[int, int], digest: bytes) -> ImageFacts:
+    cells = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
+    bits = np.packbits(cells[:, 1:] > cells[:, :-1])
+    thumbnail = np.asarray(cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA), np.uint8).ravel()
+    return ImageFacts(size_wh, digest, int.from_bytes(bits.tobytes(), "big"), thumbnail)
+
+
+def _digest_of_pixels(image: Image) -> bytes:
+    key = f"{image.shape[1]}".encode()
+    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16, key=key).digest()
+
+
+def _perhaps_equal(found: Sequence[ImageFacts | ImageError]) -> list[int]:
+    """Positions of images that have the same small picture and different files."""
+    alike: dict[Hashable, list[int]] = defaultdict(list)
+    for number, facts in enumerate(found):
+        if isinstance(facts, ImageFacts):
+            alike[facts.size_wh, facts.difference_hash, facts.thumbnail.tobytes()].append(number)
+    several = (group for group in alike.values() if len(group) > 1)
+    return [n for group in several if len({found[n].digest for n in group}) > 1 for n in group]  # type: ignore[union-attr]
+
+
+def _map(function: Callable[[Item], Result], items: Sequence[Item], title: str) -> Iterator[Result]:
+    """What the function gives for each item, in order, on all processors that this process may use."""
+    from detector.runtime.backend import available_threads  # loads the runtimes
+
+    bar = tqdm(total=len(items), desc=title, unit="image", disable=None, leave=False)
+    with ThreadPoolExecutor(available_threads()) as pool, bar:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= _HELD_IN_ADVANCE:
+                    yield waiting.popleft().result()
+                    bar.update()
+            while waiting:
+                yield waiting.popleft().result()
+                bar.update()
         finally:  # Ctrl-C does not wait for the images that are left
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def group_copies(facts: Mapping[int, ImageFacts], names: Mapping[int, str]) -> list[list[int]]:
-    """The images in groups of copies: equal, look-alike, or exported by Roboflow from one source.
+def group_same(facts: Mapping[int, ImageFacts], names: Mapping[int, str]) -> list[list[int]]:
+    """The images in groups of those that are equal, or that Roboflow exported from one source.
 
     Args:
         facts: of each image, by any number.
@@ -83,43 +134,50 @@ def group_copies(facts: Mapping[int, ImageFacts], names: Mapping[int, str]) -> l
         Groups in the order of their first images; an image without copies is a group of its own.
     """
     groups = _Groups(facts)
-    first: dict[object, int] = {}
+    first: dict[Hashable, int] = {}
     for image, known in facts.items():
         groups.join(image, first.setdefault(known.digest, image))
         if ".rf." in names[image]:
             groups.join(image, first.setdefault(names[image].split(".rf.")[0], image))
-    # Of equal images one stands for all.
-    different = {image: facts[image] for image in facts if first[facts[image].digest] == image}
-    for one, other in _look_alikes(different):
-        groups.join(one, other)
     return groups.all()
 
 
-def _look_alikes(facts: Mapping[int, ImageFacts]) -> Iterable[tuple[int, int]]:
-    """Pairs of images with almost the same hash and thumbnail.
+def group_copies(facts: Mapping[int, ImageFacts], names: Mapping[int, str]) -> list[list[int]]:
+    """The images in groups of copies: as ``group_same``, and those that look alike.
 
-    Only images that agree in one band of the hash are compared, which leaves a few candidates of many.
+    Frames of a fixed camera are one group, however many they are. The time that this takes grows with the
+    number of images, not with that of their pairs.
+
+    Args:
+        facts: of each image, by any number.
+        names: file name of each image; of names that are numbered, neighbours are compared first.
+
+    Returns:
+        Groups in the order of their first images; an image without copies is a group of its own.
     """
-    hashes = {image: known.difference_hash for image, known in facts.items()}
-    shift = 0
-    for bits in _BANDS:
-        buckets: dict[int, list[int]] = defaultdict(list)
-        for image, value in hashes.items():
-            buckets[value >> shift & (1 << bits) - 1].append(image)
-        shift += bits
-        for bucket in buckets.values():
-            yield from _alike_in(bucket, facts)
+    if not facts:
+        return []
+    groups = _Groups(facts)
+    for group in group_same(facts, names):
+        for image in group[1:]:
+            groups.join(image, group[0])
+    order = sorted(facts, key=lambda image: natural_order(names[image]))
+    hashes = np.array([facts[image].difference_hash for image in order], np.uint64)
+    thumbnails = np.stack([facts[image].thumbnail for image in order])
+    for number in np.flatnonzero(neighbours_alike(hashes, thumbnails)).tolist():
+        groups.join(order[number + 1], order[number])
+    numbers: dict[int, int] = {}
+    known = np.array([numbers.setdefault(groups.root(image), len(numbers)) for image in order], np.int64)
+    first_of: dict[int, int] = {}
+    for image, label in zip(order, join_look_alikes(hashes, thumbnails, known).tolist(), strict=True):
+        groups.join(image, first_of.setdefault(label, image))
+    return groups.all()
 
 
-def _alike_in(bucket: list[int], facts: Mapping[int, ImageFacts]) -> Iterable[tuple[int, int]]:
-    hashes = np.array([facts[image].difference_hash for image in bucket], np.uint64)
-    thumbnails = np.array([facts[image].thumbnail for image in bucket], np.int16)
-    for index, image in enumerate(bucket[:-1]):
-        near = np.flatnonzero(np.bitwise_count(hashes[index + 1 :] ^ hashes[index]) <= _MOST_BITS) + index + 1
-        difference = thumbnails[near] - thumbnails[index]
-        difference = np.abs(difference - difference.mean(axis=1, keepdims=True))
-        for other in near[difference.max(axis=1) <= _MOST_GREY]:
-            yield image, bucket[other]
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """A key that sorts ``frame2`` before ``frame10``."""
+    parts = re.split(r"([0-9]{1,18})", name)
+    return [(int(part), "") if number % 2 else (0, part) for number, part in enumerate(parts)]
 
 
 class _Groups:
@@ -128,17 +186,20 @@ class _Groups:
     def __init__(self, items: Iterable[int]) -> None:
         self._parent = {item: item for item in items}
 
-    def _root(self, item: int) -> int:
+    def root(self, item: int) -> int:
+        """The thing that stands for all that are joined to one."""
         while self._parent[item] != item:
             self._parent[item] = self._parent[self._parent[item]]
             item = self._parent[item]
         return item
 
     def join(self, one: int, other: int) -> None:
-        self._parent[self._root(one)] = self._root(other)
+        """Join two things and all that are joined to them."""
+        self._parent[self.root(one)] = self.root(other)
 
     def all(self) -> list[list[int]]:
+        """The groups, in the order of their first things."""
         groups: dict[int, list[int]] = defaultdict(list)
         for item in self._parent:
-            groups[self._root(item)].append(item)
+            groups[self.root(item)].append(item)
         return list(groups.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,15 @@ from detector.data.coco_labels import is_coco, read_coco_labels
 from detector.data.corrections import put_right
 from detector.data.cvat import is_cvat, read_cvat_labels
 from detector.data.dataset import Dataset
-from detector.data.duplicates import ImageFacts, group_copies
+from detector.data.duplicates import ImageFacts
 from detector.data.findings import Finding, FindingLog
+from detector.data.held_out import choose_held_out
 from detector.data.label_studio import is_label_studio, read_label_studio_labels
 from detector.data.listing import Listing, list_files
 from detector.data.part_notes import note_parts, note_unused
 from detector.data.raw_labels import RawLabels
 from detector.data.records import is_records, load_records, load_records_split
-from detector.data.splits import Choice, choose_splits, find_split, hold_out, positions_of
+from detector.data.splits import Choice, choose_splits, find_split, positions_of
 from detector.data.voc import is_voc, read_voc_labels
 from detector.data.yolo import is_yolo, read_yolo_labels
 from detector.errors import DatasetError
@@ -245,41 +246,15 @@ def _divide(
         if not choice.train_name:
             note += f", everything else ({len(train):,}) is trained on"
     else:
-        held = _hold_out(labels, train, facts, annotations, seed, log)
-        val = sorted(held)
+        paths = {position: labels.images[position].path for position in train}
+        held = choose_held_out(paths, facts, annotations, labels.classes, seed, log)
+        val = sorted(held.images)
         unused = find_split(labels, "val") and choice.train_name
         origin = f"validation comes out of {choice.train_name}" if unused else "no validation split is given"
-        note = (
-            f"{origin}: {len(val):,} of {len(train):,} images are held out by seed {seed}, look-alikes kept "
-            "together"
-        )
-        train = [position for position in train if position not in held] or train
+        note = f"{origin}: {len(val):,} of {len(train):,} images are held out by seed {seed}, {held.words}"
+        train = [position for position in train if position not in held.images] or train
     parts = {"train": train, "val": val}
     if test:
         parts["test"] = test
         note += f"; {choice.test_name} ({len(test):,}) is kept for the end"
     return parts, note
-
-
-def _hold_out(
-    labels: RawLabels,
-    train: Sequence[int],
-    facts: Mapping[int, ImageFacts],
-    annotations: Mapping[int, Annotations],
-    seed: int,
-    log: FindingLog,
-) -> set[int]:
-    names = {position: labels.images[position].path.name for position in train}
-    if len(train) < 2:
-        example = next(iter(names.values()), "")
-        log.add("validation on the only image that is trained on: its numbers say nothing", example)
-        return set(train)
-    groups = group_copies({position: facts[position] for position in train}, names)
-    if len(groups) < 2:
-        log.add("images that all look alike, divided nevertheless: train and val share them", names[train[0]])
-        groups = [[position] for position in train]
-    classes = {
-        position: {each["category_id"] for each in annotations[position] if not each["iscrowd"]}
-        for position in train
-    }
-    return hold_out(groups, classes, names, seed)

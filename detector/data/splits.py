@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +13,6 @@ from detector.data.listing import Listing, read_lines
 from detector.data.raw_labels import RawLabels, relative_name
 from detector.data.split_names import role_in, role_of
 from detector.errors import DatasetError
-
-HELD_OUT_SHARE = 0.2
-_MOST_HELD_OUT = 2000
 
 
 def splits_of_lists(
@@ -150,46 +145,3 @@ def choose_splits(labels: RawLabels, root: Path, train: str | None, val: str | N
 def _of_role(labels: RawLabels, role: str) -> tuple[str | None, tuple[int, ...]]:
     name = find_split(labels, role)
     return name, labels.splits[name] if name else ()
-
-
-def hold_out(
-    groups: Sequence[Sequence[int]],
-    classes_of: Mapping[int, set[int]],
-    names: Mapping[int, str],
-    seed: int,
-) -> set[int]:
-    """A fifth of the images (at least 1, at most 2,000), whole groups only, by seed alone.
-
-    Every class stays in training where it can: no group is taken that holds the last images of a class.
-    Groups that bring a class not held out yet are taken first.
-
-    Args:
-        groups: images that must stay on one side, at least two groups.
-        classes_of: classes that occur in each image.
-        names: file name of each image; the choice depends on them and on nothing else of the machine.
-        seed: another seed, another choice.
-    """
-
-    def lot(group: Sequence[int]) -> bytes:
-        return hashlib.sha256(f"{seed} {min(names[image] for image in group)}".encode()).digest()
-
-    total = sum(len(group) for group in groups)
-    count = max(1, min(_MOST_HELD_OUT, round(HELD_OUT_SHARE * total)))
-    in_training = Counter(label for group in groups for image in group for label in classes_of[image])
-    absent = set(in_training)
-    order = sorted(groups, key=lot)
-    held: set[int] = set()
-    for bringing_a_class in (True, False):
-        for group in order:
-            classes = Counter(label for image in group for label in classes_of[image])
-            if (
-                group[0] in held
-                or len(held) + len(group) > count
-                or (bringing_a_class and absent.isdisjoint(classes))
-                or any(in_training[label] <= images for label, images in classes.items())
-            ):
-                continue
-            held.update(group)
-            absent.difference_update(classes)
-            in_training.subtract(classes)
-    return held or set(min((len(group), number, group) for number, group in enumerate(order))[2])
