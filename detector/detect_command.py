@@ -11,6 +11,7 @@ import click
 import cv2
 from tqdm import tqdm
 
+from detector.coco_results import to_coco_results
 from detector.detections import Detections
 from detector.drawing import draw_detections
 from detector.errors import DetectorError, ImageError
@@ -58,6 +59,7 @@ def run_detect(
         least, most = min(own.values()), max(own.values())
         click.echo(f"Score thresholds of the model, class by class: {least:g} to {most:g}")
     records: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     failures: list[str] = []
     names = _picture_names(paths)
     for path, name in tqdm(
@@ -79,13 +81,14 @@ def run_detect(
         picture = output / f"{name}{suffix}"
         with replacing(picture) as temporary:
             temporary.write_bytes(cv2.imencode(suffix, draw_detections(image, detections))[1].tobytes())
+        results += to_coco_results(detections, Path(name).as_posix())
         records.append(
             {
+                "file_name": Path(name).as_posix(),
                 "image": str(path),
                 "width": image.shape[1],
                 "height": image.shape[0],
                 "picture": str(picture),
-                "detections": detections.to_dicts(),
             }
         )
         if len(records) <= _MOST_LINES:
@@ -94,11 +97,12 @@ def run_detect(
         click.echo(f"Left out: {failure}", err=True)
     if not records:
         raise DetectorError("None of the images could be read.")
-    with replacing(output / "detections.json") as temporary:
-        temporary.write_text(json.dumps(records, indent=1))
+    for file_name, content in (("detections.json", results), ("images.json", records)):
+        with replacing(output / file_name) as temporary:
+            temporary.write_text(json.dumps(content, indent=1))
     more = f" (the first {_MOST_LINES} are shown above)" if len(records) > _MOST_LINES else ""
     pictures = "1 picture" if len(records) == 1 else f"{len(records)} pictures"
-    click.echo(f"{pictures} and detections.json are in {output}{more}.")
+    click.echo(f"{pictures} with detections.json and images.json are in {output}{more}.")
     if failures:
         raise DetectorError(
             f"{len(failures)} of {len(paths)} images could not be read; they are named above."

@@ -117,7 +117,7 @@ def _evaluate_model(
 
 
 def _evaluate_file(path: Path, whole: Dataset, coco: Dataset, about: dict[str, Any]) -> _Measured:
-    found = load_results(path, whole)
+    found = load_results(path, whole, say=click.echo)
     click.echo(f"{path} on {coco.source}: {_count(coco)}, {len(found):,} detections")
     if reaching := count_reaching_out(found, coco):
         click.echo(

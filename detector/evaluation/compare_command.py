@@ -96,7 +96,7 @@ def _is_file_of_detections(name: str) -> bool:
 
 def _build_side(name: str, whole: Dataset, coco: Dataset, backend: str | None, threads: int | None) -> _Side:
     if _is_file_of_detections(name):
-        return _Side(name, frozenset(coco.categories), load_results(Path(name), whole), None)
+        return _Side(name, frozenset(coco.categories), load_results(Path(name), whole, say=click.echo), None)
     detector = Detector.load(name, backend=backend, threads=threads, score_threshold=None, say=click.echo)
     matched = frozenset(match_categories(detector.classes, coco.categories).values())
     return _Side(name, matched, detect_dataset(detector, coco)[0], detector)

@@ -50,6 +50,7 @@ class Evaluation:
         category_ids: the categories of the dataset that took part.
         unmatched: categories of the dataset that the model has no class for; they took no part.
         other_size: images whose width and height are not what the annotations say, turned or not.
+        file_names: of each image, by id.
     """
 
     metrics: CocoMetrics
@@ -59,6 +60,7 @@ class Evaluation:
     category_ids: tuple[int, ...]
     unmatched: tuple[str, ...]
     other_size: tuple[DatasetImage, ...]
+    file_names: Mapping[int, str]
 
     @property
     def images_per_second(self) -> float | None:
@@ -66,7 +68,12 @@ class Evaluation:
         return None if self.seconds is None else round(self.images / self.seconds, 2)
 
     def save(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        """Write ``metrics.json`` and ``detections.json`` (COCO results format) into a folder."""
+        """Write ``metrics.json`` and ``detections.json`` into a folder.
+
+        The detections are in COCO's results format, with ``file_name``, which tells the image to whoever
+        numbers images otherwise.
+        """
+        results = [{**each, "file_name": self.file_names[each["image_id"]]} for each in self.detections]
         record = {
             **self.metrics.summary,
             "per_class_AP": self.metrics.per_class,
@@ -76,7 +83,7 @@ class Evaluation:
             "settings": dict(settings),
             "versions": versions_used(),
         }
-        for name, content in (("detections.json", self.detections), ("metrics.json", record)):
+        for name, content in (("detections.json", results), ("metrics.json", record)):
             with replacing(folder / name) as path:
                 path.write_text(json.dumps(content, indent=1 if content is record else None))
 
@@ -104,6 +111,7 @@ def evaluate(detector: FindsObjects, dataset: Dataset) -> Evaluation:
         category_ids=tuple(matched),
         unmatched=tuple(name for id_, name in dataset.categories.items() if id_ not in matched),
         other_size=other_size,
+        file_names=_file_names(dataset),
     )
 
 
@@ -156,7 +164,11 @@ def evaluate_detections(dataset: Dataset, detections: list[dict[str, Any]]) -> E
     ids = {image.id for image in dataset.images}
     own = [detection for detection in detections if detection["image_id"] in ids]
     metrics = compute_metrics(dataset, own, categories)
-    return Evaluation(metrics, own, len(dataset.images), None, categories, (), ())
+    return Evaluation(metrics, own, len(dataset.images), None, categories, (), (), _file_names(dataset))
+
+
+def _file_names(dataset: Dataset) -> dict[int, str]:
+    return {image.id: image.name for image in dataset.images}
 
 
 def match_categories(classes: tuple[str, ...], categories: Mapping[int, str]) -> dict[str, int]:

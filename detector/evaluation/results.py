@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from detector.data.coco_file import read_json
+from detector.data.coco_values import is_box, is_number
 from detector.data.dataset import Dataset
 from detector.errors import DatasetError
+from detector.evaluation.result_ids import identity, join_categories, join_images
 
 Result = dict[str, Any]
 
@@ -17,17 +19,24 @@ _BYTES_PER_BYTE = 10  # of memory for each of the file while JSON is read and me
 _BEYOND = 1.0  # pixels that rounding may put a box outside of its image
 
 
-def load_results(path: Path, dataset: Dataset) -> list[Result]:
-    """The detections in a file of COCO's results format.
+def _keep_silent(_: str) -> None:
+    pass
+
+
+def load_results(path: Path, dataset: Dataset, say: Callable[[str], None] = _keep_silent) -> list[Result]:
+    """The detections in a file of COCO's results format, with the ids of the dataset.
 
     A box may reach beyond its image, as some detectors' do, but not lie outside of it.
 
     Args:
-        path: a JSON list of ``image_id``, ``category_id``, ``bbox`` (xywh, pixels), ``score``.
+        path: a JSON list of ``image_id``, ``category_id``, ``bbox`` (xywh, pixels), ``score``. Where
+            there are ``file_name`` and ``category_name``, as `ssdlite detect` writes them, they decide.
         dataset: the images and categories that they are of.
+        say: takes a line where ids are read otherwise than as the dataset's.
 
     Raises:
-        DatasetError: no such file, too large for the memory, not that format, or not of this dataset.
+        DatasetError: no such file, too large for the memory, not that format, not of this dataset, or with
+            ids that may be read in several ways.
     """
     _check_size(path)
     content = read_json(path, "detections")
@@ -38,8 +47,8 @@ def load_results(path: Path, dataset: Dataset) -> list[Result]:
     for number, entry in enumerate(content):
         if (fault := _fault(entry)) is not None:
             raise DatasetError(f"{path} is not in COCO's results format: entry {number} {fault}.")
-    _check_ids(path, content, "image_id", {image.id for image in dataset.images}, dataset, "images")
-    _check_ids(path, content, "category_id", dataset.categories, dataset, "categories")
+    join_images(path, content, dataset, say)
+    content = join_categories(path, content, dataset, say)
     _check_places(path, content, dataset)
     return content
 
@@ -63,49 +72,33 @@ def _fault(entry: Any) -> str | None:
     """What is wrong with a detection, to follow 'entry 3'; None if nothing is."""
     if not isinstance(entry, dict):
         return f"is {_kind(entry)}; expected an object with image_id, category_id, bbox and score"
-    for key in ("image_id", "category_id"):
-        if type(entry.get(key)) is not int:
-            return f"has {_shown(entry, key)}; expected an integer"
+    for key, name in (("image_id", "file_name"), ("category_id", "category_name")):
+        if isinstance(entry.get(name), str):
+            continue
+        value = identity(entry.get(key))
+        if value is None:
+            return f"has {_shown(entry, key)}; expected an integer, or {name}"
     box, score = entry.get("bbox"), entry.get("score")
-    if not _is_finite(score):
+    if not is_number(score):
         return f"has {_shown(entry, 'score')}; expected a finite number"
-    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_finite, box))):
+    if not isinstance(box, list) or not is_box(box):
         return f"has {_shown(entry, 'bbox')}; expected x, y, width, height as four finite numbers"
     if box[2] < 0 or box[3] < 0:
         return f"has {_shown(entry, 'bbox')}, a negative width or height; expected x, y, width, height"
     return None
 
 
-def _is_finite(value: object) -> bool:
-    # An integer of JSON may be too large for a float; NaN is smaller than nothing.
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
 def _shown(entry: Mapping[str, Any], key: str) -> str:
-    return f"the {key} {entry[key]!s:.60}" if key in entry else f"no {key}"
+    if key not in entry:
+        return f"no {key}"
+    value = entry[key]  # an integer of thousands of digits cannot be written out
+    huge = isinstance(value, int) and value.bit_length() > 200
+    return f"the {key} {'of hundreds of digits' if huge else f'{value!s:.60}'}"
 
 
 def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "a text", type(None): "null", bool: "true or false"}
     return names.get(type(value), "a number")
-
-
-def _check_ids(
-    path: Path, content: list[Result], key: str, known: Iterable[int], dataset: Dataset, what: str
-) -> None:
-    known = set(known)
-    unknown = [entry[key] for entry in content if entry[key] not in known]
-    if unknown:
-        advice = (
-            "detections and annotations have to be of the same images"
-            if what == "images"
-            else "write the ids of the annotation file, not the numbers of the classes"
-        )
-        raise DatasetError(
-            f"{len(unknown):,} of {len(content):,} detections in {path} have a {key} that is not among the "
-            f"{what} of {dataset.source} (the first is {unknown[0]}; the {what} are {min(known)} to "
-            f"{max(known)}); {advice}."
-        )
 
 
 def _check_places(path: Path, content: list[Result], dataset: Dataset) -> None:

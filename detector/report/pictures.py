@@ -196,9 +196,10 @@ def _cut(pixels: Image, error: _Error) -> Image:
 
 
 def _moved(box_xywh: Sequence[float], left: int, top: int, scale: float) -> list[int]:
+    """Corners in the picture; of a box that reaches far beyond it, as far as anything is to be seen."""
     x, y, width, height = box_xywh
-    corners = (x - left, y - top, x + width - left, y + height - top)
-    return [round(value * scale) for value in corners]
+    corners = np.array([x - left, y - top, x + width - left, y + height - top], np.float64)
+    return [int(value) for value in np.rint(np.clip(corners * scale, -_LONGER, 2 * _LONGER))]
 
 
 def _span(ranges: Sequence[tuple[float, float]], limit: int) -> tuple[int, int]:

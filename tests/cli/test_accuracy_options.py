@@ -42,8 +42,8 @@ def test_small_objects_of_a_large_picture(run: Run, model: Path, tmp_path: Path)
             ).code
             == 0
         )
-        (record,) = json.loads((tmp_path / "out/detections.json").read_text())
-        names.append([each["name"] for each in record["detections"]])
+        results = json.loads((tmp_path / "out/detections.json").read_text())
+        names.append([each["category_name"] for each in results])
     assert "cat" not in names[0]
     assert "cat" in names[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -31,12 +32,14 @@ def test_detect_on_a_file(run: Run, model: Path, tmp_path: Path) -> None:
     outcome = run("detect", photo, "--model", model, "--output", tmp_path / "new" / "out")
     assert (outcome.code, outcome.err) == (0, "")
     assert f"{photo}: 1 person" in outcome.out
-    records = json.loads((tmp_path / "new" / "out" / "detections.json").read_text())
-    assert [record["image"] for record in records] == [str(photo)]
+    records = json.loads((tmp_path / "new" / "out" / "images.json").read_text())
+    assert [(record["image"], record["file_name"]) for record in records] == [(str(photo), photo.name)]
     assert (records[0]["width"], records[0]["height"]) == (512, 512)
-    person = next(found for found in records[0]["detections"] if found["name"] == "person")
+    results = json.loads((tmp_path / "new" / "out" / "detections.json").read_text())
+    person = next(found for found in results if found["category_name"] == "person")
     assert person["score"] >= 0.4
-    assert person["box"] == pytest.approx([22, 15, 363, 512], abs=40)  # the sample's own annotation
+    assert (person["category_id"], person["file_name"]) == (1, photo.name)
+    assert person["bbox"] == pytest.approx([22, 15, 341, 497], abs=40)  # the sample's own annotation
     picture = Path(records[0]["picture"])
     assert picture.parent == tmp_path / "new" / "out"
     assert _is_a_drawing_on(picture, photo)
@@ -53,10 +56,12 @@ def test_detect_on_folder_and_pattern(run: Run, model: Path, tmp_path: Path) -> 
         out = tmp_path / f"out{count}"
         outcome = run("detect", *sources, "--model", model, "--output", out)
         assert (outcome.code, outcome.err) == (0, "")
-        records = json.loads((out / "detections.json").read_text())
+        records = json.loads((out / "images.json").read_text())
         pictures = {Path(record["picture"]) for record in records}
         assert len(records) == len(pictures) == count
-        assert {path for path in out.rglob("*") if path.is_file()} == {*pictures, out / "detections.json"}
+        assert {path for path in out.rglob("*") if path.is_file()} == {
+            *pictures, out / "detections.json", out / "images.json",
+        }  # fmt: skip
         for record in records:
             assert load_image(record["picture"]).shape[:2] == (record["height"], record["width"])
 
@@ -64,9 +69,20 @@ def test_detect_on_folder_and_pattern(run: Run, model: Path, tmp_path: Path) -> 
 def test_detect_respects_classes_and_threshold(run: Run, model: Path, tmp_path: Path) -> None:
     options = ["--model", model, "--output", tmp_path, "--classes", "cup", "--score-threshold", 0.1]
     assert run("detect", SAMPLE_FOLDER / "coffee.jpg", *options).code == 0
-    (record,) = json.loads((tmp_path / "detections.json").read_text())
-    assert {found["name"] for found in record["detections"]} == {"cup"}
-    assert min(found["score"] for found in record["detections"]) >= 0.1
+    results = json.loads((tmp_path / "detections.json").read_text())
+    assert {(found["category_name"], found["category_id"]) for found in results} == {("cup", 47)}
+    assert min(found["score"] for found in results) >= 0.1
+
+
+def test_what_is_detected_is_evaluated(run: Run, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ["--model", model, "--score-threshold", 0.01]
+    assert run("detect", SAMPLE_FOLDER, *options, "--output", out).code == 0
+    outcome = run("eval", SAMPLE_FOLDER, "--detections", out / "detections.json")
+    assert outcome.code == 0, outcome.err
+    direct = run("eval", SAMPLE_FOLDER, "--model", model)
+    (ap, same) = (float(re.search(r"AP +([\d.]+)", text)[1]) for text in (outcome.out, direct.out))
+    assert ap == pytest.approx(same, abs=0.5)  # of 0.01 and less there are some more
 
 
 def test_detect_names_what_it_cannot_read(run: Run, model: Path, tmp_path: Path) -> None:
@@ -82,7 +98,7 @@ def test_detect_names_what_it_cannot_read(run: Run, model: Path, tmp_path: Path)
     assert len(left_out) == 2
     assert "bad.jpg" in left_out[0]
     assert "cut.jpg" in left_out[1]
-    records = json.loads((tmp_path / "out" / "detections.json").read_text())
+    records = json.loads((tmp_path / "out" / "images.json").read_text())
     assert [Path(record["image"]).name for record in records] == list(PHOTOS[:2])
     assert all(Path(record["picture"]).exists() for record in records)
 
@@ -92,7 +108,7 @@ def test_detect_on_an_image_too_wide_for_jpeg(run: Run, model: Path, tmp_path: P
     PillowImage.new("RGB", (70_000, 2)).save(tmp_path / "wide.png")
     outcome = run("detect", tmp_path / "wide.png", "--model", model, "--output", tmp_path / "out")
     if outcome.code == 0:
-        (record,) = json.loads((tmp_path / "out" / "detections.json").read_text())
+        (record,) = json.loads((tmp_path / "out" / "images.json").read_text())
         assert load_image(record["picture"]).size
     else:
         assert outcome.code == 2

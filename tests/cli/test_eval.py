@@ -74,7 +74,9 @@ def test_eval_writes_metrics(sample_output: Path) -> None:
 
 def test_detections_are_in_cocos_results_format(sample_output: Path) -> None:
     detections = json.loads((sample_output / "detections.json").read_text())
-    assert {tuple(sorted(entry)) for entry in detections} == {("bbox", "category_id", "image_id", "score")}
+    assert {tuple(sorted(entry)) for entry in detections} == {
+        ("bbox", "category_id", "file_name", "image_id", "score")
+    }
     assert {entry["category_id"] for entry in detections} <= set(CATEGORIES)
     assert {entry["image_id"] for entry in detections} <= {1, 2, 3, 4}
     # pycocotools' own reader takes them, and finds the same numbers with nothing else set.

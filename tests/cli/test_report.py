@@ -167,8 +167,8 @@ def test_thresholds_are_written_into_the_model_and_used(
 
     def scores(*options: object) -> list[float]:
         assert run("detect", photo, "--model", target, "--output", tmp_path / "out", *options).code == 0
-        (record,) = json.loads((tmp_path / "out" / "detections.json").read_text())
-        return [found["score"] for found in record["detections"] if found["name"] in spec.class_thresholds]
+        results = json.loads((tmp_path / "out" / "detections.json").read_text())
+        return [found["score"] for found in results if found["category_name"] in spec.class_thresholds]
 
     everything = scores("--score-threshold", 0.05)
     assert scores() == [score for score in everything if score >= threshold]
