@@ -436,7 +436,10 @@ def data() -> None:
     help="Which images; val2017 is 1 GB, train2017 19 GB.",
 )
 @click.option(
-    "--server", default="http://images.cocodataset.org", show_default=True, help="COCO or a mirror."
+    "--server",
+    default="https://s3.amazonaws.com/images.cocodataset.org",
+    show_default=True,
+    help="COCO or a mirror.",
 )
 def data_coco(folder: Path, split: str, server: str) -> None:
     """Fetch COCO into FOLDER; a download that was cut off goes on where it was."""

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from detector.errors import DetectorError
@@ -50,6 +50,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     refuse_occupied(path)
     temporary = path.with_name(f".{secrets.token_hex(4)}")
+    made = [folder for folder in path.absolute().parents if not folder.exists()]
     try:
         temporary.mkdir(parents=True)
         yield temporary
@@ -63,6 +64,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        for folder in made if not path.exists() else ():
+            with suppress(OSError):  # somebody else's file is in it by now
+                folder.rmdir()
 
 
 def flush_to_disk(path: Path) -> None:

@@ -76,9 +76,9 @@ def _read_whole_header(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -
 
 def _turned(
     pixels: Pixels, data: bytes, stored_wh: tuple[int, int], size_wh: tuple[int, int] | None
-) -> tuple[Pixels, tuple[int, int], int]:
+) -> tuple[Pixels, tuple[int, int], int, bool]:
     """Decoded pixels turned as they are shown, or left where only that has the size that is claimed; the
-    size of the whole image then, and its orientation.
+    size of the whole image then, its orientation, and whether it was left.
 
     The one place where images are turned: OpenCV is told not to, for it does so with some formats only, from
     version to version with others.
@@ -88,8 +88,8 @@ def _turned(
     if is_tiff(data):  # OpenCV has turned it already
         pixels, stored_wh, turned_wh = turn_back(pixels, orientation), turned_wh, stored_wh
     if size_wh and size_wh != turned_wh and size_wh == stored_wh:
-        return pixels, stored_wh, orientation
-    return turn(pixels, orientation), turned_wh, orientation
+        return pixels, stored_wh, orientation, True
+    return turn(pixels, orientation), turned_wh, orientation, False
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,14 @@ class Preview:
         grey: (H, W) uint8, at least 64 pixels a side where the image has them; turned as ``load_image`` does.
         size_wh: width and height of the image itself, as ``load_image`` gives it.
         orientation: what EXIF says, 1 to 8.
+        as_stored: whether it was not turned, because only so it has the size that is claimed.
         data: the bytes of the file.
     """
 
     grey: NDArray[np.uint8]
     size_wh: tuple[int, int]
     orientation: int
+    as_stored: bool
     data: bytes
 
 
@@ -126,8 +128,8 @@ def load_preview(path: Path, *, size_wh: tuple[int, int] | None = None) -> Previ
         fitting = (flag for parts, flag in _REDUCED if min(stored_wh) >= parts * _LEAST_SIDE)
         flag = next(fitting, cv2.IMREAD_GRAYSCALE)
         small = _decode(data, str(path), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    grey, full_wh, orientation = _turned(small, data, stored_wh, size_wh)
-    return Preview(grey, full_wh, orientation, data)
+    grey, full_wh, orientation, as_stored = _turned(small, data, stored_wh, size_wh)
+    return Preview(grey, full_wh, orientation, as_stored, data)
 
 
 def exif_orientation(path: Path) -> int:

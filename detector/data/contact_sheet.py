@@ -32,7 +32,8 @@ def choose_images(dataset: Dataset, seed: int = 0) -> list[DatasetImage]:
         if not classes[image.id] <= shown:
             chosen.append(image)
             shown |= classes[image.id]
-    return [*chosen, *(image for image in images if image not in chosen)][:_MOST]
+    ids = {image.id for image in chosen}
+    return [*chosen, *(image for image in images if image.id not in ids)][:_MOST]
 
 
 def draw_contact_sheet(dataset: Dataset, images: Sequence[DatasetImage]) -> Image:

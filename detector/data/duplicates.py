@@ -36,6 +36,7 @@ class ImageFacts:
         difference_hash: 64 bits: whether each cell of an 8 x 8 grid is brighter than its left neighbour.
         thumbnail: (256,) uint8, grey, 16 x 16.
         orientation: what EXIF says, 1 to 8.
+        as_stored: whether the labels are of the image as it is stored, not as EXIF turns it.
     """
 
     size_wh: tuple[int, int]
@@ -43,6 +44,7 @@ class ImageFacts:
     difference_hash: int
     thumbnail: NDArray[np.uint8]
     orientation: int = 1
+    as_stored: bool = False
 
 
 def look_at(image: Image) -> ImageFacts:
@@ -64,7 +66,7 @@ def look_at_files(images: Sequence[RawImage]) -> list[ImageFacts | ImageError]:
             return error
         digest = hashlib.blake2b(preview.data, digest_size=16, key=f"{preview.size_wh}".encode())
         facts = _facts(preview.grey, preview.size_wh, digest.digest())
-        return replace(facts, orientation=preview.orientation)
+        return replace(facts, orientation=preview.orientation, as_stored=preview.as_stored)
 
     def compare(number: int) -> bytes:
         try:

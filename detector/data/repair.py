@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,23 +18,37 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
+from detector.data.copies import leave_out_copies
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
-from detector.data.duplicates import ImageFacts, group_copies, look_at_files
 from detector.data.findings import Finding, FindingLog
 from detector.data.folder import LabelledFolder
-from detector.data.raw_labels import RawImage
-from detector.errors import DatasetError, DetectorError, ImageError
+from detector.errors import DatasetError, DetectorError
 from detector.files import refuse_occupied, replacing, replacing_folder
 from detector.images import exif_orientation
 
-_KEPT = ("test", "val", "train")  # of copies in several parts, that in the first of these stays
 _JPEG_QUALITY = 95
+_LOSSLESS_WEBP = 101  # OpenCV's quality for it
+_ENCODED = {
+    ".png": (".png", []),
+    ".bmp": (".png", []),
+    ".webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, _LOSSLESS_WEBP]),
+    ".tif": (".png", []),
+    ".tiff": (".png", []),
+}
+_JPEG = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+# What Windows does not take in a name, and what no terminal or URL takes as it is.
+_UNSAFE = re.compile(r'[<>:"/\\|?*#%\x00-\x1f\x7f\ud800-\udfff]')
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.ASCII)
+_LONGEST_NAME = 150  # bytes; file systems take 255
 
 
 def check_target(target: Path, root: Path) -> None:
     """Raise DetectorError unless a copy of the dataset ``root`` can be written to the folder ``target``."""
     refuse_occupied(target)
-    folder = root if root.is_dir() else root.parent
+    _refuse_inside(target, root if root.is_dir() else root.parent)
+
+
+def _refuse_inside(target: Path, folder: Path) -> None:
     inside = os.path.join(os.path.realpath(folder), "")
     if os.path.join(os.path.realpath(target), "").startswith(inside):
         raise DetectorError(f"{target} lies inside the dataset {folder}; name a folder outside of it.")
@@ -41,21 +57,24 @@ def check_target(target: Path, root: Path) -> None:
 def write_repaired(labelled: LabelledFolder, target: Path) -> tuple[dict[str, Dataset], tuple[Finding, ...]]:
     """Write the cleaned dataset into a new folder, its images copied.
 
-    Images that occur in several parts stay in one of them. What EXIF turns is stored as it is labelled, so
-    that no tool can take it for anything else. The original is only read.
+    The layout is COCO's: ``annotations/instances_train.json``, its images in ``images/train``, and so on.
+    Images that occur in several parts stay in one of them, if their objects are the same. What EXIF turns is
+    stored as it is labelled, so that no tool can take it for anything else. The original is only read.
 
     Returns:
         The parts as they were written, and what was left out or written anew.
 
     Raises:
-        DetectorError: the folder exists, cannot be written to, or the disk is full.
+        DetectorError: the folder exists, lies among the images, cannot be written to, or the disk is full.
         DatasetError: no image to train on would be left.
     """
     parts = {"train": labelled.train, "val": labelled.val}
     if labelled.test is not None:
         parts["test"] = labelled.test
+    for folder in {image.path.parent for part in parts.values() for image in part.images}:
+        _refuse_inside(target, folder)
     log = FindingLog()
-    parts = _without_copies(parts, log)
+    parts = leave_out_copies(parts, log)
     if not any(not each["iscrowd"] for each in parts["train"].annotations):
         raise DatasetError(
             f"Nothing to train on would be left of {labelled.root}: val and test have all images of train. "
@@ -63,10 +82,9 @@ def write_repaired(labelled: LabelledFolder, target: Path) -> tuple[dict[str, Da
         )
     with replacing_folder(target) as temporary:
         for name, part in parts.items():
-            names = dict(_file_names(part))
-            _write_images(part, names, temporary / name, log)
+            names = _write_images(part, temporary / "images" / name, log)
             with replacing(temporary / "annotations" / f"instances_{name}.json") as path:
-                path.write_text(json.dumps(_content(part, names), indent=1))
+                path.write_text(json.dumps(_content(part, names), indent=1), "utf-8")
         save_findings([*labelled.findings, *log.findings], temporary / "findings.json")
     return parts, log.findings
 
@@ -78,81 +96,64 @@ def save_findings(findings: list[Finding], path: Path) -> None:
         temporary.write_text(json.dumps(content, indent=1))
 
 
-def _without_copies(parts: Mapping[str, Dataset], log: FindingLog) -> dict[str, Dataset]:
-    """The parts without images that a part of more weight has too, or that the same part has twice."""
-    entries = [(name, image) for name in _KEPT if name in parts for image in parts[name].images]
-    found = look_at_files([RawImage(image.path, (), image.size_wh) for _, image in entries])
-    facts: dict[int, ImageFacts] = {n: f for n, f in enumerate(found) if not isinstance(f, ImageError)}
-    groups = group_copies(facts, {number: entries[number][1].path.name for number in facts})
-    objects = {
-        (name, image_id): count
-        for name, part in parts.items()
-        for image_id, count in _count_objects(part).items()
-    }
-    dropped: dict[str, set[int]] = {name: set() for name in parts}
-
-    def drop(number: int, kind: str, kept: int) -> None:
-        name, image = entries[number]
-        dropped[name].add(image.id)
-        log.add(kind.format(name), f"{image.path.name}, a copy of {entries[kept][1].path.name}")
-
-    for group in groups:
-        group.sort()
-        first_part = entries[group[0]][0]
-        for number in group:
-            if entries[number][0] != first_part:
-                drop(number, f"images left out of {{}}, which {first_part} has too", group[0])
-        same: dict[bytes, int] = {}
-        mine = [number for number in group if entries[number][0] == first_part]
-        # Of the same image labelled twice, the one with more objects is taken.
-        for number in sorted(mine, key=lambda n: (-objects[first_part, entries[n][1].id], n)):
-            kept = same.setdefault(facts[number].digest, number)
-            if kept != number:
-                drop(number, "images left out of {}, which has them already", kept)
-    return {
-        name: part.select({image.id for image in part.images} - dropped[name])
-        if len(dropped[name]) < len(part.images)
-        else Dataset(part.source, (), (), part.categories, name)
-        for name, part in parts.items()
-    }
-
-
-def _count_objects(part: Dataset) -> dict[int, int]:
-    counts = {image.id: 0 for image in part.images}
-    for annotation in part.annotations:
-        counts[annotation["image_id"]] += 1
-    return counts
-
-
-def _file_names(part: Dataset) -> Iterator[tuple[int, str]]:
-    """A name for each image's copy: its own, with a number before it where another has it already."""
-    taken: set[str] = set()
-    for image in part.images:
-        name = image.path.name if image.path.name.lower() not in taken else f"{image.id}_{image.path.name}"
-        taken.add(name.lower())
-        yield image.id, name
-
-
-def _write_images(part: Dataset, names: Mapping[int, str], folder: Path, log: FindingLog) -> None:
+def _write_images(part: Dataset, folder: Path, log: FindingLog) -> dict[int, str]:
+    """Copy the images of a part into a new folder; the names that they have there, by id."""
     folder.mkdir(parents=True)
+    names: dict[int, str] = {}
+    taken: set[str] = set()
     for image in tqdm(part.images, desc=f"copying {part.split}", unit="image", disable=None, leave=False):
-        path = folder / names[image.id]
-        if exif_orientation(image.path) == 1:
+        turned = exif_orientation(image.path) != 1
+        suffix, options = _ENCODED.get(image.path.suffix.lower(), _JPEG)
+        wanted = image.path.with_suffix(suffix).name if turned and suffix == ".png" else image.path.name
+        name = next(each for each in _safe_names(wanted, image.id) if each.casefold() not in taken)
+        taken.add(name.casefold())
+        names[image.id] = name
+        if name != wanted:
+            log.add("images under another name, which is safe and the only one", f"{wanted!r}: {name}")
+        if not turned:
             # A copy and no link: whoever changes it must not change the original.
-            shutil.copyfile(image.path, path)
+            shutil.copyfile(image.path, folder / name)
             continue
-        pixels = load_dataset_image(image)
-        path.write_bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes())
-        log.add("images that EXIF turned, stored as they are labelled", image.path.name)
+        (folder / name).write_bytes(cv2.imencode(suffix, load_dataset_image(image), options)[1].tobytes())
+        log.add("images that EXIF turned, stored as they are labelled", name)
+    return names
+
+
+def _safe_names(name: str, number: int) -> Iterator[str]:
+    """A file name that every system takes, and then others that begin with numbers."""
+    plain = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" ")
+    stem, suffix = os.path.splitext(plain)
+    stem = stem.rstrip(" .") or "image"
+    while len((stem + suffix).encode()) > _LONGEST_NAME:
+        stem = stem[:-1]
+    if _DEVICES.fullmatch(stem.split(".")[0].lower()) or stem.startswith(("-", ".")):
+        stem = f"_{stem}"
+    yield stem + suffix
+    yield f"{number}_{stem}{suffix}"
+    for more in range(2, 1_000_000):
+        yield f"{number}_{more}_{stem}{suffix}"
 
 
 def _content(part: Dataset, names: Mapping[int, str]) -> dict[str, Any]:
+    title = (
+        f"{part.split} of {part.source.name}, repaired by ssdlite data check --fix; segmentation: the boxes"
+    )
     return {
-        "info": {"description": f"{part.split} of {part.source.name}, repaired by ssdlite data check --fix"},
+        "info": {"description": title},
+        "licenses": [],
         "images": [_entry(image, names[image.id]) for image in part.images],
-        "annotations": list(part.annotations),
-        "categories": [{"id": id_, "name": name} for id_, name in part.categories.items()],
+        "annotations": [{**each, "segmentation": _corners(each["bbox"])} for each in part.annotations],
+        "categories": [
+            {"id": id_, "name": name, "supercategory": "none"} for id_, name in part.categories.items()
+        ],
     }
+
+
+def _corners(box: list[float]) -> list[list[float]]:
+    """The polygon of a box, which readers of masks want."""
+    x, y, width, height = box
+    right, bottom = round(x + width, 3), round(y + height, 3)
+    return [[x, y, right, y, right, bottom, x, bottom]]
 
 
 def _entry(image: DatasetImage, name: str) -> dict[str, Any]:

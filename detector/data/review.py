@@ -10,7 +10,6 @@ from pathlib import Path
 from detector.data.duplicates import ImageFacts
 from detector.data.findings import FindingLog
 from detector.data.raw_labels import RawImage, RawLabels, relative_name
-from detector.images import exif_orientation, load_image
 
 _RARE_SHARE = 0.005  # of all objects; a class with fewer is suspected
 
@@ -27,12 +26,10 @@ def review_labels(
 
 def _note_orientation(image: RawImage, known: ImageFacts, root: Path, log: FindingLog) -> None:
     """EXIF turns pictures, and not every tool follows it."""
-    orientation = exif_orientation(image.path)
-    if orientation == 1:
+    if known.orientation == 1:
         return
-    name = f"{relative_name(image.path, root)}: orientation {orientation}"
-    turned = load_image(image.path)
-    if image.size_wh and known.size_wh != (turned.shape[1], turned.shape[0]):
+    name = f"{relative_name(image.path, root)}: orientation {known.orientation}"
+    if known.as_stored:
         log.add("images that EXIF turns, labelled as they are stored", name)
     else:
         log.add("images that EXIF turns, taken as they are shown", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -12,6 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from detector.cli import data_coco
+from detector.data import coco_download
 from detector.data.coco_download import download_coco
 from detector.download import DownloadError
 from detector.errors import DatasetError, DetectorError
@@ -223,7 +226,50 @@ def test_an_archive_that_lacks_an_image(server: FileServer, folder: Path) -> Non
 
 def test_a_server_that_cannot_be_reached(folder: Path) -> None:
     with pytest.raises(DownloadError, match="check the network"):
-        download_coco(folder, SPLIT, server=unused_address(), say=lambda _: None)
+        download_coco(folder / "deep", SPLIT, server=unused_address(), say=lambda _: None)
+    assert not folder.exists()
+
+
+def test_a_failed_download_leaves_what_was_there_before(server: FileServer, folder: Path) -> None:
+    folder.mkdir()
+    del server.files[ANNOTATIONS]
+    with pytest.raises(DownloadError, match="404"):
+        download_coco(folder, SPLIT, server=server.url, say=lambda _: None)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", ["size", "digest", None])
+def test_an_archive_is_held_to_what_is_known_of_it(
+    server: FileServer, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str | None
+) -> None:
+    content = server.files[IMAGES]
+    size = len(content) + (fault == "size")
+    digest = hashlib.sha256(content + b"x" * (fault == "digest")).hexdigest()
+    monkeypatch.setattr(coco_download, "_ARCHIVES", {"val2017.zip": (size, digest)})
+    said: list[str] = []
+    download_coco(folder, SPLIT, server=server.url, say=said.append)  # a mirror may pack anew, and it is said
+    assert any("is not COCO's own" in line for line in said) == (fault is not None)
+    monkeypatch.setattr(coco_download, "_COCOS_OWN", (server.url,))
+    other = folder.with_name("other")
+    if fault is None:
+        download_coco(other, SPLIT, server=server.url, say=said.append)
+        return
+    with pytest.raises(DatasetError, match=rf"{IMAGES} arrived damaged .*(bytes instead of|SHA-256)"):
+        download_coco(other, SPLIT, server=server.url, say=said.append)
+    assert files(other) == ["annotations/instances_val2017.json"]
+
+
+def test_cocos_own_address_is_encrypted() -> None:
+    (option,) = [each for each in data_coco.params if each.name == "server"]
+    assert option.default == coco_download.COCO_SERVER
+    assert coco_download.COCO_SERVER.startswith("https://")
+
+
+def test_an_archive_that_unpacks_to_far_too_much(server: FileServer, folder: Path) -> None:
+    server.files[IMAGES] = make_zip({**IMAGE_MEMBERS, "val2017/bomb.jpg": b"\0" * 50_000_000})
+    with pytest.raises(DatasetError, match="far more than COCO has"):
+        download_coco(folder, SPLIT, server=server.url, say=lambda _: None)
+    assert files(folder) == ["annotations/instances_val2017.json"]
 
 
 @pytest.mark.parametrize("taken", ["", "annotations", SPLIT])

@@ -10,14 +10,18 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pycocotools.mask
 import pytest
 from PIL import Image as PillowImage
+from PIL import ImageOps as PillowImageOps
+from pycocotools.coco import COCO
 
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.data.json_lines import JsonLines
+from detector.data.repair import _safe_names, write_repaired
 from detector.data.review import review_labels
 from detector.errors import DatasetError
-from detector.images import exif_orientation
+from detector.images import SUFFIXES, exif_orientation, load_image
 from tests.data.labelled import CLASSES, WRITERS, Photo, found, names_of, write_coco, write_voc, write_yolo
 from tests.data.test_check_command import check
 
@@ -214,7 +218,8 @@ def test_yolo_boxes_in_pixels(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_copies_across_splits_and_within(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = [Photo(f"{n}.png", OBJECTS, "train", look=n) for n in range(5)]
-    photos += [Photo("5.png", OBJECTS[:1], "train", look=3), Photo("6.png", OBJECTS, "val", look=1)]
+    photos += [Photo("5.png", OBJECTS[:1], "train", look=3), Photo("9.png", OBJECTS, "train", look=4)]
+    photos += [Photo("6.png", OBJECTS, "val", look=1)]
     photos += [Photo("7.png", OBJECTS, "val", look=2), Photo("8.png", OBJECTS, "test", look=8)]
     root = write_yolo(tmp_path / "set", photos)
     # 2.png and 7.png are no longer equal, but still look alike.
@@ -227,10 +232,14 @@ def test_copies_across_splits_and_within(tmp_path: Path, capsys: pytest.CaptureF
         "1.png, a copy of 6.png",
         "2.png, a copy of 7.png",
     ]
-    assert fixed.places("same image twice in train") == ["images/train/3.png and images/train/5.png"]
-    # Of the same image labelled twice the one with more objects stays.
-    assert fixed.places("which has them already") == ["5.png, a copy of 3.png"]
-    assert names_of(fixed.copy.train) == ["0.png", "3.png", "4.png"]
+    assert sorted(fixed.places("same image twice in train")) == [
+        "images/train/3.png and images/train/5.png",
+        "images/train/4.png and images/train/9.png",
+    ]
+    assert fixed.places("which has them already") == ["9.png, a copy of 4.png"]
+    # The same image with other objects: which are right, nobody can tell.
+    assert fixed.places("different objects, kept") == ["5.png in train and 3.png in train"]
+    assert names_of(fixed.copy.train) == ["0.png", "3.png", "4.png", "5.png"]
     assert names_of(fixed.copy.val) == ["6.png", "7.png"]
     assert names_of(fixed.copy.test) == ["8.png"]
     assert not any("train and" in finding.kind for finding in fixed.copy.findings)
@@ -251,18 +260,22 @@ def write_turned(path: Path, pixels: np.ndarray, orientation: int) -> None:
     PillowImage.fromarray(pixels).save(path, exif=exif, quality=95)
 
 
+@pytest.mark.parametrize("suffix", [each for each in (".jpg", ".png", ".webp", ".tiff") if each in SUFFIXES])
 @pytest.mark.parametrize(
     ("size_wh", "labelled"), [((64, 48), "as they are stored"), ((48, 64), "as they are shown")]
 )
 def test_rotated_exif(
-    size_wh: tuple[int, int], labelled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    size_wh: tuple[int, int], labelled: str, suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     box = ("cat", 4.0, 4.0, 20.0, 40.0)
-    photos = [Photo(f"{n}.jpg", [box], "val" if n > 5 else "train", (48, 64)) for n in range(8)]
+    photos = [
+        Photo(f"{n}{suffix if n == 2 else '.jpg'}", [box], "val" if n > 5 else "train", (48, 64))
+        for n in range(8)
+    ]
     root = write_voc(tmp_path / "set", photos)
     pixels = np.full((48, 64, 3), 90, np.uint8)
     pixels[:10, :10] = 250
-    write_turned(root / "JPEGImages/2.jpg", pixels, 6)  # shown turned by a quarter: 48 x 64
+    write_turned(root / f"JPEGImages/2{suffix}", pixels, 6)  # shown turned by a quarter: 48 x 64
     path = root / "Annotations/2.xml"
     text = (
         path.read_text()
@@ -271,9 +284,10 @@ def test_rotated_exif(
     )
     path.write_text(text)
     fixed = Fixed(root, capsys)
-    assert fixed.places(labelled) == ["JPEGImages/2.jpg: orientation 6"]
-    assert fixed.places("stored as they are labelled") == ["2.jpg"]
-    copy = next(image for image in fixed.copy.train.images if image.path.name == "2.jpg")
+    written = ".png" if suffix == ".tiff" else suffix
+    assert fixed.places(labelled) == [f"JPEGImages/2{suffix}: orientation 6"]
+    assert fixed.places("stored as they are labelled") == [f"2{written}"]
+    copy = next(image for image in fixed.copy.train.images if image.path.name == f"2{written}")
     assert exif_orientation(copy.path) == 1
     with PillowImage.open(copy.path) as picture:
         assert picture.size == size_wh == copy.size_wh
@@ -283,9 +297,31 @@ def test_rotated_exif(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_read(orientation: int, tmp_path: Path) -> None:
-    write_turned(tmp_path / "a.jpg", np.zeros((8, 8, 3), np.uint8), orientation)
-    assert exif_orientation(tmp_path / "a.jpg") == orientation
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff"])
+def test_orientation_is_read(orientation: int, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    pixels = np.zeros((24, 32, 3), np.uint8)
+    pixels[:8, :8] = 250
+    write_turned(path, pixels, orientation)
+    assert exif_orientation(path) == orientation
+    with PillowImage.open(path) as picture:
+        upright = np.asarray(PillowImageOps.exif_transpose(picture))
+    # One reading, whatever OpenCV itself does with the format.
+    assert np.abs(load_image(path).astype(int) - upright).max() < 60
+    if orientation >= 5:
+        assert np.abs(load_image(path, size_wh=(32, 24)).astype(int) - pixels).max() < 60
+
+
+def test_orientation_at_the_end_of_a_png(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    write_turned(path, np.zeros((24, 32, 3), np.uint8), 6)
+    data = path.read_bytes()
+    start = data.index(b"eXIf") - 4
+    length = int.from_bytes(data[start : start + 4], "big") + 12
+    exif, end = data[start : start + length], data[-12:]
+    path.write_bytes(data[:start] + data[start + length : -12] + exif + end)
+    assert exif_orientation(path) == 6
+    assert load_image(path).shape == (32, 24, 3)
 
 
 def test_orientation_of_what_has_none(tmp_path: Path) -> None:
@@ -389,3 +425,131 @@ def test_category_ids_that_are_none(id_: object, tmp_path: Path) -> None:
     change_coco(root, lambda content: content.update(categories=[]))
     with pytest.raises(DatasetError, match="nothing to train on"):
         load_labelled_folder(root)
+
+
+CROWDED = [Photo(f"{n}.png", OBJECTS, "val" if n > 5 else "train") for n in range(8)]
+
+
+def test_other_readers_find_all_they_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_coco(tmp_path / "set", CROWDED)
+    change_coco(root, lambda content: content["annotations"][1].update(iscrowd=1))
+    fixed = Fixed(root, capsys)
+    for split in ("train", "val"):
+        truth = COCO(str(fixed.target / f"annotations/instances_{split}.json"))
+        for id_, entry in truth.imgs.items():
+            assert isinstance(id_, int)
+            # torchvision's CocoDetection and Ultralytics join this folder and file_name.
+            path = fixed.target / "images" / split / entry["file_name"]
+            assert cv2.imread(str(path)).shape[:2] == (entry["height"], entry["width"])
+            for each in truth.imgToAnns[id_]:
+                assert each["area"] > 0
+                assert each["iscrowd"] in (0, 1)
+                area = pycocotools.mask.area(truth.annToRLE(each))
+                assert area == pytest.approx(each["bbox"][2] * each["bbox"][3], rel=0.1)
+        assert all(set(each) == {"id", "name", "supercategory"} for each in truth.cats.values())
+
+
+def test_ids_that_are_texts_become_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_coco(tmp_path / "set", PHOTOS)
+
+    def change(content: dict[str, Any]) -> None:
+        for entry in content["images"]:
+            entry["id"] = f"image-{entry['id']}"
+        for entry in content["annotations"]:
+            entry["image_id"] = f"image-{entry['image_id']}"
+
+    change_coco(root, change)
+    fixed = Fixed(root, capsys)
+    is_whole(fixed)
+    for path in fixed.target.glob("annotations/*.json"):
+        content = json.loads(path.read_text())
+        assert {type(entry["id"]) for entry in content["images"]} == {int}
+        assert {each["image_id"] for each in content["annotations"]} == {
+            each["id"] for each in content["images"]
+        }
+
+
+NAMES = {
+    "plain.png": "plain.png",
+    "two words.png": "two words.png",
+    "a:b?c.png": "a_b_c.png",
+    "50%#1.png": "50__1.png",
+    "con.png": "_con.png",
+    "-rf.png": "_-rf.png",
+    "line\nbreak.png": "line_break.png",
+    "e\u0301.png": "\u00e9.png",
+    "dot .png": "dot.png",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_every_system_takes(name: str) -> None:
+    assert next(_safe_names(name, 7)) == NAMES[name]
+
+
+def test_long_names_and_names_of_bytes() -> None:
+    name = next(_safe_names("\u00e9" * 120 + "\udcff.png", 7))
+    assert len(name.encode()) <= 150
+    assert name.endswith(".png")
+
+
+def test_names_that_are_the_same_on_another_system(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = [Photo(f"{n}.png", OBJECTS, "val" if n > 5 else "train") for n in range(8)]
+    photos += [
+        Photo(name, OBJECTS, "train") for name in ("A.png", "a.png", "9_a.png", "10_a.png", "11_a.png")
+    ]
+    fixed = Fixed(write_yolo(tmp_path / "set", photos), capsys)
+    names = [image.path.name for image in fixed.copy.train.images]
+    assert len({name.casefold() for name in names}) == len(names) == 11
+
+
+def test_frames_that_look_alike_are_not_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A parked car, on every frame at the same place: nearly equal images with equal objects."""
+    photos = [Photo(f"{n}.png", OBJECTS, "val" if n % 5 == 0 else "train", look=1) for n in range(30)]
+    root = write_yolo(tmp_path / "set", photos)
+    for number, path in enumerate(sorted(root.rglob("*.png"))):
+        pixels = cv2.imread(str(path))
+        pixels[40:44, number : number + 4] = 128
+        cv2.imwrite(str(path), pixels)
+    fixed = Fixed(root, capsys)
+    assert (len(fixed.copy.train.images), len(fixed.copy.val.images)) == (24, 6)
+
+
+@pytest.mark.parametrize("place", ["new", "new/deep/down"])
+def test_ctrl_c_leaves_nothing(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_yolo(tmp_path / "set", PHOTOS)
+    copied: list[object] = []
+
+    def stop(*arguments: object) -> None:
+        copied.append(arguments)
+        if len(copied) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.copyfile", stop)
+    labelled = load_labelled_folder(root, review=review_labels)
+    with pytest.raises(KeyboardInterrupt):
+        write_repaired(labelled, tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_images_elsewhere_are_the_dataset_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_yolo(tmp_path / "set", PHOTOS)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/data.yaml").write_text(
+        f"path: {root}\ntrain: images/train\nval: images/val\nnames: {list(CLASSES)}\n"
+    )
+    code, _, err = check(
+        capsys,
+        tmp_path / "labels/data.yaml",
+        "--fix",
+        root / "images/train/new",
+        "--output",
+        tmp_path / "out",
+    )
+    assert code == 2
+    assert "lies inside the dataset" in err
+    assert not (root / "images/train/new").exists()
