@@ -321,7 +321,7 @@ def export(context: click.Context, /, **options: Any) -> None:
     "--output", type=_PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
 )
 def detect(**options: Any) -> None:
-    """Find objects in images; writes annotated pictures and detections.json."""
+    """Find objects in images; writes annotated pictures, and detections.json in COCO's results format."""
     from detector.detect_command import run_detect
 
     run_detect(**options)

@@ -107,7 +107,7 @@ def test_only_what_is_missing_is_said_and_written(server: FileServer, folder: Pa
     (folder / SPLIT / short).write_bytes(JPEGS[short][:-1])
     said: list[str] = []
     download_coco(folder, SPLIT, server=server.url, say=said.append)
-    assert said[-1] == f"Fetching 1 of 3 images into {folder / SPLIT}."
+    assert f"Fetching 1 of 3 images into {folder / SPLIT}." in said
     assert (folder / SPLIT / here).read_bytes() == b"x" * len(JPEGS[here])
     assert (folder / SPLIT / short).read_bytes() == JPEGS[short]
     assert (folder / SPLIT / absent).read_bytes() == JPEGS[absent]

@@ -6,11 +6,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from detector.evaluation.analysis import analyse
 from detector.evaluation.coco_metrics import METRICS, compute_metrics
 from detector.report.page import write_report
+from detector.report.pictures import _cut, _Error
 from tests.evaluation.test_coco_metrics import as_detections
 from tests.evaluation.test_diagnosis import build_dataset, with_noise
 
@@ -163,3 +165,9 @@ def test_images_that_are_not_here_cost_the_pictures_alone(tmp_path):
     assert "20 image files are not here" in " ".join(tree.text)
     assert {part["dimension"] for part in facts["slices"]} >= {"aspect ratio", "position", "crowding"}
     assert "brightness" not in {part["dimension"] for part in facts["slices"]}
+
+
+@pytest.mark.parametrize("box", [(-1e9, -1e9, 2e9, 2e9), (1e9, 3, 1e9, 1), (5, 5, 1e9, 0), (3, 4, 5, 6)])
+def test_pictures_of_boxes_that_reach_far_beyond_the_image(box):
+    error = _Error("ghost", "", "", 0, (10.0, 10.0, 20.0, 20.0), box)
+    assert 0 < max(_cut(np.zeros((60, 80, 3), np.uint8), error).shape) <= 420
