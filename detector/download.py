@@ -67,8 +67,6 @@ def _fetch_rest(url: str, part: Path, *, title: str) -> bool:
     except (HTTPException, ConnectionError, TimeoutError) as error:  # urlopen wraps only what fails earlier
         raise urllib.error.URLError(error) from error
     with response:
-        if url.startswith("https://") and not response.url.startswith("https://"):
-            raise DownloadError(f"{url} leads to {response.url}, which is not encrypted; it was not fetched.")
         if response.status == 206:
             total = _total_size(response.headers.get("Content-Range"))
         else:  # the server sends the whole file, whatever was asked for
