@@ -56,6 +56,8 @@ def open_opencv(file: ModelFile, threads: int) -> OpenCVBackend:
     """
     if file.path.suffix == ".onnx":
         return OpenCVBackend(file.path.read_bytes(), threads)
+    if file.path.suffix != ".npz":
+        raise BackendError(f"OpenCV reads ONNX files, and weights as ONNX; {file.path.name} is neither.")
     try:
         from detector.onnx_writer import build_onnx  # type: ignore[import-untyped]
     except ImportError as error:
