@@ -28,6 +28,7 @@ def run_detect(
     *,
     images: tuple[str, ...],
     model: str,
+    trust: bool,
     backend: str | None,
     threads: int | None,
     classes: str | None,
@@ -45,6 +46,7 @@ def run_detect(
         click.echo(note, err=True)
     detector = Detector.load(
         model,
+        trust=trust,
         backend=backend,
         threads=threads,
         classes=parse_classes(classes),

@@ -43,7 +43,9 @@ def load_weights(path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
     sentence = f"{path} is not a weights file of this project or is damaged; get it again"
     with open_regular(path, WeightsError) as file, opened_zip(file, sentence, WeightsError) as archive:
         text = read_array(archive, _SPEC_KEY, _check_spec)
-        spec = ModelSpec.from_json(str(text))
+        # Not by numpy, which takes numbers for letters that are none.
+        order = "be" if text.dtype.byteorder == ">" else "le"
+        spec = ModelSpec.from_json(text.tobytes().decode(f"utf-32-{order}").rstrip("\0"))
         architecture = build_architecture(spec)
         expected = architecture.weight_shapes
         keys = [name.removesuffix(".npy") for name in archive.namelist() if name != f"{_SPEC_KEY}.npy"]
