@@ -8,7 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from detector.bounds import check_count, check_integer, check_number
 from detector.boxes import FloatArray, cxcywh_to_xyxy
+
+# Wide of what is used, and narrow enough to build.
+_MOST_MAPS = _MOST_SHAPES = 16
+_SCALES, _RATIOS = (1e-4, 10.0), (1e-3, 1e3)
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ class AnchorSpec:
             released model's literal, not 1/3.
         first_map: (scale, aspect ratio) of each anchor on the first map.
 
+    Raises:
+        ModelError: a value that no network has.
+
     Source: Liu et al., SSD, 2016, section 2.2; TensorFlow Object Detection API, ``ssd_anchor_generator``.
     """
 
@@ -31,6 +39,19 @@ class AnchorSpec:
     num_maps: int = 6
     aspect_ratios: tuple[float, ...] = (1.0, 2.0, 0.5, 3.0, 0.3333)
     first_map: tuple[tuple[float, float], ...] = ((0.1, 1.0), (0.2, 2.0), (0.2, 0.5))
+
+    def __post_init__(self) -> None:
+        check_integer("number of feature maps", self.num_maps, 2, _MOST_MAPS)
+        check_number("min_scale", self.min_scale, *_SCALES)
+        check_number("max_scale", self.max_scale, *_SCALES)
+        check_count("aspect_ratios", self.aspect_ratios, 0, _MOST_SHAPES)
+        check_count("first_map", self.first_map, 1, _MOST_SHAPES)
+        for ratio in self.aspect_ratios:
+            check_number("aspect ratio", ratio, *_RATIOS)
+        for shape in self.first_map:
+            check_count("first_map's shape", shape, 2, 2)
+            check_number("scale", shape[0], *_SCALES)
+            check_number("aspect ratio", shape[1], *_RATIOS)
 
     def shapes(self) -> list[list[tuple[float, float]]]:
         """(scale, aspect ratio) of each anchor of a cell, for each feature map in turn.

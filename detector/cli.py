@@ -72,8 +72,12 @@ _backend_option = click.option(
     type=click.Choice(_BACKEND_NAMES),
     help="Runtime.  [default: what the model's file was made for; litert for names and weights]",
 )
+_trust_option = click.option(
+    "--trust", is_flag=True, help="Run a SavedModel, which is a program and can do what you can do."
+)
 _runtime_options = _options(
     _model_option,
+    _trust_option,
     _backend_option,
     _threads_option,
     click.option(
@@ -215,6 +219,7 @@ def train(**options: Any) -> None:
 @click.argument("dataset", type=_PATH)
 @click.option("--images", type=_PATH, help="Folder of images, if it is not found by itself.")
 @_selection_options
+@_trust_option
 @_backend_option
 @_threads_option
 @_rounds_option
@@ -399,7 +404,15 @@ def weights_fetch(name: str, from_file: Path | None) -> None:
 @weights.command("list")
 def weights_list() -> None:
     """List the released weights and what is in the cache."""
-    from detector.pretrained import RELEASES, cache_folder, is_cached, is_intact
+    from detector.conversions import find_damaged_conversions
+    from detector.pretrained import (
+        RELEASES,
+        cache_folder,
+        converted_folder,
+        is_cached,
+        is_intact,
+        is_published_intact,
+    )
 
     for name, release in RELEASES.items():
         if not is_cached(name):
@@ -407,6 +420,10 @@ def weights_list() -> None:
         else:
             state = "in the cache, verified" if is_intact(name) else "in the cache, DAMAGED: fetch it again"
         click.echo(f"{name}  {state}\n  {release.spec.card['source']} ({release.spec.card['licence']})")
+        if not is_published_intact(name):
+            click.echo("  its published archive in the cache is DAMAGED; it is fetched again when needed")
+    for path in find_damaged_conversions(converted_folder()):
+        click.echo(f"{path}  DAMAGED; it is made anew when needed")
     click.echo(f"Cache: {cache_folder()}")
 
 
@@ -566,6 +583,7 @@ def model(model: str) -> None:
     show_default=True,
     help="Take the released graph and OpenCV's runtime along, where they are there.",
 )
+@_trust_option
 @click.option("--output", type=_PATH, metavar="FOLDER", help="Folder for bench.json and bench.svg.")
 def bench(**options: Any) -> None:
     """Measure speed: every MODEL on every runtime that is installed and can read it.

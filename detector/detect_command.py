@@ -29,6 +29,7 @@ def run_detect(
     *,
     images: tuple[str, ...],
     model: str,
+    trust: bool,
     backend: str | None,
     threads: int | None,
     classes: str | None,
@@ -46,6 +47,7 @@ def run_detect(
         click.echo(note, err=True)
     detector = Detector.load(
         model,
+        trust=trust,
         backend=backend,
         threads=threads,
         classes=parse_classes(classes),

@@ -16,9 +16,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
-from openvino import opset8 as ops
+
+from detector.telemetry import import_openvino
+
+openvino = import_openvino()
+ops = openvino.opset8
 
 # 255 * 128 = 32,640 fits into 16 bits, 255 * 129 = 32,895 does not.
 _GREATEST_PAIR = 128

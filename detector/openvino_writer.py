@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
-from openvino import opset8 as ops
 
 from detector.anchors import build_anchors
 from detector.architecture import IMAGE, build_architecture
@@ -29,6 +27,10 @@ from detector.errors import ModelError
 from detector.files import cannot_write, replacing
 from detector.openvino_kernels import fit_int8_kernels
 from detector.spec import ModelSpec
+from detector.telemetry import import_openvino
+
+openvino = import_openvino()
+ops = openvino.opset8
 
 DETECTIONS = "detections"
 SPEC_KEY, LABELS_KEY = "model_spec", "labels"

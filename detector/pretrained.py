@@ -27,8 +27,11 @@ from detector.files import cannot_write, replacing
 from detector.importers import read_tensors
 from detector.importers.slim import slim_to_weights
 from detector.labels import COCO_CLASSES
+from detector.reading import read_head
 from detector.spec import ModelSpec
 from detector.weights import save_weights
+
+_MOST_BYTES = 1 << 29  # of a release; the official archive has 51 MB
 
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
 
@@ -51,7 +54,7 @@ class Source:
 def _from_url(url: str) -> Callable[[Path], Path]:
     def fetch(folder: Path) -> Path:
         path = folder / url.rsplit("/", 1)[1]
-        download(url, path)
+        download(url, path, most_bytes=_MOST_BYTES)
         return path
 
     return fetch
@@ -118,7 +121,7 @@ RELEASES = {
                 "the official archive",
                 "542445cce834dbfbb7df1991425d475e85a2d7ec68c60a4f262bb18aac10c8b2",
                 _from_url(
-                    "http://download.tensorflow.org/models/object_detection/"
+                    "https://storage.googleapis.com/download.tensorflow.org/models/object_detection/"
                     "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
                 ),
             ),
@@ -172,10 +175,16 @@ def is_intact(name: str) -> bool:
     return path.exists() and sha256(path) == _recorded_digests(name)[0]
 
 
+def is_published_intact(name: str) -> bool:
+    """Whether the published file that is kept in the cache, if any, is one that was published."""
+    path = source_path(name)
+    return not path.exists() or sha256(path) in {source.sha256 for source in RELEASES[name].sources}
+
+
 def _recorded_digests(name: str) -> tuple[str, str]:
     """Digests of the weights file and of the spec that it was imported with; empty when none are there."""
     record = _folder(name) / "weights.npz.sha256"
-    weights, spec, *_ = [*(record.read_text().split() if record.exists() else []), "", ""]
+    weights, spec, *_ = [*read_head(record, 200).decode(errors="replace").split(), "", ""]
     return weights, spec
 
 
@@ -265,10 +274,7 @@ def _fetch_published(release: Release, folder: Path, say: Callable[[str], None])
 
 
 def _verify(path: Path, allowed: list[str]) -> None:
-    try:
-        found = sha256(path)
-    except OSError as error:
-        raise WeightsError(f"Cannot read {path} ({error.strerror}).") from error
+    found = sha256(path, WeightsError)
     if found not in allowed:
         raise WeightsError(
             f"{path.name} is not the published file: it was cut short or tampered with "

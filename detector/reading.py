@@ -6,10 +6,12 @@ parses inside ``parsing``, so that what its parser raises ends in one sentence a
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
 import struct
 import tarfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,8 +36,10 @@ PARSE_ERRORS = (
     OSError,
     SyntaxError,
     expat.ExpatError,
+    lzma.LZMAError,
     struct.error,
     tarfile.TarError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

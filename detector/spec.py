@@ -7,13 +7,24 @@ size, a class count or an id.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from detector.anchors import AnchorSpec
+from detector.bounds import check_count, check_integer, check_number, check_text, shown
 from detector.errors import ModelError
+from detector.reading import parsing
 
 FORMAT = 1
+MOST_BYTES = 1 << 23  # of a spec's JSON: all classes with long names, and their thresholds
+
+# Wide of what is used: the network's memory and time grow with these.
+_MOST_SIDE, _MOST_INPUT_PIXELS = 4096, 1 << 22
+_MOST_CLASSES, _MOST_NAME = 10_000, 500
+_MOST_DETECTIONS = 10_000
+_MAPS = 6  # that the network has
+_MOST_CARD, _MOST_CARD_TEXT = 100, 10_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,10 @@ class ModelSpec:
             empty until `ssdlite eval --write-thresholds` has measured it.
         card: where the weights come from: source, licence, training data, AP and on what, and in
             ``contaminated`` the splits whose images were trained on.
+
+    Raises:
+        ModelError: a value of another type, or one that no network of this project has: a model file is
+            data, and nothing is built from it before it is known to be reasonable.
     """
 
     name: str
@@ -50,6 +65,33 @@ class ModelSpec:
     max_detections: int = 100
     class_thresholds: dict[str, float] = field(default_factory=dict)
     card: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_text("name", self.name, _MOST_NAME)
+        _check_classes(self.classes)
+        check_count("input_hw", self.input_hw, 2, 2)
+        for side in self.input_hw:
+            check_integer("input_hw", side, 1, _MOST_SIDE)
+        check_integer("input in pixels", self.input_hw[0] * self.input_hw[1], 1, _MOST_INPUT_PIXELS)
+        check_number("width_multiplier", self.width_multiplier, 0.01, 4)
+        if not isinstance(self.anchors, AnchorSpec) or self.anchors.num_maps != _MAPS:
+            raise ModelError(
+                f"The model's anchors should be those of {_MAPS} maps, got {shown(self.anchors)}."
+            )
+        check_count("box_coder_scales", self.box_coder_scales, 4, 4)
+        for scale in self.box_coder_scales:
+            check_number("box_coder_scales", scale, 1e-3, 1e6)
+        check_number("pixel_scale", self.pixel_scale, 1e-6, 1e3)
+        check_number("pixel_offset", self.pixel_offset, -1e6, 1e6)
+        check_number("score_threshold", self.score_threshold, 0, 1)
+        check_number("iou_threshold", self.iou_threshold, 0, 1)
+        check_integer("max_detections", self.max_detections, 1, _MOST_DETECTIONS)
+        _check_mapping("class_thresholds", self.class_thresholds, _MOST_CLASSES)
+        for threshold in self.class_thresholds.values():
+            check_number("class_thresholds", threshold, 0, 1)
+        _check_mapping("card", self.card, _MOST_CARD)
+        for text in self.card.values():
+            check_text("card", text, _MOST_CARD_TEXT, lines=True)
 
     @property
     def inside_score_threshold(self) -> float:
@@ -67,17 +109,50 @@ class ModelSpec:
         """The spec that ``to_json`` wrote.
 
         Raises:
-            ModelError: not such an object, or of a newer format.
+            ModelError: not such an object, of a newer format, or with a value that is not reasonable.
         """
-        try:
-            values: dict[str, Any] = json.loads(text)
+        if len(text) > MOST_BYTES:
+            raise ModelError(
+                f"The model's spec is larger than {MOST_BYTES / 1e6:.0f} MB; get the model again."
+            )
+        with parsing("The model's spec cannot be read; get the model again", ModelError):
+            values = json.loads(text, object_pairs_hook=_without_duplicates)
             if values.pop("format") != FORMAT:
                 raise ModelError("The model's spec is of another format; update ssdlite to read it.")
             anchors = values.pop("anchors")
-            anchors["aspect_ratios"] = tuple(anchors["aspect_ratios"])
-            anchors["first_map"] = tuple((float(s), float(r)) for s, r in anchors["first_map"])
+            anchors["aspect_ratios"] = _tuple(anchors["aspect_ratios"])
+            anchors["first_map"] = tuple(_tuple(shape) for shape in _tuple(anchors["first_map"]))
             for key in ("classes", "input_hw", "box_coder_scales"):
-                values[key] = tuple(values[key])
+                values[key] = _tuple(values[key])
             return cls(anchors=AnchorSpec(**anchors), **values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"The model's spec cannot be read ({error!r}); get the model again.") from error
+
+
+def _check_classes(classes: Sequence[str]) -> None:
+    check_count("classes", classes, 1, _MOST_CLASSES)
+    for name in classes:
+        check_text("class name", name, _MOST_NAME)
+    if len(set(classes)) != len(classes):
+        raise ModelError("The model has two classes of one name.")
+
+
+def _check_mapping(what: str, values: Any, most: int) -> None:
+    if not isinstance(values, dict):
+        raise ModelError(f"The model's {what} should be a mapping, got {shown(values)}.")
+    check_count(what, values, 0, most)
+    for key in values:
+        check_text(what, key, _MOST_NAME)
+
+
+def _tuple(values: Any) -> tuple[Any, ...]:
+    """A JSON array as a tuple; a text would become one of its letters."""
+    if not isinstance(values, list):
+        raise ValueError(f"expected an array, got {shown(values)}")
+    return tuple(values)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; the last of two equal keys would win in silence."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found

@@ -5,10 +5,6 @@ No pickle, no framework: numpy reads and writes them, by name, partially if need
 
 from __future__ import annotations
 
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,17 +17,14 @@ from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.files import replacing
 from detector.labels import find_classes
-from detector.spec import ModelSpec
+from detector.reading import open_regular
+from detector.spec import MOST_BYTES, ModelSpec
+from detector.zip_files import opened_zip, read_array
 
 Weights = Mapping[str, FloatArray]
 
 BATCH_NORM_EPSILON = 1e-3
 _SPEC_KEY = "model_spec"
-# What numpy and zipfile raise for files that are something else or were changed.
-_DAMAGE = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError, SyntaxError,
-    struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 def save_weights(path: Path, weights: Weights, spec: ModelSpec) -> None:
@@ -47,24 +40,40 @@ def load_weights(path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
     Raises:
         WeightsError: not such a file, cut short, or its weights do not fit its spec.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            spec = ModelSpec.from_json(str(archive[_SPEC_KEY]))
-            weights = {key: _as_float32(archive[key]) for key in archive.files if key != _SPEC_KEY}
-    except FileNotFoundError as error:
-        raise WeightsError(f"There is no weights file {path}.") from error
-    except _DAMAGE as error:
-        raise WeightsError(
-            f"{path} is not a weights file of this project or is damaged; get it again."
-        ) from error
-    check_weights(weights, build_architecture(spec), origin=str(path))
+    sentence = f"{path} is not a weights file of this project or is damaged; get it again"
+    with open_regular(path, WeightsError) as file, opened_zip(file, sentence, WeightsError) as archive:
+        text = read_array(archive, _SPEC_KEY, _check_spec)
+        # Not by numpy, which takes numbers for letters that are none.
+        order = "be" if text.dtype.byteorder == ">" else "le"
+        spec = ModelSpec.from_json(text.tobytes().decode(f"utf-32-{order}").rstrip("\0"))
+        architecture = build_architecture(spec)
+        expected = architecture.weight_shapes
+        keys = [name.removesuffix(".npy") for name in archive.namelist() if name != f"{_SPEC_KEY}.npy"]
+        weights = {}
+        for key in keys:
+            if key not in expected:
+                raise WeightsError(
+                    f"{path} has the unknown weights {key!r:.90}; it belongs to another network."
+                )
+
+            def check(shape: tuple[int, ...], dtype: np.dtype[Any], key: str = key) -> None:
+                _check_shape(key, shape, expected[key], str(path))
+                if dtype.kind != "f":
+                    raise ValueError(f"weights of type {dtype}")
+
+            weights[key] = np.asarray(read_array(archive, key, check), np.float32)
+    check_weights(weights, architecture, origin=str(path))
     return weights, spec
 
 
-def _as_float32(values: Any) -> FloatArray:
-    if values.dtype.kind != "f":
-        raise ValueError(f"weights of type {values.dtype}")
-    return np.asarray(values, np.float32)
+def _check_spec(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if shape != () or dtype.kind != "U" or dtype.itemsize > 4 * MOST_BYTES:
+        raise ValueError("its spec is no text of a reasonable size")
+
+
+def _check_shape(key: str, shape: tuple[int, ...], expected: tuple[int, ...], origin: str) -> None:
+    if shape != expected:
+        raise WeightsError(f"{origin}: the weights {key!r} should have shape {expected} and have {shape}.")
 
 
 def check_weights(weights: Weights, architecture: Architecture, *, origin: str) -> None:
@@ -73,10 +82,7 @@ def check_weights(weights: Weights, architecture: Architecture, *, origin: str) 
     for key, shape in expected.items():
         if key not in weights:
             raise WeightsError(f"{origin} lacks the weights {key!r}; it belongs to another network.")
-        if weights[key].shape != shape:
-            raise WeightsError(
-                f"{origin}: the weights {key!r} should have shape {shape} and have {weights[key].shape}."
-            )
+        _check_shape(key, weights[key].shape, shape, origin)
         if not np.isfinite(weights[key]).all():
             raise WeightsError(f"{origin}: the weights {key!r} hold values that are not finite.")
     for key in weights:

@@ -6,10 +6,12 @@ import contextlib
 import errno
 import http.client
 import http.server
+import os
 import shutil
 import socket
 import ssl
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.download import DownloadError, download, sha256
+from detector.download import DownloadError, _NoWayDown, download, sha256
 from detector.errors import DetectorError
 
 CONTENT = np.random.default_rng(0).bytes(2_500_000)  # more than two of the chunks that are read at a time
@@ -276,3 +278,42 @@ def test_sha256(tmp_path: Path) -> None:
     path.write_bytes(b"abc")
     # Source: FIPS 180-2, appendix B.1.
     assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_more_than_a_file_may_have_is_not_kept(server: FileServer, tmp_path: Path) -> None:
+    server.files["/file.bin"] = CONTENT
+    with pytest.raises(DownloadError, match="more than it should"):
+        download(f"{server.url}/file.bin", tmp_path / "file.bin", most_bytes=len(CONTENT) - 1)
+    assert list(tmp_path.iterdir()) == []
+    download(f"{server.url}/file.bin", tmp_path / "file.bin", most_bytes=len(CONTENT))
+
+
+def test_a_server_that_hides_its_size_is_stopped(server: FileServer, tmp_path: Path) -> None:
+    server.raw = b"HTTP/1.0 200 OK\r\n\r\n" + CONTENT
+    with pytest.raises(DownloadError, match="more than it should"):
+        download(f"{server.url}/file.bin", tmp_path / "file.bin", most_bytes=100_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_is_too_large_is_started_over(server: FileServer, tmp_path: Path) -> None:
+    server.files["/file.bin"] = CONTENT
+    (tmp_path / "file.bin.part").write_bytes(bytes(len(CONTENT) + 1))
+    download(f"{server.url}/file.bin", tmp_path / "file.bin", most_bytes=len(CONTENT))
+    assert (tmp_path / "file.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("target", ["http://example.org/x", "ftp://example.org/x", "file:///etc/passwd"])
+def test_no_redirection_leaves_https(target: str) -> None:
+    request = urllib.request.Request("https://example.org/file.bin")
+    with pytest.raises(DownloadError, match="not HTTPS"):
+        _NoWayDown().redirect_request(request, None, 302, "Found", {}, target)
+    followed = _NoWayDown().redirect_request(request, None, 302, "Found", {}, "https://example.org/other")
+    assert followed.full_url == "https://example.org/other"
+
+
+def test_the_digest_of_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("there are no named pipes here")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DetectorError, match="not a regular file"):
+        sha256(tmp_path / "pipe")

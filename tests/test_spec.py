@@ -28,3 +28,117 @@ def test_a_spec_from_before_classes_had_thresholds_has_none():
 def test_something_else_is_refused(text):
     with pytest.raises(ModelError, match="spec"):
         ModelSpec.from_json(text)
+
+
+def spec_json(**changes):
+    values = json.loads(ModelSpec("model", ("a", "b")).to_json())
+    anchors = changes.pop("anchors", {})
+    values["anchors"] |= anchors
+    return json.dumps({**values, **changes})
+
+
+HUGE = 10**400
+BAD_NUMBERS = [float("nan"), float("inf"), -float("inf"), 1e308, HUGE, -1, True, None, "1", [], {}]
+NUMBERS = ["width_multiplier", "pixel_scale", "score_threshold", "iou_threshold", "max_detections"]
+
+
+@pytest.mark.parametrize("value", BAD_NUMBERS, ids=lambda value: repr(value)[:12])
+@pytest.mark.parametrize("key", NUMBERS)
+def test_a_number_that_no_network_has_is_refused(key, value):
+    with pytest.raises(ModelError, match=rf"{key} should be a"):
+        ModelSpec.from_json(spec_json(**{key: value}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input_hw": [300]},
+        {"input_hw": [0, 300]},
+        {"input_hw": [-0.0, 300]},
+        {"input_hw": [300.0, 300]},
+        {"input_hw": [True, True]},
+        {"input_hw": [HUGE, 1]},
+        {"input_hw": [4096, 4096]},
+        {"input_hw": "ab"},
+        {"input_hw": {"1": 2, "3": 4}},
+        {"box_coder_scales": [1, 1, 1]},
+        {"box_coder_scales": [10, 10, 0, 5]},
+        {"box_coder_scales": [10, 10, float("nan"), 5]},
+        {"pixel_offset": float("inf")},
+        {"pixel_scale": 0},
+        {"max_detections": 1e2},
+        {"max_detections": 10**9},
+        {"name": 5},
+        {"name": "a\nb"},
+        {"name": "a\0b"},
+        {"name": "\x1b]0;title\x07"},
+        {"name": "n" * 5000},
+        {"classes": []},
+        {"classes": "ab"},
+        {"classes": {"a": 1}},
+        {"classes": ["a", 5]},
+        {"classes": ["a", "a"]},
+        {"classes": ["a\nb"]},
+        {"classes": ["a\u2028b"]},
+        {"classes": ["a\u0085b"]},
+        {"classes": ["a\ud800"]},
+        {"classes": ["n" * 5000]},
+        {"classes": [str(k) for k in range(20_000)]},
+        {"class_thresholds": [["a", 0.5]]},
+        {"class_thresholds": {"a": "0.5"}},
+        {"class_thresholds": {"a": float("nan")}},
+        {"card": {"source": 1}},
+        {"card": {"source": "\x1b[2J"}},
+        {"card": None},
+        {"anchors": {"num_maps": 5}},
+        {"anchors": {"num_maps": 10**9}},
+        {"anchors": {"min_scale": 0}},
+        {"anchors": {"max_scale": float("nan")}},
+        {"anchors": {"aspect_ratios": [1.0, -2.0]}},
+        {"anchors": {"aspect_ratios": [1.0] * 1000}},
+        {"anchors": {"aspect_ratios": "12"}},
+        {"anchors": {"first_map": [[0.1]]}},
+        {"anchors": {"first_map": [0.1, 0.2]}},
+        {"anchors": {"first_map": []}},
+        {"anchors": {"first_map": [["0.1", 1.0]]}},
+        {"anchors": {"unknown": 1}},
+        {"unknown": 1},
+    ],
+    ids=lambda changes: repr(changes)[:40],
+)
+def test_a_value_that_no_network_has_is_refused(changes):
+    with pytest.raises(ModelError) as caught:
+        ModelSpec.from_json(spec_json(**changes))
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"format": 1, "format": 1}',
+        "1" * 5000,
+        b"\xff\xfe\0",
+        b"\x80",
+        " " * (1 << 24),
+        "\ud800",
+    ],
+    ids=["lists", "objects", "twice", "digits", "utf-16", "no utf-8", "spaces", "surrogate"],
+)
+def test_json_that_was_made_to_do_harm_is_refused(text):
+    with pytest.raises(ModelError, match="spec"):
+        ModelSpec.from_json(text)
+
+
+def test_names_of_all_the_world_are_kept():
+    classes = ("stopp-skylt, röd", "左折", "👩‍🚒", "a/b", "..", "CON")
+    assert ModelSpec.from_json(ModelSpec("../é", classes).to_json()).classes == classes
+
+
+def test_the_constructor_checks_as_the_file_is_checked():
+    with pytest.raises(ModelError, match="input_hw"):
+        replace(ModelSpec("model", ("a",)), input_hw=(0, 0))
+    with pytest.raises(ModelError, match="scale"):
+        AnchorSpec(min_scale=float("nan"))

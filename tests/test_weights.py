@@ -1,8 +1,14 @@
+import io
+import os
+import struct
+import zipfile
+
 import numpy as np
 import pytest
 
 from detector.architecture import build_architecture
-from detector.errors import ModelError, WeightsError
+from detector.errors import DetectorError, ModelError, WeightsError
+from detector.runtime.spec_reader import read_spec
 from detector.spec import ModelSpec
 from detector.weights import fold_batch_norm, load_weights, save_weights, select_classes
 
@@ -110,3 +116,80 @@ def test_an_array_in_place_of_an_archive(tmp_path):
     (tmp_path / "w.npy").rename(tmp_path / "w.npz")
     with pytest.raises(WeightsError, match="not a weights file"):
         load_weights(tmp_path / "w.npz")
+
+
+def write_archive(path, members, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def npy(header, content=b""):
+    """A .npy file with a header of one's own."""
+    text = repr(header).encode() if isinstance(header, dict) else header
+    return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text + content
+
+
+def array(shape, descr="<f4", content=b""):
+    return npy({"descr": descr, "fortran_order": False, "shape": shape}, content)
+
+
+def spec_array(text=None):
+    stream = io.BytesIO()
+    np.save(stream, np.array(text or SPEC.to_json()))
+    return stream.getvalue()
+
+
+HOSTILE = {
+    "a bomb": {"model_spec.npy": spec_array(), "Conv1/kernel.npy": array((1 << 26,), content=bytes(1 << 28))},
+    "a spec without end": {"model_spec.npy": array((), "<U50000000", bytes(200_000_000))},
+    "a claim": {"model_spec.npy": spec_array(), "Conv1/kernel.npy": array((1 << 60,))},
+    "a claim in two axes": {"model_spec.npy": spec_array(), "Conv1/kernel.npy": array((1 << 40, 1 << 40))},
+    "a negative axis": {"model_spec.npy": spec_array(), "Conv1/kernel.npy": array((-1,))},
+    "objects": {"model_spec.npy": array((), "|O", b"cos\nsystem\n(S'true'\ntR.")},
+    "a huge type": {"model_spec.npy": array((), "|V99999999999")},
+    "a deep header": {"model_spec.npy": npy(b"(" * 60_000)},
+    "a sum for a header": {"model_spec.npy": npy(b"-" * 9000 + b"1")},
+    "code for a header": {"model_spec.npy": npy(b"__import__('os').system('true')")},
+    "an open bracket": {"model_spec.npy": npy(b"{'descr': (")},
+    "another version": {"model_spec.npy": b"\x93NUMPY\x02\0" + struct.pack("<I", 1 << 31)},
+    "a letter that is none": {"model_spec.npy": array((), "<U1", b"\xff\xff\xff\xff")},
+    "no array": {"model_spec.npy": b"text"},
+    "numbers for a spec": {"model_spec.npy": array((), "<f4", bytes(4))},
+    "a hostile spec": {"model_spec.npy": spec_array("[" * 100_000)},
+}
+
+
+@pytest.mark.parametrize("members", HOSTILE.values(), ids=HOSTILE)
+def test_an_archive_that_was_made_to_do_harm_is_refused(tmp_path, members):
+    write_archive(tmp_path / "w.npz", members)
+    with pytest.raises(DetectorError):
+        load_weights(tmp_path / "w.npz")
+
+
+def test_an_archive_that_expands_without_bounds_is_refused_before_it_does(tmp_path):
+    write_archive(tmp_path / "w.npz", {f"{k}.npy": bytes(1 << 22) for k in range(20)})
+    with pytest.raises(WeightsError, match="expand"):
+        load_weights(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_other_compressions_are_refused(tmp_path, method):
+    write_archive(tmp_path / "w.npz", {"model_spec.npy": spec_array()}, method)
+    with pytest.raises(WeightsError, match="compressed"):
+        load_weights(tmp_path / "w.npz")
+
+
+def test_a_directory_of_a_million_members_is_refused(tmp_path):
+    write_archive(tmp_path / "w.npz", {f"{k:0200}": b"" for k in range(5000)})
+    with pytest.raises(WeightsError, match="directory"):
+        load_weights(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("name", ["w.npz", "w.tflite", "w.onnx", "w.xml"])
+def test_a_pipe_is_not_waited_for(tmp_path, name):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("there are no named pipes here")
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DetectorError, match="not a regular file"):
+        (load_weights if name == "w.npz" else read_spec)(tmp_path / name)

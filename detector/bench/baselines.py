@@ -12,7 +12,7 @@ from detector.boxes import FloatArray
 from detector.errors import BackendError
 from detector.images import Image
 from detector.postprocess import Postprocessor
-from detector.pretrained import DEFAULT_MODEL, source_path
+from detector.pretrained import DEFAULT_MODEL, is_published_intact, source_path
 from detector.runtime.model_file import ModelFile
 
 OFFICIAL = "official graph"
@@ -56,6 +56,8 @@ def open_opencv(file: ModelFile, threads: int) -> OpenCVBackend:
     """
     if file.path.suffix == ".onnx":
         return OpenCVBackend(file.path.read_bytes(), threads)
+    if file.path.suffix != ".npz":
+        raise BackendError(f"OpenCV reads ONNX files, and weights as ONNX; {file.path.name} is neither.")
     try:
         from detector.onnx_writer import build_onnx  # type: ignore[import-untyped]
     except ImportError as error:
@@ -72,9 +74,10 @@ def open_official(file: ModelFile, postprocess: Postprocessor, threads: int) -> 
     source = source_path(DEFAULT_MODEL)
     if file.spec.name != DEFAULT_MODEL or len(file.spec.classes) != 80:
         raise BackendError("the released graph is measured beside the released model with all its classes.")
-    if not source.exists():
+    if not source.exists() or not is_published_intact(DEFAULT_MODEL):  # a graph is a program
         raise BackendError(
-            f"the published file is not in the cache; run `ssdlite weights fetch {DEFAULT_MODEL}`."
+            "the cache does not hold the published file as it was published; "
+            f"run `ssdlite weights fetch {DEFAULT_MODEL}`."
         )
     try:
         from detector.model.official_graph import load_official_graph

@@ -54,6 +54,7 @@ def run_bench(
     starts: int,
     images: int,
     baselines: bool,
+    trust: bool,
     output: Path | None,
 ) -> None:
     """Measure, print a table, and write it to a folder if one is given."""
@@ -69,7 +70,7 @@ def run_bench(
     numbers = list(dict.fromkeys(threads)) or [available_threads()]
     files = {model: ModelFile(model, say=click.echo) for model in models}
     runs_on = {model: names or file.backends for model, file in files.items()}
-    planned = plan_rows(runs_on, numbers, chosen, score_threshold, baselines=baselines)
+    planned = plan_rows(runs_on, numbers, chosen, score_threshold, baselines=baselines, trust=trust)
     machine = take_fingerprint()
     click.echo(format_machine(machine))
     runners = open_rows(list(planned), click.echo)
@@ -147,6 +148,7 @@ def _evaluating(row: Row) -> Detector:
     """The row's detector with the score threshold of evaluation and all processors' threads."""
     return Detector.load(
         row.model,
+        trust=row.trust,
         backend=row.backend,
         threads=row.threads,
         classes=row.classes,

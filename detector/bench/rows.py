@@ -33,6 +33,7 @@ class Row:
         classes: names of the classes to keep; None for all.
         score_threshold: least score of a detection.
         title: the model as a table shows it.
+        trust: whether a SavedModel may be run.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Row:
     classes: tuple[str, ...] | None = None
     score_threshold: float = 0.4
     title: str = ""
+    trust: bool = False
 
     @property
     def is_baseline(self) -> bool:
@@ -108,6 +110,7 @@ def plan_rows(
     score_threshold: float,
     *,
     baselines: bool = True,
+    trust: bool = False,
 ) -> Iterator[Row]:
     """Every model on its backends with every number of threads; the baselines last, once for all models.
 
@@ -116,6 +119,7 @@ def plan_rows(
         threads: numbers of threads.
         classes, score_threshold: as ``Row`` has them.
         baselines: whether there are any.
+        trust: whether SavedModels may be run.
     """
     chosen = None if classes is None else tuple(classes)
     titles = _titles(list(models))
@@ -123,7 +127,7 @@ def plan_rows(
         for backend in backends:
             numbers = [max(threads)] if backend in _ONE_NUMBER_OF_THREADS else threads
             for number in numbers:
-                yield Row(model, backend, number, chosen, score_threshold, titles[model])
+                yield Row(model, backend, number, chosen, score_threshold, titles[model], trust)
     first = next(iter(models))
     for baseline in BASELINES if baselines else ():
         yield Row(first, baseline, max(threads), chosen, score_threshold, titles[first])
@@ -152,6 +156,7 @@ def open_row(row: Row, say: Callable[[str], None]) -> Runner:
     if not row.is_baseline:
         detector = Detector.load(
             row.model,
+            trust=row.trust,
             backend=row.backend,
             threads=row.threads,
             classes=row.classes,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from detector.errors import DatasetError
 from detector.importers.protobuf import parse_message
+from detector.reading import open_regular, parsing
 
 HEAD_BYTES = 12  # before the data of a record
 FOOT_BYTES = 4  # after it
@@ -38,24 +39,18 @@ def load_record_image(path: Path, place: RecordPlace) -> bytes:
     Raises:
         DatasetError: no such file, or it does not have this record at this place.
     """
-    try:
-        with path.open("rb") as file:
-            file.seek(place.offset - HEAD_BYTES)
-            stored = int.from_bytes(file.read(HEAD_BYTES)[:8], "little")
-            example = file.read(place.length) if stored == place.length else b""
-    except OSError as error:
-        raise DatasetError(f"Cannot read the records {path} ({error.strerror}); {WRITE_AGAIN}.") from error
+    sentence = f"Cannot read the records {path}; {WRITE_AGAIN}"
+    with open_regular(path, DatasetError) as file, parsing(sentence, DatasetError):
+        file.seek(place.offset - HEAD_BYTES)
+        stored = int.from_bytes(file.read(HEAD_BYTES)[:8], "little")
+        example = file.read(place.length) if stored == place.length else b""
     if len(example) != place.length:
         raise DatasetError(
             f"{path} was changed or cut short: the record of {place.name} should have {place.length:,} bytes "
             f"at {place.offset:,}; {WRITE_AGAIN}."
         )
-    try:
+    with parsing(f"The record of {place.name} in {path} is damaged; {WRITE_AGAIN}", DatasetError):
         return _encoded_image(example)
-    except (ValueError, IndexError, TypeError) as error:
-        raise DatasetError(
-            f"The record of {place.name} in {path} is damaged ({error}); {WRITE_AGAIN}."
-        ) from error
 
 
 def _encoded_image(example: bytes) -> bytes:

@@ -53,6 +53,7 @@ def run_compare(
     split: str | None,
     image_ids: Path | None,
     limit: int | None,
+    trust: bool,
     backend: str | None,
     threads: int | None,
     rounds: int,
@@ -65,7 +66,10 @@ def run_compare(
     coco = select_images(whole, image_ids, limit)
     if output is not None:
         check_writable(output.absolute().parent)
-    sides = [_build_side(name, whole, coco, backend, threads) for name in (first, second)]
+    sides = [
+        _build_side(name, whole, coco, backend=backend, threads=threads, trust=trust)
+        for name in (first, second)
+    ]
     categories = _common_categories(sides, coco)
     comparison = compare_detections(
         coco, *(side.detections for side in sides), category_ids=categories, rounds=rounds
@@ -94,10 +98,10 @@ def _is_file_of_detections(name: str) -> bool:
     return Path(name).suffix.lower() == ".json"
 
 
-def _build_side(name: str, whole: Dataset, coco: Dataset, backend: str | None, threads: int | None) -> _Side:
+def _build_side(name: str, whole: Dataset, coco: Dataset, **options: Any) -> _Side:
     if _is_file_of_detections(name):
         return _Side(name, frozenset(coco.categories), load_results(Path(name), whole, say=click.echo), None)
-    detector = Detector.load(name, backend=backend, threads=threads, score_threshold=None, say=click.echo)
+    detector = Detector.load(name, score_threshold=None, say=click.echo, **options)
     matched = frozenset(match_categories(detector.classes, coco.categories).values())
     return _Side(name, matched, detect_dataset(detector, coco)[0], detector)
 

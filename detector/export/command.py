@@ -19,6 +19,7 @@ from detector.export.bundles import BUNDLES
 from detector.export.formats import Format, Network, find_format
 from detector.export.gate import Gate
 from detector.export.trial_images import find_calibration_images, find_trial_images, load_network_inputs
+from detector.file_names import safe_file_name
 from detector.files import check_writable, refuse_occupied, replacing, replacing_folder, size_in_bytes
 from detector.labels import parse_classes
 from detector.runtime.model_file import ModelFile, model_files
@@ -57,7 +58,7 @@ def run_export(
     weights, own_spec = _load(model, classes)
     spec = own_spec if input_size is None else _resize(own_spec, input_size, dataset)
     parts = _list_parts(spec, format_name, quantize, postprocess, bundle)
-    target = output or Path("export") / (f"{spec.name}-{bundle}" if bundle else parts[0].name)
+    target = output or Path("export") / (f"{safe_file_name(spec.name)}-{bundle}" if bundle else parts[0].name)
     _check_target(target, None if bundle else parts[0].format)
     trial = find_trial_images(dataset, calibration, model, spec)
     if max_ap_drop is not None and not trial.annotated:
@@ -123,7 +124,11 @@ def _list_parts(
 ) -> list[_Part]:
     if bundle is None:
         format_ = find_format(format_name, quantize)
-        words = [spec.name, *([quantize] if quantize != "none" else []), *(["detections"] * postprocess)]
+        words = [
+            safe_file_name(spec.name),
+            *([quantize] if quantize != "none" else []),
+            *(["detections"] * postprocess),
+        ]
         return [_Part("-".join(words) + format_.suffix, format_, quantize, postprocess)]
     models = BUNDLES[bundle].models
     if quantize == "fp16" and all(needed.integer for needed in models):

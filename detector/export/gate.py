@@ -68,7 +68,9 @@ class Gate:
         if network.postprocess:
             exported = _OneByOne(self._spec.classes, open_complete(path, threads))
         else:
-            exported = Detector.load(path, backend=format_.backend, threads=threads, score_threshold=None)
+            exported = Detector.load(
+                path, backend=format_.backend, threads=threads, score_threshold=None, trust=True
+            )
         found, _ = detect_dataset(exported, self._trial.dataset)
         parity = measure_parity(
             self._trial.dataset, self._network_found, found, category_ids=self._categories

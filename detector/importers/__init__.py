@@ -6,21 +6,23 @@ and the TF.js graph model. Each reader needs numpy alone.
 
 from __future__ import annotations
 
-import struct
 import tarfile
-import zlib
 from pathlib import Path
+from typing import Literal
 
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.importers.frozen_graph import read_frozen_graph
 from detector.importers.tf1_checkpoint import read_tf1_checkpoint
 from detector.importers.tfjs import read_tfjs
+from detector.reading import open_regular, parsing, read_whole
 
 CHECKPOINT_INDEX = "model.ckpt.index"
 CHECKPOINT_DATA = "model.ckpt.data-00000-of-00001"
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 TFJS_MODEL = "model.json"
+# The official archive has 13 members and expands to 210 MB.
+_MOST_BYTES, _MOST_MEMBERS = 1 << 29, 10_000
 
 
 def read_tensors(path: Path) -> dict[str, FloatArray]:
@@ -35,15 +37,13 @@ def read_tensors(path: Path) -> dict[str, FloatArray]:
         WeightsError: none of the three formats is there, or a file is damaged.
     """
     files = read_archive(path)
-    try:
+    with parsing(f"{path} is damaged", WeightsError):
         if CHECKPOINT_INDEX in files and CHECKPOINT_DATA in files:
             return read_tf1_checkpoint(files[CHECKPOINT_INDEX], files[CHECKPOINT_DATA])
         if FROZEN_GRAPH in files:
             return read_frozen_graph(files[FROZEN_GRAPH])
         if TFJS_MODEL in files:
             return read_tfjs(files[TFJS_MODEL], files)
-    except (ValueError, KeyError, IndexError, TypeError, OverflowError, MemoryError, struct.error) as error:
-        raise WeightsError(f"{path} is damaged: {error}.") from error
     raise WeightsError(
         f"{path} holds no released model: expected {CHECKPOINT_INDEX}, {FROZEN_GRAPH} or {TFJS_MODEL} in it."
     )
@@ -60,19 +60,20 @@ def read_archive(path: Path) -> dict[str, bytes]:
         WeightsError: no such file, not a tar archive, or cut short.
     """
     if path.is_dir():
-        return {
-            file.name: file.read_bytes() for file in path.iterdir() if _wanted(file.name) and file.is_file()
-        }
-    files = {}
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
+        wanted = [file for file in path.iterdir() if _wanted(file.name) and file.is_file()]
+        return {file.name: read_whole(file, _MOST_BYTES, WeightsError) for file in wanted}
+    files: dict[str, bytes] = {}
+    sentence = f"{path} is not a tar archive or is cut short; download it again"
+    with open_regular(path, WeightsError) as file, parsing(sentence, WeightsError):
+        # What is published is compressed by gzip; others of Python's ways expand without any bound.
+        mode: Literal["r|gz", "r|"] = "r|gz" if file.read(2) == b"\x1f\x8b" else "r|"
+        file.seek(0)
+        with tarfile.open(fileobj=file, mode=mode) as archive:
+            for number, member in enumerate(archive):
                 name = Path(member.name).name
-                content = archive.extractfile(member) if _wanted(name) else None
+                if number >= _MOST_MEMBERS or archive.offset > _MOST_BYTES:
+                    raise ValueError("it expands to more than a model")
+                content = archive.extractfile(member) if _wanted(name) and member.isfile() else None
                 if content is not None:
                     files[name] = content.read()
-    except FileNotFoundError as error:
-        raise WeightsError(f"There is no file {path}.") from error
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise WeightsError(f"{path} is not a tar archive or is cut short; download it again.") from error
     return files

@@ -15,22 +15,24 @@ from numpy.typing import NDArray
 
 Message = dict[int, list[Any]]
 
+_MOST_VARINT = 10  # bytes; 64 bits in groups of 7
+_MOST_FIELDS = 1_000_000  # of one message; a network's graph has some thousand nodes
+_MOST_VALUES = 1 << 27  # of a tensor: 0.5 GB
+
 # tensorflow/core/framework/types.proto
 DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 9: np.dtype("<i8")}
 
 
 def read_varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
     """(value, position after it) of the variable-length integer that starts at a position."""
-    value = shift = 0
-    while True:
-        if position >= len(data):
-            raise ValueError("a protocol buffer message is cut short")
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
+    value = 0
+    for index, byte in enumerate(data[position : position + _MOST_VARINT]):
+        value |= (byte & 0x7F) << 7 * index
         if not byte & 0x80:
-            return value, position
+            return value, position + index + 1
+    if position + _MOST_VARINT <= len(data):
+        raise ValueError("a number in a protocol buffer message has no end")
+    raise ValueError("a protocol buffer message is cut short")
 
 
 def parse_message(data: bytes | memoryview) -> Message:
@@ -42,7 +44,9 @@ def parse_message(data: bytes | memoryview) -> Message:
     fields: Message = defaultdict(list)
     view = memoryview(data)
     position = 0
-    while position < len(view):
+    for _ in range(_MOST_FIELDS):
+        if position == len(view):
+            return fields
         key, position = read_varint(view, position)
         value: int | memoryview
         match key & 7:
@@ -60,12 +64,19 @@ def parse_message(data: bytes | memoryview) -> Message:
         if position > len(view):
             raise ValueError("a protocol buffer message is cut short")
         fields[key >> 3].append(value)
-    return fields
+    raise ValueError(f"a protocol buffer message with more than {_MOST_FIELDS:,} fields")
 
 
 def parse_shape(data: memoryview) -> tuple[int, ...]:
-    """The dimensions of a ``TensorShapeProto``."""
-    return tuple(next(iter(parse_message(dim)[1]), 0) for dim in parse_message(data)[2])
+    """The dimensions of a ``TensorShapeProto``.
+
+    Raises:
+        ValueError: more values than a network's weights have.
+    """
+    shape = tuple(next(iter(parse_message(dim)[1]), 0) for dim in parse_message(data)[2])
+    if not all(isinstance(size, int) for size in shape) or math.prod(shape) > _MOST_VALUES:
+        raise ValueError("a tensor has too many values")
+    return shape
 
 
 def parse_tensor(data: memoryview) -> NDArray[Any] | None:

@@ -8,6 +8,7 @@ Source: tensorflow/core/util/tensor_bundle, tensorflow/core/lib/io/format.cc.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from detector.boxes import FloatArray
 from detector.importers.protobuf import DTYPES, parse_message, parse_shape, read_varint
 
 _FOOTER_SIZE = 48
+_MOST_KEY = 4096  # bytes; each name repeats the start of the one before it
 _MAGIC = 0xDB4775248B80FB57
 
 
@@ -42,10 +44,10 @@ def read_tf1_checkpoint(index: bytes, data: bytes) -> dict[str, FloatArray]:
             if dtype is None or dtype.kind != "f":
                 continue
             shape = parse_shape(entry[2][0]) if entry[2] else ()
-            start = next(iter(entry[4]), 0)
-            if start + int(np.prod(shape)) * dtype.itemsize > len(data):
+            start, count = next(iter(entry[4]), 0), math.prod(shape)
+            if start + count * dtype.itemsize > len(data):
                 raise ValueError(f"the checkpoint's data ends before the variable {key.decode()}")
-            tensors[key.decode()] = np.frombuffer(data, dtype, int(np.prod(shape)), start).reshape(shape)
+            tensors[key.decode()] = np.frombuffer(data, dtype, count, start).reshape(shape)
     return tensors
 
 
@@ -66,6 +68,8 @@ def _read_block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, b
         shared, position = read_varint(block, position)
         fresh, position = read_varint(block, position)
         length, position = read_varint(block, position)
+        if fresh > _MOST_KEY or shared > len(key) or len(key) > _MOST_KEY:
+            raise ValueError("the checkpoint's index has a name without end")
         key = key[:shared] + block[position : position + fresh]
         position += fresh
         yield key, block[position : position + length]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,13 +26,17 @@ def read_tfjs(model: bytes, files: Mapping[str, bytes]) -> dict[str, np.ndarray[
     """
     tensors = {}
     for group in json.loads(model)["weightsManifest"]:
+        if len(set(group["paths"])) != len(group["paths"]):
+            raise ValueError("a shard of the TF.js weights is named twice")
         data = b"".join(files[path] for path in group["paths"])
         position = 0
         for entry in group["weights"]:
             if "quantization" in entry:
                 raise ValueError("quantised TF.js weights are not supported")
             dtype = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}[entry["dtype"]]
-            count = int(np.prod(entry["shape"], dtype=np.int64))
+            if not all(type(size) is int and size >= 0 for size in entry["shape"]):
+                raise ValueError("a TF.js weight has a shape that is none")
+            count = math.prod(entry["shape"])
             values = np.frombuffer(data, dtype, count, position).reshape(entry["shape"])
             position += values.nbytes
             tensors[entry["name"]] = values

@@ -81,6 +81,7 @@ class Detector:
         resize: Resize = "half-pixel",
         voting: bool = False,
         tile: int | None = None,
+        trust: bool = False,
         say: Callable[[str], None] = print,
     ) -> Detector:
         """A detector from a released model's name or a file: ``.npz``, ``.tflite``, ``.onnx``, OpenVINO's
@@ -103,6 +104,8 @@ class Detector:
             voting: move each box to the mean of those around it; more AP for little time.
             tile: look at larger images also in tiles of this many pixels a side, for small objects; a
                 frame takes as many times longer as there are tiles, and one more. See ``detect_tiled``.
+            trust: let the folder of a SavedModel be run. It is a program, which can read and write your
+                files; everything else that is loaded here is data.
             say: takes a line for each thing that takes time, such as a download.
 
         Raises:
@@ -110,7 +113,7 @@ class Detector:
                 that is not there; see ``detector.errors``.
         """
         check_name(backend)
-        file = ModelFile(model, classes, say=say)
+        file = ModelFile(model, classes, trust=trust, say=say)
         threads = threads or available_threads()
         own = file.spec.class_thresholds if class_thresholds else {}
         if own and score_threshold is not None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from detector.anchors import build_anchors
 from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
+from detector.conversions import is_intact_conversion, store_conversion
+from detector.download import sha256
 from detector.errors import BackendError, ModelError
-from detector.files import replacing
+from detector.file_names import safe_file_name
 from detector.labels import find_classes
 from detector.pretrained import RELEASES, converted_folder, weights_path
 from detector.runtime.spec_reader import is_saved_model, read_spec
@@ -21,7 +23,7 @@ from detector.spec import ModelSpec
 from detector.weights import load_weights, select_classes
 
 # Part of the name of every cached conversion; raised when the written graph changes.
-_CONVERSION = "2"
+_CONVERSION = "3"
 RUN_WEIGHTS = "model.npz"  # the best weights in the folder of a training run
 RAW_OUTPUTS = ("box_encodings", "class_logits")
 _COMPLETE_OUTPUTS = {"detection_boxes", "detections"}
@@ -59,6 +61,7 @@ class ModelFile:
         model: name or path.
         classes: names of the classes to keep, all if none are given. Weights lose the other columns, so
             the network itself gets smaller; a network that is ready to run stays as it is.
+        trust: let a SavedModel be run, which is a program.
         say: takes a line for each thing that takes time.
 
     Raises:
@@ -67,7 +70,12 @@ class ModelFile:
     """
 
     def __init__(
-        self, model: str | Path, classes: Sequence[str] | None = None, *, say: Callable[[str], None] = print
+        self,
+        model: str | Path,
+        classes: Sequence[str] | None = None,
+        *,
+        trust: bool = False,
+        say: Callable[[str], None] = print,
     ) -> None:
         path = weights_path(str(model), say=say) if str(model) in RELEASES else Path(model)
         if (path / RUN_WEIGHTS).is_file():
@@ -82,6 +90,8 @@ class ModelFile:
         if not path.exists() or (path.is_dir() and kind != "folder"):
             raise ModelError(f"There is no model file {path}.")
         self.path = path
+        self._say = say
+        self._trust = trust
         self._kind = _KINDS[kind]
         self._classes = list(classes) if classes is not None else None
         self.spec = self._converted_spec() if self._is_weights else read_spec(path)
@@ -95,11 +105,17 @@ class ModelFile:
         return self._kind.backends
 
     def check_backend(self, backend: str) -> None:
-        """Raise BackendError unless that backend runs it."""
+        """Raise BackendError unless that backend runs it, ModelError where it takes trust to run it."""
         if backend not in self.backends:
             raise BackendError(
                 f"{self.path} is {self._kind.title}, which {backend} does not read; "
                 f"it runs on {' and '.join(self.backends)}, and weights (.npz) run on every backend."
+            )
+        if self._kind is _KINDS["folder"] and not self._trust:
+            raise ModelError(
+                f"{self.path} is a SavedModel: a program, which can read and write your files. If you trust "
+                "whoever made it, say so with --trust, or in Python with trust=True; models of all other "
+                "kinds are data."
             )
 
     def tflite(self) -> Path:
@@ -143,17 +159,20 @@ class ModelFile:
     def _digest(self) -> str:
         digest = hashlib.sha256(_CONVERSION.encode())
         digest.update(repr(None if self._classes is None else sorted(self._classes)).encode())
-        digest.update(self.path.read_bytes())
+        digest.update(sha256(self.path).encode())
         return digest.hexdigest()[:16]
 
     def _cached(self, suffix: str) -> Path:
-        return converted_folder() / f"{self.path.parent.name}-{self._digest}{suffix}"
+        name = safe_file_name(self.path.absolute().parent.name)
+        return converted_folder() / f"{name}-{self._digest}{suffix}"
 
     def _converted_spec(self) -> ModelSpec:
         """The spec, from a conversion where one is there: that is quicker than reading all weights."""
         for suffix in (".tflite", ".onnx"):
-            with suppress(ModelError):
-                return read_spec(self._cached(suffix))
+            path = self._cached(suffix)
+            if is_intact_conversion(path):
+                with suppress(ModelError):  # written by a version with other limits
+                    return read_spec(path)
         return self.weights()[1]
 
     def _converted(self, suffix: str, build: Callable[[], bytes]) -> Path:
@@ -161,12 +180,11 @@ class ModelFile:
         if not self._is_weights:
             return self.path
         path = self._cached(suffix)
-        with suppress(ModelError):  # absent, or damaged since it was cached
-            read_spec(path)
+        if is_intact_conversion(path):
             return path
-        content = build()
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
+        if path.exists():
+            self._say(f"{path} is not what was written: it was changed or cut short, and is made anew.")
+        store_conversion(path, build())
         return path
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
-
 from detector.boxes import FloatArray
 from detector.errors import ModelError
 from detector.runtime.model_file import RAW_OUTPUTS, check_network
+from detector.telemetry import import_onnxruntime
+
+onnxruntime = import_onnxruntime()
 
 _ERRORS_ONLY = 3
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
 from detector.openvino_kernels import fit_int8_kernels
 from detector.runtime.model_file import RAW_OUTPUTS, check_network
+from detector.telemetry import import_openvino
+
+openvino = import_openvino()
 
 
 class OpenVINOBackend:

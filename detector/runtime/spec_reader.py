@@ -7,12 +7,15 @@ from xml.etree import ElementTree
 
 from detector.errors import ModelError
 from detector.importers.protobuf import parse_message
-from detector.spec import ModelSpec
+from detector.reading import parsing, read_whole
+from detector.spec import MOST_BYTES, ModelSpec
 from detector.tflite.metadata import LABELS_MEMBER, SPEC_MEMBER
 from detector.tflite.metadata import read_spec as read_tflite_spec
 
 SPEC_KEY = "model_spec"
 SAVED_MODEL = "saved_model.pb"  # in the folder of a SavedModel
+_MOST_ONNX = (1 << 31) - 1  # what protobuf reads
+_MOST_XML = 1 << 24  # bytes of layers; weights lie beside it
 # onnx.proto: the fields of ModelProto and of StringStringEntryProto.
 _METADATA, _KEY, _VALUE = 14, 1, 2
 
@@ -25,20 +28,14 @@ def read_spec(path: Path) -> ModelSpec:
     """
     if path.suffix == ".tflite":
         return read_tflite_spec(path)
-    try:
+    with parsing(f"{path} is cut short or is no {path.suffix} model; get it again", ModelError):
         if path.suffix == ".onnx":
             text = _read_onnx(path)
         elif path.suffix == ".xml":
             text = _read_openvino(path)
         else:
             member = path / SPEC_MEMBER
-            text = member.read_text(encoding="utf-8") if member.is_file() else None
-    except OSError as error:
-        raise ModelError(f"Cannot read the model {path} ({error.strerror}).") from error
-    except (ValueError, ElementTree.ParseError, TypeError, AttributeError, IndexError) as error:
-        raise ModelError(
-            f"{path} is cut short or is no {path.suffix} model ({error}); get it again."
-        ) from error
+            text = read_whole(member, MOST_BYTES, ModelError).decode() if member.is_file() else None
     if text is None:
         raise ModelError(f"{path} was not made by this project: it has no {SPEC_KEY} inside.")
     return ModelSpec.from_json(text)
@@ -56,7 +53,7 @@ def write_spec(folder: Path, spec: ModelSpec) -> None:
 
 
 def _read_onnx(path: Path) -> str | None:
-    for entry in parse_message(path.read_bytes())[_METADATA]:
+    for entry in parse_message(read_whole(path, _MOST_ONNX, ModelError))[_METADATA]:
         fields = parse_message(entry)
         if bytes(fields[_KEY][0]) == SPEC_KEY.encode():
             return bytes(fields[_VALUE][0]).decode()
@@ -64,10 +61,17 @@ def _read_onnx(path: Path) -> str | None:
 
 
 def _read_openvino(path: Path) -> str | None:
-    root = ElementTree.parse(path).getroot()
+    root = _parse_xml(read_whole(path, _MOST_XML, ModelError))
     if root.tag != "net":
         raise ValueError(f"its root is <{root.tag}>, not <net>")
     if not path.with_suffix(".bin").is_file():
         raise ModelError(f"{path} needs {path.with_suffix('.bin').name} beside it; put the two together.")
     entry = root.find(f"rt_info/{SPEC_KEY}")
     return None if entry is None else entry.get("value")
+
+
+def _parse_xml(data: bytes) -> ElementTree.Element:
+    """The root of an XML text without a document type, whose entities could grow without bounds."""
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data or b"\0" in data:  # in UTF-16 they would look otherwise
+        raise ValueError("it has a document type, or is not in UTF-8")
+    return ElementTree.fromstring(data)

@@ -11,7 +11,9 @@ import zipfile
 from pathlib import Path
 
 from detector.errors import ModelError
-from detector.spec import ModelSpec
+from detector.reading import open_regular
+from detector.spec import MOST_BYTES, ModelSpec
+from detector.zip_files import opened_zip, read_member
 
 SPEC_MEMBER = "model_spec.json"
 LABELS_MEMBER = "labels.txt"
@@ -40,17 +42,9 @@ def read_spec(path: Path) -> ModelSpec:
     Raises:
         ModelError: no such file, not a TFLite file, cut short, or one without a spec.
     """
-    try:
-        with path.open("rb") as file:
-            header = file.read(8)
-    except OSError as error:
-        raise ModelError(f"Cannot read the model {path} ({error.strerror}).") from error
-    if header[4:] != b"TFL3":
-        raise ModelError(f"{path} is not a TFLite file.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return ModelSpec.from_json(archive.read(SPEC_MEMBER))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ModelError(
-            f"{path} is cut short or was not made by this project: it has no {SPEC_MEMBER} inside."
-        ) from error
+    with open_regular(path, ModelError) as file:
+        if file.read(8)[4:] != b"TFL3":
+            raise ModelError(f"{path} is not a TFLite file.")
+        sentence = f"{path} is cut short or was not made by this project: it has no {SPEC_MEMBER} inside"
+        with opened_zip(file, sentence, ModelError) as archive:
+            return ModelSpec.from_json(read_member(archive, SPEC_MEMBER, MOST_BYTES))

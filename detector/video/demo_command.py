@@ -42,6 +42,7 @@ def run_demo(
     *,
     source: str,
     model: str,
+    trust: bool,
     backend: str | None,
     threads: int | None,
     classes: str | None,
@@ -74,6 +75,7 @@ def run_demo(
         tracker = Tracker() if track or counters else None
         detector = Detector.load(
             model,
+            trust=trust,
             backend=backend,
             threads=threads,
             classes=parse_classes(classes),

@@ -75,7 +75,7 @@ def test_the_weights_of_a_tfjs_model(write: Any) -> None:
 
 @pytest.mark.parametrize("shard", [name for name in FILES if "shard" in name])
 def test_a_missing_shard(write: Any, shard: str) -> None:
-    with pytest.raises(WeightsError, match=f"damaged: .*{shard}"):
+    with pytest.raises(WeightsError, match=f"damaged .*{shard}"):
         read_tensors(write({name: content for name, content in FILES.items() if name != shard}))
 
 
@@ -121,7 +121,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_an_absent_file(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="no file"):
+    with pytest.raises(WeightsError, match="No such file"):
         read_tensors(tmp_path / "absent.tar.gz")
 
 

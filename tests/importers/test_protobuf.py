@@ -73,3 +73,18 @@ def test_shape() -> None:
     # Of a dimension of size 0 the field is left out, as of any number that is 0.
     assert parse_shape(memoryview(b"\x12\x02\x08\x03\x12\x00\x12\x03\x08\x80\x04")) == (3, 0, 512)
     assert parse_shape(memoryview(b"")) == ()
+
+
+@pytest.mark.parametrize("size", [10, 11, 3_000_000])
+def test_a_number_without_end_is_refused_at_once(size: int) -> None:
+    with pytest.raises(ValueError, match="no end"):
+        parse_message(b"\xff" * size)
+
+
+def test_a_message_of_too_many_fields_is_refused() -> None:
+    with pytest.raises(ValueError, match="fields"):
+        parse_message(b"\x08\x00" * 1_000_001)
+
+
+def test_the_largest_number_is_read() -> None:
+    assert read_varint(b"\xff" * 9 + b"\x01rest", 0) == ((1 << 64) - 1, 10)

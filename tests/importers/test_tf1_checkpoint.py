@@ -105,7 +105,7 @@ def small(tmp_path: Path) -> Path:
 def test_an_index_without_its_magic_number(small: Path) -> None:
     content = (small / INDEX).read_bytes()
     (small / INDEX).write_bytes(content[:-1] + b"\0")
-    with pytest.raises(WeightsError, match=r"small is damaged: .*index"):
+    with pytest.raises(WeightsError, match=r"small is damaged .*.*index"):
         read_tensors(small)
 
 

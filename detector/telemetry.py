@@ -1,0 +1,56 @@
+"""OpenVINO and ONNX Runtime, imported so that neither reports to its maker.
+
+As they come, OpenVINO's import writes an id into the home folder and reports to Google Analytics, and ONNX
+Runtime writes a device id and reports to Microsoft where Python, processor and system are described. Every
+import of either in this package goes through here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+_OPENVINO_REPORTER = "openvino_telemetry"
+# Read by ONNX Runtime's library when it is loaded; a user's own word holds.
+_ONNXRUNTIME_SWITCH = "ORT_DISABLE_TELEMETRY"
+
+
+def import_openvino() -> Any:
+    """The package ``openvino``, imported without the package that reports.
+
+    OpenVINO does without that package where it is not installed, and so it seems here while OpenVINO is
+    imported. Nothing is written, and a consent that lies in the home folder stays what it is.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    with _absent(_OPENVINO_REPORTER):
+        return import_module("openvino")
+
+
+def import_onnxruntime() -> Any:
+    """The package ``onnxruntime``, told not to report; so are the processes that are started from this one.
+
+    Raises:
+        ImportError: ONNX Runtime is not installed.
+    """
+    os.environ.setdefault(_ONNXRUNTIME_SWITCH, "1")
+    return import_module("onnxruntime")
+
+
+@contextmanager
+def _absent(package: str) -> Iterator[None]:
+    """Let a package seem not to be installed, to those that import it inside the block."""
+    modules: dict[str, Any] = sys.modules
+    names = [name for name in modules if name == package or name.startswith(f"{package}.")]
+    kept = {name: modules.pop(name) for name in names}
+    modules[package] = None
+    try:
+        yield
+    finally:
+        del modules[package]
+        modules.update(kept)
