@@ -8,7 +8,15 @@ from pathlib import Path
 
 from detector.data.coco_file import looks_like_coco
 from detector.data.findings import FindingLog
-from detector.data.image_index import CUSTOMARY, ImageIndex, addressed, only_one, role_among
+from detector.data.image_index import (
+    CUSTOMARY,
+    ImageIndex,
+    addressed,
+    note_doubtful,
+    only_one,
+    role_among,
+    same_content,
+)
 from detector.data.listing import Listing
 from detector.data.raw_labels import relative_name
 from detector.data.split_names import role_in, role_of, roles_agree
@@ -97,11 +105,11 @@ class ImagePlaces:
         base = self._listing.root if self._listing.root.is_dir() else annotations.parent.parent
         role = role_in(split) or role_of(annotations.parent.name)
         root, whole = self._main_folder(annotations, names, split, role, base)
+        found = [_in_folder(root, name, whole) for name in names]
+        there = [path for path in found if path is not None]
         return [
-            _in_folder(root, name, whole)
-            or self._elsewhere(name, annotations, root, role, base)
-            or root / _last(name)
-            for name in names
+            path or self._elsewhere(name, annotations, root, there, role, base) or root / _last(name)
+            for path, name in zip(found, names, strict=True)
         ]
 
     def _main_folder(
@@ -160,17 +168,29 @@ class ImagePlaces:
         return list(folders)
 
     def _elsewhere(
-        self, name: str, annotations: Path, root: Path, role: str | None, base: Path
+        self,
+        name: str,
+        annotations: Path,
+        root: Path,
+        there: Sequence[Path],
+        role: str | None,
+        base: Path,
     ) -> Path | None:
         if self._index is None:
             paths: Iterable[Path] = self._listing.images
             if not self._listing.root.is_dir():
                 paths = [path for folder in self._folders(annotations) for path in _images_in(folder)]
             self._index = ImageIndex(paths, base)
-        found = self._index.find(name, root / annotations.name, role=_role(root, base) or role)
-        if len(found) < 2:
-            return found[0] if found else None
-        return only_one(found, f"{relative_name(annotations, base)}: {name}", "", base, self._log)
+        near = root / annotations.name
+        found = self._index.find(name, near, role=_role(root, base) or role)
+        if not found:
+            return None
+        said = f"{relative_name(annotations, base)}: {name}"
+        path = only_one(found, said, "", base, self._log)
+        if path is not None and any(_are_rivals(each, path.parent / each.name) for each in there):
+            note_doubtful(said, path, base, self._log)
+            return None
+        return path
 
 
 def images_below(folder: Path, names: Sequence[str]) -> list[Path]:
@@ -190,6 +210,11 @@ def _in_folder(folder: Path, name: str, whole: bool) -> Path | None:
         except (OSError, ValueError):  # too long, or a NUL in it
             continue
     return None
+
+
+def _are_rivals(one: Path, other: Path) -> bool:
+    """Whether two files of one name are different pictures."""
+    return one.parent != other.parent and other.is_file() and not same_content(one, other)
 
 
 def _last(name: str) -> str:
