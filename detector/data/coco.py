@@ -221,7 +221,9 @@ def save_coco(dataset: Dataset, path: Path) -> None:
         for image in dataset.images
     ]
     categories = [{"id": id_, "name": name} for id_, name in dataset.categories.items()]
-    content = {"images": images, "annotations": list(dataset.annotations), "categories": categories}
+    # Other readers of COCO's files expect a segmentation, if only an empty one.
+    annotations = [{"segmentation": [], **annotation} for annotation in dataset.annotations]
+    content = {"images": images, "annotations": annotations, "categories": categories}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content))
 

@@ -211,11 +211,11 @@ def coco_same_category_twice(root: Path, rng: random.Random) -> None:
 
 def coco_ids_off_by_one(root: Path, rng: random.Random) -> None:
     def change(content: Any) -> None:
-        for number, entry in enumerate(content["categories"]):
-            for each in content["annotations"]:
-                if each["category_id"] == entry["id"]:
-                    each["category_id"] = number
-            entry["id"] = number + 1
+        numbers = {entry["id"]: number for number, entry in enumerate(content["categories"])}
+        for each in content["annotations"]:
+            each["category_id"] = numbers[each["category_id"]]
+        for entry in content["categories"]:
+            entry["id"] = numbers[entry["id"]] + 1
 
     change_json(root, rng, change)
 
