@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 
 from detector.data.coco import load_coco
 from detector.data.dataset import Dataset
 from detector.data.folder import load_split
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DatasetError
+from detector.reading import parsing, read_whole
+
+_MOST_BYTES = 100_000_000
+_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
 def find_dataset(
@@ -47,16 +52,35 @@ def find_dataset(
 
 
 def select_images(dataset: Dataset, image_ids: Path | None, limit: int | None) -> Dataset:
-    """The dataset cut to the ids in a file and to a number of images, where they are given."""
+    """The dataset cut to the ids in a file and to a number of images, where they are given.
+
+    The file has ids, also several a line; ids that are texts, file names or their stems stand one a line.
+
+    Raises:
+        DatasetError: no such file, or no image is left.
+    """
     if image_ids is None and limit is None:
         return dataset
-    return dataset.select(None if image_ids is None else _read_ids(image_ids), limit)
+    return dataset.select(None if image_ids is None else _read_ids(image_ids, dataset), limit)
 
 
-def _read_ids(path: Path) -> set[int]:
-    try:
-        return {int(word) for word in path.read_text().split()}
-    except OSError as error:
-        raise DatasetError(f"Cannot read the image ids {path} ({error.strerror}).") from error
-    except ValueError as error:
-        raise DatasetError(f"{path} should hold one image id a line ({error}).") from error
+def _read_ids(path: Path, dataset: Dataset) -> set[int]:
+    data = read_whole(path, _MOST_BYTES, DatasetError)
+    known: dict[str, set[int]] = {}
+    for image in dataset.images:
+        for key in {image.text_id, image.name, PurePosixPath(image.name).stem}:
+            if key:
+                known.setdefault(key, set()).add(image.id)
+    with parsing(f"{path} should hold one image id a line", DatasetError):
+        ids: set[int] = set()
+        for line in data.decode("utf-8-sig").splitlines():
+            words = line.split()
+            if all(_NUMBER.fullmatch(word) for word in words):
+                ids.update(map(int, words))
+            elif len(found := known.get(line.strip(), set())) == 1:
+                ids |= found
+            else:
+                raise ValueError(
+                    f"{line.strip()!r:.60} is no number, and of {len(found)} images the name or id"
+                )
+    return ids

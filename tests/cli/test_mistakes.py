@@ -129,7 +129,7 @@ MISTAKES: dict[str, tuple[Callable[[Scene], list[object]], str]] = {
         "one image id a line",
     ),
     "binary image ids": (lambda s: ["eval", "--image-ids", PHOTO], "one image id a line"),
-    "no such image ids": (lambda s: ["eval", "--image-ids", s.tmp_path / "ids"], "Cannot read the image ids"),
+    "no such image ids": (lambda s: ["eval", "--image-ids", s.tmp_path / "ids"], "Cannot read "),
     "image ids of another dataset": (lambda s: ["eval", "--image-ids", s.file("ids", b"999")], "No image"),
     "no image ids": (lambda s: ["eval", "--image-ids", s.file("ids", b"")], "No image"),
     "limit of zero": (lambda s: ["eval", "--limit", 0], "--limit"),
