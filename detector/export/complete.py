@@ -107,7 +107,7 @@ def _open_openvino(path: Path, threads: int) -> Runner:
     model = read_model(path)
     names = {name for output in model.outputs for name in output.get_names()}
     _check_outputs(path, names)
-    compiled = compile_model(path, model, threads)
+    compiled = compile_model(path, model, threads, precision=None)  # as other programs do
     return lambda image: {
         next(iter(output.get_names())): np.array(values) for output, values in compiled([image]).items()
     }
