@@ -143,8 +143,8 @@ def _add_postprocess(model: Any, spec: ModelSpec) -> Any:
     """The model with bytes as its input and detections as its output."""
     image = ops.parameter([1, *spec.input_hw, 3], np.uint8, name=IMAGE)
     image.output(0).set_names({IMAGE})
-    # A program that gives BGR has OpenVINO reverse the channels, which it does in the first kernel; of one that
-    # was read from a file it then takes what is in the file (seen in 2026.4). It cannot look past a reshape.
+    # For a program that gives BGR, OpenVINO reverses the channels of the first kernel, and then takes the
+    # kernel that is in the file all the same (seen in 2026.4). Past a reshape it reverses the image's.
     bytes_ = ops.reshape(image, ops.constant(np.array([1, *spec.input_hw, 3])), False)
     scaled = ops.multiply(ops.convert(bytes_, "f32"), ops.constant(np.float32(spec.pixel_scale)))
     normalised = ops.add(scaled, ops.constant(np.float32(spec.pixel_offset)))
