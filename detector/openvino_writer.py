@@ -135,7 +135,8 @@ def _ask_for_float32(path: Path) -> None:
         info = layer.find("rt_info")
         if info is None:
             info = ElementTree.SubElement(layer, "rt_info")
-        ElementTree.SubElement(info, "attribute", name="precise", version="0")
+        if info.find("attribute[@name='precise']") is None:  # OpenVINO 2025 reads no file that says it twice
+            ElementTree.SubElement(info, "attribute", name="precise", version="0")
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
