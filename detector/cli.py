@@ -612,6 +612,18 @@ def doctor() -> None:
     run_doctor()
 
 
+@cli.command()
+@click.option("--sbom", type=click.Path(path_type=Path), help="Also write a CycloneDX file, for programs.")
+def licenses(sbom: Path | None) -> None:
+    """List all that is installed, for the base install and each extra, with its licence.
+
+    Packages that are or carry along something under the GPL are marked.
+    """
+    from detector.doctor.licenses import run_licenses
+
+    run_licenses(sbom)
+
+
 def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", command: Any = cli) -> None:
     """Run the command line and exit: 0 on success, 1 where a comparison says no, 2 on a user's mistake, 130
     on Ctrl-C.

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from tests.tflite.test_writer import SMALL, random_weights
 openvino = pytest.importorskip("openvino")
 from detector.openvino_kernels import narrow_kernel  # noqa: E402
 from detector.openvino_writer import save_openvino  # noqa: E402
-from detector.runtime.openvino import OpenVINOBackend  # noqa: E402
+from detector.runtime.openvino import OpenVINOBackend, reduced_precision  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,18 @@ def test_no_pair_of_channels_can_overflow_16_bits():
     again, same_scales = narrow_kernel(narrowed, new_scales)
     assert np.array_equal(again, narrowed)
     assert np.array_equal(same_scales, new_scales)
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("postprocess", [False, True])
+def test_who_asks_for_no_precision_gets_float32(tflite, tmp_path, half, postprocess):
+    path = tmp_path / "small.xml"
+    save_openvino(path, tflite, SMALL, half=half, postprocess=postprocess)
+    assert reduced_precision(path) is None  # where the processor has bfloat16, too
+    layers = list(ElementTree.parse(path).iter("layer"))
+    assert len(layers) > 100
+    for layer in layers:
+        assert layer.find("rt_info/attribute[@name='precise']") is not None, layer.get("name")
 
 
 def test_rows_after_the_last_detection_are_marked(tmp_path):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
+
+from packaging.requirements import Requirement
 
 from detector import __version__
 from detector.doctor.line import Line
@@ -18,39 +19,9 @@ _SYSTEM_LIBRARIES = (
 )
 
 
-@dataclass(frozen=True)
-class Requirement:
-    """A package that this one asks for: its least version, or the series that it has to be of."""
-
-    package: str
-    least: str
-    series: str
-    extra: str
-
-    def accepts(self, installed: str) -> bool:
-        """Whether an installed version will do."""
-        if self.series:
-            return installed.startswith(f"{self.series}.")
-        return _numbers(installed) >= _numbers(self.least)
-
-    def __str__(self) -> str:
-        return f"{self.package}=={self.series}.*" if self.series else f"{self.package}>={self.least}"
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", text)[:3]))
-
-
-def parse_requirement(text: str) -> Requirement | None:
-    """A requirement as the package's metadata has it; None for what is of no use here.
-
-    Understood is what pyproject.toml uses: ``NAME>=VERSION`` and ``NAME==SERIES.*``, with an extra.
-    """
-    match = re.match(r"([\w.-]+)\s*(?:>=\s*([\d.]+)|==\s*([\d.]+)\.\*)", text)
-    if match is None:
-        return None
-    extra = re.search(r"extra\s*==\s*['\"](\w+)['\"]", text)
-    return Requirement(match[1], match[2] or "", match[3] or "", extra[1] if extra else "")
+def accepts(requirement: Requirement, installed: str) -> bool:
+    """Whether an installed version will do; "" is none."""
+    return bool(installed) and requirement.specifier.contains(installed, prereleases=True)
 
 
 def check_packages() -> Iterator[Line]:
@@ -65,25 +36,33 @@ def check_packages() -> Iterator[Line]:
             "in the folder with pyproject.toml: pip install .",
         )
         return
-    wanted = [requirement for requirement in map(parse_requirement, entries) if requirement]
-    yield _check_group("packages", [each for each in wanted if not each.extra], needed=True)
-    for extra in dict.fromkeys(each.extra for each in wanted if each.extra):
-        yield _check_group(f"extra {extra}", [each for each in wanted if each.extra == extra], needed=False)
+    wanted = list(map(Requirement, entries))
+    base = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
+    yield _check_group("packages", base, needed=True)
+    for extra in extras_of(wanted):
+        own = [each for each in wanted if each.marker and each.marker.evaluate({"extra": extra})]
+        yield _check_group(f"extra {extra}", [each for each in own if each not in base], needed=False)
+
+
+def extras_of(wanted: Iterable[Requirement]) -> list[str]:
+    """The extras that requirements belong to, in their order."""
+    names = (re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", str(each.marker)) for each in wanted)
+    return list(dict.fromkeys(name[1] for name in names if name))
 
 
 def _check_group(title: str, wanted: list[Requirement], *, needed: bool) -> Line:
-    installed = {each.package: _version(each.package) for each in wanted}
+    installed = {each.name: _version(each.name) for each in wanted}
     good = [f"{name} {known}" for name, known in installed.items() if known]
     if not needed and not good:
         return Line(title, "absent", "not installed", f"pip install '.[{title.split()[1]}]'")
-    bad = [
-        f"{each} is needed, {installed[each.package] or 'nothing'} is installed"
-        for each in wanted
-        if not each.accepts(installed[each.package])
-    ]
+    bad = [each for each in wanted if not accepts(each, installed[each.name])]
     if bad:
-        names = " ".join(f"'{each}'" for each in wanted if not each.accepts(installed[each.package]))
-        return Line(title, "broken", "; ".join(bad), f"pip install {names}")
+        found = "; ".join(
+            f"{each.name}{each.specifier} is needed, {installed[each.name] or 'nothing'} is installed"
+            for each in bad
+        )
+        names = " ".join(f"'{each.name}{each.specifier}'" for each in bad)
+        return Line(title, "broken", found, f"pip install {names}")
     return Line(title, "works", ", ".join(good))
 
 

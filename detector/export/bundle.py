@@ -54,3 +54,11 @@ def render(name: str, **values: object) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write a text as it is, on every platform."""
     path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def numbered_lines(names: Mapping[int, str]) -> str:
+    """A line of number and name for each class, each in one line whatever is in its name.
+
+    With the number before it, as Frigate and pycoral would take a name's own first digits for one.
+    """
+    return "".join(f"{number} {' '.join(name.split())}\n" for number, name in names.items())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from detector.export.bundle import Bundle, BundleModel, render, write_text
-from detector.export.frigate import FRIGATE
+from detector.export.bundle import Bundle, BundleModel, numbered_lines, render, write_text
+from detector.export.frigate import EDGE_TPU_SETTINGS, FRIGATE, edge_tpu_settings
 from detector.labels import listing
 from detector.spec import ModelSpec
 from detector.tflite.postprocess import MOST_THREADS
@@ -19,8 +19,12 @@ def _write_android(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) ->
 
 
 def _write_coral(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
-    write_text(folder / "labels.txt", "".join(f"{name}\n" for name in spec.classes))
-    write_text(folder / "README.md", render("coral.md", width=spec.input_hw[1], height=spec.input_hw[0]))
+    height, width = spec.input_hw
+    labels = "labels.txt"
+    write_text(folder / labels, numbered_lines(dict(enumerate(spec.classes))))
+    if height == width:  # Frigate takes no others
+        write_text(folder / EDGE_TPU_SETTINGS, edge_tpu_settings(spec, "ssdlite_edgetpu.tflite", labels))
+    write_text(folder / "README.md", render("coral.md", width=width, height=height))
 
 
 def _write_python(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:

@@ -87,9 +87,17 @@ def _open_tflite(path: Path, threads: int) -> Runner:
     from detector.runtime.litert import open_interpreter
 
     interpreter = open_interpreter(path, min(threads, MOST_THREADS))
-    signature = interpreter.get_signature_runner()
-    _check_outputs(path, set(signature.get_output_details()))
-    return lambda image: signature(image=image)
+    # By their names in the graph: a file for the Edge TPU has no signature.
+    (input_,) = interpreter.get_input_details()
+    outputs = {output["name"]: output["index"] for output in interpreter.get_output_details()}
+    _check_outputs(path, set(outputs))
+
+    def run(image: NDArray[np.uint8]) -> Outputs:
+        interpreter.set_tensor(input_["index"], image)
+        interpreter.invoke()
+        return {name: interpreter.get_tensor(index) for name, index in outputs.items()}
+
+    return run
 
 
 def _open_onnx(path: Path, threads: int) -> Runner:
@@ -107,7 +115,7 @@ def _open_openvino(path: Path, threads: int) -> Runner:
     model = read_model(path)
     names = {name for output in model.outputs for name in output.get_names()}
     _check_outputs(path, names)
-    compiled = compile_model(path, model, threads)
+    compiled = compile_model(path, model, threads, precision=None)  # as other programs do
     return lambda image: {
         next(iter(output.get_names())): np.array(values) for output, values in compiled([image]).items()
     }

@@ -16,18 +16,14 @@ from typing import Any
 import yaml
 
 from detector.errors import ModelError
-from detector.export.bundle import Bundle, BundleModel, render, write_text
+from detector.export.bundle import Bundle, BundleModel, numbered_lines, render, write_text
 from detector.labels import listing
 from detector.spec import ModelSpec
 
 # Frigate sees this folder inside its container; /config is the user's own folder there.
 _MOUNTED = "/config/ssdlite"
 _LABELS = {"tflite": "labelmap-cpu.txt", "openvino": "labelmap-openvino.txt"}
-_SETTINGS = {"tflite": "frigate-cpu.yml", "openvino": "frigate-openvino.yml"}
-_DETECTORS: dict[str, dict[str, Any]] = {
-    "tflite": {"ssdlite": {"type": "cpu", "num_threads": 3}},
-    "openvino": {"ssdlite": {"type": "openvino", "device": "CPU"}},
-}
+EDGE_TPU_SETTINGS = "frigate-edgetpu.yml"
 
 
 def _write(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
@@ -43,22 +39,29 @@ def _write(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
         names = {first + label: name for label, name in enumerate(spec.classes)}
         if first:
             names = {0: "background", **names}
-        # With the number before the name, as Frigate would take a name's own first digits for one.
-        lines = "".join(f"{number} {name}\n" for number, name in names.items())
-        write_text(folder / _LABELS[kind], lines)
-        write_text(folder / _SETTINGS[kind], _settings(kind, spec, models[kind].name))
+        write_text(folder / _LABELS[kind], numbered_lines(names))
+    for name, kind, detector in (
+        ("frigate-cpu.yml", "tflite", {"type": "cpu", "num_threads": 3}),
+        ("frigate-openvino.yml", "openvino", {"type": "openvino", "device": "CPU"}),
+    ):
+        write_text(folder / name, _settings(detector, spec, models[kind].name, _LABELS[kind]))
     write_text(folder / "README.md", render("frigate.md", classes=listing(spec.classes, 5)))
 
 
-def _settings(kind: str, spec: ModelSpec, model: str) -> str:
+def edge_tpu_settings(spec: ModelSpec, model: str, labels: str) -> str:
+    """Settings for a model that Coral's compiler has written; the names of its files are given."""
+    return _settings({"type": "edgetpu", "device": "usb"}, spec, model, labels)
+
+
+def _settings(detector: Mapping[str, Any], spec: ModelSpec, model: str, labels: str) -> str:
     """The part of Frigate's settings that is about the model."""
     height, width = spec.input_hw
     settings = {
-        "detectors": _DETECTORS[kind],
+        "detectors": {"ssdlite": dict(detector)},
         "model": {
             "model_type": "ssd",
             "path": f"{_MOUNTED}/{model}",
-            "labelmap_path": f"{_MOUNTED}/{_LABELS[kind]}",
+            "labelmap_path": f"{_MOUNTED}/{labels}",
             "width": width,
             "height": height,
             "input_tensor": "nhwc",

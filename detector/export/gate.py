@@ -19,7 +19,7 @@ from detector.numpy_network import NumpyNetwork
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
 from detector.runtime import Detector
-from detector.runtime.backend import available_threads
+from detector.runtime.backend import Backend, available_threads
 from detector.spec import ModelSpec
 from detector.weights import Weights
 
@@ -50,27 +50,41 @@ class Gate:
         self._say = say
 
     def find_fault(self, path: Path, format_: Format, network: Network) -> str | None:
-        """Why the export at a path must not be used; None if it may. What was measured is said."""
-        parity = self.measure(path, format_, network)
-        self._say(f"Compared with the network on {parity.images} images of {self._trial.origin}:")
-        for line in parity.lines():
-            self._say(f"  {line}")
-        return parity.find_fault(network.precision, self._max_ap_drop)
-
-    def measure(self, path: Path, format_: Format, network: Network) -> Parity:
-        """The comparison alone.
+        """Why the export at a path must not be used; None if it may. What was measured is said.
 
         Raises:
-            DatasetError: it would say nothing, since the network finds nothing in the images.
+            DatasetError: nothing can be said, since the network finds nothing in the images.
         """
+        for way, exported in self._open(path, format_, network):
+            parity = self._measure(exported)
+            self._say(f"Compared with the network on {parity.images} images of {self._trial.origin}{way}:")
+            for line in parity.lines():
+                self._say(f"  {line}")
+            verdict = parity.judge(network.precision, self._max_ap_drop)
+            if verdict.note:
+                self._say(f"  {verdict.note}")
+            if verdict.fault:
+                return f"{verdict.fault}{way}"
+        return None
+
+    def _open(self, path: Path, format_: Format, network: Network) -> Iterator[tuple[str, FindsObjects]]:
+        """The export in each of the ways in which it will be run, and what is special about that way."""
         threads = available_threads()
-        exported: FindsObjects
         if network.postprocess:
-            exported = _OneByOne(self._spec.classes, open_complete(path, threads))
-        else:
-            exported = Detector.load(
-                path, backend=format_.backend, threads=threads, score_threshold=None, trust=True
-            )
+            yield "", _OneByOne(self._spec.classes, open_complete(path, threads))
+            return
+        detector = Detector.load(
+            path, backend=format_.backend, threads=threads, score_threshold=None, trust=True
+        )
+        yield "", detector
+        if format_.backend == "openvino":
+            from detector.runtime.openvino import OpenVINOBackend, reduced_precision
+
+            if reduced := reduced_precision(path):
+                plain = OpenVINOBackend(path, threads, precision=None)
+                yield f" as other programs run it here, in {reduced}", self._detector(plain, threads)
+
+    def _measure(self, exported: FindsObjects) -> Parity:
         found, _ = detect_dataset(exported, self._trial.dataset)
         parity = measure_parity(
             self._trial.dataset, self._network_found, found, category_ids=self._categories
@@ -84,14 +98,11 @@ class Gate:
 
     @cached_property
     def _network_found(self) -> Found:
-        reference = Detector(
-            self._spec,
-            NumpyNetwork(self._weights, self._spec),
-            Preprocessor(self._spec),
-            Postprocessor(self._spec),
-            available_threads(),
-        )
+        reference = self._detector(NumpyNetwork(self._weights, self._spec), available_threads())
         return detect_dataset(reference, self._trial.dataset)[0]
+
+    def _detector(self, backend: Backend, threads: int) -> Detector:
+        return Detector(self._spec, backend, Preprocessor(self._spec), Postprocessor(self._spec), threads)
 
     @property
     def _categories(self) -> list[int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,24 @@ LEAST_SCORE = 0.1  # of the network's detections that are looked for
 _SAME_IOU = 0.5
 _SAME_SCORE = 0.5
 # Points of AP that an export may lose, and the least share of detections that it has to find again where
-# there are no annotations to compute AP with.
+# AP cannot tell.
 MAX_AP_DROP = {"none": 0.1, "fp16": 0.2, "int8": 1.0}
 MIN_FOUND_AGAIN = {"none": 0.99, "fp16": 0.98, "int8": 0.95}
 
 Found = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an export may be used.
+
+    Attributes:
+        fault: why it must not; None if it may.
+        note: by what that was decided, where it was not AP though there are annotations.
+    """
+
+    fault: str | None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,20 +61,46 @@ class Parity:
     ious: FloatArray
     score_shifts: FloatArray
 
-    def find_fault(self, precision: str, max_ap_drop: float | None = None) -> str | None:
-        """Why the export must not be used; None if it may.
+    def judge(self, precision: str, max_ap_drop: float | None = None) -> Verdict:
+        """Whether the export may be used.
+
+        AP decides where it can tell: the whole 95 % interval of the loss is on one side of the limit. On few
+        images it often reaches over the limit, or there is none; then what is found again decides.
 
         Args:
             precision: of the export; has limits of its own.
             max_ap_drop: points of AP in place of that limit.
         """
-        if self.ap is not None:
-            most = MAX_AP_DROP[precision] if max_ap_drop is None else max_ap_drop
-            drop = -100 * self.ap.difference.value
-            return f"it loses {drop:.2f} points of AP and may lose {most:g}" if drop > most else None
+        if self.ap is None:
+            return Verdict(self._find_fault(precision))
+        most = MAX_AP_DROP[precision] if max_ap_drop is None else max_ap_drop
+        gap = self.ap.difference
+        loss, least, greatest = -100 * gap.value, -100 * gap.high, -100 * gap.low
+        if not self.detections:  # none of a score to look for: there is nothing but AP
+            least = greatest = loss
+        if greatest <= most:
+            return Verdict(None)
+        if least > most:
+            return Verdict(
+                f"it loses {loss:.2f} points of AP, {least:.2f} at the least, and may lose {most:g}; "
+                f"--max-ap-drop {math.ceil(greatest)} lets it pass"
+            )
+        fault = self._find_fault(precision)
+        if fault and math.isfinite(greatest):
+            fault += f"; --max-ap-drop {math.ceil(greatest)} lets it pass"
+        return Verdict(
+            fault,
+            f"Whether AP falls by more than {most:g} points cannot be told from so few images: what is found "
+            "again decides.",
+        )
+
+    def _find_fault(self, precision: str) -> str | None:
         least = MIN_FOUND_AGAIN[precision]
         if self.found_again < least * self.detections:
-            return f"it finds {self.found_again} of the network's {self.detections} detections again"
+            return (
+                f"it finds {self.found_again} of the network's {self.detections} detections again and should "
+                f"find {100 * least:g} %"
+            )
         if self.added > (1 - least) * self.detections + 1:
             return f"it adds {self.added} detections to the network's {self.detections}"
         return None

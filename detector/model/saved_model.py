@@ -1,6 +1,7 @@
 """The network as a SavedModel, and SavedModels as a backend.
 
-Two shapes, the same as those of ``tflite.writer``; the signature is ``serving_default``:
+Two shapes, the same as those of ``tflite.writer``; the signature is ``serving_default``, and the loaded model
+can be called as well:
 
 - Raw outputs. Input ``image``: float32 (1, H, W, 3), RGB, normalised as the spec says. Outputs
   ``box_encodings`` float32 (1, A, 4) and ``class_logits`` float32 (1, A, K + 1).
@@ -61,9 +62,11 @@ def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postpro
     module = tf.Module()
     kind = tf.uint8 if postprocess else tf.float32
     image = tf.TensorSpec((1, *spec.input_hw, 3), kind, name="image")
-    module.run = tf.function(run, input_signature=[image], autograph=False)
+    # What `tf.saved_model.load` gives back is then called as it is, as programs do with models of the Object
+    # Detection API, or by its signature.
+    module.__call__ = tf.function(run, input_signature=[image], autograph=False)
     with replacing_folder(folder) as temporary:
-        tf.saved_model.save(module, str(temporary), signatures={SIGNATURE: module.run})
+        tf.saved_model.save(module, str(temporary), signatures={SIGNATURE: module.__call__})
         write_spec(temporary, spec)
 
 

@@ -20,6 +20,9 @@ openvino = import_openvino()
 class OpenVINOBackend:
     """Runs a file with raw outputs in OpenVINO on the CPU: in float32, an int8 one in int8.
 
+    Args:
+        precision: see ``compile_model``.
+
     Attributes:
         input: OpenVINO's own input, to be written to.
 
@@ -27,11 +30,12 @@ class OpenVINOBackend:
         ModelError: OpenVINO cannot load the file, or its inputs and outputs are not a detector's.
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, precision: str | None = "f32") -> None:
         self._path = path
+        self._precision = precision
         model = read_model(path)
         check_network(path, _shapes(model))
-        compiled = compile_model(path, model, threads)
+        compiled = compile_model(path, model, threads, precision)
         self._compiled = compiled
         self._request = compiled.create_infer_request()
         # Tensors are made once: making them anew for each run, in several threads, can deadlock OpenVINO.
@@ -51,7 +55,7 @@ class OpenVINOBackend:
         return self._compiled.get_runtime_model()
 
     def split(self, count: int) -> Sequence[OpenVINOBackend]:
-        return [OpenVINOBackend(self._path, 1) for _ in range(count)]
+        return [OpenVINOBackend(self._path, 1, self._precision) for _ in range(count)]
 
 
 def _shapes(model: Any) -> dict[str, list[int]]:
@@ -75,23 +79,41 @@ def read_model(path: Path) -> Any:
         raise _cannot_run(path, error) from error
 
 
-def compile_model(path: Path, model: Any, threads: int) -> Any:
+def compile_model(path: Path, model: Any, threads: int, precision: str | None = "f32") -> Any:
     """The model, ready to run on the CPU; its int8 kernels are changed as ``fit_int8_kernels`` says.
+
+    Args:
+        precision: what is not int8 is computed in; None for what OpenVINO takes by itself, as it does in
+            programs that do not ask for any. That is bfloat16 on processors that have it.
 
     Raises:
         ModelError: OpenVINO cannot run it.
     """
-    # One stream, the least time for one image. What is not int8 stays float32 where there is bfloat16, too.
-    settings = {
-        "INFERENCE_NUM_THREADS": threads,
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
-    }
+    # One stream, the least time for one image.
+    settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    if precision:
+        settings["INFERENCE_PRECISION_HINT"] = precision
     try:
         fit_int8_kernels(model)
         return openvino.Core().compile_model(model, "CPU", settings)
     except RuntimeError as error:
         raise _cannot_run(path, error) from error
+
+
+def reduced_precision(path: Path) -> str | None:
+    """The type, such as ``bf16``, that OpenVINO computes a file in here where it is asked for no precision;
+    None where that is what it computes in for ``OpenVINOBackend``, too.
+
+    Raises:
+        ModelError: OpenVINO cannot read or run the file.
+    """
+    by_itself, asked = (_computed_types(compile_model(path, read_model(path), 1, p)) for p in (None, "f32"))
+    return next(iter(sorted(by_itself - asked)), None)
+
+
+def _computed_types(compiled: Any) -> set[str]:
+    kernels = compiled.get_runtime_model().get_ordered_ops()
+    return {kernel.get_rt_info()["runtimePrecision"].astype(str) for kernel in kernels}
 
 
 def _cannot_run(path: Path, error: Exception) -> ModelError:

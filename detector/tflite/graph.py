@@ -108,18 +108,21 @@ class Graph:
         inputs: Mapping[str, int],
         outputs: Mapping[str, int],
         metadata: Mapping[str, bytes] | None = None,
+        *,
+        signature: bool = True,
     ) -> bytes:
-        """The model as bytes, with one signature of the given names, and metadata by its name."""
+        """The model as bytes, with metadata by its name.
+
+        Args:
+            inputs, outputs: tensors by name, in the model's order.
+            signature: whether programs can ask for inputs and outputs by these names.
+        """
         subgraph = schema.SubGraphT()
         subgraph.name = "main"
         subgraph.tensors = self._tensors
         subgraph.operators = self._operators
         subgraph.inputs = list(inputs.values())
         subgraph.outputs = list(outputs.values())
-        signature = schema.SignatureDefT()
-        signature.signatureKey = "serving_default"
-        signature.inputs = [_tensor_map(name, index) for name, index in inputs.items()]
-        signature.outputs = [_tensor_map(name, index) for name, index in outputs.items()]
         model = schema.ModelT()
         model.version = 3
         model.description = "SSDLite MobileNetV2"
@@ -127,7 +130,7 @@ class Graph:
         model.subgraphs = [subgraph]
         model.metadata = [self._add_metadata(*item) for item in (metadata or {}).items()]
         model.buffers = self._buffers
-        model.signatureDefs = [signature]
+        model.signatureDefs = [_signature(inputs, outputs)] if signature else []
         builder = flatbuffers.Builder(1 << 25)
         builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
@@ -170,6 +173,14 @@ class Graph:
             tensor.quantization = parameters
         self._tensors.append(tensor)
         return len(self._tensors) - 1
+
+
+def _signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Any:
+    entry = schema.SignatureDefT()
+    entry.signatureKey = "serving_default"
+    entry.inputs = [_tensor_map(name, index) for name, index in inputs.items()]
+    entry.outputs = [_tensor_map(name, index) for name, index in outputs.items()]
+    return entry
 
 
 def _tensor_map(name: str, index: int) -> Any:

@@ -65,11 +65,15 @@ def build_tflite(
         ),
     }
     metadata = {}
+    for_edge_tpu = False
     if postprocess:
         metadata[NAME] = build_task_metadata(spec, quantized=quantization is not None)
-        integer = quantization is not None and quantization.integer_heads
-        outputs = add_postprocess(graph, spec, **outputs, integer=integer)
-    return graph.finish({IMAGE: image}, outputs, metadata) + pack_spec(spec)
+        for_edge_tpu = quantization is not None and quantization.integer_heads
+        outputs = add_postprocess(graph, spec, **outputs, integer=for_edge_tpu)
+    # pycoral reads outputs by their order where there is no signature, and else by names of its own.
+    # Source: pycoral 2.0, ``pycoral/adapters/detect.py``, get_objects.
+    content = graph.finish({IMAGE: image}, outputs, metadata, signature=not for_edge_tpu)
+    return content + pack_spec(spec)
 
 
 def _silence_background(

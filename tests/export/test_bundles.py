@@ -1,5 +1,6 @@
 """Each bundle is used as the program that it is for uses it."""
 
+import re
 import subprocess
 import sys
 
@@ -106,15 +107,23 @@ def test_frigate_sees_what_the_detector_sees(model, complete, tmp_path):
             np.testing.assert_allclose(yxyx[[1, 0, 3, 2]], box, atol=0.5)
 
 
-def test_frigate_sees_it_through_openvino_too(model, tmp_path):
-    """Its detector takes one input and one output of a certain shape, and numbers classes from 1."""
-    openvino = pytest.importorskip("openvino")
+@pytest.fixture(scope="module")
+def complete_openvino(model, tmp_path_factory):
+    pytest.importorskip("openvino")
     from detector.openvino_writer import save_openvino
+
+    path = tmp_path_factory.mktemp("openvino") / "ssdlite.xml"
+    save_openvino(path, model.read_bytes(), COCO, postprocess=True)
+    return path
+
+
+def test_frigate_sees_it_through_openvino_too(model, complete_openvino, tmp_path):
+    """Its detector takes one input and one output of a certain shape, and numbers classes from 1."""
+    import openvino
 
     write("frigate", tmp_path, COCO)
     names = read_labelmap(tmp_path / "labelmap-openvino.txt")
-    save_openvino(tmp_path / "ssdlite.xml", model.read_bytes(), COCO, postprocess=True)
-    compiled = openvino.Core().compile_model(tmp_path / "ssdlite.xml", "CPU")
+    compiled = openvino.Core().compile_model(complete_openvino, "CPU")
     assert [tuple(each.shape) for each in compiled.inputs] == [(1, 300, 300, 3)]
     (output,) = compiled.outputs
     assert tuple(output.shape) == (1, 1, 100, 7)
@@ -133,10 +142,84 @@ def test_frigate_sees_it_through_openvino_too(model, tmp_path):
         np.testing.assert_allclose(shown[:, 3:] * [width, height, width, height], expected.boxes, atol=0.5)
 
 
-def test_coral_lists_the_classes(tmp_path):
+def test_openvinos_model_api_sees_what_the_detector_sees(model, complete_openvino):
+    """It opens the file by what the file says of itself, takes BGR and parts labels at spaces."""
+    models = pytest.importorskip("model_api.models")
+    wrapper = models.Model.create_model(str(complete_openvino))
+    detector = Detector.load(model, score_threshold=0.4)
+    for photo in PHOTOS:
+        image = load_image(photo)
+        seen, expected = wrapper(image), detector.detect(image)
+        assert seen.label_names == [name.replace(" ", "_") for name in expected.names]
+        # It resizes in its own way, so that scores differ in the second digit; boxes are whole pixels.
+        np.testing.assert_allclose(seen.scores, expected.scores, atol=0.02)
+        np.testing.assert_allclose(seen.bboxes, expected.boxes, atol=4)
+
+
+def test_openvino_reverses_the_channels_for_programs_that_give_bgr(complete_openvino):
+    import openvino
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    rgb = cv2.cvtColor(cv2.resize(load_image(PHOTOS[0]), (300, 300)), cv2.COLOR_BGR2RGB)[None]
+    core = openvino.Core()
+    plain = core.compile_model(complete_openvino, "CPU")([rgb])["detections"]
+    steps = PrePostProcessor(core.read_model(complete_openvino))
+    steps.input().tensor().set_layout(openvino.Layout("NHWC")).set_color_format(ColorFormat.BGR)
+    steps.input().model().set_layout(openvino.Layout("NHWC"))
+    steps.input().preprocess().convert_color(ColorFormat.RGB)
+    reversed_ = core.compile_model(steps.build(), "CPU")([np.ascontiguousarray(rgb[..., ::-1])])["detections"]
+    np.testing.assert_allclose(reversed_, plain, atol=1e-4)
+
+
+ODD = ModelSpec("odd", ("3 wheeler", "a, b", "7", "tab\tline"), input_hw=(96, 96))
+
+
+@pytest.mark.parametrize("spec", [SQUARE, COCO, ODD], ids=["small", "coco", "odd"])
+def test_coral_names_the_classes_as_pycoral_and_frigate_read_them(spec, tmp_path):
+    """pycoral parts a line at its first space or colon, and takes digits before that for the number."""
+    write("coral", tmp_path, spec)
+    names = [" ".join(name.split()) for name in spec.classes]
+    frigate = read_labelmap(tmp_path / "labels.txt")
+    pycoral = {}
+    for line in (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines():
+        number, name = re.split(r"[:\s]+", line.strip(), maxsplit=1)
+        pycoral[int(number)] = name
+    assert [frigate[label] for label in range(len(names))] == list(pycoral.values()) == names
+    assert f"(1, {spec.input_hw[0]}, {spec.input_hw[1]}, 3)" in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_coral_has_settings_for_frigate(tmp_path):
     write("coral", tmp_path)
-    assert (tmp_path / "labels.txt").read_text(encoding="utf-8") == "3 wheeler\ndog\nno\n"
-    assert "(1, 96, 96, 3)" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    settings = yaml.safe_load((tmp_path / "frigate-edgetpu.yml").read_text(encoding="utf-8"))
+    assert settings["detectors"] == {"ssdlite": {"type": "edgetpu", "device": "usb"}}
+    assert settings["model"]["path"] == "/config/ssdlite/ssdlite_edgetpu.tflite"
+    assert settings["model"]["labelmap_path"] == "/config/ssdlite/labels.txt"
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    write("coral", wide, ModelSpec("wide", ("cat",), input_hw=(96, 128)))
+    assert sorted(path.name for path in wide.iterdir()) == ["README.md", "labels.txt", "ssdlite.tflite"]
+
+
+def test_pycoral_reads_the_outputs_by_their_order(integer_tflite):
+    """Where a model has a signature it asks that one for output_0 to output_3."""
+    interpreter = Interpreter(str(integer_tflite))
+    interpreter.allocate_tensors()
+    assert interpreter.get_signature_list() == {}
+    interpreter.invoke()
+    outputs = [interpreter.tensor(output["index"])() for output in interpreter.get_output_details()]
+    assert outputs[3].size == 1  # by which it knows the order
+    boxes, class_ids, scores = (output[0] for output in outputs[:3])
+    assert boxes.shape == (len(scores), 4)
+    assert set(class_ids.astype(int)) <= set(range(3))
+    assert 0 < scores.max() <= 1
+
+
+def test_the_kotlin_takes_every_category_and_cuts_boxes_at_the_edge(tmp_path):
+    write("android", tmp_path)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "for (category in detection.categories())" in text
+    assert "categories()[0]" not in text
+    assert "box.intersect(picture)" in text
 
 
 @pytest.mark.slow

@@ -55,6 +55,23 @@ def test_shapes_and_names_with_post_processing(complete):
     assert module is not None
 
 
+@pytest.mark.parametrize("kind", ["raw", "complete"])
+def test_what_tensorflow_loads_can_be_called(kind, folder, complete):
+    import tensorflow as tf
+
+    path, image = (
+        (folder, small_image())
+        if kind == "raw"
+        else (complete, np.full((1, *SMALL.input_hw, 3), 99, np.uint8))
+    )
+    loaded = tf.saved_model.load(str(path))
+    called = loaded(tf.constant(image))
+    signed = loaded.signatures["serving_default"](image=tf.constant(image))
+    assert called.keys() == signed.keys()
+    for name, values in called.items():
+        np.testing.assert_array_equal(values.numpy(), signed[name].numpy())
+
+
 def test_mistakes(folder, complete, tmp_path):
     with pytest.raises(ModelError, match="post-processing inside, for other programs"):
         Detector.load(complete)
