@@ -116,20 +116,3 @@ def _common(first: Iterable[str], second: Iterable[str]) -> int:
             break
         count += 1
     return count
-
-
-def read_text(path: Path) -> str:
-    """The content of a text file; a byte order mark is no part of it.
-
-    Raises:
-        DatasetError: the file cannot be read.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise DatasetError(f"Cannot read {path} ({error.strerror}).") from error
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, stripped, empty ones included; see ``read_text``."""
-    return [line.strip() for line in read_text(path).split("\n")]

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.data.findings import FindingLog
-from detector.data.listing import ImageIndex, Listing, read_lines
+from detector.data.listing import ImageIndex, Listing
 from detector.data.raw_labels import RawLabels, relative_name
+from detector.data.text import read_lines
 from detector.errors import DatasetError
 
 HELD_OUT_SHARE = 0.2

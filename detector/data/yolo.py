@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from detector.data.findings import Box, FindingLog
-from detector.data.listing import Listing, read_lines
+from detector.data.listing import Listing
 from detector.data.raw_labels import (
     RawImage,
     RawLabels,
@@ -17,6 +17,7 @@ from detector.data.raw_labels import (
     merge_names,
     relative_name,
 )
+from detector.data.text import read_lines
 from detector.data.yolo_layout import YoloLayout, find_label_file, find_layout, find_yaml
 
 _LEAST_PIXELS = 1.5  # a number above this is no fraction of the image

@@ -10,9 +10,10 @@ from typing import Any
 import yaml
 
 from detector.data.findings import FindingLog
-from detector.data.listing import Listing, list_files, read_lines, read_text
+from detector.data.listing import Listing, list_files
 from detector.data.raw_labels import relative_name
 from detector.data.splits import role_of, splits_of_folders, splits_of_lists
+from detector.data.text import read_lines, read_text
 from detector.errors import DatasetError
 
 _YAML = (".yaml", ".yml")
