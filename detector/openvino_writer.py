@@ -27,6 +27,7 @@ from detector.anchors import build_anchors
 from detector.architecture import IMAGE, build_architecture
 from detector.errors import ModelError
 from detector.files import cannot_write, replacing
+from detector.labels import one_line_names
 from detector.openvino_kernels import fit_int8_kernels
 from detector.spec import ModelSpec
 
@@ -67,7 +68,7 @@ def save_openvino(
             model = _add_postprocess(model, spec)
         _name_nodes(model)
         model.set_rt_info(spec.to_json(), SPEC_KEY)
-        model.set_rt_info("\n".join(spec.classes), LABELS_KEY)
+        model.set_rt_info("\n".join(one_line_names(spec.classes)), LABELS_KEY)
         written = Path(name) / path.name
         try:
             openvino.save_model(model, written, compress_to_fp16=half)

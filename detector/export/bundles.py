@@ -7,7 +7,7 @@ from pathlib import Path
 
 from detector.export.bundle import Bundle, BundleModel, render, write_text
 from detector.export.frigate import FRIGATE
-from detector.labels import listing
+from detector.labels import listing, one_line_names
 from detector.spec import ModelSpec
 from detector.tflite.postprocess import MOST_THREADS
 
@@ -19,7 +19,7 @@ def _write_android(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) ->
 
 
 def _write_coral(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
-    write_text(folder / "labels.txt", "".join(f"{name}\n" for name in spec.classes))
+    write_text(folder / "labels.txt", "".join(f"{name}\n" for name in one_line_names(spec.classes)))
     write_text(folder / "README.md", render("coral.md", width=spec.input_hw[1], height=spec.input_hw[0]))
 
 

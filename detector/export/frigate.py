@@ -17,7 +17,7 @@ import yaml
 
 from detector.errors import ModelError
 from detector.export.bundle import Bundle, BundleModel, render, write_text
-from detector.labels import listing
+from detector.labels import listing, one_line_names
 from detector.spec import ModelSpec
 
 # Frigate sees this folder inside its container; /config is the user's own folder there.
@@ -40,7 +40,7 @@ def _write(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
         )
     # The number of the first class: OpenVINO's detections have the background as class 0.
     for kind, first in (("tflite", 0), ("openvino", 1)):
-        names = {first + label: name for label, name in enumerate(spec.classes)}
+        names = {first + label: name for label, name in enumerate(one_line_names(spec.classes))}
         if first:
             names = {0: "background", **names}
         # With the number before the name, as Frigate would take a name's own first digits for one.
@@ -64,7 +64,7 @@ def _settings(kind: str, spec: ModelSpec, model: str) -> str:
             "input_tensor": "nhwc",
             "input_pixel_format": "rgb",
         },
-        "objects": {"track": list(spec.classes)},
+        "objects": {"track": one_line_names(spec.classes)},
     }
     header = "# Paste this into Frigate's config.yml, and leave out of `track` what you do not look for.\n"
     return header + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
