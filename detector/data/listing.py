@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -11,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 
 from detector.errors import DatasetError
-from detector.images import SUFFIXES
+from detector.files import files_below
+from detector.images import SUFFIXES, UNREAD_SUFFIXES
 
 _UPLOAD_PREFIX = re.compile("^[0-9a-f]{8}-")  # Label Studio puts one before the name of an uploaded file
 # Suffixes that a label file may name though the image was converted since.
-_NAMED_SUFFIXES = (*SUFFIXES, ".jpe", ".tif", ".tiff", ".gif")
+_NAMED_SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Listing:
     def images(self) -> list[Path]:
         """The files that are called like images."""
         return self.with_suffix(*SUFFIXES)
+
+    @property
+    def unread_images(self) -> list[Path]:
+        """Files that are called like images in a format that is not read."""
+        return self.with_suffix(*UNREAD_SUFFIXES)
 
 
 RUN_RECORD = "run.json"
@@ -52,23 +57,14 @@ def list_files(root: Path) -> Listing:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    entered = set()
-
     def refuse(error: OSError) -> None:
         raise DatasetError(f"Cannot read the folder {error.filename} ({error.strerror}).") from error
 
-    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=refuse):
-        # A link to a folder above would go round for ever.
-        real = os.path.realpath(folder)
-        if real in entered:
-            subfolders.clear()
-            continue
-        entered.add(real)
-        if RUN_RECORD in names:  # a training run that was put into the dataset is no part of it
-            subfolders.clear()
-            continue
-        subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__MACOSX"]
-        yield from (Path(folder, name) for name in names if not name.startswith("."))
+    def enter(folder: Path, names: list[str]) -> bool:
+        hidden = folder != root and (folder.name.startswith(".") or folder.name == "__MACOSX")
+        return not hidden and RUN_RECORD not in names  # a training run in the dataset is no part of it
+
+    return (path for path in files_below(root, enter, refuse) if not path.name.startswith("."))
 
 
 class ImageIndex:
