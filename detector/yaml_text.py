@@ -6,14 +6,12 @@ a word. Who reads a file here knows what kind of value stands where, and makes n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from detector.errors import DetectorError
 from detector.reading import parsing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 LARGEST_YAML = 5_000_000  # bytes; 20,000 class names have a tenth of it
 _MOST_CHARACTERS = 4 * LARGEST_YAML  # with what aliases repeat

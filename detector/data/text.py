@@ -1,9 +1,9 @@
 """Text files as they were written: UTF-8, or UTF-16 and UTF-32 with or without a byte order mark.
 
-Any other encoding is refused by the file's name. It could only be guessed, and the lists of a few short
-words that datasets have are too little for that: over a hundred of them in twenty code pages,
-charset-normalizer read most wrong, chardet and chardetng one in eight to one in four. A wrong guess is a
-class that nobody named.
+Any other encoding is refused by the file's name. It could only be guessed, and the few short words of a list
+of classes are too little for that: of 111 such lists in twenty code pages charset-normalizer read 27 right,
+chardetng 79 and chardet 97, and their confidence does not tell which. A wrong guess is a class that nobody
+named.
 """
 
 from __future__ import annotations
