@@ -604,6 +604,8 @@ def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", 
         error.show()
         sys.exit(2)
     except DetectorError as error:
+        for line in error.found:
+            click.echo(f"Found: {line}", err=True)
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):

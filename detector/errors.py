@@ -6,7 +6,13 @@ and exit with code 2. Everything else that is raised is a defect of this package
 
 
 class DetectorError(Exception):
-    """A mistake or a missing thing that the user can act on; the base of all the others."""
+    """A mistake or a missing thing that the user can act on; the base of all the others.
+
+    Attributes:
+        found: what had been found when it was raised, a line each, to be shown before it.
+    """
+
+    found: tuple[str, ...] = ()
 
 
 class ImageError(DetectorError):

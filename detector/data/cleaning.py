@@ -8,7 +8,7 @@ from typing import Any
 
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.duplicates import ImageFacts, look_at_files
-from detector.data.findings import FindingLog, place_box
+from detector.data.findings import Finding, FindingLog, place_box
 from detector.data.raw_labels import RawImage, RawLabels, relative_name
 from detector.errors import DatasetError, ImageError
 
@@ -34,13 +34,6 @@ def check_images(
             log.add("images that cannot be read, left out", str(found))
             continue
         facts[position] = found
-        claimed = labels.images[position].size_wh
-        if claimed and claimed != found.size_wh:
-            log.add(
-                "images of another size than their labels say",
-                f"{relative_name(labels.images[position].path, root)}: {claimed[0]} x {claimed[1]} in the "
-                f"labels, {found.size_wh[0]} x {found.size_wh[1]} in the file",
-            )
     if first_error is not None and len(facts) * 2 < len(order):
         raise DatasetError(
             f"{len(order) - len(facts):,} of the {len(order):,} images of {root} cannot be read. The first: "
@@ -72,6 +65,24 @@ def clean_objects(image: RawImage, size_wh: tuple[int, int], log: FindingLog) ->
     return annotations
 
 
+def clean_images(
+    labels: RawLabels, root: Path, facts: Mapping[int, ImageFacts], log: FindingLog
+) -> dict[int, Annotations]:
+    """The cleaned objects of the images at these positions.
+
+    An image that has objects of which none is left is not in it: it is no example of a picture without any.
+    """
+    cleaned: dict[int, Annotations] = {}
+    for position, known in facts.items():
+        image = labels.images[position]
+        annotations = clean_objects(image, known.size_wh, log)
+        if annotations or not (image.objects or image.unread):
+            cleaned[position] = annotations
+        else:
+            log.add("images none of whose objects can be read, left out", relative_name(image.path, root))
+    return cleaned
+
+
 def build_dataset(
     labels: RawLabels,
     root: Path,
@@ -79,6 +90,7 @@ def build_dataset(
     facts: Mapping[int, ImageFacts],
     annotations: Mapping[int, Annotations],
     positions: Collection[int],
+    findings: tuple[Finding, ...] = (),
 ) -> Dataset:
     """The dataset of the images at these positions, in their order."""
     order = sorted(positions)
@@ -92,4 +104,5 @@ def build_dataset(
         ),
         categories={label + 1: name for label, name in enumerate(labels.classes)},
         split=split,
+        findings=findings,
     )

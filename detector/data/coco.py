@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from detector.data.coco_file import CocoFile, note_same_names, read_coco
+from detector.data.coco_layout import ImagePlaces, coco_files_in, find_coco_files, images_below
+from detector.data.coco_values import MOST_AREA, box_of, crowd_of, fault_of, number_of, size_of
 from detector.data.dataset import Dataset, DatasetImage
+from detector.data.findings import FRACTIONS, FindingLog, is_fraction
+from detector.data.listing import Listing, list_files
+from detector.data.raw_labels import merge_names, relative_name
+from detector.data.splits import match_split
 from detector.data.tfrecord import RecordPlace
 from detector.errors import DatasetError
 from detector.files import replacing
@@ -21,15 +26,6 @@ _IMAGE_KEYS = frozenset(
 )
 _BOX_KEYS = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "ignore")
 _ANNOTATION_KEYS = frozenset((*_BOX_KEYS, "segmentation", "keypoints", "num_keypoints"))
-_IMAGE_FOLDERS = (
-    "",
-    "images",
-    "{split}",
-    "images/{split}",
-    "{split}/images",
-    "{split}2017",
-    "images/{split}2017",
-)
 
 
 def load_coco(
@@ -45,59 +41,59 @@ def load_coco(
         dataset: folder of the dataset, or its annotation file.
         annotations: the annotation file, when it is not to be looked for.
         images: the folder of images, when it is not to be looked for.
-        split: which annotation file to take; if none is given, that of val2017, or the only one.
+        split: which annotation file to take; if none is given, that of val2017, val or test, or the only one.
 
     Raises:
         DatasetError: a file or folder is not there, not COCO's format, or has no image.
     """
     if dataset is not None and not dataset.exists():
         raise DatasetError(f"There is no dataset {dataset}.")
-    if annotations is None:
-        if dataset is None:
-            raise DatasetError("Expected a dataset folder, or --annotations and --images.")
-        annotations = dataset if dataset.is_file() else _find_annotations(dataset, split)
-    content = read_coco(annotations)
-    _require(
-        annotations,
-        "annotations",
-        content["annotations"],
-        {"image_id": int, "category_id": int, "bbox": list},
-    )
-    folder = dataset if dataset is not None and dataset.is_dir() else annotations.parent
-    names = [str(entry["file_name"]) for entry in content["images"]]
-    root = images if images is not None else find_image_folder(folder, annotations, names, split)
-    if not root.is_dir():
-        raise DatasetError(f"There is no folder of images {root}.")
-    return Dataset(
-        source=annotations,
-        images=tuple(
-            DatasetImage(
-                entry["id"],
-                image_path(root, name),
-                size_of(entry),
-                _record_of(entry, name, annotations),
-                metadata=metadata_of(entry, _IMAGE_KEYS),
+    if annotations is None and dataset is None:
+        raise DatasetError("Expected a dataset folder, or --annotations and --images.")
+    log = FindingLog()
+    listing = list_files(dataset) if dataset is not None and dataset.is_dir() else None
+    name = ""
+    if annotations is None and listing is not None:
+        annotations, name = _choose_file(listing, split, log)
+    path = annotations or dataset or Path()
+    content = read_coco(path)
+    name = name or path.stem.removeprefix("instances_")
+    if images is None:
+        paths = ImagePlaces(listing or Listing(path, (path,)), log).find(path, content.names, name)
+        if not any(each.is_file() for each in paths):
+            raise DatasetError(
+                f"The images of {path} were not found in {dataset or path.parent} (looked for "
+                f"{content.names[0]}); name their folder with --images."
             )
-            for entry, name in zip(content["images"], names, strict=True)
-        ),
-        annotations=tuple(_annotations(content, annotations)),
-        categories={category["id"]: str(category["name"]) for category in content["categories"]},
-        split=annotations.stem.removeprefix("instances_"),
-        origin=str(content["images"][0].get("coco_url", "")),
+    elif images.is_dir():
+        paths = images_below(images, content.names)
+    else:
+        raise DatasetError(f"There is no folder of images {images}.")
+    return _build(content, paths, log)
+
+
+def _build(content: CocoFile, paths: Iterable[Path], log: FindingLog) -> Dataset:
+    categories, id_of = _categories(content, log)
+    images = tuple(
+        DatasetImage(
+            id_,
+            place,
+            size_of(entry),
+            _record_of(entry, entry["file_name"], content.path),
+            metadata=metadata_of(entry, _IMAGE_KEYS),
+            text_id=content.image_texts.get(id_),
+        )
+        for id_, entry, place in zip(content.image_ids, content.images, paths, strict=True)
     )
-
-
-def image_path(root: Path, name: str) -> Path:
-    """The file of an image; some tools export whole paths, of which only the last part is of use."""
-    path = root / name
-    return path if path.exists() else root / name.replace("\\", "/").rsplit("/", 1)[-1]
-
-
-def size_of(entry: dict[str, Any]) -> tuple[int, int] | None:
-    """Width and height of an entry of ``images``, or None where they are no sizes."""
-    width, height = entry.get("width"), entry.get("height")
-    return (
-        (width, height) if isinstance(width, int) and isinstance(height, int) and width and height else None
+    annotations = _in_pixels(list(_annotations(content, id_of)), images, content.path, log)
+    return Dataset(
+        source=content.path,
+        images=images,
+        annotations=tuple(annotations),
+        categories=categories,
+        split=content.path.stem.removeprefix("instances_"),
+        origin=str(content.images[0].get("coco_url", "")),
+        findings=log.findings,
     )
 
 
@@ -117,157 +113,94 @@ def _record_of(entry: dict[str, Any], name: str, path: Path) -> RecordPlace | No
     return RecordPlace(offset, length, str(record.get("file_name", name)))
 
 
-def _find_annotations(folder: Path, split: str | None) -> Path:
-    """The annotation file of a folder: by COCO's name for the split, by a common name, or the only one."""
-    wanted = split or DEFAULT_SPLIT
-    patterns = ("*.json", "*/*.json", "*/*/*.json")
-    files = sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
-    for name in (f"instances_{wanted}.json", f"{wanted}.json"):
-        if found := [path for path in files if path.name == name]:
-            return found[0]
-    # Roboflow gives every split a file of the same name in a folder of its own.
-    exports = [path for path in files if path.name == "_annotations.coco.json"]
-    for path in exports:
-        if path.parent.name.startswith(wanted[:3]):
-            return path
-    common = [path for path in files if path.name == "instances.json"]
-    likely = exports or common or [path for path in files if looks_like_coco(path)]
-    listing = ", ".join(str(path.relative_to(folder)) for path in likely[:5])
-    if not likely:
+def _choose_file(listing: Listing, split: str | None, log: FindingLog) -> tuple[Path, str]:
+    """The annotation file of a folder and the name of its split: the one asked for, val2017, val, test or the
+    only one."""
+    root = listing.root
+    if not coco_files_in(listing):
+        if len(only := listing.with_suffix(".json")) == 1:  # reading it says what is wrong with it
+            return only[0], ""
         raise DatasetError(
-            f"{folder} has no COCO annotation file (expected annotations/instances_{wanted}.json or the "
-            "like); name it with --annotations."
+            f"{root} has no COCO annotation file (expected annotations/instances_{split or DEFAULT_SPLIT}"
+            ".json or the like); name it with --annotations."
         )
-    if split:
-        raise DatasetError(f"{folder} has no annotations of the split {split}, only {listing}.")
-    if len(likely) > 1:
-        raise DatasetError(f"{folder} has several annotation files ({listing}); name one with --annotations.")
-    return likely[0]
+    files = find_coco_files(listing, log)
+    names = [split] if split else [DEFAULT_SPLIT, "val", "test"]
+    name = next((known for each in names if (known := match_split(files, each))), None)
+    listed = ", ".join(relative_name(path, root) for paths in files.values() for path in paths)
+    if name is None and split:
+        raise DatasetError(f"{root} has no annotations of the split {split}, only {listed}.")
+    if name is None and len(files) > 1:
+        raise DatasetError(f"{root} has several annotation files ({listed}); name one with --annotations.")
+    chosen = files[name or next(iter(files))]
+    if len(chosen) > 1:
+        listed = " and ".join(relative_name(path, root) for path in chosen)
+        raise DatasetError(
+            f"{root} has several annotation files of one split ({listed}); name one with --annotations."
+        )
+    return chosen[0], name or chosen[0].stem
 
 
-def looks_like_coco(path: Path) -> bool:
-    """Whether the start or the end of a file has one of the keys that COCO's have."""
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-        file.seek(max(0, path.stat().st_size - (1 << 16)))
-        head += file.read()
-    return any(key in head for key in (b'"annotations"', b'"images"', b'"categories"'))
+def _categories(content: CocoFile, log: FindingLog) -> tuple[dict[int, str], dict[int, int]]:
+    """The categories, and the id that stands for each: of those whose names are merged, that of the first."""
+    for name in content.group:
+        log.add("categories without objects above all others, left out", repr(name))
+    note_same_names(content, log)
+    classes, label_of = merge_names(content.categories.values(), log)
+    first: dict[int, int] = {}
+    id_of = {id_: first.setdefault(label_of[name], id_) for id_, name in content.categories.items()}
+    return {id_: classes[label] for label, id_ in first.items()}, id_of
 
 
-def find_image_folder(folder: Path, annotations: Path, names: list[str], split: str | None) -> Path:
-    """The folder in which the first image lies.
-
-    Raises:
-        DatasetError: it is in none of the usual places.
-    """
-    own = annotations.stem.removeprefix("instances_")
-    for base in (annotations.parent, folder, annotations.parent.parent):
-        for pattern in _IMAGE_FOLDERS:
-            for name in dict.fromkeys((own, split or DEFAULT_SPLIT)):
-                root = base / pattern.format(split=name)
-                if image_path(root, names[0]).is_file():
-                    return root
-    raise DatasetError(
-        f"The images of {annotations} were not found in {folder} (looked for {names[0]}); "
-        "name their folder with --images."
-    )
-
-
-def read_json(path: Path, what: str) -> Any:
-    """The content of a JSON file; ``what`` is what an error calls it.
-
-    Raises:
-        DatasetError: no such file, or not JSON.
-    """
-    try:
-        with path.open("rb") as file:
-            return json.load(file)
-    except OSError as error:
-        raise DatasetError(f"Cannot read the {what} {path} ({error.strerror}).") from error
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON ({error}).") from error
-    except RecursionError as error:
-        raise DatasetError(f"{path} is not JSON that can be read: it is nested too deeply.") from error
-
-
-def read_coco(path: Path) -> dict[str, Any]:
-    """The content of an annotation file; its lists, images and categories are checked, annotations not.
-
-    Raises:
-        DatasetError: no such file, not COCO's format, or no image in it.
-    """
-    content = read_json(path, "annotations")
-    if not isinstance(content, dict) or not all(
-        isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
-    ):
-        raise DatasetError(f"{path} is not COCO JSON: expected the lists images, annotations and categories.")
-    if not content["images"]:
-        raise DatasetError(f"{path} lists no image.")
-    _require(path, "images", content["images"], {"id": int, "file_name": str})
-    _require(path, "categories", content["categories"], {"id": int, "name": str})
-    for what in ("images", "categories"):
-        repeated = [
-            id_ for id_, count in Counter(entry["id"] for entry in content[what]).items() if count > 1
-        ]
-        if repeated:
-            raise DatasetError(f"{path}: the list {what} has the id {repeated[0]} twice.")
-    return content
-
-
-def _require(path: Path, what: str, entries: list[Any], keys: dict[str, type]) -> None:
-    for number, entry in enumerate(entries):
-        for key, kind in keys.items():
-            if not isinstance(entry, dict) or not isinstance(entry.get(key), kind):
-                raise DatasetError(
-                    f"{path} is not COCO JSON: entry {number} of {what} has no {key} of type {kind.__name__}."
-                )
-
-
-def _annotations(content: dict[str, Any], path: Path) -> Iterable[dict[str, Any]]:
+def _annotations(content: CocoFile, id_of: dict[int, int]) -> Iterable[dict[str, Any]]:
     """The annotations with everything that the COCO evaluation needs filled in; the originals stay."""
-    images = {entry["id"] for entry in content["images"]}
-    categories = {entry["id"] for entry in content["categories"]}
-    for number, entry in enumerate(content["annotations"], start=1):
-        box = entry["bbox"]
-        if not is_box(box):
+    path, images = content.path, set(content.image_ids)
+    for number, entry in enumerate(content.annotations, start=1):
+        if fault := fault_of(entry, content.categories, images):
+            raise DatasetError(f"{path}: annotation {number} has the unknown {fault}.")
+        box = box_of(entry)
+        if box is None:
             raise DatasetError(
-                f"{path}: annotation {number} has the bbox {box}; expected x, y, width, height."
+                f"{path}: annotation {number} has the bbox {entry.get('bbox')!r:.50}; expected x, y, width, "
+                "height, or a segmentation."
             )
-        for key, known in (("image_id", images), ("category_id", categories)):
-            if entry[key] not in known:
-                raise DatasetError(f"{path}: annotation {number} has the unknown {key} {entry[key]}.")
+        area = number_of(entry.get("area"), MOST_AREA)
+        if area is None and entry.get("area") is not None:
+            raise DatasetError(
+                f"{path}: annotation {number} has the area {entry['area']!r:.50}; expected a number."
+            )
         yield {
             "id": number,
             "image_id": entry["image_id"],
-            "category_id": entry["category_id"],
+            "category_id": id_of[entry["category_id"]],
             "bbox": box,
-            "area": _number(entry, "area", box[2] * box[3], number, path),
-            "iscrowd": int(_number(entry, "iscrowd", 0, number, path)),
+            "area": area if area is not None else float(box[2] * box[3]),
+            "iscrowd": crowd_of(entry),
             **({"metadata": extras} if (extras := metadata_of(entry, _ANNOTATION_KEYS)) else {}),
         }
 
 
-def _number(entry: dict[str, Any], key: str, default: float, number: int, path: Path) -> float:
-    """The value of an annotation's key; absent and null are the default."""
-    value = entry.get(key)
-    if value is None:
-        return default
-    if not is_number(value):
-        raise DatasetError(f"{path}: annotation {number} has the {key} {value!r}; expected a number.")
-    return float(value)
-
-
-def is_box(value: object) -> bool:
-    """Whether a JSON value is a list of four finite numbers."""
-    return isinstance(value, list) and len(value) == 4 and all(is_number(number) for number in value)
-
-
-def is_number(value: object) -> bool:
-    """Whether a JSON value is a finite number."""
-    try:
-        return isinstance(value, int | float) and math.isfinite(value)
-    except OverflowError:  # an integer of hundreds of digits
-        return False
+def _in_pixels(
+    annotations: list[dict[str, Any]], images: Iterable[DatasetImage], path: Path, log: FindingLog
+) -> list[dict[str, Any]]:
+    """The annotations with boxes that are fractions of their images multiplied by the sizes in the file."""
+    sizes = {image.id: image.size_wh for image in images}
+    fractions = [entry for entry in annotations if is_fraction(entry["bbox"])]
+    if not fractions or 2 * len(fractions) < len(annotations):
+        return annotations
+    for number, entry in enumerate(annotations, start=1):
+        size_wh = sizes[entry["image_id"]]
+        if size_wh is None:
+            raise DatasetError(
+                f"{path}: the boxes are fractions of their images, whose sizes the file does not say; "
+                "expected pixels. Let `ssdlite data check --fix OUT` write a repaired copy."
+            )
+        if is_fraction(entry["bbox"]) and min(size_wh) > 10:
+            log.add(FRACTIONS, f"{path.name}, annotation {number}")
+            x, y, width, height = entry["bbox"]
+            box = [x * size_wh[0], y * size_wh[1], width * size_wh[0], height * size_wh[1]]
+            entry.update(bbox=box, area=box[2] * box[3])
+    return annotations
 
 
 def save_coco(dataset: Dataset, path: Path) -> None:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from detector.data.coco import (
-    find_image_folder,
-    image_path,
-    is_box,
-    is_number,
-    looks_like_coco,
-    read_coco,
-    size_of,
-)
+from detector.data.coco_file import CocoFile, note_same_names, read_coco
+from detector.data.coco_layout import ImagePlaces, coco_files_in, find_coco_files
+from detector.data.coco_values import MOST_AREA, box_of, crowd_of, fault_of, is_box, number_of, size_of
 from detector.data.findings import FindingLog
 from detector.data.json_lines import JsonLines
-from detector.data.listing import ImageIndex, Listing
+from detector.data.listing import Listing
 from detector.data.raw_labels import (
     RawImage,
     RawLabels,
@@ -26,108 +21,78 @@ from detector.data.raw_labels import (
     merge_names,
     relative_name,
 )
-from detector.data.splits import role_of
+from detector.data.split_names import role_in
 from detector.errors import DatasetError
 
-_DEEPEST = 3  # folders below the dataset's in which annotation files are looked for
-_IMAGES_TRIED = 100  # until one of them shows in which folder they lie
+_DROPPED = "annotations that are not COCO's, dropped"
 
 
 def is_coco(listing: Listing) -> bool:
     """Whether a folder has a JSON file that looks like COCO's."""
-    return bool(_likely_files(listing))
-
-
-def _likely_files(listing: Listing) -> list[Path]:
-    return [
-        path
-        for path in listing.with_suffix(".json")
-        if len(relative_name(path, listing.root).split("/")) <= _DEEPEST and looks_like_coco(path)
-    ]
-
-
-def find_coco_files(listing: Listing) -> dict[str, Path]:
-    """The COCO annotation file of each split of a folder, by the split's name; none if there is none.
-
-    Raises:
-        DatasetError: there are several files and nothing says which are splits.
-    """
-    root = listing.root
-    files = _likely_files(listing)
-    for splits in (
-        {path.stem.removeprefix("instances_"): path for path in files if path.stem.startswith("instances_")},
-        {path.parent.name: path for path in files if path.name == "_annotations.coco.json"},
-        {path.stem: path for path in files if role_of(path.stem)},
-        {path.parent.name: path for path in files if role_of(path.parent.name)},
-    ):
-        if splits:
-            return splits
-    files = [path for path in files if path.name == "instances.json"] or files
-    if len(files) > 1:
-        names = ", ".join(relative_name(path, root) for path in files[:5])
-        raise DatasetError(
-            f"{root} has several annotation files ({names}) and none is called train or val; "
-            "give one of them instead of the folder."
-        )
-    return {path.stem: path for path in files}
+    return bool(coco_files_in(listing))
 
 
 def read_coco_labels(listing: Listing, log: FindingLog) -> RawLabels:
     """The labels in COCO's annotation files.
 
     Raises:
-        DatasetError: a file is not COCO's format.
+        DatasetError: a file is not COCO's format, or two describe the same images as parts of one split.
     """
-    files = find_coco_files(listing)
-    contents = {name: read_coco(path) for name, path in files.items()}
+    files = find_coco_files(listing, log)
+    contents = [(split, read_coco(path)) for split, paths in files.items() for path in paths]
     lines = {
-        name: JsonLines(path, relative_name(path, listing.root), len(contents[name]["annotations"]))
-        for name, path in files.items()
+        content.path: JsonLines(
+            content.path, relative_name(content.path, listing.root), len(content.annotations)
+        )
+        for _, content in contents
     }
-    _drop_group_category(contents, log)
-    for name, content in contents.items():
-        _check_shift(content, lines[name], log)
-    named = {
-        (entry["id"], entry["name"]): None for content in contents.values() for entry in content["categories"]
-    }
+    for split, content in contents:
+        for name in content.group:
+            log.add("categories without objects above all others, left out", f"{name!r} in {split}")
+        note_same_names(content, log)
+        _check_shift(content, lines[content.path], log)
+    named = {item: None for _, content in contents for item in content.categories.items()}
     classes, label_of = merge_names((name for _, name in sorted(named)), log)
+    places = ImagePlaces(listing, log)
     images: list[RawImage] = []
     splits: dict[str, list[Path]] = {}
-    for name, content in contents.items():
-        found = _read_images(content, files[name], name, listing, label_of, lines[name], log)
+    paths_of: dict[Path, list[Path]] = {}
+    for split, content in contents:
+        found = _read_images(content, split, places, label_of, lines[content.path], log)
         images += found
-        splits[name] = [image.path for image in found]
-    if len(splits) == 1 and role_of(next(iter(splits))) is None:
+        paths_of[content.path] = [image.path for image in found]
+        splits.setdefault(split, []).extend(paths_of[content.path])
+    _check_apart(files, paths_of, listing)
+    if len(splits) == 1 and role_in(next(iter(splits))) is None:
         splits = {}  # a file of everything
     return build_labels("COCO", listing.root, classes, images, splits, "annotation files", log)
 
 
-def _drop_group_category(contents: dict[str, dict[str, Any]], log: FindingLog) -> None:
-    """Roboflow writes the project's name as a category 0 that has no objects and is above all others."""
-    used = {
-        entry.get("category_id")
-        for content in contents.values()
-        for entry in content["annotations"]
-        if isinstance(entry, dict) and isinstance(entry.get("category_id"), int)
-    }
-    for name, content in contents.items():
-        above = {entry.get("supercategory") for entry in content["categories"] if entry["id"] != 0}
-        for entry in list(content["categories"]):
-            if entry["id"] == 0 and 0 not in used and entry["name"] in above:
-                content["categories"].remove(entry)
-                log.add(
-                    "categories without objects above all others, left out", f"{entry['name']!r} in {name}"
+def _check_apart(
+    files: Mapping[str, Sequence[Path]], paths_of: Mapping[Path, Sequence[Path]], listing: Listing
+) -> None:
+    """Refuse several files of one split that share images: folds, or versions of one another."""
+    several = [path for paths in files.values() if len(paths) > 1 for path in paths]
+    first: dict[Path, Path] = {}
+    for path in [*several, *(path for path in paths_of if path not in several)] if several else ():
+        for image in dict.fromkeys(paths_of[path]):
+            if first.setdefault(image, path) != path:
+                one, other = (relative_name(each, listing.root) for each in sorted((first[image], path)))
+                raise DatasetError(
+                    f"{listing.root} is described several times: {one} and {other} have the same images, "
+                    f"such as {relative_name(image, listing.root)}, as folds of a cross-validation do. Give "
+                    "the folder of one of them, or one of the files."
                 )
 
 
-def _check_shift(content: dict[str, Any], lines: JsonLines, log: FindingLog) -> None:
+def _check_shift(content: CocoFile, lines: JsonLines, log: FindingLog) -> None:
     """Category ids counted from 0 where the categories count from 1, or the other way round, are told by the
     ids at the ends: one below the first (above the last) is used, the last (first) is not."""
-    known = sorted(entry["id"] for entry in content["categories"])
+    known = sorted(content.categories)
     entries = [
         (number, entry)
-        for number, entry in enumerate(content["annotations"], start=1)
-        if isinstance(entry, dict) and isinstance(entry.get("category_id"), int)
+        for number, entry in enumerate(content.annotations, start=1)
+        if isinstance(entry, dict) and type(entry.get("category_id")) is int
     ]
     if not known or not entries:
         return
@@ -148,68 +113,47 @@ def _check_shift(content: dict[str, Any], lines: JsonLines, log: FindingLog) -> 
 
 
 def _read_images(
-    content: dict[str, Any],
-    path: Path,
+    content: CocoFile,
     split: str,
-    listing: Listing,
-    label_of: dict[str, int],
+    places: ImagePlaces,
+    label_of: Mapping[str, int],
     lines: JsonLines,
     log: FindingLog,
 ) -> list[RawImage]:
-    labels = {entry["id"]: label_of[entry["name"]] for entry in content["categories"]}
-    objects: dict[int, list[RawObject]] = {entry["id"]: [] for entry in content["images"]}
-    for number, entry in enumerate(content["annotations"], start=1):
+    labels = {id_: label_of[name] for id_, name in content.categories.items()}
+    objects: dict[int, list[RawObject]] = {id_: [] for id_ in content.image_ids}
+    unread: Counter[int] = Counter()
+    for number, entry in enumerate(content.annotations, start=1):
         place = lines.lazy_place(number)
-        if fault := _fault(entry, labels, objects):
-            log.add("annotations that are not COCO's, dropped", f"{place}: {fault}")
+        fault = fault_of(entry, labels, objects)
+        box = None if fault else box_of(entry)
+        if fault or box is None:
+            fault = fault or f"bbox {entry.get('bbox')!r:.50}"
+            log.add(_DROPPED, f"{place}: {fault}")
+            if isinstance(entry, dict) and type(entry.get("image_id")) is int:
+                unread[entry["image_id"]] += 1
             continue
-        left, top, width, height = entry["bbox"]
-        area = entry.get("area")
+        _note_reading(entry, str(place) if not is_box(entry.get("bbox")) else "", log)
+        left, top, width, height = box
         objects[entry["image_id"]].append(
             RawObject(
                 label=labels[entry["category_id"]],
                 box=(left, top, left + width, top + height),
                 where=place,
-                iscrowd=int(entry.get("iscrowd") or 0),
-                area=float(area) if is_number(area) else None,
+                iscrowd=crowd_of(entry),
+                area=number_of(entry.get("area"), MOST_AREA),
             )
         )
-    names = [entry["file_name"] for entry in content["images"]]
-    folder = _image_folder(listing.root, path, names, split)
-    index = ImageIndex(listing.images)
+    paths = places.find(content.path, content.names, split)
     return [
-        RawImage(
-            _find_image(folder, entry["file_name"], path, index), tuple(objects[entry["id"]]), size_of(entry)
-        )
-        for entry in content["images"]
+        RawImage(path, tuple(objects[id_]), size_of(entry), unread=unread[id_])
+        for id_, entry, path in zip(content.image_ids, content.images, paths, strict=True)
     ]
 
 
-def _find_image(folder: Path, name: str, annotations: Path, index: ImageIndex) -> Path:
-    """The file of an image, wherever in the dataset it lies; where it should lie if it is not there."""
-    path = image_path(folder, name)
-    return path if path.is_file() else index.find(name, annotations) or path
-
-
-def _fault(entry: Any, labels: dict[int, int], images: dict[int, list[RawObject]]) -> str | None:
-    """What is wrong with an annotation, if anything is."""
-    if not isinstance(entry, dict):
-        return f"{entry!r:.50} instead of an object"
-    for key, known in (("image_id", images), ("category_id", labels)):
-        if not isinstance(entry.get(key), int) or entry[key] not in known:
-            return f"{key} {entry.get(key)!r:.50}"
-    if not is_box(entry.get("bbox")):
-        return f"bbox {entry.get('bbox')!r:.50}"
-    if entry.get("iscrowd") is not None and not is_number(entry["iscrowd"]):
-        return f"iscrowd {entry['iscrowd']!r:.50}"
-    return None
-
-
-def _image_folder(root: Path, annotations: Path, names: list[str], split: str) -> Path:
-    """Where the images lie, though some may be missing; beside the annotations where none was found."""
-    for name in names[:_IMAGES_TRIED]:
-        try:
-            return find_image_folder(root if root.is_dir() else root.parent, annotations, [name], split)
-        except DatasetError:
-            continue
-    return annotations.parent
+def _note_reading(entry: dict[str, Any], place: str, log: FindingLog) -> None:
+    """Note a box that is not written as COCO has it."""
+    if place and entry.get("bbox"):
+        log.add("boxes of numbers that are written as texts, read", place)
+    elif place:
+        log.add("objects without a box, for which that around their shape is taken", place)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from detector.data.findings import Finding
 from detector.data.tfrecord import RecordPlace, load_record_image
 from detector.errors import DatasetError, ImageError
 from detector.images import Image, decode_image, load_image
@@ -28,6 +29,7 @@ class DatasetImage:
         size_wh: width and height as annotated, or None.
         record: where in the TFRecord file; None for a file of its own.
         metadata: what a COCO file says of it beyond COCO's own keys.
+        text_id: its id in the COCO file, where that is a text and no number.
     """
 
     id: int
@@ -35,6 +37,7 @@ class DatasetImage:
     size_wh: tuple[int, int] | None
     record: RecordPlace | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    text_id: str | None = None
 
     @property
     def name(self) -> str:
@@ -55,6 +58,7 @@ class Dataset:
         categories: category name by id.
         split: which part it is (``val2017``, ``train``), or what the file is called.
         origin: address of the first image in the file, if it says so; COCO's own name the split.
+        findings: what was wrong or is worth knowing, and what was done about it.
     """
 
     source: Path
@@ -63,6 +67,7 @@ class Dataset:
     categories: dict[int, str]
     split: str
     origin: str = ""
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
     def select(self, image_ids: Collection[int] | None = None, limit: int | None = None) -> Dataset:
         """The part of the dataset with these image ids, or its first ``limit`` images.

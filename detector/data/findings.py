@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from detector.errors import DatasetError
 
 Box = tuple[float, float, float, float]
 
+FRACTIONS = "boxes as fractions of the image instead of in pixels, converted"
 _SILENT_OVERHANG = 1.0  # pixels that tools round a box beyond the image
 
 
@@ -63,6 +65,22 @@ class FindingLog:
         for place in places:
             self.add(kind, place)
 
+    @contextmanager
+    def shown_with_errors(self) -> Iterator[None]:
+        """Give an error that ends the reading what was found until then."""
+        try:
+            yield
+        except DatasetError as error:
+            error.found = tuple(map(str, self.findings)) or error.found
+            raise
+
+    def causes(self) -> str:
+        """What was left out or dropped most, to follow a sentence that says what is missing."""
+        kinds = ("left out", "dropped", "not read")
+        lost = [each for each in self.findings if each.kind.endswith(kinds)]
+        lost.sort(key=lambda each: -each.count)
+        return f" Found were {'; '.join(map(str, lost[:3]))}." if lost else ""
+
     def extend(self, other: FindingLog) -> None:
         """Take over what another log has."""
         self.refusals += other.refusals
@@ -110,3 +128,8 @@ def place_box(box: Box, size_wh: tuple[int, int], where: object, log: FindingLog
     if overhang > _SILENT_OVERHANG:
         log.add("boxes that reach beyond their image, clipped", example)
     return [float(value) for value in placed]
+
+
+def is_fraction(box: Sequence[float]) -> bool:
+    """Whether four numbers of a box, in whatever layout, look like fractions of an image's sides."""
+    return 0 < max(map(abs, box)) <= 1

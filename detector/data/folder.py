@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.data.cleaning import Annotations, build_dataset, check_images, clean_objects
+from detector.data.cleaning import Annotations, build_dataset, check_images, clean_images
 from detector.data.coco import load_coco
 from detector.data.coco_labels import is_coco, read_coco_labels
+from detector.data.corrections import put_right
 from detector.data.cvat import is_cvat, read_cvat_labels
 from detector.data.dataset import Dataset
 from detector.data.duplicates import ImageFacts, group_copies
@@ -93,12 +94,22 @@ def load_labelled_folder(
     if is_records(root):
         return _load_record_folder(root, train, val)
     log = FindingLog(lenient=review is not None)
+    with log.shown_with_errors():
+        return _load(root, train, val, seed, review, log)
+
+
+def _load(
+    root: Path, train: str | None, val: str | None, seed: int, review: Review | None, log: FindingLog
+) -> LabelledFolder:
     labels, format_note = _read_labels(list_files(root), log)
+    _require_images(labels, root, log)
     choice = choose_splits(labels, root, train, val)
     facts = check_images(labels, root, {*choice.train, *(choice.val or ()), *choice.test}, log)
+    labels = put_right(labels, root, facts, log)
     if review is not None:
         labels = review(labels, root, facts, log)
-    annotations = {p: clean_objects(labels.images[p], facts[p].size_wh, log) for p in facts}
+    annotations = clean_images(labels, root, facts, log)
+    facts = {position: facts[position] for position in annotations}
     parts, split_note = _divide(labels, choice, facts, annotations, seed, log)
     note_unused(labels, root, choice, log)
     note_parts(labels, root, parts, facts, annotations, log)
@@ -136,17 +147,31 @@ def load_split(root: Path, split: str | None) -> Dataset:
     if [name for name, fits, _ in _FORMATS if fits(listing)] == ["COCO"]:
         return load_coco(root, split=split)
     log = FindingLog()
-    labels, _ = _read_labels(listing, log)
-    if labels.format == "COCO":
-        return load_coco(root, split=split)
+    with log.shown_with_errors():
+        labels, format_note = _read_labels(listing, log)
+        if labels.format == "COCO":
+            return load_coco(root, split=split)
+        if format_note:
+            log.add("formats in one folder, of which one is read", format_note.removeprefix("; "))
+        return _build_split(labels, root, split, log)
+
+
+def _require_images(labels: RawLabels, root: Path, log: FindingLog) -> None:
+    if not labels.images:
+        raise DatasetError(f"{root} has no image that its {labels.format} labels belong to.{log.causes()}")
+
+
+def _build_split(labels: RawLabels, root: Path, split: str | None, log: FindingLog) -> Dataset:
+    _require_images(labels, root, log)
     if split is None:
         split = find_split(labels, "val") or find_split(labels, "test")
     if split is None and len(labels.splits) > 1:
         raise DatasetError(f"{root} has the splits {', '.join(labels.splits)}; name one with --split.")
     positions = set(range(len(labels.images)) if split is None else positions_of(labels, root, split))
     facts = check_images(labels, root, positions, log)
-    annotations = {p: clean_objects(labels.images[p], facts[p].size_wh, log) for p in facts}
-    return build_dataset(labels, root, split or "all", facts, annotations, list(facts))
+    labels = put_right(labels, root, facts, log)
+    annotations = clean_images(labels, root, facts, log)
+    return build_dataset(labels, root, split or "all", facts, annotations, list(annotations), log.findings)
 
 
 def _load_record_folder(root: Path, train: str | None, val: str | None) -> LabelledFolder:

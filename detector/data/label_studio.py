@@ -1,15 +1,17 @@
-"""Label Studio's own exports, JSON and JSON-MIN: a list of tasks, boxes in percent of the image."""
+"""Label Studio's own exports, JSON and JSON-MIN: a list of tasks, shapes in percent of the image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from detector.data.coco import is_number, read_json
-from detector.data.findings import Box, FindingLog
-from detector.data.listing import ImageIndex, Listing
+from detector.data.coco_file import first_character, has_key, read_json
+from detector.data.findings import FindingLog
+from detector.data.image_index import ImageIndex, only_one
+from detector.data.label_studio_regions import Drawn, read_regions
+from detector.data.listing import Listing
 from detector.data.raw_labels import (
     RawImage,
     RawLabels,
@@ -18,103 +20,131 @@ from detector.data.raw_labels import (
     merge_names,
     relative_name,
 )
-from detector.data.rotation import bounds_of_rotated
 from detector.data.splits import splits_of_folders
+from detector.images import SUFFIXES
 
-_HEAD = 1 << 16  # bytes in which the first region of a file is looked for
-_Drawn = tuple[str, Box, str]  # class name, box in fractions of the image, place
+# Keys of regions in either form of export, and of tasks that nobody has labelled.
+_KEYS = ("rectanglelabels", "original_width", "total_annotations", "from_name")
+_IMAGE_FIELDS = ("image", "img", "picture", "photo", "image_url", "url")
+_SUFFIXES = (*SUFFIXES, ".jpe", ".tif", ".tiff", ".gif")
+_NO_IMAGE = "labelled images whose file is missing, left out"
+
+
+@dataclass(frozen=True)
+class _Image:
+    path: Path
+    drawn: list[Drawn]
+    unread: int
 
 
 def is_label_studio(listing: Listing) -> bool:
-    """Whether a folder has a JSON file that starts like a list of Label Studio's tasks with boxes."""
-    return any(map(_starts_like_tasks, listing.with_suffix(".json")))
+    """Whether a folder has a JSON file that is a list of Label Studio's tasks."""
+    return any(map(_has_tasks, listing.with_suffix(".json")))
 
 
-def _starts_like_tasks(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") and b'"rectanglelabels"' in head
+def _has_tasks(path: Path) -> bool:
+    return first_character(path) == "[" and has_key(path, _KEYS)
 
 
 def read_label_studio_labels(listing: Listing, log: FindingLog) -> RawLabels:
-    """The boxes of all tasks that were labelled; the first annotation counts where there are several.
+    """The shapes of all tasks that were labelled; the first annotation counts where there are several.
 
     Raises:
         DatasetError: a file is not JSON.
     """
-    index = ImageIndex(listing.images)
-    read: list[tuple[Path, list[_Drawn]]] = []
-    for path in filter(_starts_like_tasks, listing.with_suffix(".json")):
+    index = ImageIndex(listing.images, listing.root)
+    read: list[_Image] = []
+    for path in filter(_has_tasks, listing.with_suffix(".json")):
         where = relative_name(path, listing.root)
         for number, task in enumerate(read_json(path, "tasks"), start=1):
             place = f"{where}, task {number}"
-            regions = _regions(task) if isinstance(task, dict) else None
+            regions = _regions(task, place, log) if isinstance(task, dict) else None
             if regions is None:
                 log.add("tasks that were not labelled, left out", place)
                 continue
-            image = next((found for name in _names(task) if (found := index.find(name, path))), None)
-            if image is None:
-                log.add(
-                    "labelled images whose file is missing, left out", f"{place}: {next(_names(task), '')}"
-                )
-                continue
-            read.append((image, list(_boxes(regions, place, log))))
-    classes, label_of = merge_names(sorted({name for _, drawn in read for name, _, _ in drawn}), log)
+            for texts, mine in _by_image(task, regions, place, log):
+                found = next((found for text in texts if (found := index.find(text, path))), [])
+                said = f"{place}: {next(iter(texts), 'no image')}"
+                image = only_one(found, said, _NO_IMAGE, listing.root, log)
+                if image is not None:
+                    drawn, unread = read_regions(mine, place, log)
+                    read.append(_Image(image, drawn, unread))
+    classes, label_of = merge_names(sorted({each.name for image in read for each in image.drawn}), log)
     images = [
         RawImage(
-            path,
-            tuple(RawObject(label_of[name], box, place) for name, box, place in drawn),
+            image.path,
+            tuple(RawObject(label_of[each.name], each.box, each.where) for each in image.drawn),
             in_fractions=True,
+            unread=image.unread,
         )
-        for path, drawn in read
+        for image in read
     ]
     splits = splits_of_folders(listing.root, [image.path for image in images])
     return build_labels("Label Studio", listing.root, classes, images, splits, "folders", log)
 
 
-def _regions(task: dict[str, Any]) -> list[Any] | None:
+def _regions(task: dict[str, Any], place: str, log: FindingLog) -> list[Any] | None:
     """The regions of a task; None where nobody has labelled it."""
-    if "annotations" not in task:  # JSON-MIN has them under the name of the control
+    key = next((key for key in ("annotations", "completions") if key in task), None)
+    if key is None:  # JSON-MIN has them under the names of the controls
+        data = task.get("data")
         lists = [value for value in task.values() if isinstance(value, list)]
-        return [region for value in lists for region in value] if lists else None
-    annotations = task["annotations"] if isinstance(task["annotations"], list) else []
+        return None if not lists or isinstance(data, dict) else [each for value in lists for each in value]
+    annotations = task[key] if isinstance(task[key], list) else []
     done = [each for each in annotations if isinstance(each, dict) and not each.get("was_cancelled")]
-    return list(done[0].get("result") or []) if done else None
+    done.sort(key=lambda each: each.get("ground_truth") is not True)
+    if len(done) > 1:
+        log.add("tasks with several annotations, of which one is taken", place)
+    if not done:
+        return None
+    result = done[0].get("result")
+    return list(result) if isinstance(result, list) else []
 
 
-def _names(task: dict[str, Any]) -> Iterator[str]:
-    """What the task calls its image: an uploaded file, a local one, or an address."""
-    data = task.get("data") if isinstance(task.get("data"), dict) else task
-    for value in [task.get("file_upload"), *(data or {}).values()]:
-        if isinstance(value, str):
-            address = urlsplit(value)
-            yield parse_qs(address.query).get("d", [unquote(address.path)])[0]
+def _by_image(
+    task: dict[str, Any], regions: list[Any], place: str, log: FindingLog
+) -> Iterator[tuple[list[str], list[Any]]]:
+    """What each image of a task is called, most telling first, and its regions; most tasks have one image."""
+    data = task["data"] if isinstance(task.get("data"), dict) else task
+    targets: dict[tuple[str, int], list[Any]] = {}
+    for region in regions:
+        of = region if isinstance(region, dict) else {}
+        target, page = of.get("to_name"), of.get("item_index")
+        key = (target if isinstance(target, str) else "", page if type(page) is int else 0)
+        targets.setdefault(key, []).append(region)
+    if len({name for name, _ in targets if name}) > 1 and not all(name in data for name, _ in targets):
+        log.add("tasks of several images that nothing tells apart, left out", place)
+        return
+    uploaded = [task["file_upload"]] if isinstance(task.get("file_upload"), str) else []
+    for (target, page), mine in (targets or {("", 0): []}).items():
+        texts = _image_texts(data, target, page)
+        if len(texts) > 1 and not uploaded:
+            log.add(
+                "tasks whose image is not told from other addresses, left out",
+                f"{place}: {texts[0]}, {texts[1]}",
+            )
+        else:
+            yield [*(texts if len(texts) == 1 else []), *(uploaded if len(targets) < 2 else [])], mine
 
 
-def _boxes(regions: list[Any], place: str, log: FindingLog) -> Iterator[_Drawn]:
-    for number, region in enumerate(regions, start=1):
-        if not isinstance(region, dict):
-            continue
-        value = region["value"] if isinstance(region.get("value"), dict) else region
-        names = value.get("rectanglelabels")
-        if not isinstance(names, list) or not names:
-            if "x" in value or "points" in value:
-                log.add("regions that are no box with a label, dropped", f"{place}, region {number}")
-            continue
-        sides = [value.get(key) for key in ("x", "y", "width", "height")]
-        size = [region.get(key) or value.get(key) or 1 for key in ("original_width", "original_height")]
-        if not all(map(is_number, sides + size)):
-            log.add("objects without a name or a box, dropped", f"{place}, region {number}: {names[0]}")
-            continue
-        numbers = [float(side) for side in sides if side is not None]
-        box = _box(numbers, (float(size[0]), float(size[1])), float(value.get("rotation") or 0))
-        yield str(names[0]), box, f"{place}, region {number}"
+def _image_texts(data: dict[str, Any], target: str, page: int) -> list[str]:
+    """The address of a task's image: the field that its regions are of, one that is called like an image, or
+    those that look like one."""
+    fields = {key: value for key, value in data.items() if _address(value, page)}
+    for name in (target, *_IMAGE_FIELDS):
+        if name in fields:
+            return [_address(fields[name], page)]
+    alike = [address for value in fields.values() if (address := _address(value, page))]
+    suffixes = [address for address in alike if _has_image_suffix(address)]
+    return list(dict.fromkeys(suffixes or (alike if len(alike) == 1 else [])))
 
 
-def _box(percents: list[float], size_wh: tuple[float, float], degrees: float) -> Box:
-    """The upright box in fractions; it is turned in pixels, about its upper left corner."""
-    (x, y, width, height), (image_width, image_height) = percents, size_wh
-    across, down = image_width / 100, image_height / 100
-    box = (x * across, y * down, (x + width) * across, (y + height) * down)
-    left, top, right, bottom = bounds_of_rotated(box, degrees, (box[0], box[1]))
-    return left / image_width, top / image_height, right / image_width, bottom / image_height
+def _address(value: Any, page: int) -> str:
+    """The text of a field, or of a page in a list of them; empty for anything else."""
+    if isinstance(value, list):
+        value = value[page] if 0 <= page < len(value) else None
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _has_image_suffix(text: str) -> bool:
+    return any(part.lower().endswith(_SUFFIXES) for part in (text, text.split("?")[0], text.split("#")[0]))

@@ -1,10 +1,8 @@
-"""The files of a folder, found once; images looked up by the names that label files give them."""
+"""The files of a folder, found once."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +10,6 @@ from pathlib import Path
 from detector.errors import DatasetError
 from detector.files import files_below
 from detector.images import SUFFIXES, UNREAD_SUFFIXES
-
-_UPLOAD_PREFIX = re.compile("^[0-9a-f]{8}-")  # Label Studio puts one before the name of an uploaded file
-# Suffixes that a label file may name though the image was converted since.
-_NAMED_SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -65,50 +59,3 @@ def _walk(root: Path) -> Iterator[Path]:
         return not hidden and RUN_RECORD not in names  # a training run in the dataset is no part of it
 
     return (path for path in files_below(root, enter, refuse) if not path.name.startswith("."))
-
-
-class ImageIndex:
-    """Images by name, in any case, with or without suffix and folders."""
-
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._by_name: dict[str, list[Path]] = defaultdict(list)
-        self._by_stem: dict[str, list[Path]] = defaultdict(list)
-        for path in paths:
-            self._by_name[path.name.lower()].append(path)
-            self._by_stem[path.stem.lower()].append(path)
-
-    def find(self, text: str, near: Path) -> Path | None:
-        """The image that a label or list file means, or None.
-
-        Args:
-            text: a path, file name or stem; slashes of any kind, and a suffix that may be wrong.
-            near: the file that says so; among images of the same name the nearest one is meant.
-        """
-        parts = [part for part in text.strip().replace("\\", "/").split("/") if part not in ("", ".", "..")]
-        if not parts:
-            return None
-        name = parts[-1].lower()
-        found = self._by_name.get(name) or self._by_stem.get(name)
-        if not found and Path(name).suffix in _NAMED_SUFFIXES:
-            found = self._by_stem.get(Path(name).stem)
-        if not found and (plain := _UPLOAD_PREFIX.sub("", name)) != name:
-            found = self._by_name.get(plain) or self._by_stem.get(plain)
-        if not found:
-            return None
-        folders = parts[:-1]
-
-        def nearness(path: Path) -> tuple[int, bool, int]:
-            agreeing = _common(reversed(folders), reversed(path.parent.parts))
-            return agreeing, path.name.startswith(parts[-1]), _common(path.parts, near.parts)
-
-        return max(found, key=nearness)
-
-
-def _common(first: Iterable[str], second: Iterable[str]) -> int:
-    """How many items two sequences share at their start."""
-    count = 0
-    for one, other in zip(first, second, strict=False):
-        if one != other:
-            break
-        count += 1
-    return count

@@ -37,11 +37,11 @@ def note_parts(
     if not counts["train"]:
         raise DatasetError(
             f"There is nothing to train on: the {len(parts['train']):,} training images of {root} have no "
-            "object with a box."
+            f"object with a box.{log.causes()}"
         )
     if not parts["val"]:
         raise DatasetError(
-            f"There is nothing to validate on: {root} has no validation image that can be read."
+            f"There is nothing to validate on: {root} has no validation image that can be read.{log.causes()}"
         )
     names = {position: relative_name(labels.images[position].path, root) for position in facts}
     if not counts["val"]:

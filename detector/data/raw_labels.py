@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from detector.data.findings import Box, FindingLog
@@ -32,12 +32,21 @@ class RawObject:
 
 @dataclass(frozen=True, slots=True)
 class RawImage:
-    """An image file and its objects; ``size_wh`` is what the labels claim, if they do."""
+    """An image file and its objects.
+
+    Attributes:
+        path: the file.
+        objects: those that could be read.
+        size_wh: width and height that the labels claim, if they do.
+        in_fractions: whether boxes are in fractions of the image instead of pixels.
+        unread: how many objects the labels have besides, of which no box or class is known.
+    """
 
     path: Path
     objects: tuple[RawObject, ...]
     size_wh: tuple[int, int] | None = None
     in_fractions: bool = False
+    unread: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,22 +83,21 @@ def build_labels(
     splits_from: str,
     log: FindingLog,
 ) -> RawLabels:
-    """The labels with every image once and in order; an image that came twice has the objects of both.
+    """The labels with every image once and in order.
+
+    An image that came twice with the same objects is taken once. One that is described in two ways is left
+    out: nothing says which of them is of this picture.
 
     Args:
         images: as read; the same path may come several times.
         splits: paths of the images of each split, all of them among ``images``.
     """
-    by_path: dict[str, RawImage] = {}
-    for image in images:
-        key = os.path.normpath(image.path)
-        known = by_path.get(key)
-        by_path[key] = image if known is None else replace(known, objects=known.objects + image.objects)
+    by_path = _each_once(images, root, log)
     order = sorted(by_path, key=lambda key: (Path(key).name, relative_name(Path(key), root)))
     position = {key: number for number, key in enumerate(order)}
     positions: dict[str, tuple[int, ...]] = {}
     for name, paths in splits.items():
-        listed = [position[os.path.normpath(path)] for path in paths]
+        listed = [position[key] for path in paths if (key := os.path.normpath(path)) in position]
         seen: set[int] = set()
         for number in listed:
             if number in seen:
@@ -98,6 +106,32 @@ def build_labels(
             seen.add(number)
         positions[name] = tuple(sorted(seen))
     return RawLabels(format, classes, tuple(by_path[key] for key in order), positions, splits_from)
+
+
+def _each_once(images: Iterable[RawImage], root: Path, log: FindingLog) -> dict[str, RawImage]:
+    by_path: dict[str, RawImage] = {}
+    disputed: dict[str, None] = {}
+    for image in images:
+        key = os.path.normpath(image.path)
+        known = by_path.setdefault(key, image)
+        if known is image:
+            continue
+        if _described(known) == _described(image):
+            log.add("images that are described twice in the same way, taken once", _both(known, image, root))
+        else:
+            disputed[key] = None
+            log.add("images that are described in two ways, left out", _both(known, image, root))
+    return {key: image for key, image in by_path.items() if key not in disputed}
+
+
+def _described(image: RawImage) -> tuple[object, ...]:
+    objects = sorted((each.label, each.box, each.iscrowd) for each in image.objects)
+    return tuple(dict.fromkeys(objects)), image.in_fractions, image.unread
+
+
+def _both(one: RawImage, other: RawImage, root: Path) -> str:
+    places = " and ".join(str(image.objects[0].where) for image in (one, other) if image.objects)
+    return f"{relative_name(one.path, root)}{f' ({places})' if places else ''}"
 
 
 def relative_name(path: Path, root: Path) -> str:

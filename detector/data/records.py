@@ -14,7 +14,7 @@ from typing import Any
 
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.findings import Finding
-from detector.data.splits import role_of
+from detector.data.split_names import role_of
 from detector.data.tfrecord import WRITE_AGAIN, RecordPlace
 from detector.errors import DatasetError
 

@@ -5,27 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from detector.data.findings import FindingLog
-from detector.data.listing import ImageIndex, Listing
+from detector.data.image_index import ImageIndex, only_one
+from detector.data.listing import Listing
 from detector.data.raw_labels import RawLabels, relative_name
+from detector.data.split_names import role_in, role_of
 from detector.data.text import read_lines
 from detector.errors import DatasetError
 
 HELD_OUT_SHARE = 0.2
 _MOST_HELD_OUT = 2000
-_ROLES = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
-    "testing": "test", "trainval": "trainval",
-}  # fmt: skip
-
-
-def role_of(name: str) -> str | None:
-    """``train``, ``val``, ``test`` or ``trainval`` for a split's name (``valid``, ``train2017``), or None."""
-    return _ROLES.get(re.sub(r"[-_ ]?\d*$", "", name.strip().lower()))
 
 
 def splits_of_lists(
@@ -40,17 +33,16 @@ def splits_of_lists(
     in_sets = [
         path for path in lists if [part.lower() for part in path.parts[-3:-1]] == ["imagesets", "main"]
     ]
-    index = ImageIndex(images)
+    index = ImageIndex(images, listing.root)
     splits: dict[str, list[Path]] = {}
     for path in in_sets or [path for path in lists if path.parent == listing.root]:
         for number, line in enumerate(read_lines(path), start=1):
             if not line:
                 continue
-            image = index.find(line, path)
-            if image is None:
-                example = f"{relative_name(path, listing.root)}:{number}: {line}"
-                log.add("listed images without labels or without a file, left out", example)
-            else:
+            example = f"{relative_name(path, listing.root)}:{number}: {line}"
+            found = index.find(line, path, hints=(path.stem,))
+            missing = "listed images without labels or without a file, left out"
+            if (image := only_one(found, example, missing, listing.root, log)) is not None:
                 splits.setdefault(path.stem, []).append(image)
     return splits, "ImageSets/Main" if in_sets else "list files"
 
@@ -67,11 +59,29 @@ def splits_of_folders(root: Path, images: Sequence[Path]) -> dict[str, list[Path
 
 def find_split(labels: RawLabels, name: str) -> str | None:
     """The name under which the folder has a split: as it is, or as another word for the same."""
-    if name in labels.splits:
-        return name
-    wanted = role_of(name) or name.lower()
-    # The latest year, where a folder has several and none is named.
-    return next((known for known in sorted(labels.splits, reverse=True) if role_of(known) == wanted), None)
+    return match_split(labels.splits, name)
+
+
+def match_split(known: Iterable[str], wanted: str) -> str | None:
+    """Which of several splits is meant by a name: the same, another word for it, or one that has such a word.
+
+    The latest year, where there are several and none is asked for; never another year than is asked for.
+    """
+    names = sorted(known, reverse=True)
+    years = set(re.findall(r"\d{4}", wanted))
+    role = role_of(wanted) or wanted.lower()
+
+    def fits(name: str, its_role: str | None) -> bool:
+        own = set(re.findall(r"\d{4}", name))
+        return its_role == role and not (years and own and years.isdisjoint(own))
+
+    ways: tuple[Callable[[str], bool], ...] = (
+        lambda name: name == wanted,
+        lambda name: name.lower() == wanted.lower(),
+        lambda name: fits(name, role_of(name)),
+        lambda name: fits(name, role_in(name)),
+    )
+    return next((name for way in ways for name in names if way(name)), None)
 
 
 def positions_of(labels: RawLabels, root: Path, names: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from detector.data.findings import FindingLog
 from detector.data.listing import list_files
-from detector.data.splits import role_of
+from detector.data.split_names import role_of
 from detector.data.text import read_lines, read_text
 from detector.data.yolo_columns import read_key_points
 from detector.data.yolo_names import NameList, names_of_description

@@ -10,7 +10,8 @@ from pathlib import Path
 from detector.data.findings import FindingLog
 from detector.data.listing import Listing, list_files
 from detector.data.raw_labels import relative_name
-from detector.data.splits import role_of, splits_of_folders, splits_of_lists
+from detector.data.split_names import role_of
+from detector.data.splits import splits_of_folders, splits_of_lists
 from detector.data.yolo_description import Description, describes_yolo, is_description, read_description
 from detector.data.yolo_files import LabelFiles
 from detector.data.yolo_names import NameList, NameLists

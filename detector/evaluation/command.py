@@ -60,6 +60,8 @@ def run_evaluation(
         raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
     sample = dataset is None and annotations is None
     whole = find_dataset(dataset, images, annotations, split, images_needed=detections is None)
+    for finding in whole.findings:
+        click.echo(f"Note: {finding}")
     coco = select_images(whole, image_ids, limit)
     if write_thresholds is not None:
         check_same_kind(runtime["model"], write_thresholds)

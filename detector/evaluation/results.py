@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from detector.data.coco import read_json
+from detector.data.coco_file import read_json
 from detector.data.dataset import Dataset
 from detector.errors import DatasetError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pycocotools import mask
 
 from detector.data.coco import load_coco
 from detector.data.sample import SAMPLE_FOLDER
@@ -257,7 +258,11 @@ def test_null_area_and_iscrowd_are_filled_in(changed: Callable[..., Path]) -> No
         _set("images", "width", 0),
         _set("images", "height", 0),
         _set("images", "height", None),
-        _set("images", "width", "640"),
+        _set("images", "width", "wide"),
+        _set("images", "width", [640]),
+        _set("images", "width", True),
+        _set("images", "width", 10**400),
+        _set("images", "width", float("nan")),
     ],
 )
 def test_unknown_size(changed: Callable[..., Path], change: Callable[[dict[str, Any]], None]) -> None:
@@ -280,14 +285,23 @@ def test_unknown_size(changed: Callable[..., Path], change: Callable[[dict[str, 
         pytest.param(_drop("images", "file_name"), "entry 0 of images has no file_name", id="no file_name"),
         pytest.param(_set("images", "file_name", None), "entry 1 of images has no file_name", id="null name"),
         pytest.param(_drop("images", "id"), "entry 0 of images has no id", id="no image id"),
-        pytest.param(_set("images", "id", "7"), "entry 1 of images has no id", id="image id is a string"),
+        pytest.param(_set("images", "id", True), "entry 1 of images has no id", id="image id is true"),
+        pytest.param(_set("images", "id", 10**400), "entry 1 of images has no id", id="id of 400 digits"),
+        pytest.param(_set("images", "id", [7]), "entry 1 of images has no id", id="image id is a list"),
+        pytest.param(
+            _set("categories", "name", ["a"]), "entry 1 of categories has no name", id="list as name"
+        ),
         pytest.param(_drop("categories", "name"), "entry 0 of categories has no name", id="no category name"),
-        pytest.param(_drop("annotations", "bbox"), "entry 0 of annotations has no bbox", id="no bbox"),
+        pytest.param(_drop("annotations", "bbox"), "annotation 1 has the bbox None", id="no bbox"),
         pytest.param(_set("annotations", "bbox", [1, 2, 3]), r"\[1, 2, 3\]; expected x, y", id="3 numbers"),
         pytest.param(_set("annotations", "bbox", []), "expected x, y", id="no numbers"),
         pytest.param(_set("annotations", "bbox", [1, 2, 3, float("nan")]), "nan", id="NaN"),
         pytest.param(_set("annotations", "bbox", [1, 2, 3, float("inf")]), "inf", id="infinity"),
-        pytest.param(_set("annotations", "bbox", [1, 2, 3, "4"]), "expected x, y", id="string in bbox"),
+        pytest.param(_set("annotations", "bbox", [1, 2, 3, "4 px"]), "expected x, y", id="text in bbox"),
+        pytest.param(
+            _set("annotations", "bbox", [1, 2, 1e308, 4]), "expected x, y", id="no place in an image"
+        ),
+        pytest.param(_set("annotations", "bbox", [1, 2, True, 4]), "expected x, y", id="true in bbox"),
         pytest.param(_set("annotations", "bbox", [1, 2, 3, None]), "expected x, y", id="null in bbox"),
         pytest.param(_set("annotations", "image_id", 8), "unknown image_id 8", id="unknown image"),
         pytest.param(_set("annotations", "category_id", 3), "unknown category_id 3", id="unknown category"),
@@ -309,6 +323,78 @@ def test_content_that_is_not_coco(
     assert str(folder / "instances.json") in str(caught.value)
 
 
+@pytest.mark.parametrize("change", [str, lambda id_: f"{id_:05}", float, lambda id_: f"photo {id_}"])
+@pytest.mark.parametrize("keys", [("id",), ("image_id",), ("id", "image_id")])
+def test_ids_that_are_texts(
+    changed: Callable[..., Path], change: Callable[[int], object], keys: tuple[str, ...]
+) -> None:
+    def write_ids(content: dict[str, Any]) -> None:
+        for what, key in (("images", "id"), ("annotations", "image_id")):
+            for entry in content[what] if key in keys else []:
+                entry[key] = change(entry[key])
+
+    words = str(change(7)).startswith("photo")
+    if words and len(keys) == 1:
+        with pytest.raises(DatasetError, match="unknown image_id"):
+            load_coco(changed(write_ids))
+        return
+    dataset = load_coco(changed(write_ids))
+    named = {image.id: image.path.name for image in dataset.images}
+    assert [named[each["image_id"]] for each in dataset.annotations] == [NAMES[0], NAMES[1], NAMES[0]]
+    texts = [image.text_id for image in dataset.images]
+    if words:
+        assert texts == ["photo 139", "photo 7", "photo 900100000001"]
+        assert len({image.id for image in dataset.images}) == 3
+
+
+def test_numbers_that_are_texts(changed: Callable[..., Path]) -> None:
+    def write_texts(content: dict[str, Any]) -> None:
+        for entry in content["annotations"]:
+            entry.update({key: str(entry[key]) for key in ("category_id", "area", "iscrowd")})
+            entry["bbox"] = [f" {number} " for number in entry["bbox"]]
+        for entry in content["images"] + content["categories"]:
+            entry.update({key: str(entry[key]) for key in ("width", "height", "id") if key in entry})
+
+    dataset = load_coco(changed(write_texts))
+    assert dataset.annotations == load_coco(changed()).annotations
+    assert dataset.images == load_coco(changed()).images
+
+
+def test_a_shape_has_a_box(changed: Callable[..., Path]) -> None:
+    runs = {"size": [10, 10], "counts": [12, 3, 7, 3, 75]}  # rows 2 to 4 of the columns 1 and 2
+    packed = mask.frPyObjects(runs, 10, 10)["counts"].decode()
+
+    def shapes(content: dict[str, Any]) -> None:
+        for entry, shape in zip(
+            content["annotations"], ([[5, 6, 20, 6, 12, 30]], runs, {**runs, "counts": packed}), strict=True
+        ):
+            entry["segmentation"] = shape
+            entry.pop("bbox")
+
+    boxes = [annotation["bbox"] for annotation in load_coco(changed(shapes)).annotations]
+    assert boxes == [[5, 6, 15, 24], [1, 2, 2, 3], [1, 2, 2, 3]]
+
+
+def test_categories_of_one_name_are_one_class(changed: Callable[..., Path]) -> None:
+    dataset = load_coco(changed(lambda content: content["categories"].append({"id": 91, "name": "dog"})))
+    assert dataset.categories == {90: "toothbrush", 18: "dog"}
+    assert [finding.kind for finding in dataset.findings] == ["categories of one name, taken as one class"]
+
+
+def test_fractions_are_multiplied(changed: Callable[..., Path]) -> None:
+    def divide(content: dict[str, Any]) -> None:
+        for entry in content["annotations"]:
+            width, height = (640, 426) if entry["image_id"] == 139 else (500, 375)
+            entry["bbox"] = [n / side for n, side in zip(entry["bbox"], (width, height) * 2, strict=True)]
+
+    dataset = load_coco(changed(divide))
+    assert dataset.annotations[0]["bbox"] == pytest.approx([1, 2.5, 30, 40])
+    assert dataset.annotations[0]["area"] == pytest.approx(1200)
+    assert "fractions" in dataset.findings[0].kind
+    with pytest.raises(DatasetError, match="fractions of their images, whose sizes the file does not say"):
+        load_coco(changed(lambda content: (divide(content), _drop("images", "width")(content))))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -317,6 +403,8 @@ def test_content_that_is_not_coco(
         ('{"images": [', "not JSON"),
         ("[1, 2]", "not COCO JSON"),
         ("null", "not COCO JSON"),
+        ('{"images": ' + 100_000 * "[", "not JSON"),
+        ('{"images": ' + 5000 * "9" + "}", "not JSON"),
     ],
 )
 def test_file_that_is_not_coco(tmp_path: Path, text: str, message: str) -> None:
@@ -359,9 +447,9 @@ def test_folder_of_images_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_no_image_found(tmp_path: Path) -> None:
-    write(tmp_path / "annotations/instances_val2017.json", tmp_path / "far/away")
+    write(tmp_path / "set/annotations/instances_val2017.json", tmp_path / "far/away")
     with pytest.raises(DatasetError, match=f"not found in .*{NAMES[0]}.*--images"):
-        load_coco(tmp_path)
+        load_coco(tmp_path / "set")
 
 
 def test_missing_images_are_counted(tmp_path: Path) -> None:
@@ -377,7 +465,9 @@ def test_missing_images_are_counted(tmp_path: Path) -> None:
 def test_several_annotation_files(tmp_path: Path) -> None:
     for name in ("first.json", "second.json"):
         write(tmp_path / "annotations" / name, tmp_path / "images")
-    with pytest.raises(DatasetError, match=r"annotations/first.json, annotations/second.json.*--annotations"):
+    with pytest.raises(
+        DatasetError, match=r"annotations/first.json, annotations/second.json.*give one of them"
+    ):
         load_coco(tmp_path)
     assert load_coco(tmp_path, annotations=tmp_path / "annotations/second.json").images
 

@@ -162,7 +162,7 @@ def test_image_entered_twice(tmp_path: Path) -> None:
     path.write_text(json.dumps(entries))
     folder = load_labelled_folder(tmp_path)
     assert sorted(names_of(folder.train) + names_of(folder.val)) == ["a.jpg", "b.jpg"]
-    assert found(folder, "repeated boxes")[0] == 1
+    assert found(folder, "described twice in the same way")[0] == 1
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"images": [], "annotations": [], "categories": []}'])

@@ -305,7 +305,7 @@ def test_exports_are_read(tool: str, tmp_path: Path) -> None:
 def test_what_cvat_has_beyond_boxes(tmp_path: Path) -> None:
     cvat_images(tmp_path)
     path = tmp_path / "annotations.xml"
-    assert found(load_labelled_folder(tmp_path), "neither box nor polygon") == (
+    assert found(load_labelled_folder(tmp_path), "shapes that have no box") == (
         1,
         "annotations.xml:22: polyline",
     )

@@ -1,0 +1,170 @@
+"""Pictures looked up by everything that a label says of them: folders, subsets, and where it lies itself."""
+
+from __future__ import annotations
+
+import filecmp
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from detector.data.findings import FindingLog
+from detector.data.raw_labels import relative_name
+from detector.data.split_names import role_of, roles_agree
+from detector.images import SUFFIXES, UNREAD_SUFFIXES
+
+_UPLOAD_PREFIX = re.compile("^[0-9a-f]{8}-")  # Label Studio puts one before the name of an uploaded file
+# Suffixes that a label file may name though the image was converted since.
+_NAMED_SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
+# Where pictures lie by custom; masks and thumbnails of the same names lie elsewhere.
+CUSTOMARY = ("images", "image", "imgs", "img", "jpegimages")
+
+
+class ImageIndex:
+    """Images by name, in any case, with or without suffix and folders.
+
+    Args:
+        paths: the images.
+        root: the dataset's folder; what lies above it says nothing.
+    """
+
+    def __init__(self, paths: Iterable[Path], root: Path) -> None:
+        self._root = root
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        self._folders: set[str] = set()
+        parents = set()
+        for path in paths:
+            self._by_name[path.name.lower()].append(path)
+            self._by_stem[path.stem.lower()].append(path)
+            parents.add(path.parent)
+        for parent in parents:
+            self._folders.update(self._below(parent))
+
+    def find(
+        self, text: str, near: Path, *, hints: Sequence[str] = (), role: str | None = None
+    ) -> list[Path]:
+        """The images that a label or list file means: none, one, or several that fit equally.
+
+        The folders in the text count most, then the hints, then what the image's folder has in common with
+        that of the label file. An image of another split than the label's, or outside of a folder that the
+        text or a hint names and the dataset has, is not meant.
+
+        Args:
+            text: a path, address, file name or stem; slashes of any kind, and a suffix that may be wrong.
+            near: the file that says so.
+            hints: folders that the label names elsewhere, such as a subset.
+            role: of the split that the label belongs to; default: that of the folder ``near`` lies in.
+        """
+        around = self._below(near.parent)
+        role = role or role_among(around)
+        lower = [hint.lower() for hint in hints if hint]
+        for parts in _readings(text):
+            found = [path for path in self._called(parts[-1]) if self._may_be(path, parts[:-1], lower, role)]
+            if found:
+                return self._best(found, parts, around, lower)
+        return []
+
+    def _called(self, name: str) -> list[Path]:
+        name = name.lower()
+        plain = _UPLOAD_PREFIX.sub("", name)
+        for each in dict.fromkeys((name, plain)):
+            if found := self._by_name.get(each) or self._by_stem.get(each):
+                return found
+            if Path(each).suffix in _NAMED_SUFFIXES and (found := self._by_stem.get(Path(each).stem)):
+                return found
+        return []
+
+    def _may_be(self, path: Path, folders: Sequence[str], hints: Sequence[str], role: str | None) -> bool:
+        parents = self._below(path.parent)
+        # What is a folder of the dataset has to be the image's: the last one named, otherwise the hints.
+        said = [folders[-1].lower()] if folders and folders[-1].lower() in self._folders else hints
+        return all(folder in parents for folder in said if folder in self._folders) and roles_agree(
+            role_among(parents), role
+        )
+
+    def _best(
+        self, found: Sequence[Path], parts: Sequence[str], around: Sequence[str], hints: Sequence[str]
+    ) -> list[Path]:
+        folders = [folder.lower() for folder in parts[:-1]]
+
+        def fitness(path: Path) -> tuple[int, int, int, bool, bool]:
+            parents = self._below(path.parent)
+            return (
+                _common(reversed(folders), reversed(parents)),
+                sum(hint in parents for hint in hints),
+                len(set(around) & set(parents)),
+                path.name == parts[-1],
+                bool(parents) and parents[-1] in CUSTOMARY,
+            )
+
+        best = max(map(fitness, found))
+        equal = [path for path in found if fitness(path) == best]
+        # Beside the label file, or in a folder that has the others in it, comes before what lies deeper.
+        above = [path for path in equal if all(path.parent in (each.parent, *each.parents) for each in equal)]
+        equal = above if len(above) == 1 else equal
+        return equal[:1] if all(_same(equal[0], other) for other in equal[1:]) else equal
+
+    def _below(self, folder: Path) -> tuple[str, ...]:
+        """The names of a folder and of those above it, up to the dataset's, in lower case."""
+        try:
+            return tuple(part.lower() for part in folder.relative_to(self._root).parts)
+        except ValueError:
+            return ()
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+def role_among(folders: Sequence[str]) -> str | None:
+    """The role of the innermost folder that is called like a split."""
+    return next((role for folder in reversed(folders) if (role := role_of(folder))), None)
+
+
+def only_one(found: Sequence[Path], said: str, missing: str, root: Path, log: FindingLog) -> Path | None:
+    """The one image that was found; otherwise None, and a finding.
+
+    Args:
+        found: what ``ImageIndex.find`` returned.
+        said: where the label is and what it calls its image.
+        missing: the kind of the finding where there is no image.
+    """
+    if not found:
+        log.add(missing, said)
+    elif len(found) > 1:
+        names = " and ".join(relative_name(path, root) for path in found[:2])
+        log.add("labels that fit several images equally, left out", f"{said} ({names})")
+    return found[0] if len(found) == 1 else None
+
+
+def _readings(text: str) -> Iterator[list[str]]:
+    """The text as a path, then, where it may be one, as an address: its parts, the last one the name."""
+    for reading in dict.fromkeys((text, *addressed(text))):
+        parts = [part for part in re.split(r"[\\/]", reading.strip()) if part not in ("", ".", "..")]
+        if parts:
+            yield parts
+
+
+def addressed(text: str) -> list[str]:
+    """The paths in an address: its query's ``d``, which Label Studio gives local files, and its own."""
+    try:
+        address = urlsplit(text.strip())
+        local = parse_qs(address.query).get("d", []) if address.query else []
+    except ValueError:  # such as an unfinished IPv6 address
+        return []
+    return [*local[:1], unquote(address.path)] if address.scheme or address.query or "%" in text else []
+
+
+def _common(first: Iterable[str], second: Iterable[str]) -> int:
+    """How many items two sequences share at their start."""
+    count = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
