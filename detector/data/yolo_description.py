@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from detector.data.findings import FindingLog
+from detector.data.image_index import ImageIndex
 from detector.data.listing import list_files
 from detector.data.split_names import role_of
 from detector.data.text import read_lines, read_text
@@ -111,7 +112,7 @@ def _splits(content: dict[str, Any], path: Path, log: FindingLog) -> dict[str, l
                     "remove it."
                 )
             else:
-                images += _images_of(place, base, log)
+                images += _images_of(place, base, role, log)
         if not images and role != "test":
             raise DatasetError(
                 f"{path}: {key:.30} has no image; expected {', '.join(SUFFIXES)}{_instead(place)}."
@@ -129,33 +130,23 @@ def _instead(place: Path | None) -> str:
     return f"; {place} has {len(unread):,} that are not read, such as {unread[0].name}" if unread else ""
 
 
-def _images_of(place: Path, base: Path, log: FindingLog) -> list[Path]:
+def _images_of(place: Path, base: Path, role: str, log: FindingLog) -> list[Path]:
     """The images of a folder, or those that a list file names."""
     if place.is_dir():
         return list_files(place).images
-    by_name = cache(lambda: _by_name(base))
+    index = cache(lambda: ImageIndex(list_files(base).images, base))
     images: list[Path] = []
     for number, line in enumerate(read_lines(place), start=1):
         if not line:
             continue
         known = _resolve(place.parent, line) or _resolve(base, line)
-        if known is None:
-            name = PurePosixPath(line.replace("\\", "/")).name
-            found = by_name().get(name, [])
-            if len(found) > 1:
-                example = f"{place.name}:{number}: {line:.100}: {found[0]} or {found[1]}"
-                log.add("listed images that two files of this name fit, left out", example)
-                continue
-            known = found[0] if found else place.parent / line.replace("\\", "/")
-        images.append(known)
+        found = [known] if known else index().find(line, place, role=role)
+        if len(found) > 1:
+            example = f"{place.name}:{number}: {line:.100}: {found[0]} or {found[1]}"
+            log.add("listed images that several files fit, left out", example)
+        else:
+            images += found or [place.parent / line.replace("\\", "/")]
     return images
-
-
-def _by_name(base: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for path in list_files(base).images:
-        found.setdefault(path.name, []).append(path)
-    return found
 
 
 def _resolve(base: Path, text: str, role: str | None = None) -> Path | None:
