@@ -34,6 +34,7 @@ def load_coco(
     annotations: Path | None = None,
     images: Path | None = None,
     split: str | None = None,
+    listing: Listing | None = None,
 ) -> Dataset:
     """The COCO dataset in a folder, or of the files that are named.
 
@@ -42,6 +43,7 @@ def load_coco(
         annotations: the annotation file, when it is not to be looked for.
         images: the folder of images, when it is not to be looked for.
         split: which annotation file to take; if none is given, that of val2017, val or test, or the only one.
+        listing: of the dataset's folder, where it was made already.
 
     Raises:
         DatasetError: a file or folder is not there, not COCO's format, or has no image.
@@ -51,7 +53,8 @@ def load_coco(
     if annotations is None and dataset is None:
         raise DatasetError("Expected a dataset folder, or --annotations and --images.")
     log = FindingLog()
-    listing = list_files(dataset) if dataset is not None and dataset.is_dir() else None
+    if listing is None and dataset is not None and dataset.is_dir():
+        listing = list_files(dataset)
     name = ""
     if annotations is None and listing is not None:
         annotations, name = _choose_file(listing, split, log)
@@ -218,7 +221,9 @@ def save_coco(dataset: Dataset, path: Path) -> None:
         for image in dataset.images
     ]
     categories = [{"id": id_, "name": name} for id_, name in dataset.categories.items()]
-    content = {"images": images, "annotations": list(dataset.annotations), "categories": categories}
+    # Other readers of COCO's files expect a segmentation, if only an empty one.
+    annotations = [{"segmentation": [], **annotation} for annotation in dataset.annotations]
+    content = {"images": images, "annotations": annotations, "categories": categories}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content))
 

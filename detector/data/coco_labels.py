@@ -122,7 +122,7 @@ def _read_images(
 ) -> list[RawImage]:
     labels = {id_: label_of[name] for id_, name in content.categories.items()}
     objects: dict[int, list[RawObject]] = {id_: [] for id_ in content.image_ids}
-    unread: Counter[int] = Counter()
+    unread: Counter[int | None] = Counter()  # None: of nobody knows which image
     for number, entry in enumerate(content.annotations, start=1):
         place = lines.lazy_place(number)
         fault = fault_of(entry, labels, objects)
@@ -130,8 +130,8 @@ def _read_images(
         if fault or box is None:
             fault = fault or f"bbox {entry.get('bbox')!r:.50}"
             log.add(_DROPPED, f"{place}: {fault}")
-            if isinstance(entry, dict) and type(entry.get("image_id")) is int:
-                unread[entry["image_id"]] += 1
+            image_id = entry.get("image_id") if isinstance(entry, dict) else None
+            unread[image_id if type(image_id) is int and image_id in objects else None] += 1
             continue
         _note_reading(entry, str(place) if not is_box(entry.get("bbox")) else "", log)
         left, top, width, height = box
@@ -146,7 +146,12 @@ def _read_images(
         )
     paths = places.find(content.path, content.names, split)
     return [
-        RawImage(path, tuple(objects[id_]), size_of(entry), unread=unread[id_])
+        RawImage(
+            path,
+            tuple(objects[id_]),
+            size_of(entry),
+            unread=unread[id_] or (unread[None] if not objects[id_] else 0),
+        )
         for id_, entry, path in zip(content.image_ids, content.images, paths, strict=True)
     ]
 

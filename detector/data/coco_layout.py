@@ -8,7 +8,15 @@ from pathlib import Path
 
 from detector.data.coco_file import looks_like_coco
 from detector.data.findings import FindingLog
-from detector.data.image_index import CUSTOMARY, ImageIndex, addressed, only_one, role_among
+from detector.data.image_index import (
+    CUSTOMARY,
+    ImageIndex,
+    addressed,
+    note_doubtful,
+    only_one,
+    role_among,
+    same_content,
+)
 from detector.data.listing import Listing
 from detector.data.raw_labels import relative_name
 from detector.data.split_names import role_in, role_of, roles_agree
@@ -97,45 +105,70 @@ class ImagePlaces:
         base = self._listing.root if self._listing.root.is_dir() else annotations.parent.parent
         role = role_in(split) or role_of(annotations.parent.name)
         root, whole = self._main_folder(annotations, names, split, role, base)
-        return [
-            _in_folder(root, name, whole)
-            or self._elsewhere(name, annotations, root, role, base)
-            or root / _last(name)
-            for name in names
-        ]
+        found = [_in_folder(root, name, whole) for name in names]
+        there = [path for path in found if path is not None]
+        if len(there) < len(names):
+            near, index = root / annotations.name, self._index_of(annotations, base)
+            role = _role(root, base) or role
+            others = [
+                None if path is not None else self._elsewhere(name, annotations, near, role, index, base)
+                for path, name in zip(found, names, strict=True)
+            ]
+            for number, path in enumerate(others):
+                if path is not None and (
+                    index.is_doubtful(path, near)
+                    or any(_are_rivals(each, path.parent / each.name) for each in there)
+                ):
+                    note_doubtful(
+                        f"{relative_name(annotations, base)}: {names[number]}", path, base, self._log
+                    )
+                else:
+                    found[number] = found[number] or path
+        return [path or root / _last(name) for path, name in zip(found, names, strict=True)]
 
     def _main_folder(
         self, annotations: Path, names: Sequence[str], split: str, role: str | None, base: Path
     ) -> tuple[Path, bool]:
-        """Where most images lie, and whether their names are paths below it."""
+        """Where the images lie, and whether their names are paths below it.
+
+        A folder of the split's own name comes first, then one that is called like a folder of images. How
+        many images a folder has comes last: thumbnails and former versions may be the more complete.
+        """
         sample = names[:: max(1, len(names) // _SAMPLE)][:_SAMPLE]
-        fitness: dict[Path, tuple[bool, bool, bool, int, int, bool]] = {}
+        fitness: dict[Path, tuple[bool, bool, bool, bool, int, int, int]] = {}
         for folder in self._folders(annotations):
             direct = sum(_in_folder(folder, name, whole=True) is not None for name in sample)
             hits = direct or sum(_in_folder(folder, name, whole=False) is not None for name in sample)
             if not hits:
                 continue
-            its_role = _role(folder, base)
+            its_role, most = _role(folder, base), 2 * hits >= len(sample)
             own = folder in (annotations.parent, annotations.parent / split) or folder.name == split
-            own = (own or (role is not None and its_role == role)) and 2 * hits >= len(sample)
-            inside, customary = folder.is_relative_to(self._folder), folder.name.lower() in CUSTOMARY
-            fitness[folder] = roles_agree(its_role, role), own, inside, hits, direct, customary
+            own = most and (own or (role is not None and its_role == role))
+            customary = most and folder.name.lower() in CUSTOMARY
+            inside, depth = folder.is_relative_to(self._folder), len(folder.parts) if customary else 0
+            fitness[folder] = roles_agree(its_role, role), own, inside, customary, -depth, hits, direct
             if own and direct == len(sample):
                 break
         if not fitness:
             return annotations.parent, False
-        best = max(fitness.values())
-        first, *others = [folder for folder, value in fitness.items() if value == best]
-        whole = fitness[first][4] > 0
-        for other in others:
-            for name in sample:
-                one, two = _in_folder(first, name, whole), _in_folder(other, name, whole)
-                if one and two and not one.samefile(two):
-                    raise DatasetError(
-                        f"The image {name} of {annotations} may be {one} or {two}; keep one of the folders, "
-                        "or name it with --images."
-                    )
+        first = max(fitness, key=lambda folder: fitness[folder])
+        whole = fitness[first][-1] > 0
+        for other, value in fitness.items():
+            if value[:5] == fitness[first][:5] and 2 * value[5] >= len(sample) and first not in other.parents:
+                self._refuse_rival(annotations, first, other, sample, whole)
         return first, whole
+
+    @staticmethod
+    def _refuse_rival(
+        annotations: Path, first: Path, other: Path, sample: Sequence[str], whole: bool
+    ) -> None:
+        for name in sample if first != other else ():
+            one, two = _in_folder(first, name, whole), _in_folder(other, name, whole)
+            if one and two and not same_content(one, two):
+                raise DatasetError(
+                    f"The image {name} of {annotations} may be {one} or {two}; keep one of the folders, "
+                    "or name it with --images."
+                )
 
     def _folders(self, annotations: Path) -> Iterator[Path]:
         """Where images may lie: beside the annotations, in the dataset, in the folder above."""
@@ -159,17 +192,21 @@ class ImagePlaces:
                 folders[folder] = None
         return list(folders)
 
-    def _elsewhere(
-        self, name: str, annotations: Path, root: Path, role: str | None, base: Path
-    ) -> Path | None:
+    def _index_of(self, annotations: Path, base: Path) -> ImageIndex:
+        """The images of the dataset; around an annotation file that was given alone, those it may be of."""
         if self._index is None:
             paths: Iterable[Path] = self._listing.images
             if not self._listing.root.is_dir():
                 paths = [path for folder in self._folders(annotations) for path in _images_in(folder)]
             self._index = ImageIndex(paths, base)
-        found = self._index.find(name, root / annotations.name, role=_role(root, base) or role)
-        if len(found) < 2:
-            return found[0] if found else None
+        return self._index
+
+    def _elsewhere(
+        self, name: str, annotations: Path, near: Path, role: str | None, index: ImageIndex, base: Path
+    ) -> Path | None:
+        found = index.find(name, near, role=role)
+        if not found:
+            return None
         return only_one(found, f"{relative_name(annotations, base)}: {name}", "", base, self._log)
 
 
@@ -190,6 +227,11 @@ def _in_folder(folder: Path, name: str, whole: bool) -> Path | None:
         except (OSError, ValueError):  # too long, or a NUL in it
             continue
     return None
+
+
+def _are_rivals(one: Path, other: Path) -> bool:
+    """Whether two files of one name are different pictures."""
+    return one.parent != other.parent and other.is_file() and not same_content(one, other)
 
 
 def _last(name: str) -> str:

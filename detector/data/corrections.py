@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from detector.boxes import FloatArray, xywh_to_xyxy, xyxy_to_xywh
-from detector.data.dataset import Dataset, DatasetImage
+from detector.data.dataset import Dataset, DatasetImage, have_same_shape
 from detector.data.duplicates import ImageFacts
 from detector.data.findings import FRACTIONS, FindingLog, is_fraction
 from detector.data.raw_labels import RawImage, RawLabels, RawObject, relative_name
@@ -63,9 +63,10 @@ def _scale_to_files(
         p
         for p in facts
         if labels.images[p].objects
-        and not labels.images[p].in_fractions
         and (claimed := labels.images[p].size_wh)
         and claimed != facts[p].size_wh
+        # Fractions are of any size, but not of a picture that was turned.
+        and (not labels.images[p].in_fractions or claimed == facts[p].size_wh[::-1])
     ]
     verdicts = _judge(labels, other, facts)
     images = list(labels.images)
@@ -107,7 +108,7 @@ def _judge(
         if max(abs(a - b) for a, b in zip(claimed, size_wh, strict=True)) <= _ROUNDED:
             verdicts[position] = "keep"
             continue
-        shape = "alike" if _same_shape(claimed, size_wh) else "other"
+        shape = "alike" if have_same_shape(claimed, size_wh) else "other"
         groups.setdefault("turned" if claimed == size_wh[::-1] else shape, []).append(position)
     for shape, members in groups.items():
         of_file = sum(beyond[p][0] for p in members)
@@ -124,14 +125,10 @@ def _judge(
 
 
 def _count_beyond(image: RawImage, size_wh: tuple[int, int]) -> int:
+    if image.in_fractions:
+        return 0
     width, height = size_wh[0] + _ROUNDED, size_wh[1] + _ROUNDED
     return sum(max(o.box[0], o.box[2]) > width or max(o.box[1], o.box[3]) > height for o in image.objects)
-
-
-def _same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether one size is the other times a factor, but for rounding."""
-    factor = max(other) / max(one)
-    return all(abs(a * factor - b) <= _ROUNDED for a, b in zip(one, other, strict=True))
 
 
 def _scaled(each: RawObject, factors: tuple[float, float]) -> RawObject:

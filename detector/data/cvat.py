@@ -9,7 +9,7 @@ from pathlib import Path
 
 from detector.data.coco_values import number_of, size_of
 from detector.data.findings import Box, FindingLog
-from detector.data.image_index import ImageIndex, only_one
+from detector.data.image_index import ImageIndex, note_doubtful, only_one
 from detector.data.listing import Listing
 from detector.data.masks import bounds_of_ellipse, bounds_of_points
 from detector.data.raw_labels import (
@@ -44,6 +44,7 @@ class _Image:
     drawn: list[_Drawn]
     unread: int
     subset: str
+    where: str
 
 
 def is_cvat(listing: Listing) -> bool:
@@ -70,7 +71,11 @@ def read_cvat_labels(listing: Listing, log: FindingLog) -> RawLabels:
             continue
         if tree.find("track") is not None:
             raise DatasetError(f"{path} is CVAT's format for videos; export it as 'CVAT for images 1.1'.")
-        read += _images(tree, lines, path, index, listing.root, log)
+        for image in list(_images(tree, lines, path, index, listing.root, log)):
+            if index.is_doubtful(image.path, path):
+                note_doubtful(image.where, image.path, listing.root, log)
+            else:
+                read.append(image)
     classes, label_of = merge_names(sorted({each.name for image in read for each in image.drawn}), log)
     images = [
         RawImage(
@@ -85,10 +90,12 @@ def read_cvat_labels(listing: Listing, log: FindingLog) -> RawLabels:
     for image in read:
         if role_of(image.subset):
             splits.setdefault(image.subset, []).append(image.path)
-    if splits:
-        return build_labels("CVAT", listing.root, classes, images, splits, "subsets", log)
-    splits = splits_of_folders(listing.root, [image.path for image in images])
-    return build_labels("CVAT", listing.root, classes, images, splits, "folders", log)
+    splits_from = "subsets" if splits else "folders"
+    others = [image.path for image in read if not role_of(image.subset)]
+    for folder, paths in splits_of_folders(listing.root, others).items():
+        known = next((subset for subset in splits if role_of(subset) == role_of(folder)), folder)
+        splits.setdefault(known, []).extend(paths)
+    return build_labels("CVAT", listing.root, classes, images, splits, splits_from, log)
 
 
 def _images(
@@ -105,7 +112,7 @@ def _images(
         if image is not None:
             drawn, unread = _shapes(element, lines, where, log)
             size_wh = size_of({key: element.get(key) for key in ("width", "height")})
-            yield _Image(image, size_wh, drawn, unread, subset)
+            yield _Image(image, size_wh, drawn, unread, subset, f"{where}:{lines[element]}")
 
 
 def _shapes(

@@ -98,6 +98,12 @@ class Dataset:
             )
 
 
+def have_same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether one size (width, height) is the other times a factor, but for two pixels of rounding."""
+    factor = max(other) / max(one)
+    return all(abs(a * factor - b) <= 2 for a, b in zip(one, other, strict=True))
+
+
 def load_dataset_image(image: DatasetImage) -> Image:
     """The image of a dataset, turned as its annotations say.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from detector.data.cleaning import Annotations, build_dataset, check_images, clean_images
 from detector.data.coco import load_coco
 from detector.data.coco_labels import is_coco, read_coco_labels
+from detector.data.coco_layout import find_coco_files
 from detector.data.corrections import put_right
 from detector.data.cvat import is_cvat, read_cvat_labels
 from detector.data.dataset import Dataset
@@ -132,7 +133,7 @@ def load_split(root: Path, split: str | None) -> Dataset:
     """One split of a labelled folder, to evaluate on.
 
     A COCO folder is read as ``load_coco`` reads it, nothing cleaned, so that the numbers are COCO's; other
-    formats are cleaned as for training.
+    formats, and splits that are spread over several files, are cleaned as for training.
 
     Args:
         root: the folder, a COCO annotation file or a YOLO data.yaml.
@@ -144,16 +145,21 @@ def load_split(root: Path, split: str | None) -> Dataset:
     if is_records(root):
         return load_records_split(root, split)
     listing = list_files(root)
-    if [name for name, fits, _ in _FORMATS if fits(listing)] == ["COCO"]:
-        return load_coco(root, split=split)
     log = FindingLog()
     with log.shown_with_errors():
+        if [name for name, fits, _ in _FORMATS if fits(listing)] == ["COCO"] and not _is_spread(listing):
+            return load_coco(root, split=split, listing=listing if root.is_dir() else None)
         labels, format_note = _read_labels(listing, log)
-        if labels.format == "COCO":
-            return load_coco(root, split=split)
+        if labels.format == "COCO" and not _is_spread(listing):
+            return load_coco(root, split=split, listing=listing if root.is_dir() else None)
         if format_note:
             log.add("formats in one folder, of which one is read", format_note.removeprefix("; "))
         return _build_split(labels, root, split, log)
+
+
+def _is_spread(listing: Listing) -> bool:
+    """Whether a split has several annotation files, which only training's reading puts together."""
+    return any(len(paths) > 1 for paths in find_coco_files(listing, FindingLog()).values())
 
 
 def _require_images(labels: RawLabels, root: Path, log: FindingLog) -> None:

@@ -34,6 +34,7 @@ class ImageIndex:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         self._folders: set[str] = set()
+        self._passed_over: dict[Path, set[Path]] = defaultdict(set)
         parents = set()
         for path in paths:
             self._by_name[path.name.lower()].append(path)
@@ -57,13 +58,12 @@ class ImageIndex:
             hints: folders that the label names elsewhere, such as a subset.
             role: of the split that the label belongs to; default: that of the folder ``near`` lies in.
         """
-        around = self._below(near.parent)
-        role = role or role_among(around)
+        role = role or role_among(self._below(near.parent))
         lower = [hint.lower() for hint in hints if hint]
         for parts in _readings(text):
             found = [path for path in self._called(parts[-1]) if self._may_be(path, parts[:-1], lower, role)]
             if found:
-                return self._best(found, parts, around, lower)
+                return self._best(found, parts, near, lower)
         return []
 
     def _called(self, name: str) -> list[Path]:
@@ -84,27 +84,43 @@ class ImageIndex:
             role_among(parents), role
         )
 
+    def is_doubtful(self, image: Path, near: Path) -> bool:
+        """Whether an image lies in a folder whose other images were not the ones that this file's labels
+        mean: what has their names there is something else.
+
+        To be asked when all images of a label file were looked up.
+        """
+        return image.parent in self._passed_over[near.parent]
+
     def _best(
-        self, found: Sequence[Path], parts: Sequence[str], around: Sequence[str], hints: Sequence[str]
+        self, found: Sequence[Path], parts: Sequence[str], near: Path, hints: Sequence[str]
     ) -> list[Path]:
         folders = [folder.lower() for folder in parts[:-1]]
+        around = set(self._below(near.parent))
 
         def fitness(path: Path) -> tuple[int, int, int, bool, bool]:
             parents = self._below(path.parent)
             return (
                 _common(reversed(folders), reversed(parents)),
                 sum(hint in parents for hint in hints),
-                len(set(around) & set(parents)),
+                len(around & set(parents)),
                 path.name == parts[-1],
-                bool(parents) and parents[-1] in CUSTOMARY,
+                any(parent in CUSTOMARY for parent in parents),
             )
 
         best = max(map(fitness, found))
         equal = [path for path in found if fitness(path) == best]
+        if best[-1]:  # of several customary folders the nearest
+            steps = min(map(len, (self._below(path) for path in equal)))
+            equal = [path for path in equal if len(self._below(path)) == steps]
         # Beside the label file, or in a folder that has the others in it, comes before what lies deeper.
         above = [path for path in equal if all(path.parent in (each.parent, *each.parents) for each in equal)]
         equal = above if len(above) == 1 else equal
-        return equal[:1] if all(_same(equal[0], other) for other in equal[1:]) else equal
+        if len(equal) > 1 and not all(same_content(equal[0], other) for other in equal[1:]):
+            return equal
+        others = {path.parent for path in found if not same_content(equal[0], path)} - {equal[0].parent}
+        self._passed_over[near.parent].update(others)
+        return equal[:1]
 
     def _below(self, folder: Path) -> tuple[str, ...]:
         """The names of a folder and of those above it, up to the dataset's, in lower case."""
@@ -114,7 +130,14 @@ class ImageIndex:
             return ()
 
 
-def _same(one: Path, other: Path) -> bool:
+def note_doubtful(said: str, image: Path, root: Path, log: FindingLog) -> None:
+    """Note a label whose only image is doubtful, which is left out."""
+    example = f"{said} ({relative_name(image, root)})"
+    log.add("labels whose image is only in a folder of others of the same names, left out", example)
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Whether two files have the same bytes."""
     try:
         return filecmp.cmp(one, other, shallow=False)
     except OSError:

@@ -9,8 +9,8 @@ from typing import Any
 
 from detector.data.coco_file import first_character, has_key, read_json
 from detector.data.findings import FindingLog
-from detector.data.image_index import ImageIndex, only_one
-from detector.data.label_studio_regions import Drawn, read_regions
+from detector.data.image_index import ImageIndex, note_doubtful, only_one
+from detector.data.label_studio_regions import Drawn, read_regions, size_of_image
 from detector.data.listing import Listing
 from detector.data.raw_labels import (
     RawImage,
@@ -35,6 +35,8 @@ class _Image:
     path: Path
     drawn: list[Drawn]
     unread: int
+    size_wh: tuple[int, int] | None
+    where: str
 
 
 def is_label_studio(listing: Listing) -> bool:
@@ -55,25 +57,17 @@ def read_label_studio_labels(listing: Listing, log: FindingLog) -> RawLabels:
     index = ImageIndex(listing.images, listing.root)
     read: list[_Image] = []
     for path in filter(_has_tasks, listing.with_suffix(".json")):
-        where = relative_name(path, listing.root)
-        for number, task in enumerate(read_json(path, "tasks"), start=1):
-            place = f"{where}, task {number}"
-            regions = _regions(task, place, log) if isinstance(task, dict) else None
-            if regions is None:
-                log.add("tasks that were not labelled, left out", place)
-                continue
-            for texts, mine in _by_image(task, regions, place, log):
-                found = next((found for text in texts if (found := index.find(text, path))), [])
-                said = f"{place}: {next(iter(texts), 'no image')}"
-                image = only_one(found, said, _NO_IMAGE, listing.root, log)
-                if image is not None:
-                    drawn, unread = read_regions(mine, place, log)
-                    read.append(_Image(image, drawn, unread))
+        for image in list(_images(path, index, listing.root, log)):
+            if index.is_doubtful(image.path, path):
+                note_doubtful(image.where, image.path, listing.root, log)
+            else:
+                read.append(image)
     classes, label_of = merge_names(sorted({each.name for image in read for each in image.drawn}), log)
     images = [
         RawImage(
             image.path,
             tuple(RawObject(label_of[each.name], each.box, each.where) for each in image.drawn),
+            image.size_wh,
             in_fractions=True,
             unread=image.unread,
         )
@@ -81,6 +75,23 @@ def read_label_studio_labels(listing: Listing, log: FindingLog) -> RawLabels:
     ]
     splits = splits_of_folders(listing.root, [image.path for image in images])
     return build_labels("Label Studio", listing.root, classes, images, splits, "folders", log)
+
+
+def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Iterator[_Image]:
+    where = relative_name(path, root)
+    for number, task in enumerate(read_json(path, "tasks"), start=1):
+        place = f"{where}, task {number}"
+        regions = _regions(task, place, log) if isinstance(task, dict) else None
+        if regions is None:
+            log.add("tasks that were not labelled, left out", place)
+            continue
+        for texts, mine in _by_image(task, regions, place, log):
+            found = next((found for text in texts if (found := index.find(text, path))), [])
+            said = f"{place}: {next(iter(texts), 'no image')}"
+            image = only_one(found, said, _NO_IMAGE, root, log)
+            if image is not None:
+                drawn, unread = read_regions(mine, place, log)
+                yield _Image(image, drawn, unread, size_of_image(mine), place)
 
 
 def _regions(task: dict[str, Any], place: str, log: FindingLog) -> list[Any] | None:

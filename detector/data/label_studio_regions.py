@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detector.data.coco_values import number_of
+from detector.data.coco_values import number_of, size_of
 from detector.data.findings import Box, FindingLog
 from detector.data.masks import bounds_of_ellipse, bounds_of_points
 from detector.data.rotation import bounds_of_rotated
@@ -22,6 +22,18 @@ class Drawn:
     name: str
     box: Box
     where: str
+
+
+def size_of_image(regions: Sequence[Any]) -> tuple[int, int] | None:
+    """Width and height of the image as the regions give them."""
+    for region in regions:
+        value = region.get("value") if isinstance(region, dict) else None
+        for each in (region, value):
+            if isinstance(each, dict):
+                size = {key: each.get(f"original_{key}") for key in ("width", "height")}
+                if (size_wh := size_of(size)) is not None:
+                    return size_wh
+    return None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,16 @@ class Listing:
 
     def with_suffix(self, *suffixes: str) -> list[Path]:
         """The files whose names end so, in lower or upper case."""
+        if len(suffixes) == 1:
+            return list(self._by_suffix.get(suffixes[0], ()))
         return [path for path in self.paths if path.suffix.lower() in suffixes]
+
+    @cached_property
+    def _by_suffix(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in self.paths:
+            found.setdefault(path.suffix.lower(), []).append(path)
+        return found
 
     @cached_property
     def images(self) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from detector.data.findings import FindingLog
-from detector.data.image_index import ImageIndex, only_one
+from detector.data.image_index import ImageIndex, note_doubtful, only_one
 from detector.data.listing import Listing
 from detector.data.raw_labels import relative_name
 from detector.errors import ImageError
@@ -39,6 +39,7 @@ def match_images(files: Sequence[_File], listing: Listing, log: FindingLog) -> l
     then which reading gives every image one file; where neither does, such files are left out.
     """
     index = ImageIndex(listing.images, listing.root)
+    origin: dict[Path, str] = {}
     matched: list[tuple[_File, Path]] = []
     disputed: list[tuple[_File, Path, Path | None]] = []
     for file in files:
@@ -52,11 +53,18 @@ def match_images(files: Sequence[_File], listing: Listing, log: FindingLog) -> l
         image = only_one(own, said, _MISSING, listing.root, log)
         if image is None:
             continue
+        origin[file.path] = said
         if not file.filename or image in named:
             matched.append((file, image))
         else:
             disputed.append((file, image, named[0] if len(named) == 1 else None))
-    return matched + _settle(disputed, matched, listing.root, log)
+    certain: list[tuple[_File, Path]] = []
+    for file, image in matched + _settle(disputed, matched, listing.root, log):
+        if index.is_doubtful(image, file.path):
+            note_doubtful(origin[file.path], image, listing.root, log)
+        else:
+            certain.append((file, image))
+    return certain
 
 
 def _is_nearer(image: Path, other: Path, file: Path) -> bool:

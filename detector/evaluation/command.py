@@ -173,7 +173,8 @@ def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> 
         first = evaluation.other_size[0].name
         say(
             f"Warning: {len(evaluation.other_size)} images have another size than the annotations say (the "
-            f"first is {first}); their boxes may not fit."
+            f"first is {first}); where the shape is the same, detections are scaled to it, otherwise boxes "
+            "may not fit."
         )
     if evaluation.unmatched:
         say(f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}")

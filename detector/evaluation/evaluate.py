@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from detector import __version__
 from detector.boxes import xyxy_to_xywh
-from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
+from detector.data.dataset import Dataset, DatasetImage, have_same_shape, load_dataset_image
 from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
@@ -111,7 +111,8 @@ def detect_dataset(
     detector: FindsObjects, dataset: Dataset
 ) -> tuple[list[dict[str, Any]], tuple[DatasetImage, ...]]:
     """COCO's result objects of a detector on all images of a dataset, with the dataset's category ids; and
-    the images whose width and height are not what the annotations say.
+    the images whose width and height are not what the annotations say. Where the shape is the same, the image
+    was resized after it was labelled, and its detections are in pixels of the size that the annotations say.
 
     Raises:
         DatasetError: images are missing, or no category matches a class.
@@ -128,11 +129,15 @@ def detect_dataset(
         )
     found: list[dict[str, Any]] = []
     other_size: list[DatasetImage] = []
+    scale_of: dict[int, float] = {}
 
     def load(image: DatasetImage) -> Image:
         pixels = load_dataset_image(image)
-        if image.size_wh and image.size_wh != (pixels.shape[1], pixels.shape[0]):
+        size_wh = pixels.shape[1], pixels.shape[0]
+        if image.size_wh and image.size_wh != size_wh:
             other_size.append(image)
+            if have_same_shape(size_wh, image.size_wh):
+                scale_of[image.id] = max(image.size_wh) / max(size_wh)
         return pixels
 
     results = detector.detect_batch(dataset.images, load=load)
@@ -141,7 +146,7 @@ def detect_dataset(
         tqdm(results, total=len(dataset.images), desc="detecting", unit="image", disable=None, leave=None),
         strict=True,
     ):
-        found.extend(_to_coco(detections, image.id, category_of))
+        found.extend(_to_coco(detections, image.id, category_of, scale_of.get(image.id, 1)))
     return found, tuple(other_size)
 
 
@@ -172,8 +177,10 @@ def match_categories(classes: tuple[str, ...], categories: Mapping[int, str]) ->
     return {name: ids[normalise_name(name)] for name in classes if normalise_name(name) in ids}
 
 
-def _to_coco(detections: Detections, image_id: int, category_of: Mapping[str, int]) -> list[dict[str, Any]]:
-    boxes_xywh = np.round(xyxy_to_xywh(detections.boxes).astype(np.float64), 3).tolist()
+def _to_coco(
+    detections: Detections, image_id: int, category_of: Mapping[str, int], scale: float
+) -> list[dict[str, Any]]:
+    boxes_xywh = np.round(xyxy_to_xywh(detections.boxes).astype(np.float64) * scale, 3).tolist()
     return [
         {"image_id": image_id, "category_id": category_of[name], "bbox": box, "score": score}
         for box, score, name in zip(boxes_xywh, detections.scores.tolist(), detections.names, strict=True)

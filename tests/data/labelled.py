@@ -131,6 +131,57 @@ def write_yolo(root: Path, photos: Sequence[Photo], *, data_yaml: bool = True) -
     return root
 
 
+def write_cvat(root: Path, photos: Sequence[Photo]) -> Path:
+    """CVAT for images: annotations.xml and images/SUBSET."""
+    entries = []
+    for number, photo in enumerate(photos):
+        _write_photo(photo, root / "images" / photo.split / photo.name)
+        boxes = "".join(
+            f'<box label="{escape(name)}" xtl="{x1!r}" ytl="{y1!r}" xbr="{x2!r}" ybr="{y2!r}"></box>\n'
+            for name, x1, y1, x2, y2 in photo.objects
+        )
+        subset = f' subset="{photo.split}"' if photo.split else ""
+        entries.append(
+            f'<image id="{number}" name="{escape(photo.name)}"{subset} width="{photo.size_wh[0]}" '
+            f'height="{photo.size_wh[1]}">\n{boxes}</image>\n'
+        )
+    (root / "annotations.xml").write_text(
+        f"<annotations>\n<version>1.1</version>\n{''.join(entries)}</annotations>", "utf-8"
+    )
+    return root
+
+
+def write_label_studio(root: Path, photos: Sequence[Photo]) -> Path:
+    """Label Studio's JSON, and images/SPLIT."""
+    tasks = []
+    for number, photo in enumerate(photos, start=1):
+        _write_photo(photo, root / "images" / photo.split / photo.name)
+        width, height = photo.size_wh
+        result = [
+            {
+                "id": f"r{number}_{each}",
+                "type": "rectanglelabels",
+                "from_name": "label",
+                "to_name": "image",
+                "original_width": width,
+                "original_height": height,
+                "value": {
+                    "x": 100 * x1 / width,
+                    "y": 100 * y1 / height,
+                    "width": 100 * (x2 - x1) / width,
+                    "height": 100 * (y2 - y1) / height,
+                    "rotation": 0,
+                    "rectanglelabels": [name],
+                },
+            }
+            for each, (name, x1, y1, x2, y2) in enumerate(photo.objects)
+        ]
+        place = f"/data/local-files/?d=images/{photo.split}/{photo.name}".replace("//", "/")
+        tasks.append({"id": number, "annotations": [{"result": result}], "data": {"image": place}})
+    (root / "project.json").write_text(json.dumps(tasks))
+    return root
+
+
 WRITERS = {"Pascal VOC": write_voc, "COCO": write_coco, "YOLO": write_yolo}
 
 

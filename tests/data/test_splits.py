@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.data.duplicates import group_copies, look_at
-from detector.data.splits import hold_out, role_of
+from detector.data.splits import hold_out, match_split
 from detector.images import Image
 from tests.data.labelled import write_image
 
@@ -19,12 +19,20 @@ def names_of(groups: list[list[int]]) -> dict[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "role"),
-    [("train", "train"), ("Valid", "val"), ("val2017", "val"), ("training_2", "train"), ("test-dev", None),
-     ("trainval", "trainval"), ("images", None), ("testing", "test"), ("trains", None)],
-)  # fmt: skip
-def test_roles(name: str, role: str | None) -> None:
-    assert role_of(name) == role
+    ("known", "wanted", "found"),
+    [
+        ("train val", "val", "val"),
+        ("Train Validation", "val", "Validation"),
+        ("custom_train custom_val", "val", "custom_val"),
+        ("val val2017 my_val", "val", "val"),
+        ("val2014 val2017", "valid", "val2017"),
+        ("val2014", "val2017", None),
+        ("train valid", "val2017", "valid"),
+        ("a b", "val", None),
+    ],
+)
+def test_which_split_is_meant(known: str, wanted: str, found: str | None) -> None:
+    assert match_split(known.split(), wanted) == found
 
 
 @pytest.mark.parametrize(("images", "held"), [(2, 1), (5, 1), (10, 2), (23, 5), (100, 20), (20_000, 2000)])
