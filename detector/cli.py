@@ -81,7 +81,10 @@ _runtime_options = _options(
     _backend_option,
     _threads_option,
     click.option(
-        "--classes", metavar="NAMES", help="Look for these classes alone, for example 'person,traffic light'."
+        "--classes",
+        metavar="NAMES",
+        help="Look for these classes alone, for example 'person,traffic light' (names with commas in double "
+        "quotes: '\"cup, large\",person').",
     ),
 )
 _score_option = click.option(

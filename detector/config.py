@@ -7,22 +7,25 @@ and no other key is allowed. Their defaults fine-tune the released weights.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from reprlib import Repr
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
-
-import yaml
 
 from detector.architecture import build_architecture
 from detector.errors import DetectorError
 from detector.labels import COCO_CLASSES, normalise_name
+from detector.reading import read_whole
 from detector.spec import ModelSpec
+from detector.yaml_text import LARGEST_YAML, load_yaml
 
-# What PyYAML raises: its own errors, and whatever Python says to a date, number or nesting that is none.
-_NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
+_TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,3}(_?[0-9]{1,3}){0,9}")
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 AUTO: Final = "auto"
 Auto = Literal["auto"]
@@ -199,6 +202,8 @@ class ExperimentConfig:
 
     def to_yaml(self) -> str:
         """The config as the YAML that ``load_config`` reads."""
+        import yaml
+
         return yaml.safe_dump(asdict(self), sort_keys=False)
 
 
@@ -214,10 +219,8 @@ def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Exper
     """
     content: Any = {}
     if path is not None:
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, *_NOT_YAML) as error:
-            raise ConfigError(f"{path} cannot be read as YAML ({' '.join(str(error).split())}).") from error
+        whole = read_whole(path, LARGEST_YAML, ConfigError)
+        content = load_yaml(whole, f"{path} cannot be read as YAML", ConfigError)
         if not isinstance(content, dict) or not content:
             raise ConfigError(f"{path}: expected sections such as `model` and `training`.")
     config = _check_values(_build(ExperimentConfig, content, str(path), ""), str(path))
@@ -232,12 +235,7 @@ def _apply_setting(content: dict[str, Any], setting: str) -> None:
     section, dot, name = key.strip().partition(".")
     if not (equals and dot and name):
         raise ConfigError(f"--set {setting}: expected section.key=value, for example training.steps=500.")
-    try:
-        value = yaml.safe_load(text)
-    except _NOT_YAML as error:
-        raise ConfigError(
-            f"--set {setting}: {text!r} is not a value ({' '.join(str(error).split())})."
-        ) from error
+    value = load_yaml(text, f"--set {setting}: {text!r} is not a value", ConfigError)
     values = content.setdefault(section, {})
     if isinstance(values, dict):  # otherwise the section itself is refused later
         values[name] = value
@@ -246,12 +244,14 @@ def _apply_setting(content: dict[str, Any], setting: str) -> None:
 def _build(kind: Any, values: Any, origin: str, prefix: str) -> Any:
     """A dataclass from a mapping, every key and type checked."""
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{origin}: `{prefix.rstrip('.')}` should be a section with keys, is {values!r}.")
+        raise ConfigError(
+            f"{origin}: `{prefix.rstrip('.')}` should be a section with keys, is {_shown(values)}."
+        )
     hints = get_type_hints(kind)
     for key in values:
         if key not in hints:
-            near = get_close_matches(str(key), hints, n=1, cutoff=0) or list(hints)
-            raise ConfigError(f"{origin}: unknown key `{prefix}{key}`; did you mean `{prefix}{near[0]}`?")
+            near = get_close_matches(key[:80], hints, n=1, cutoff=0) or list(hints)
+            raise ConfigError(f"{origin}: unknown key `{prefix}{key:.80}`; did you mean `{prefix}{near[0]}`?")
     built = {}
     for key, value in values.items():
         hint = hints[key]
@@ -263,35 +263,39 @@ def _build(kind: Any, values: Any, origin: str, prefix: str) -> Any:
 
 
 def _convert(hint: Any, value: Any, origin: str, key: str) -> Any:
-    """The value as one of the types that the hint allows."""
+    """What YAML's text stands for, as one of the types that the hint allows."""
     for option in _options(hint):
-        if get_origin(option) is Literal:
-            if value in get_args(option):
+        if get_origin(option) is list:
+            if isinstance(value, list) and value and all(isinstance(each, str) and each for each in value):
                 return value
-        elif get_origin(option) is list:
-            if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-                return value
-        elif option is float:
-            number = _as_number(value)
-            if number is not None:
-                return number
-        elif isinstance(value, option) and isinstance(value, bool) == (option is bool):
-            return value
+        elif isinstance(value, str) and (found := _read_as(option, value)) is not None:
+            return found
     expected = " or ".join(_describe(option) for option in _options(hint))
-    raise ConfigError(f"{origin}: {key} should be {expected}, is {value!r}.")
+    raise ConfigError(f"{origin}: {key} should be {expected}, is {_shown(value)}.")
+
+
+def _read_as(option: Any, text: str) -> Any:
+    """A text as what the option asks for: one of some words, a number, true or false, text; None if none."""
+    if get_origin(option) is Literal:
+        return text if text in get_args(option) else None
+    if option is bool:
+        return _TRUTH.get(text.lower())
+    if option is int:
+        return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
+    if option is float:
+        return float(text) if _NUMBER.fullmatch(text) and math.isfinite(float(text)) else None
+    return text or None
+
+
+def _shown(value: Any) -> str:
+    """A value for an error, cut short wherever it is long."""
+    short = Repr()
+    short.maxstring = short.maxother = 80
+    return short.repr(value)
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-
-
-def _as_number(value: Any) -> float | None:
-    """A finite number, also where YAML reads it as text, as it does with 1e-3."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and not isinstance(value, bool) else None
 
 
 def _describe(option: Any) -> str:

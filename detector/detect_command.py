@@ -16,7 +16,7 @@ from detector.detections import Detections
 from detector.drawing import draw_detections
 from detector.errors import DetectorError, ImageError
 from detector.files import replacing
-from detector.images import find_images, load_image
+from detector.images import find_images, find_unread_images, load_image
 from detector.labels import parse_classes
 from detector.opencv_build import missing_gui_note
 from detector.runtime import Detector
@@ -43,6 +43,8 @@ def run_detect(
     paths = [path for path in find_images(images) if not os.path.abspath(path).startswith(inside)]
     if not paths:
         raise ImageError(f"There are only results of an earlier run in {' '.join(images)}.")
+    for path in find_unread_images(images):
+        click.echo(f"Left out: {path} is in a format that is not read.", err=True)
     if note := missing_gui_note():
         click.echo(note, err=True)
     detector = Detector.load(

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -67,6 +67,28 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         for folder in made if not path.exists() else ():
             with suppress(OSError):  # somebody else's file is in it by now
                 folder.rmdir()
+
+
+def files_below(
+    folder: str | Path,
+    enter: Callable[[Path, list[str]], bool] = lambda folder, names: True,
+    on_error: Callable[[OSError], None] | None = None,
+) -> Iterator[Path]:
+    """What lies in a folder and below and is no folder; links to folders are followed, each folder once.
+
+    Args:
+        folder: where to begin.
+        enter: whether a folder, with the names of its files, is looked into.
+        on_error: called for a folder that cannot be read; such folders are passed over without it.
+    """
+    entered = set()
+    for place, subfolders, names in os.walk(folder, followlinks=True, onerror=on_error):
+        real = os.path.realpath(place)  # a link to a folder above would go round for ever
+        if real in entered or not enter(Path(place), names):
+            subfolders.clear()
+            continue
+        entered.add(real)
+        yield from (Path(place, name) for name in names)
 
 
 def flush_to_disk(path: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detector.errors import DetectorError, ImageError
 from detector.exif import Pixels, is_tiff, orientation_of, turn, turn_back
+from detector.files import files_below
 from detector.image_header import EXPECTED, MOST_PIXELS, ImageHeader, read_header
 from detector.reading import read_whole
 
@@ -24,7 +25,21 @@ _NO_MEMORY = -4  # cv::Error::StsNoMem
 _LEAST_SIDE = 64  # pixels of a preview, four for each cell of a thumbnail
 _REDUCED = tuple((parts, getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{parts}")) for parts in (8, 4, 2))
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+_FORMATS = (".jpg", ".png", ".webp", ".bmp", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm")
+_SAME_AS = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".dib": ".bmp", ".tif": ".tiff"}
+_OTHERS = (
+    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".tga", ".psd", ".exr", ".hdr", ".dng", ".cr2", ".cr3",
+    ".nef", ".arw", ".raw", ".ico", ".svg",
+)  # fmt: skip
+
+
+def _is_decoded(suffix: str) -> bool:
+    """Whether this build of OpenCV has the format; those that it writes are those that it reads."""
+    return bool(cv2.haveImageWriter(f"image{_SAME_AS.get(suffix, suffix)}"))
+
+
+SUFFIXES = tuple(suffix for suffix in (*_FORMATS, *_SAME_AS) if _is_decoded(suffix))
+UNREAD_SUFFIXES = (*(suffix for suffix in _FORMATS if suffix not in SUFFIXES), *_OTHERS)
 
 
 def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> Image:
@@ -155,16 +170,20 @@ def _decode(data: bytes, name: str, flags: int) -> Image:
 def find_images(sources: Iterable[str]) -> list[Path]:
     """The image files that paths, folders (searched through) and glob patterns name, each once.
 
+    Links to folders are followed.
+
     Raises:
         ImageError: a source that does not exist or holds no image.
     """
     found: dict[str, Path] = {}
     for source in sources:
         if os.path.isdir(source):
-            candidates = sorted(Path(source).rglob("*"))
-            paths = [path for path in candidates if path.suffix.lower() in SUFFIXES and path.is_file()]
+            called_so = (path for path in files_below(source) if path.suffix.lower() in SUFFIXES)
+            paths = sorted(path for path in called_so if path.is_file())
             if not paths:
-                raise ImageError(f"The folder {source} holds no image ({', '.join(SUFFIXES)}).")
+                unread = find_unread_images([source])
+                others = f"; it has {unread[0].name}, which is not read" if unread else ""
+                raise ImageError(f"The folder {source} holds no image ({', '.join(SUFFIXES)}){others}.")
         elif os.path.exists(source):
             paths = [Path(source)]
         else:
@@ -175,3 +194,9 @@ def find_images(sources: Iterable[str]) -> list[Path]:
         for path in paths:
             found.setdefault(os.path.abspath(path), path)
     return list(found.values())
+
+
+def find_unread_images(sources: Iterable[str]) -> list[Path]:
+    """The files in folders that are called like images in a format that is not read."""
+    found = (path for source in sources if os.path.isdir(source) for path in files_below(source))
+    return sorted(path for path in found if path.suffix.lower() in UNREAD_SUFFIXES)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import re
+import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -25,14 +28,42 @@ COCO_IDS = {
 COCO_CLASSES = tuple(COCO_IDS)
 
 
+_NO_GLYPH = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]")
+_UNDERSCORE = re.compile(r"(?<=[^\W_])_+(?=[^\W_])")  # between letters or digits; elsewhere it is a sign
+
+
+def tidy_name(name: str) -> str:
+    """A class name as it is shown and written: composed characters (NFC), in one line, single spaces."""
+    return " ".join(_NO_GLYPH.sub(" ", unicodedata.normalize("NFC", name)).split())
+
+
 def normalise_name(name: str) -> str:
-    """The form in which class names are compared: ``"Traffic_Light "`` and ``"traffic light"`` are one."""
-    return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
+    """The form in which class names are compared: ``"Traffic_Light "`` and ``"traffic light"`` are one.
+
+    Case, spaces and underscores between words tell nothing apart, but every other sign does: C, C+ and C-
+    are three classes. Single letters keep their case: a and A are two characters.
+    """
+    tidy = tidy_name(name)
+    return tidy if len(tidy) == 1 else unicodedata.normalize("NFC", _UNDERSCORE.sub(" ", tidy).lower())
+
+
+def one_line_names(classes: Sequence[str]) -> list[str]:
+    """The names for a list with one line a class, where none may be empty."""
+    return [tidy_name(name) or f"class_{label}" for label, name in enumerate(classes)]
 
 
 def parse_classes(text: str | None) -> list[str] | None:
-    """Class names from a comma-separated list; None when there is none."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    """Class names from a comma-separated list; None when there is none.
+
+    A name with a comma stands in double quotes, a double quote inside of them twice, as in CSV.
+    """
+    if text is None:
+        return None
+    try:
+        names = next(csv.reader([" ".join(text.split())], skipinitialspace=True), [])
+    except csv.Error as error:
+        raise ModelError(f"--classes {text:.80}: expected names separated by commas ({error}).") from error
+    return [name.strip() for name in names if name.strip()]
 
 
 def find_classes(names: Sequence[str], classes: Sequence[str]) -> list[int]:
@@ -41,18 +72,27 @@ def find_classes(names: Sequence[str], classes: Sequence[str]) -> list[int]:
     Raises:
         ModelError: a name that is not among ``classes`` (the nearest one is suggested), or no name.
     """
-    label_of = {normalise_name(name): label for label, name in enumerate(classes)}
+    written = {tidy_name(name): label for label, name in enumerate(classes)}
+    label_of = {normalise_name(name): label for label, name in reversed(list(enumerate(classes)))}
     found = set()
     for name in names:
-        label = label_of.get(normalise_name(name))
+        label = written.get(tidy_name(name), label_of.get(normalise_name(name)))
         if label is None:
-            near = get_close_matches(normalise_name(name), label_of, n=1)
-            hint = f"did you mean {classes[label_of[near[0]]]!r}?" if near else f"it has {listing(classes)}."
-            raise ModelError(f"The model has no class {name!r}; {hint}")
+            raise ModelError(f"The model has no class {name!r}; {_hint(normalise_name(name), classes)}")
         found.add(label)
     if not found:
         raise ModelError(f"Expected at least one class name; the model has {listing(classes)}.")
     return sorted(found)
+
+
+def _hint(form: str, classes: Sequence[str]) -> str:
+    """What to do about a name that no class has."""
+    of_form = {normalise_name(name): name for name in classes}
+    for known, name in of_form.items():
+        if "," in known and form in [part.strip() for part in known.split(",")]:
+            return f'if {name!r} is meant, put it in double quotes: "{name}".'
+    near = get_close_matches(form, of_form, n=1)
+    return f"did you mean {of_form[near[0]]!r}?" if near else f"it has {listing(classes)}."
 
 
 def listing(classes: Sequence[str], most: int = 10) -> str:

@@ -24,6 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 from detector.anchors import build_anchors
 from detector.architecture import IMAGE, Architecture, Layer, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
+from detector.labels import one_line_names
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
@@ -111,7 +112,9 @@ class _Graph:
             ir_version=_IR_VERSION,
             opset_imports=[helper.make_opsetid("", _OPSET)],
         )
-        helper.set_model_props(model, {SPEC_KEY: spec.to_json(), LABELS_KEY: "\n".join(spec.classes)})
+        helper.set_model_props(
+            model, {SPEC_KEY: spec.to_json(), LABELS_KEY: "\n".join(one_line_names(spec.classes))}
+        )
         content: bytes = model.SerializeToString(deterministic=True)
         return content
 

@@ -27,6 +27,7 @@ from detector.anchors import build_anchors
 from detector.architecture import IMAGE, build_architecture
 from detector.errors import ModelError
 from detector.files import cannot_write, replacing
+from detector.labels import one_line_names
 from detector.openvino_kernels import fit_int8_kernels
 from detector.runtime.detector import DEFAULT_SCORE_THRESHOLD
 from detector.spec import ModelSpec
@@ -72,7 +73,7 @@ def save_openvino(
             model = _add_postprocess(model, spec)
         _name_nodes(model)
         model.set_rt_info(spec.to_json(), SPEC_KEY)
-        model.set_rt_info("\n".join(spec.classes), LABELS_KEY)
+        model.set_rt_info("\n".join(one_line_names(spec.classes)), LABELS_KEY)
         if postprocess:
             for key, value in _describe_for_model_api(spec).items():
                 model.set_rt_info(value, ["model_info", key])
@@ -94,7 +95,7 @@ def _describe_for_model_api(spec: ModelSpec) -> dict[str, str]:
 
     Source: openvino-model-api 0.4, ``model_api/models/ssd.py`` and ``parameters.py``.
     """
-    names = ("background", *("_".join(name.split()) for name in spec.classes))
+    names = ("background", *("_".join(name.split()) for name in one_line_names(spec.classes)))
     return {
         "model_type": "ssd",
         "labels": " ".join(names),

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from detector.errors import ImageError
-from detector.images import find_images, load_image
+from detector.images import SUFFIXES, find_images, find_unread_images, load_image
 
 # RGB, as Pillow has it.
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -380,3 +380,31 @@ def test_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "empty" / "notes.txt").write_text("no image")
     with pytest.raises(ImageError, match="empty"):
         find_images([str(tmp_path / "empty")])
+
+
+def test_links_to_folders_are_followed(tmp_path: Path, album: Path) -> None:
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "link").symlink_to(album)
+    (album / "loop").symlink_to(tmp_path / "top")
+    found = find_images([str(tmp_path / "top")])
+    assert len(found) == 9
+    assert tmp_path / "top/link/a#1.jpg" in found
+
+
+def test_images_that_are_not_read_are_named(album: Path) -> None:
+    (album / "deep" / "photo.HEIC").write_bytes(b"no matter what")
+    assert album / "deep" / "photo.HEIC" not in find_images([str(album)])
+    assert find_unread_images([str(album), str(album / "a#1.jpg")]) == [album / "deep" / "photo.HEIC"]
+    (album / "deep/er/f.JpEg").unlink()
+    with pytest.raises(ImageError, match=r"it has .*photo\.HEIC, which is not read"):
+        find_images([str(album / "deep")])
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_what_is_called_like_an_image_is_decoded(tmp_path: Path, suffix: str) -> None:
+    kinds = {".jpe": "JPEG", ".jfif": "JPEG", ".dib": "BMP", ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM"}
+    mode = {".pgm": "L", ".pbm": "1"}.get(suffix, "RGB")
+    path = tmp_path / f"image{suffix}"
+    PillowImage.new(mode, (4, 3)).save(path, kinds.get(suffix))
+    assert load_image(path).shape == (3, 4, 3)
+    assert find_images([str(tmp_path)]) == [path]

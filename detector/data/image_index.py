@@ -12,11 +12,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from detector.data.findings import FindingLog
 from detector.data.raw_labels import relative_name
 from detector.data.split_names import role_of, roles_agree
-from detector.images import SUFFIXES
+from detector.images import SUFFIXES, UNREAD_SUFFIXES
 
 _UPLOAD_PREFIX = re.compile("^[0-9a-f]{8}-")  # Label Studio puts one before the name of an uploaded file
 # Suffixes that a label file may name though the image was converted since.
-_NAMED_SUFFIXES = (*SUFFIXES, ".jpe", ".tif", ".tiff", ".gif")
+_NAMED_SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
 # Where pictures lie by custom; masks and thumbnails of the same names lie elsewhere.
 CUSTOMARY = ("images", "image", "imgs", "img", "jpegimages")
 

@@ -7,7 +7,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 
-from detector.data.listing import read_text
+from detector.data.text import read_text
 
 _MOST_BYTES = 200_000_000  # a larger file is not read again to say where in it something is
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from detector.errors import DatasetError
-from detector.images import SUFFIXES
+from detector.files import files_below
+from detector.images import SUFFIXES, UNREAD_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Listing:
         """The files that are called like images."""
         return self.with_suffix(*SUFFIXES)
 
+    @property
+    def unread_images(self) -> list[Path]:
+        """Files that are called like images in a format that is not read."""
+        return self.with_suffix(*UNREAD_SUFFIXES)
+
 
 RUN_RECORD = "run.json"
 
@@ -55,37 +60,11 @@ def list_files(root: Path) -> Listing:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    entered = set()
-
     def refuse(error: OSError) -> None:
         raise DatasetError(f"Cannot read the folder {error.filename} ({error.strerror}).") from error
 
-    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=refuse):
-        # A link to a folder above would go round for ever.
-        real = os.path.realpath(folder)
-        if real in entered:
-            subfolders.clear()
-            continue
-        entered.add(real)
-        if RUN_RECORD in names:  # a training run that was put into the dataset is no part of it
-            subfolders.clear()
-            continue
-        subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__MACOSX"]
-        yield from (Path(folder, name) for name in names if not name.startswith("."))
+    def enter(folder: Path, names: list[str]) -> bool:
+        hidden = folder != root and (folder.name.startswith(".") or folder.name == "__MACOSX")
+        return not hidden and RUN_RECORD not in names  # a training run in the dataset is no part of it
 
-
-def read_text(path: Path) -> str:
-    """The content of a text file; a byte order mark is no part of it.
-
-    Raises:
-        DatasetError: the file cannot be read.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise DatasetError(f"Cannot read {path} ({error.strerror}).") from error
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, stripped, empty ones included; see ``read_text``."""
-    return [line.strip() for line in read_text(path).split("\n")]
+    return (path for path in files_below(root, enter, refuse) if not path.name.startswith("."))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.data.findings import Box, FindingLog
-from detector.labels import normalise_name
+from detector.labels import normalise_name, tidy_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +143,31 @@ def relative_name(path: Path, root: Path) -> str:
 
 
 def merge_names(names: Iterable[str], log: FindingLog) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Class names without those that differ only in spelling, and the label of every spelling."""
+    """Class names without those that differ only in spelling, and the label of every spelling.
+
+    A class's name is the first spelling, in one line and with composed characters; one without a name is
+    called after its place.
+    """
     classes: list[str] = []
     label_of_form: dict[str, int] = {}
     label_of: dict[str, int] = {}
-    for name in names:
-        form = normalise_name(name)
-        if form not in label_of_form:
-            label_of_form[form] = len(classes)
-            classes.append(name.strip())
-        elif name != classes[label_of_form[form]] and name not in label_of:
+    for number, name in enumerate(names):
+        if name in label_of:
+            continue
+        shown = tidy_name(name) or unnamed_class(number, log)
+        label = label_of_form.setdefault(normalise_name(shown), len(classes))
+        if label == len(classes):
+            classes.append(shown)
+        else:
             log.add(
                 "class names that differ only in case, spaces or underscores, merged",
-                f"{name!r} is taken for {classes[label_of_form[form]]!r}",
+                f"{name!r:.80} is taken for {classes[label]!r:.80}",
             )
-        label_of[name] = label_of_form[form]
+        label_of[name] = label
     return tuple(classes), label_of
+
+
+def unnamed_class(number: int, log: FindingLog) -> str:
+    """What a class is called whose name is empty."""
+    log.add("classes without a name, called class_0 and so on", f"the name of class {number} is empty")
+    return f"class_{number}"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from detector.data.findings import FindingLog
 from detector.data.image_index import ImageIndex, only_one
-from detector.data.listing import Listing, read_lines
+from detector.data.listing import Listing
 from detector.data.raw_labels import RawLabels, relative_name
 from detector.data.split_names import role_in, role_of
+from detector.data.text import read_lines
 from detector.errors import DatasetError
 
 

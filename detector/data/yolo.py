@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
-from detector.data.findings import Box, FindingLog
-from detector.data.listing import Listing, read_lines
+from detector.data.findings import FindingLog
+from detector.data.listing import Listing
 from detector.data.raw_labels import (
     RawImage,
     RawLabels,
@@ -17,149 +18,175 @@ from detector.data.raw_labels import (
     merge_names,
     relative_name,
 )
-from detector.data.yolo_layout import YoloLayout, find_label_file, find_layout, find_yaml
+from detector.data.text import read_lines
+from detector.data.yolo_columns import BOX, OUTLINE, Columns
+from detector.data.yolo_layout import Part, YoloLayout, find_layout, is_yolo_folder
+from detector.data.yolo_names import NameList
+from detector.data.yolo_rows import BadRow, Row, box_of, count_large, parse_row
+from detector.errors import DatasetError
 
-_LEAST_PIXELS = 1.5  # a number above this is no fraction of the image
+_LARGEST_LABELS = 100_000_000  # bytes of one image's label file
+_MOST_UNNAMED = 255  # class numbers without names, where there are fewer objects than that
 
 
 def is_yolo(listing: Listing) -> bool:
     """Whether a folder has a YOLO data.yaml, or a text file that starts with a line of a class and a box."""
-    return find_yaml(listing) is not None or any(map(_starts_like_yolo, listing.with_suffix(".txt")))
-
-
-def _starts_like_yolo(path: Path) -> bool:
-    with path.open("rb") as file:
-        words = file.readline(4096).decode("utf-8-sig", errors="replace").split()
-    return len(words) >= 5 and _numbers(words[:5]) is not None
+    return is_yolo_folder(listing)
 
 
 def read_yolo_labels(listing: Listing, log: FindingLog) -> RawLabels:
     """The labels in the text files that belong to the images of a folder.
 
+    An image is left out when a line of its label file cannot be read: what is missing would be background.
+
     Raises:
-        DatasetError: data.yaml is wrong, boxes are in pixels, or a class has no name.
+        DatasetError: a description is wrong, most label files cannot be read, rows may mean one thing or
+            another, boxes are in pixels, or a class has no name.
     """
     layout = find_layout(listing, log)
     reader = _Reader(layout, listing.root, log)
-    images = [
-        reader.read(path)
-        for path in tqdm(
-            dict.fromkeys(layout.images), desc="reading labels", unit="file", disable=None, leave=False
-        )
-    ]
+    for part in layout.parts:
+        reader.read(part)
+    reader.check_readable()
     in_pixels = reader.check_fractions()
-    shift = reader.check_classes()
-    names = layout.names
-    if names is None:
-        names = {index: f"class_{index}" for index in range(reader.highest_class + 1)}
-        if names:
-            log.add("classes without a name, called class_0 and so on", "no data.yaml or classes.txt found")
+    shifts = {names.source: reader.check_classes(names) for names in reader.lists}
+    numbered: dict[tuple[Path | None, int], str] = {
+        (names.source, number + shifts[names.source]): name
+        for names in reader.lists
+        for number, name in names.names.items()
+    }
+    numbered |= {(None, number): f"class_{number}" for number in range(reader.highest_unnamed + 1)}
+    if reader.highest_unnamed >= 0:
+        log.add("classes without a name, called class_0 and so on", "no data.yaml or classes.txt found")
     # An index that a description leaves out has no objects and is no class.
-    classes, label_of = merge_names(names.values(), log)
-    labels = {index + shift: label_of[name] for index, name in names.items()}
-    return build_labels(
-        "YOLO",
-        listing.root,
-        classes,
-        (_relabelled(image, labels, in_pixels) for image in images),
-        layout.splits,
-        layout.splits_from,
-        log,
-    )
+    classes, label_of = merge_names(numbered.values(), log)
+    labels = {key: label_of[name] for key, name in numbered.items()}
+    images = [each.labelled(labels, in_fractions=not in_pixels) for each in reader.files]
+    splits, splits_from = layout.splits({image.path for image in images})
+    return build_labels("YOLO", listing.root, classes, images, splits, splits_from, log)
 
 
-def _relabelled(image: RawImage, labels: dict[int, int], in_pixels: bool) -> RawImage:
-    """The image with its objects' labels; those of a class without a name were noted and are left out."""
-    objects = tuple(
-        RawObject(labels[each.label], each.box, each.where) for each in image.objects if each.label in labels
-    )
-    return RawImage(image.path, objects, in_fractions=not in_pixels)
+@dataclass
+class _File:
+    """An image with the rows of its label file."""
+
+    image: Path
+    names: NameList | None = None
+    rows: list[Row] = field(default_factory=list)
+    kinds: dict[int, str] = field(default_factory=dict)
+
+    def key(self, row: Row) -> tuple[Path | None, int]:
+        return (self.names.source if self.names else None), row.label
+
+    def is_outline(self, row: Row) -> bool:
+        return self.kinds[row.count] == OUTLINE
+
+    def labelled(self, labels: dict[tuple[Path | None, int], int], *, in_fractions: bool) -> RawImage:
+        """The image with its objects' labels; those of a class without a name were noted and are left out."""
+        objects = tuple(
+            RawObject(labels[self.key(row)], box_of(row, is_outline=self.is_outline(row)), row.where)
+            for row in self.rows
+            if self.key(row) in labels
+        )
+        return RawImage(self.image, objects, in_fractions=in_fractions)
 
 
 class _Reader:
-    """Reads label files one after the other and keeps what can be judged only of all of them."""
+    """Reads the label files of each part and judges what can be judged only of all of them."""
 
     def __init__(self, layout: YoloLayout, root: Path, log: FindingLog) -> None:
+        self.files: list[_File] = []
         self._layout = layout
         self._root = root
         self._log = log
-        self._numbers = 0
-        self._large_numbers = 0
-        self._large: list[str] = []
-        self._used: dict[int, list[str]] = {}
-
-    def read(self, image: Path) -> RawImage:
-        """An image with the objects of its label file; their labels are still the file's indices."""
-        path = find_label_file(image)
-        objects = []
-        if path is not None:
-            where = relative_name(path, self._root)
-            for number, line in enumerate(read_lines(path), start=1):
-                if line and (found := self._read_line(line, f"{where}:{number}")):
-                    objects.append(found)
-        return RawImage(image, tuple(objects), in_fractions=True)
-
-    def _read_line(self, line: str, where: str) -> RawObject | None:
-        numbers = _numbers(line.split())
-        if numbers is None or len(numbers) < 5 or numbers[0] < 0 or numbers[0] != int(numbers[0]):
-            self._drop(line, where)
-            return None
-        index, *rest = numbers
-        if self._layout.has_keypoints:
-            rest = rest[:4]
-        if len(rest) == 5:
-            self._log.add("confidences after the box, ignored", f"{where}: {line}")
-            rest = rest[:4]
-        if len(rest) > 4 and len(rest) % 2:
-            self._drop(line, where)
-            return None
-        self._note_large(rest, line, where)
-        self._used.setdefault(int(index), []).append(where)
-        return RawObject(int(index), _box(rest), where)
-
-    def _drop(self, line: str, where: str) -> None:
-        self._log.add("lines that are no class and box, dropped", f"{where}: {line:.60}")
-
-    def _note_large(self, numbers: list[float], line: str, where: str) -> None:
-        large = sum(number > _LEAST_PIXELS for number in numbers)
-        self._numbers += len(numbers)
-        self._large_numbers += large
-        if large:
-            self._large.append(f"{where}: {line:.60}")
+        self._bad: list[str] = []
+        self._seen: dict[Path, Part] = {}
 
     @property
-    def highest_class(self) -> int:
-        """The highest class number that occurs; -1 without objects."""
-        return max(self._used, default=-1)
+    def lists(self) -> list[NameList]:
+        """The lists of names that label files or descriptions have, in the order of their first use."""
+        found = [part.names for part in self._layout.parts] + [file.names for file in self.files]
+        return list({names.source: names for names in found if names}.values())
 
-    def check_classes(self) -> int:
-        """By how much all class numbers are too high: 0, or 1 where they are counted from 1.
+    @property
+    def highest_unnamed(self) -> int:
+        """The highest class number that occurs where there are no names; -1 without such objects."""
+        return max((row.label for file in self.files if not file.names for row in file.rows), default=-1)
 
-        Raises:
-            DatasetError: an object's class has no name, and the log is not lenient.
-        """
-        names = self._layout.names
-        if names is None:
-            return 0
-        unnamed = [index for index in sorted(self._used) if index not in names]
-        if not unnamed:
-            return 0
-        first, last = min(names, default=0), max(names, default=-1)
-        where = self._used[unnamed[0]][0]
-        shifted = unnamed == [last + 1] and first not in self._used and len(self._used[last + 1]) > 1
-        message = (
-            f"{where}: class {unnamed[0]} has no name; {self._layout.names_from} has {len(names)} names, "
-            f"0 to {last}. "
-        )
-        if shifted:
-            places = [place for index in sorted(self._used) for place in self._used[index]]
-            message += f"No object has class {first}, so all seem to be counted from 1: count them from 0."
-            self._log.refuse("class numbers that are one too high, put right", places, message)
-            return 1
-        places = [f"{place}: class {index}" for index in unnamed for place in self._used[index]]
-        message += "Add the name there, or remove the line."
-        self._log.refuse("objects of a class without a name, dropped", places, message)
-        return 0
+    def read(self, part: Part) -> None:
+        """Read the label files of a part's images."""
+        columns = Columns(part.key_points)
+        found: list[_File] = []
+        images = dict.fromkeys(part.images)
+        for image in tqdm(images, desc="reading labels", unit="file", disable=None, leave=False):
+            if image in self._layout.left_out or self._is_known(image, part):
+                continue
+            file = self._read_file(image, part, columns)
+            if file is not None:
+                found.append(file)
+        kinds = columns.decide(self._log)
+        most = max(_MOST_UNNAMED, sum(columns.counts.values()))
+        for file in found:
+            file.kinds = kinds
+            fault = next(filter(None, (_fault(row, file, most) for row in file.rows)), None)
+            if fault:
+                self._leave_out(fault)
+            else:
+                self.files.append(file)
+
+    def _is_known(self, image: Path, part: Part) -> bool:
+        """Whether an image was read before; raises DatasetError when it was with other names."""
+        known = self._seen.setdefault(image, part)
+        if known is part:
+            return False
+        if part.names and known.names and not part.names.says_the_same(known.names):
+            raise DatasetError(
+                f"{known.names.source} and {part.names.source} both list "
+                f"{relative_name(image, self._root)} and other classes; give the one that is meant instead "
+                "of the folder."
+            )
+        return True
+
+    def _read_file(self, image: Path, part: Part, columns: Columns) -> _File | None:
+        path = self._layout.labels.get(image)
+        if path is None:
+            return _File(image)
+        where = relative_name(path, self._root)
+        try:
+            lines = read_lines(path, _LARGEST_LABELS)
+        except DatasetError as error:
+            self._leave_out(str(error))
+            return None
+        parsed = [
+            (parse_row(line, f"{where}:{number}"), line) for number, line in enumerate(lines, start=1) if line
+        ]
+        bad = next((row for row, _ in parsed if isinstance(row, BadRow)), None)
+        if bad:
+            self._leave_out(str(bad))
+            return None
+        file = _File(image, self._layout.names_for(part, image))
+        for row, line in parsed:
+            if not isinstance(row, BadRow):
+                columns.note(row[1], row[0].where, line)
+                file.rows.append(row[0])
+        return file
+
+    def _leave_out(self, fault: str) -> None:
+        self._bad.append(fault)
+        self._log.add("images with labels that cannot be read, left out", fault)
+
+    def check_readable(self) -> None:
+        """Raise DatasetError when most label files cannot be read, or no image is left."""
+        if len(self._bad) * 2 > len(self._layout.labels):
+            raise DatasetError(
+                f"{len(self._bad):,} of the {len(self._layout.labels):,} label files of {self._root} cannot "
+                f"be read. The first: {self._bad[0]}"
+            )
+        if not self.files:
+            raise DatasetError(
+                f"{self._root} has YOLO labels but no image that belongs to one; label files are called like "
+                "their images and lie in labels/ where those are in images/, or beside them."
+            )
 
     def check_fractions(self) -> bool:
         """Whether the boxes are in pixels.
@@ -167,28 +194,61 @@ class _Reader:
         Raises:
             DatasetError: they are, and the log is not lenient.
         """
-        if self._large_numbers * 2 <= self._numbers:
+        large: list[str] = []
+        numbers = too_large = 0
+        for file in self.files:
+            for row in file.rows:
+                count = count_large(row, is_outline=file.is_outline(row))
+                numbers, too_large = numbers + 4, too_large + count
+                if count:
+                    large.append(f"{row.where}: {row.label} {' '.join(f'{number:g}' for number in row.head)}")
+        if too_large * 2 <= numbers:
             return False
         self._log.refuse(
             "boxes in pixels instead of fractions of the image, converted",
-            self._large,
-            f"The boxes of {self._root} are in pixels ({self._large[0]}); YOLO labels have class, "
-            "centre x, centre y, width and height as fractions of the image: divide them by its size.",
+            large,
+            f"The boxes of {self._root} are in pixels ({large[0]}); YOLO labels have class, centre x, "
+            "centre y, width and height as fractions of the image: divide them by its size.",
         )
         return True
 
+    def check_classes(self, names: NameList) -> int:
+        """By how much the class numbers of a list are too high: 0, or 1 where they are counted from 1.
 
-def _numbers(words: list[str]) -> list[float] | None:
-    try:
-        numbers = [float(word) for word in words]
-    except ValueError:
-        return None
-    return numbers if all(map(math.isfinite, numbers)) else None
+        Raises:
+            DatasetError: an object's class has no name, and the log is not lenient.
+        """
+        rows = [
+            row
+            for file in self.files
+            if file.names and file.names.source == names.source
+            for row in file.rows
+        ]
+        used = Counter(row.label for row in rows)
+        unnamed = [row for row in rows if row.label not in names.names]
+        if not unnamed:
+            return 0
+        first, last = min(names.names, default=0), max(names.names, default=-1)
+        worst = min(unnamed, key=lambda row: row.label)
+        message = (
+            f"{worst.where}: class {worst.label} has no name; {names.source} has {len(names.names)} names, "
+            f"{first} to {last}. "
+        )
+        if {row.label for row in unnamed} == {last + 1} and first not in used and used[last + 1] > 1:
+            message += f"No object has class {first}, so all seem to be counted from 1: count them from 0."
+            places = [row.where for row in rows]
+            self._log.refuse("class numbers that are one too high, put right", places, message)
+            return 1
+        message += "Add the name there, or remove the line."
+        places = [f"{row.where}: class {row.label}" for row in unnamed]
+        self._log.refuse("objects of a class without a name, dropped", places, message)
+        return 0
 
 
-def _box(numbers: list[float]) -> Box:
-    """x1, y1, x2, y2 of a box as centre and size, or around the points of a polygon."""
-    if len(numbers) == 4:
-        centre_x, centre_y, width, height = numbers
-        return centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2
-    return min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])
+def _fault(row: Row, file: _File, most: int) -> str | None:
+    """What is wrong with a row once all are known."""
+    if (kind := file.kinds[row.count]) not in (BOX, OUTLINE):
+        return f"{row.where}: {kind}"
+    if file.names is None and row.label > most:
+        return f"{row.where}: class {row.label} is too high where no names say how many there are"
+    return None

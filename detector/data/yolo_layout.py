@@ -2,182 +2,239 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any
-
-import yaml
+from pathlib import Path
 
 from detector.data.findings import FindingLog
-from detector.data.listing import Listing, list_files, read_lines, read_text
+from detector.data.listing import Listing, list_files
 from detector.data.raw_labels import relative_name
 from detector.data.split_names import role_of
 from detector.data.splits import splits_of_folders, splits_of_lists
+from detector.data.yolo_description import Description, describes_yolo, is_description, read_description
+from detector.data.yolo_files import LabelFiles
+from detector.data.yolo_names import NameList, NameLists
+from detector.data.yolo_rows import is_row_like
 from detector.errors import DatasetError
+from detector.reading import read_head
 
-_YAML = (".yaml", ".yml")
-_NAME_FILES = ("classes.txt", "obj.names")
-_NO_LABELS = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt")
+_DEEPEST = 3  # parts of a description's path below the folder
+_HEAD = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The images that one description is of, or all of a folder that has none.
+
+    Attributes:
+        images: image files that count, labelled or not.
+        splits: images of each split that is named.
+        splits_from: what names the splits.
+        names: of the description; None where it has none.
+        key_points: its ``kpt_shape``.
+    """
+
+    images: list[Path]
+    splits: dict[str, list[Path]]
+    splits_from: str
+    names: NameList | None = None
+    key_points: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
 class YoloLayout:
-    """What there is to read.
+    """What there is to read: the parts, each image's label file, and lists of names."""
 
-    Attributes:
-        names: class names by index; None where no file has them.
-        names_from: the file that has them.
-        images: image files that count, labelled or not.
-        splits: images of each split that is named.
-        splits_from: what names the splits.
-        has_keypoints: whether points follow the boxes in a line.
-    """
+    parts: list[Part]
+    labels: dict[Path, Path]
+    lists: NameLists
+    left_out: set[Path] = field(default_factory=set)
 
-    names: dict[int, str] | None
-    names_from: Path | None
-    images: list[Path]
-    splits: dict[str, list[Path]]
-    splits_from: str
-    has_keypoints: bool = field(default=False)
+    def names_for(self, part: Part, image: Path) -> NameList | None:
+        """The names that the numbers in an image's label file have."""
+        return part.names or self.lists.near(self.labels[image], image)
+
+    def splits(self, images: set[Path]) -> tuple[dict[str, list[Path]], str]:
+        """These images by split, and what names the splits; those of several parts united by their role."""
+        united: dict[str, list[Path]] = {}
+        for part in self.parts:
+            for name, paths in part.splits.items():
+                key = name if len(self.parts) == 1 else role_of(name) or name
+                united.setdefault(key, []).extend(path for path in paths if path in images)
+        return united, next(
+            (part.splits_from for part in self.parts if part.splits), self.parts[0].splits_from
+        )
 
 
-def find_yaml(listing: Listing) -> Path | None:
-    """The file that describes a YOLO dataset: data.yaml, or another with names or a train entry, if any."""
-    if listing.root.suffix.lower() in _YAML and listing.root.is_file():
-        return listing.root
-    files = sorted(
-        (path for path in listing.with_suffix(*_YAML) if len(path.relative_to(listing.root).parts) <= 2),
-        key=lambda path: (len(path.parts), path.stem != "data", path.name),
-    )
-    return next((path for path in files if _describes_yolo(path)), None)
+def is_yolo_folder(listing: Listing) -> bool:
+    """Whether a folder has a YOLO data.yaml, or a text file that starts with a line of a class and a box."""
+    return any(_candidates(listing)) or any(map(_starts_with_row, listing.with_suffix(".txt")))
+
+
+def _starts_with_row(path: Path) -> bool:
+    """Whether the first line that is not empty may be a class and a box, in any encoding."""
+    head = read_head(path, _HEAD).replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
+    lines = head.decode("utf-8", errors="replace").split("\n")
+    return is_row_like(next((line for line in lines if line.strip()), ""))
 
 
 def find_layout(listing: Listing, log: FindingLog) -> YoloLayout:
     """What a folder with YOLO labels, or a data.yaml, has.
 
     Raises:
-        DatasetError: data.yaml names images that are not there, or has names of the wrong kind.
+        DatasetError: a description names images that are not there, or descriptions or names contradict.
     """
-    description = find_yaml(listing)
+    descriptions = _find_descriptions(listing, log)
     if listing.root.is_file():
         listing = list_files(listing.root.parent)
-    content = _read_yaml(description) if description else {}
-    names, names_from = _names(content, description, listing)
-    splits = _yaml_splits(content, description, log) if description else {}
-    images, splits_from = [path for paths in splits.values() for path in paths], "data.yaml"
-    if not splits:
-        labelled = {path.parent for path in listing.images if find_label_file(path)}
-        images = [path for path in listing.images if path.parent in labelled]
-        splits, splits_from = splits_of_lists(listing, images, log)
-        if not splits:
-            splits, splits_from = splits_of_folders(listing.root, images), "folders"
-    _note_labels_without_image(listing, images, log)
-    return YoloLayout(names, names_from, images, splits, splits_from, "kpt_shape" in content)
+    finder = LabelFiles()
+    lists = NameLists(listing, log)
+    parts = [_described_part(each, listing, finder, log) for each in descriptions]
+    parts = parts or [_part_of_folder(listing, finder, log)]
+    for part in parts:
+        if part.names:
+            lists.note_unread(part.names, log)
+    _note_unread_images(listing, log)
+    images = list(dict.fromkeys(image for part in parts for image in part.images))
+    labels = {image: path for image in images if (path := finder.find(image))}
+    used = set(labels.values())
+    left_out = _drop_shared(labels, listing.root, log)
+    unlabelled = [image for image in images if image not in labels and image not in left_out]
+    left_out |= _note_unused_labels(listing, images, unlabelled, used, finder, log)
+    return YoloLayout(parts, labels, lists, left_out)
 
 
-def find_label_file(image: Path) -> Path | None:
-    """The label file of an image, in labels/ if the image lies in images/, or beside it; None if absent."""
-    beside = image.with_name(image.stem + ".txt")
-    parts = list(beside.parts)
-    for index in range(len(parts) - 2, -1, -1):
-        if parts[index].lower() == "images":
-            for folder in ("labels", "Labels"):
-                path = Path(*parts[:index], folder, *parts[index + 1 :])
-                if path.is_file():
-                    return path
-            break
-    return beside if beside.is_file() else None
+def _candidates(listing: Listing) -> list[Path]:
+    """The files that describe a YOLO dataset, the highest first: data.yaml, or others with names."""
+    if listing.root.is_file():
+        return [listing.root] if is_description(listing.root) else []
+    files = [path for path in listing.paths if is_description(path)]
+    near = [path for path in files if len(path.relative_to(listing.root).parts) <= _DEEPEST]
+    near.sort(key=lambda path: (len(path.parts), path.parent, path.stem.lower() != "data", path.name))
+    return [path for path in near if describes_yolo(path)]
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
-        raise DatasetError(f"{path} is not YAML ({' '.join(str(error).split())}).") from error
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} should have the keys train, val and names.")
-    return content
+def _find_descriptions(listing: Listing, log: FindingLog) -> list[Description]:
+    """One description for each folder that has one, and none below another's.
 
-
-def _describes_yolo(path: Path) -> bool:
-    if path.stem == "data":
-        return True
-    try:
-        content = _read_yaml(path)
-    except DatasetError:
-        return False
-    return "names" in content and not content.keys().isdisjoint(("nc", "train", "val"))
-
-
-def _names(
-    content: dict[str, Any], description: Path | None, listing: Listing
-) -> tuple[dict[int, str] | None, Path | None]:
-    names = content.get("names")
-    if names is not None:
-        if isinstance(names, list):
-            names = dict(enumerate(names))
-        if not isinstance(names, dict) or not all(isinstance(key, int) and key >= 0 for key in names):
-            raise DatasetError(f"{description}: expected names as a list or as 0: name, 1: name, ...")
-        return {key: str(name) for key, name in sorted(names.items())}, description
-    files = [path for path in listing.paths if path.name in _NAME_FILES or path.suffix == ".names"]
-    if not files:
-        return None, None
-    path = min(files, key=lambda path: len(path.parts))
-    lines = read_lines(path)
-    while lines and not lines[-1]:
-        lines.pop()
-    return dict(enumerate(lines)), path
-
-
-def _yaml_splits(content: dict[str, Any], path: Path, log: FindingLog) -> dict[str, list[Path]]:
-    base = path.parent
-    if isinstance(content.get("path"), str):
-        base = _resolve(base, content["path"]) or base
-    splits: dict[str, list[Path]] = {}
-    for key, value in content.items():
-        if not isinstance(key, str) or role_of(key) is None or not value:
-            continue
-        entries = value if isinstance(value, list) else [value]
-        found = [_resolve(base, str(entry)) or _resolve(path.parent, str(entry)) for entry in entries]
-        for entry, place in zip(entries, found, strict=True):
-            if place is None and role_of(key) == "test":
-                log.add("test splits that are not there, left out", f"{path.name}: {entry}")
-            elif place is None:
-                raise DatasetError(
-                    f"{path}: the {key} images {str(entry)!r} are not there; correct the entry, or remove it."
-                )
-        images = [image for place in found if place for image in _images_of(place, base)]
-        if images:
-            splits[key] = images
-    return splits
-
-
-def _images_of(place: Path, base: Path) -> list[Path]:
-    """The images of a folder, or those that a list file names."""
-    if place.is_dir():
-        return list_files(place).images
-    lines = [line for line in read_lines(place) if line]
-    return [_resolve(place.parent, line) or _resolve(base, line) or place.parent / line for line in lines]
-
-
-def _resolve(base: Path, text: str) -> Path | None:
-    """The file or folder that a description means.
-
-    It is looked for as it stands, then without its first folders: many descriptions were written on another
-    machine, and Roboflow's ``../train/images`` is meant from a folder that is not there.
+    Raises:
+        DatasetError: two in a folder say different things and neither is called data.yaml.
     """
-    parts = PurePosixPath(text.strip().replace("\\", "/")).parts
-    names = [part for part in parts if part not in ("..", "/")]
-    shortened: Sequence[Path] = [Path(*names[i:]) for i in range(max(1, len(names) - 1))] if names else []
-    return next(
-        (path for path in (base / Path(*parts), *(base / s for s in shortened)) if path.exists()), None
-    )
+    taken: list[Description] = []
+    for path in _candidates(listing):
+        above = next((each for each in taken if each.source.parent in path.parents), None)
+        if above is None:
+            taken.append(read_description(path, log))
+            continue
+        same_folder = above.source.parent == path.parent
+        other = _read_other(path) if same_folder else None
+        if other and other.says_the_same(above):
+            continue
+        if other and (above.source.stem.lower() != "data" or other.source.stem.lower() == "data"):
+            raise DatasetError(
+                f"{above.source} and {path.name} beside it describe different data; give the one that is "
+                "meant instead of the folder."
+            )
+        log.add("descriptions besides the one that is followed, not read", relative_name(path, listing.root))
+    return taken
 
 
-def _note_labels_without_image(listing: Listing, images: list[Path], log: FindingLog) -> None:
-    used = {path for image in images if (path := find_label_file(image))}
-    folders = {path.parent for path in used}
+def _read_other(path: Path) -> Description | None:
+    """A description that is not followed; None where it is wrong, which harms nobody."""
+    try:
+        return read_description(path, FindingLog())
+    except DatasetError:
+        return None
+
+
+def _described_part(each: Description, listing: Listing, finder: LabelFiles, log: FindingLog) -> Part:
+    if each.splits:
+        images = [image for paths in each.splits.values() for image in paths]
+        return Part(images, each.splits, "data.yaml", each.names, each.key_points)
+    folder = each.source.parent
+    below = Listing(folder, tuple(path for path in listing.paths if folder in path.parents))
+    found = _part_of_folder(below, finder, log)
+    return Part(found.images, found.splits, found.splits_from, each.names, each.key_points)
+
+
+def _part_of_folder(listing: Listing, finder: LabelFiles, log: FindingLog) -> Part:
+    """The images in folders where at least one has a label file, with splits after lists or folders."""
+    labelled = {path.parent for path in listing.images if finder.find(path)}
+    images = [path for path in listing.images if path.parent in labelled]
+    splits, splits_from = splits_of_lists(listing, images, log)
+    if not splits:
+        splits, splits_from = splits_of_folders(listing.root, images), "folders"
+    return Part(images, splits, splits_from)
+
+
+def _drop_shared(labels: dict[Path, Path], root: Path, log: FindingLog) -> set[Path]:
+    """Take label files from images that share them; those images, whose objects nobody knows."""
+    images_of: dict[Path, list[Path]] = {}
+    for image, path in labels.items():
+        images_of.setdefault(path, []).append(image)
+    dropped: set[Path] = set()
+    for path, images in images_of.items():
+        if len(images) == 1:
+            continue
+        exact = [image for image in images if path.stem in (image.stem, image.name)]
+        owner = exact[0] if len(exact) == 1 else None
+        for image in images:
+            if image == owner:
+                continue
+            del labels[image]
+            dropped.add(image)
+            log.add(
+                "images that share a label file with another, left out",
+                f"{relative_name(image, root)}: {relative_name(path, root)}",
+            )
+    return dropped
+
+
+def _note_unused_labels(
+    listing: Listing,
+    images: Sequence[Path],
+    unlabelled: Sequence[Path],
+    used: set[Path],
+    finder: LabelFiles,
+    log: FindingLog,
+) -> set[Path]:
+    """Note label files that no image takes; the images without labels whose labels these may be."""
+    listed = set(map(os.path.abspath, images))
+    others = {
+        path: image
+        for image in listing.images
+        if os.path.abspath(image) not in listed and (path := finder.find(image))
+    }
+    taken = set(map(os.path.abspath, used))
+    folders: set[str] = set()
+    stems: set[str] = set()
     for path in listing.with_suffix(".txt"):
-        if path.parent in folders and path not in used and path.name not in _NO_LABELS:
-            log.add("label files without an image, left out", relative_name(path, listing.root))
+        if os.path.abspath(path) in taken or not _starts_with_row(path):
+            continue
+        if path in others:
+            log.add(
+                "labelled images that no split names, left out", relative_name(others[path], listing.root)
+            )
+            continue
+        log.add("label files without an image, left out", relative_name(path, listing.root))
+        folders.add(os.path.abspath(path.parent))
+        stems.add(path.stem)
+    doubtful: set[Path] = set()
+    for image in unlabelled if folders else ():
+        near = not folders.isdisjoint(map(os.path.abspath, finder.folders(image)))
+        if near or image.stem in stems or image.name in stems:
+            log.add(
+                "images without a label file where label files have no image, left out",
+                relative_name(image, listing.root),
+            )
+            doubtful.add(image)
+    return doubtful
+
+
+def _note_unread_images(listing: Listing, log: FindingLog) -> None:
+    for path in listing.unread_images:
+        log.add(
+            f"images in a format that is not read ({path.suffix}), left out",
+            relative_name(path, listing.root),
+        )

@@ -57,8 +57,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def numbered_lines(names: Mapping[int, str]) -> str:
-    """A line of number and name for each class, each in one line whatever is in its name.
+    """A line of number and name for each class.
 
     With the number before it, as Frigate and pycoral would take a name's own first digits for one.
     """
-    return "".join(f"{number} {' '.join(name.split())}\n" for number, name in names.items())
+    return "".join(f"{number} {name}\n" for number, name in names.items())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from detector.export.bundle import Bundle, BundleModel, numbered_lines, render, write_text
 from detector.export.frigate import EDGE_TPU_SETTINGS, FRIGATE, edge_tpu_settings
-from detector.labels import listing
+from detector.labels import listing, one_line_names
 from detector.spec import ModelSpec
 from detector.tflite.postprocess import MOST_THREADS
 
@@ -21,7 +21,7 @@ def _write_android(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) ->
 def _write_coral(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
     height, width = spec.input_hw
     labels = "labels.txt"
-    write_text(folder / labels, numbered_lines(dict(enumerate(spec.classes))))
+    write_text(folder / labels, numbered_lines(dict(enumerate(one_line_names(spec.classes)))))
     if height == width:  # Frigate takes no others
         write_text(folder / EDGE_TPU_SETTINGS, edge_tpu_settings(spec, "ssdlite_edgetpu.tflite", labels))
     write_text(folder / "README.md", render("coral.md", width=width, height=height))

@@ -17,7 +17,7 @@ import yaml
 
 from detector.errors import ModelError
 from detector.export.bundle import Bundle, BundleModel, numbered_lines, render, write_text
-from detector.labels import listing
+from detector.labels import listing, one_line_names
 from detector.spec import ModelSpec
 
 # Frigate sees this folder inside its container; /config is the user's own folder there.
@@ -36,7 +36,7 @@ def _write(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
         )
     # The number of the first class: OpenVINO's detections have the background as class 0.
     for kind, first in (("tflite", 0), ("openvino", 1)):
-        names = {first + label: name for label, name in enumerate(spec.classes)}
+        names = {first + label: name for label, name in enumerate(one_line_names(spec.classes))}
         if first:
             names = {0: "background", **names}
         write_text(folder / _LABELS[kind], numbered_lines(names))
@@ -67,7 +67,7 @@ def _settings(detector: Mapping[str, Any], spec: ModelSpec, model: str, labels: 
             "input_tensor": "nhwc",
             "input_pixel_format": "rgb",
         },
-        "objects": {"track": list(spec.classes)},
+        "objects": {"track": one_line_names(spec.classes)},
     }
     header = "# Paste this into Frigate's config.yml, and leave out of `track` what you do not look for.\n"
     return header + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)

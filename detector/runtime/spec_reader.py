@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from detector.errors import ModelError
 from detector.importers.protobuf import parse_message
+from detector.labels import one_line_names
 from detector.reading import parsing, read_whole
 from detector.spec import MOST_BYTES, ModelSpec
 from detector.tflite.metadata import LABELS_MEMBER, SPEC_MEMBER
@@ -49,7 +50,7 @@ def is_saved_model(path: Path) -> bool:
 def write_spec(folder: Path, spec: ModelSpec) -> None:
     """Put spec and labels beside a SavedModel."""
     (folder / SPEC_MEMBER).write_text(spec.to_json(), encoding="utf-8")
-    (folder / LABELS_MEMBER).write_text("\n".join(spec.classes) + "\n", encoding="utf-8")
+    (folder / LABELS_MEMBER).write_text("\n".join(one_line_names(spec.classes)) + "\n", encoding="utf-8")
 
 
 def _read_onnx(path: Path) -> str | None:

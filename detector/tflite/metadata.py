@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from detector.errors import ModelError
+from detector.labels import one_line_names
 from detector.reading import open_regular
 from detector.spec import MOST_BYTES, ModelSpec
 from detector.zip_files import opened_zip, read_member
@@ -24,7 +25,8 @@ def pack_spec(spec: ModelSpec) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         # A fixed date keeps the file the same from run to run.
-        for name, text in ((SPEC_MEMBER, spec.to_json()), (LABELS_MEMBER, "\n".join(spec.classes) + "\n")):
+        labels = "\n".join(one_line_names(spec.classes)) + "\n"
+        for name, text in ((SPEC_MEMBER, spec.to_json()), (LABELS_MEMBER, labels)):
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text)
     return stream.getvalue()
 

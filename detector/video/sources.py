@@ -176,7 +176,8 @@ def open_source(text: str) -> Source:
         return open_camera_source(text)
     if "://" in text:
         return _open_url(text)
-    if os.path.isdir(text) or text.lower().endswith(SUFFIXES):
+    # A GIF may be a moving picture.
+    if os.path.isdir(text) or (text.lower().endswith(SUFFIXES) and not text.lower().endswith(".gif")):
         return ImageSequence(text, find_images([text]))
     try:
         mode = os.stat(text).st_mode

@@ -39,7 +39,8 @@ def write_image(path: Path, size_wh: tuple[int, int] = (64, 48), look: int | str
     seed = look if isinstance(look, int) else int.from_bytes(look.encode()[-8:], "big")
     coarse = np.random.default_rng(seed).integers(0, 256, (8, 9, 3), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = path.suffix if path.suffix.lower() in (".png", ".bmp", ".webp") else ".jpg"
+    others = (".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
+    suffix = path.suffix if path.suffix.lower() in others else ".jpg"
     path.write_bytes(
         cv2.imencode(suffix, cv2.resize(coarse, size_wh, interpolation=cv2.INTER_CUBIC))[1].tobytes()
     )

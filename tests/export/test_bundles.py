@@ -14,7 +14,7 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import ModelError
 from detector.export.bundles import BUNDLES
 from detector.images import load_image
-from detector.labels import COCO_CLASSES
+from detector.labels import COCO_CLASSES, one_line_names
 from detector.runtime.detector import Detector
 from detector.spec import ModelSpec
 from tests.export.conftest import SQUARE
@@ -178,7 +178,7 @@ ODD = ModelSpec("odd", ("3 wheeler", "a, b", "7", "tab\tline"), input_hw=(96, 96
 def test_coral_names_the_classes_as_pycoral_and_frigate_read_them(spec, tmp_path):
     """pycoral parts a line at its first space or colon, and takes digits before that for the number."""
     write("coral", tmp_path, spec)
-    names = [" ".join(name.split()) for name in spec.classes]
+    names = list(one_line_names(spec.classes))
     frigate = read_labelmap(tmp_path / "labels.txt")
     pycoral = {}
     for line in (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,6 @@
+import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from detector.architecture import build_architecture
 from detector.errors import ModelError
 from detector.runtime.litert import LiteRTBackend
 from detector.spec import ModelSpec
-from detector.tflite.metadata import read_spec
+from detector.tflite.metadata import pack_spec, read_spec
 from detector.tflite.writer import build_tflite
 from detector.weights import load_weights, select_classes
 
@@ -51,6 +53,12 @@ def test_spec_and_labels_travel_inside(small_tflite):
     assert read_spec(small_tflite) == SMALL
     with zipfile.ZipFile(small_tflite) as archive:
         assert archive.read("labels.txt") == b"cat\ndog\n"
+
+
+def test_labels_have_one_line_a_class():
+    spec = replace(SMALL, classes=("a\nb", "", "c\u2028d", "e,f"))
+    with zipfile.ZipFile(io.BytesIO(pack_spec(spec))) as archive:
+        assert archive.read("labels.txt").decode() == "a b\nclass_1\nc d\ne,f\n"
 
 
 def test_the_file_is_the_same_every_time(small_tflite):
