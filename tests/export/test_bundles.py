@@ -171,7 +171,7 @@ def test_openvino_reverses_the_channels_for_programs_that_give_bgr(complete_open
     np.testing.assert_allclose(reversed_, plain, atol=1e-4)
 
 
-ODD = ModelSpec("odd", ("3 wheeler", "a, b", "7", "tab\tline"), input_hw=(96, 96))
+ODD = ModelSpec("odd", ("3 wheeler", "a, b", "7", "a: b"), input_hw=(96, 96))
 
 
 @pytest.mark.parametrize("spec", [SQUARE, COCO, ODD], ids=["small", "coco", "odd"])
