@@ -1,0 +1,198 @@
+"""The decoder that is right for a video: OpenCV's word is checked, and another one taken where it is wrong.
+
+As a program, ``python -m detector.video.decoding``, this reads some frames in a process of its own, whose
+error output has what FFmpeg says while it does; inside a program nobody could listen to that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from detector.errors import SourceError
+from detector.images import Image
+from detector.opencv_build import shows_interlaced
+from detector.processes import module_command
+from detector.video.capture import Capture, NoDecoderError, open_in_time, open_stream, open_video, read_image
+from detector.video.certificates import check_certificate, is_secure
+from detector.video.ffmpeg_program import FfmpegProgram, ffmpeg_program
+from detector.video.stream_headers import is_progressive
+
+_TRIAL_FRAMES, _TRIAL_SECONDS, _TRIAL_TIMEOUT = 60, 1.0, 20.0
+_STILL_FRAMES = 8  # of a live stream that are looked at, should all be the same
+_COMPLAINTS = (b"convert interlaced", b"(Invalid argument): fmt:")  # of FFmpeg's swscale
+_FFMPEG_SITE = "https://ffmpeg.org"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A capture that gives what the video shows.
+
+    Attributes:
+        capture: gives the second picture next.
+        first: the first one.
+        by: why another decoder than OpenCV's is at work, as part of a sentence; None where it is not.
+    """
+
+    capture: Capture
+    first: Image
+    by: str | None = None
+
+
+def open_file(
+    target: str, open_: Callable[[], Capture], *, name: str, hint: str, quoted: str, insecure: bool = False
+) -> Opened:
+    """A video that ends, opened with the decoder that is right for it.
+
+    Args:
+        target: what FFmpeg calls it, an absolute path or a URL.
+        open_: opens it with OpenCV.
+        name: what messages call it.
+        hint: what to do when nobody can read it.
+        quoted: the file in a command that may be shown.
+        insecure: take any certificate.
+
+    Raises:
+        SourceError: nobody here can decode it.
+    """
+    try:
+        capture, first = open_in_time(open_, name, hint, decoder=missing_decoder(quoted))
+    except SourceError as error:
+        if (other := open_with_program(target, insecure=insecure)) is None:
+            raise
+        what = error.codec if isinstance(error, NoDecoderError) else "it"
+        return Opened(*other, by=f"OpenCV cannot decode {what}")
+    if not (shows_interlaced() or is_progressive(capture)) and is_wrong(target, insecure=insecure):
+        capture.release()
+        return replace_decoder(target, name, quoted, insecure=insecure)
+    return Opened(capture, first)
+
+
+def check_stream(
+    url: str, opened: tuple[Capture, Image], name: str, *, insecure: bool
+) -> tuple[Capture, Image, bool]:
+    """A live stream with the decoder that is right for it, and whether that is not OpenCV.
+
+    Raises:
+        SourceError: OpenCV decodes it to wrong pictures, and there is no other decoder here.
+    """
+    capture, first = opened
+    if shows_interlaced():
+        return capture, first, False
+    for _ in range(_STILL_FRAMES):
+        image = read_image(capture)
+        if image is None or not same_picture(image, first):
+            return capture, first, False
+    if not is_wrong(url, insecure=insecure):
+        return capture, first, False
+    capture.release()
+    replaced = replace_decoder(url, name, "ADDRESS", insecure=insecure)
+    return replaced.capture, replaced.first, True
+
+
+def replace_decoder(target: str, name: str, quoted: str, *, insecure: bool = False) -> Opened:
+    """An interlaced video, from its start, decoded by another program.
+
+    Raises:
+        SourceError: there is none.
+    """
+    if (other := open_with_program(target, insecure=insecure)) is not None:
+        return Opened(*other, by="it is interlaced, which this OpenCV shows wrong")
+    raise SourceError(
+        f"{name} is interlaced, which OpenCV {cv2.__version__} decodes to wrong pictures; install the "
+        f"program ffmpeg ({_FFMPEG_SITE}) and it is played as it is, or convert it: ffmpeg -i {quoted} "
+        "-vf yadif -c:v libx264 -pix_fmt yuv420p converted.mp4"
+    )
+
+
+def open_with_program(target: str, *, insecure: bool = False) -> tuple[Capture, Image] | None:
+    """The capture of another program and its first picture; None where there is none, or it fails, too."""
+    if (program := ffmpeg_program()) is None:
+        return None
+    if is_secure(target) and not insecure:
+        check_certificate(target)
+    capture = FfmpegProgram(program, target, insecure=insecure)
+    image = read_image(capture)
+    if image is None:
+        capture.release()
+        return None
+    return capture, image
+
+
+def open_program(url: str, *, insecure: bool) -> Capture:
+    """The other decoder's capture of a stream that was lost.
+
+    Raises:
+        SourceError: it gives no picture, or its certificate does not verify.
+    """
+    if is_secure(url) and not insecure:
+        check_certificate(url)
+    if (program := ffmpeg_program()) is None:
+        raise SourceError(f"The program ffmpeg is needed, and not there any more ({_FFMPEG_SITE}).")
+    return FfmpegProgram(program, url, insecure=insecure)
+
+
+def missing_decoder(quoted: str) -> Callable[[str], str]:
+    """The hint for a video that opens and gives no picture, by the name of its codec."""
+
+    def sentence(codec: str) -> str:
+        return (
+            f"OpenCV here has no decoder for {codec}, or not for this kind of it; install the program ffmpeg ({_FFMPEG_SITE}) and "
+            f"it is played as it is, or convert it: ffmpeg -i {quoted} -c:v libx264 -pix_fmt yuv420p "
+            "converted.mp4"
+        )
+
+    return sentence
+
+
+def same_picture(image: Image, other: Image | None) -> bool:
+    """Whether two pictures are equal, pixel by pixel."""
+    if other is None or image.shape != other.shape:
+        return False
+    return np.array_equal(image[::32, ::32], other[::32, ::32]) and np.array_equal(image, other)
+
+
+def is_wrong(target: str, *, insecure: bool, from_second: float = 0.0) -> bool:
+    """Whether OpenCV gives pictures of a video that it could not convert; False where that cannot be told."""
+    request = json.dumps({"target": target, "insecure": insecure, "from": from_second}).encode()
+    environment = {**os.environ, "OPENCV_FFMPEG_DEBUG": "1", "OPENCV_FFMPEG_LOGLEVEL": "16"}
+    try:
+        done = subprocess.run(
+            module_command("detector.video.decoding"),
+            input=request,
+            capture_output=True,
+            env=environment,
+            timeout=_TRIAL_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return any(complaint in done.stderr + done.stdout for complaint in _COMPLAINTS)
+
+
+def _read_some() -> None:
+    request = json.load(sys.stdin)
+    target = request["target"]
+    if "://" in target:
+        capture = open_stream(target, insecure=request["insecure"])
+    else:
+        capture = open_video(target, cv2.CAP_FFMPEG)
+    if request["from"]:
+        capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * request["from"])  # type: ignore[attr-defined]
+    start = time.monotonic()
+    for count in range(_TRIAL_FRAMES):
+        capture.read()
+        if count and time.monotonic() - start > _TRIAL_SECONDS:
+            break
+
+
+if __name__ == "__main__":
+    _read_some()
