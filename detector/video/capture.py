@@ -33,16 +33,9 @@ _QUICK_SECONDS = 0.1  # a read that fails slower has waited for a picture that d
 _MOST_SKIPPED = 300  # damaged pictures before the first good one of a file
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _options_taken = threading.Lock()  # OpenCV reads them from the environment when it opens a stream
-_CODECS = {
-    "AV01": "AV1",
-    "HVC1": "HEVC (H.265)",
-    "HEV1": "HEVC (H.265)",
-    "HEVC": "HEVC (H.265)",
-    "VVC1": "VVC (H.266)",
-    "VP90": "VP9",
-    "AVC1": "H.264",
-    "H264": "H.264",
-}
+_CODECS = {"AV01": "AV1", "HVC1": "HEVC", "HEV1": "HEVC", "VP90": "VP9", "VP80": "VP8", "AVC1": "H264"}
+# What every OpenCV can decode; one of these without a picture is damaged.
+DECODED = {"H264", "HEVC", "VP9", "VP8", "MJPG", "MPEG", "MP4V", "FMP4", "XVID", "MPG1", "MPG2"}
 
 
 class NoDecoderError(SourceError):

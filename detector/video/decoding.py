@@ -21,7 +21,15 @@ from detector.errors import SourceError
 from detector.images import Image
 from detector.opencv_build import shows_interlaced
 from detector.processes import module_command
-from detector.video.capture import Capture, NoDecoderError, open_in_time, open_stream, open_video, read_image
+from detector.video.capture import (
+    DECODED,
+    Capture,
+    NoDecoderError,
+    open_in_time,
+    open_stream,
+    open_video,
+    read_image,
+)
 from detector.video.certificates import check_certificate, is_secure
 from detector.video.ffmpeg_program import FfmpegProgram, ffmpeg_program
 from detector.video.stream_headers import is_progressive
@@ -48,7 +56,13 @@ class Opened:
 
 
 def open_file(
-    target: str, open_: Callable[[], Capture], *, name: str, hint: str, quoted: str, insecure: bool = False
+    target: str,
+    open_: Callable[[], Capture],
+    *,
+    name: str,
+    hint: str,
+    quoted: str | None,
+    insecure: bool = False,
 ) -> Opened:
     """A video that ends, opened with the decoder that is right for it.
 
@@ -57,14 +71,14 @@ def open_file(
         open_: opens it with OpenCV.
         name: what messages call it.
         hint: what to do when nobody can read it.
-        quoted: the file in a command that may be shown.
+        quoted: the file in a command that may be shown; None where it is known what is wrong.
         insecure: take any certificate.
 
     Raises:
         SourceError: nobody here can decode it.
     """
     try:
-        capture, first = open_in_time(open_, name, hint, decoder=missing_decoder(quoted))
+        capture, first = open_in_time(open_, name, hint, decoder=missing_decoder(quoted) if quoted else None)
     except SourceError as error:
         if (other := open_with_program(target, insecure=insecure)) is None:
             raise
@@ -72,7 +86,7 @@ def open_file(
         return Opened(*other, by=f"OpenCV cannot decode {what}")
     if not (shows_interlaced() or is_progressive(capture)) and is_wrong(target, insecure=insecure):
         capture.release()
-        return replace_decoder(target, name, quoted, insecure=insecure)
+        return replace_decoder(target, name, quoted or "FILE", insecure=insecure)
     return Opened(capture, first)
 
 
@@ -141,13 +155,18 @@ def open_program(url: str, *, insecure: bool) -> Capture:
 
 
 def missing_decoder(quoted: str) -> Callable[[str], str]:
-    """The hint for a video that opens and gives no picture, by the name of its codec."""
+    """The hint for a video that opens and gives no picture, by the name of its codec.
+
+    Args:
+        quoted: the file in a command that may be shown.
+    """
 
     def sentence(codec: str) -> str:
+        known = codec in DECODED
+        reason = f"its {codec} is damaged" if known else f"OpenCV here has no decoder for {codec}"
         return (
-            f"OpenCV here has no decoder for {codec}, or not for this kind of it; install the program ffmpeg ({_FFMPEG_SITE}) and "
-            f"it is played as it is, or convert it: ffmpeg -i {quoted} -c:v libx264 -pix_fmt yuv420p "
-            "converted.mp4"
+            f"{reason}; install the program ffmpeg ({_FFMPEG_SITE}) and what can be played of it is, or "
+            f"convert it: ffmpeg -i {quoted} -c:v libx264 -pix_fmt yuv420p converted.mp4"
         )
 
     return sentence

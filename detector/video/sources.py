@@ -184,7 +184,7 @@ def _open_file(text: str) -> VideoFile:
         lambda: open_video(path, cv2.CAP_FFMPEG),
         name=f"The video {text}",
         hint=hint,
-        quoted=shlex.quote(text),
+        quoted=None if cut_off else shlex.quote(text),
     )
     return VideoFile(text, path, opened)
 
