@@ -10,6 +10,8 @@ PASSWORD_HINT = "in a user name or password the characters / # ? @ : % are writt
 # Some cameras want the password in the path, as in /user=admin&password=..., others a token.
 _SECRET = re.compile(r"((?:pass|pwd|pw|token|key|secret|auth|sig)[a-z]*(?:=|:|%3d))[^/&;]*", re.IGNORECASE)
 
+_SCHEME = re.compile(r"(?:(?:cache|async|crypto):)*[a-z][a-z0-9+.-]*", re.IGNORECASE)
+
 
 def scheme_of(url: str) -> str:
     """The protocol of an address in lower case, without FFmpeg's wrappers such as ``cache:``."""
@@ -24,21 +26,26 @@ def has_password(url: str) -> bool:
 def without_password(text: str) -> str:
     """An address as it may be shown: without password, parameters and fragment, which may have one.
 
-    A password may hold characters that end the place for it; so all between the first colon and the last @
-    is taken for one. Rather too much is hidden than too little.
+    Where a password may have ended the place for it, with a / for example, nothing of what follows is shown:
+    rather too much is hidden than too little.
     """
-    scheme, separator, rest = text.partition("://") if "://" in text else ("", "", text)
-    before, at, after = rest.rpartition("@")
-    user, *password = re.split(":|%3a", before, maxsplit=1, flags=re.IGNORECASE)
-    name = f"{user}:***" if password else user
-    place = re.split(r"[?#]", after, maxsplit=1)
-    authority, slash, path = place[0].partition("/")
-    host, colon, port = authority.rpartition(":")
-    if not at and separator and colon and not port.isdecimal() and not port.endswith("]"):
-        authority = f"{host}:***"  # a password whose @ and host were forgotten
-    path = _SECRET.sub(r"\1***", path)
-    more = after[len(place[0])] + "..." if len(place) > 1 else ""
-    return f"{scheme}{separator}{name}{at}{authority}{slash}{path}{more}"
+    scheme, separator, rest = text.partition("://")
+    if not _SCHEME.fullmatch(scheme) or not separator:
+        scheme, separator, rest = "", "", text
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    after = rest[len(authority) :]
+    user, at, place = authority.rpartition("@")
+    name, *password = re.split(":|%3a", user if at else authority, maxsplit=1, flags=re.IGNORECASE)
+    if "@" in after and password:
+        return f"{scheme}{separator}{name}:***@..."
+    if at:
+        authority = f"{name}:***@{place}" if password else authority
+    elif separator and password and not re.search(r"(^|:)\d*$|\]$", authority):
+        authority = f"{name}:***"  # the @ and the host were forgotten
+    path = re.split(r"[?#]", after, maxsplit=1)[0]
+    shown = _SECRET.sub(r"\1***", path)
+    more = after[len(path) :][:1]
+    return f"{scheme}{separator}{authority}{shown}{more}{'...' if more else ''}"
 
 
 def check_address(url: str) -> None:

@@ -164,6 +164,8 @@ def missing_decoder(quoted: str) -> Callable[[str], str]:
     def sentence(codec: str) -> str:
         known = codec in DECODED
         reason = f"its {codec} is damaged" if known else f"OpenCV here has no decoder for {codec}"
+        if ffmpeg_program() is not None:
+            return f"{reason}, and the program ffmpeg gets no picture out of it either."
         return (
             f"{reason}; install the program ffmpeg ({_FFMPEG_SITE}) and what can be played of it is, or "
             f"convert it: ffmpeg -i {quoted} -c:v libx264 -pix_fmt yuv420p converted.mp4"

@@ -55,7 +55,8 @@ class FfmpegProgram:
             stderr=subprocess.PIPE,
         )
         self._frames: queue.Queue[re.Match[bytes] | None] = queue.Queue()
-        threading.Thread(target=self._follow, name="ffmpeg's words", daemon=True).start()
+        self._follower = threading.Thread(target=self._follow, name="ffmpeg's words", daemon=True)
+        self._follower.start()
 
     def _follow(self) -> None:
         lines = self._process.stderr
@@ -99,8 +100,10 @@ class FfmpegProgram:
     def release(self) -> None:
         self._process.kill()
         self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._follower.join()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 @cache

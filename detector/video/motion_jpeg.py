@@ -84,15 +84,13 @@ def split_jpegs(read: Callable[[], bytes]) -> Iterator[bytes]:
                 return
         del buffer[:start]
         end = _jpeg_end(buffer, have)
-        if end is None:
-            return
         if end > 0:
             yield bytes(buffer[:end])
         del buffer[: abs(end)]
 
 
-def _jpeg_end(buffer: bytearray, have: Callable[[int], bool]) -> int | None:
-    """Where the JPEG at a buffer's start ends; negative where it stops to be one; None for no more bytes."""
+def _jpeg_end(buffer: bytearray, have: Callable[[int], bool]) -> int:
+    """Where the JPEG at a buffer's start ends; negative: from where on to look for the next one."""
     position, in_scan = 2, False
     while position < _MOST_BYTES:
         if in_scan:
@@ -100,11 +98,11 @@ def _jpeg_end(buffer: bytearray, have: Callable[[int], bool]) -> int | None:
             if found is None:
                 position = max(position, len(buffer) - 1)
                 if not have(len(buffer) + 1):
-                    return None
+                    return -2
                 continue
             position = found.start()
-        if not have(position + 4) and not have(position + 2):
-            return None
+        if not have(position + 2):
+            return -2
         kind = buffer[position + 1]
         if in_scan and kind == 0xD8:  # cut off by the next one
             return -position
@@ -116,7 +114,7 @@ def _jpeg_end(buffer: bytearray, have: Callable[[int], bool]) -> int | None:
             position += 1
             continue
         if not have(position + 4):
-            return None
+            return -2
         position += 2 + int.from_bytes(buffer[position + 2 : position + 4], "big")
         in_scan = kind == 0xDA
     return -2
@@ -151,7 +149,10 @@ def ask(url: str, *, insecure: bool = False) -> Answer:
         if isinstance(error.reason, ssl.SSLError):
             raise refused_certificate(url, error.reason) from None
         reason = getattr(error.reason, "strerror", None) or error.reason
-        raise SourceError(f"The stream {shown} cannot be opened ({reason}); check the address.") from None
+        hint = f"; {PASSWORD_HINT}" if has_password(url) else ""
+        raise SourceError(
+            f"The stream {shown} cannot be opened ({reason}); check the address{hint}."
+        ) from None
     except TimeoutError:
         raise SourceError(f"The stream {shown} did not answer within {_TIMEOUT:.0f} seconds.") from None
     except (HTTPException, ValueError, OSError):  # not quite HTTP; FFmpeg knows more dialects
@@ -184,6 +185,15 @@ def _bare(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
+class _Close(urllib.request.BaseHandler):
+    """Ends the answer that asked for a password; what comes after this handler asks again, with it."""
+
+    handler_order = 1
+
+    def http_error_401(self, request: Any, answer: HTTPResponse, *about: Any) -> None:
+        answer.close()
+
+
 def _opener(url: str, insecure: bool) -> urllib.request.OpenerDirector:
     handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=tls_context(insecure))]
     if has_password(url):
@@ -192,6 +202,7 @@ def _opener(url: str, insecure: bool) -> urllib.request.OpenerDirector:
         known = unquote(parts.username or ""), unquote(parts.password or "")
         passwords.add_password(None, _bare(url), *known)  # type: ignore[arg-type]
         handlers += [
+            _Close(),
             urllib.request.HTTPDigestAuthHandler(passwords),
             urllib.request.HTTPBasicAuthHandler(passwords),
         ]

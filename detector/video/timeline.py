@@ -6,6 +6,7 @@ import math
 
 LONGEST_GAP = 5.0  # seconds from a frame to the next; what is longer is a fault, or nobody would wait for it
 _DEFAULT_PERIOD = 1 / 30
+_SHORTEST = 1e-5  # seconds between two frames; less is no time
 
 
 class Timeline:
@@ -24,7 +25,8 @@ class Timeline:
 
     def __init__(self, rate: float | None) -> None:
         self._period = 1 / rate if rate else _DEFAULT_PERIOD
-        self._told: float | None = None
+        self._begun = False
+        self._told = math.nan
         self._now = 0.0
         self.shortened = 0
         self.longest = 0.0
@@ -32,16 +34,21 @@ class Timeline:
     def next(self, told: float) -> float:
         """Seconds of the next frame from the first one; ``told`` is what the file says, in seconds."""
         before, self._told = self._told, told if math.isfinite(told) else self._told
-        if before is None:
+        if not self._begun:
+            self._begun = True
             return self._now
         step = told - before
-        if not step > 0:  # not a number, too
+        if not step > _SHORTEST:  # not a number, too
             step = self._period
         elif step > LONGEST_GAP:
             self.shortened, self.longest = self.shortened + 1, max(self.longest, step)
             step = LONGEST_GAP
         self._now += step
         return self._now
+
+    def restart(self) -> None:
+        """Forget what the file said: from here on another clock tells the times."""
+        self._told = math.nan
 
     @property
     def remark(self) -> str | None:

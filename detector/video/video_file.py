@@ -19,7 +19,7 @@ from detector.video.frames import Frame
 from detector.video.timeline import Timeline
 
 _MOST_DAMAGED = 1000  # pictures in a row that cannot be decoded; more of them are the end
-_SUSPICIOUS_FRAMES = 12  # so many equal ones in a row may be a decoder that fails and does not say so
+_SUSPICIOUS_FRAMES = 4  # so many equal ones in a row may be a decoder that fails and does not say so
 
 
 class VideoFile:
@@ -102,6 +102,7 @@ class VideoFile:
         opened = replace_decoder(self._target, self.name, "FILE", insecure=self._insecure)
         self._capture.release()
         self._capture, self._by, self._checked = opened.capture, opened.by, True
+        self._timeline.restart()
         image = opened.first
         for _ in range(self._number):
             following = self._next()
