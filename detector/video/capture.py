@@ -34,7 +34,7 @@ _MOST_SKIPPED = 300  # damaged pictures before the first good one of a file
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _options_taken = threading.Lock()  # OpenCV reads them from the environment when it opens a stream
 _CODECS = {"AV01": "AV1", "HVC1": "HEVC", "HEV1": "HEVC", "VP90": "VP9", "VP80": "VP8", "AVC1": "H264"}
-# What every OpenCV can decode; one of these without a picture is damaged.
+# What every OpenCV can decode; one of these without a picture is damaged or incomplete.
 DECODED = {"H264", "HEVC", "VP9", "VP8", "MJPG", "MPEG", "MP4V", "FMP4", "XVID", "MPG1", "MPG2"}
 
 

@@ -163,7 +163,7 @@ def missing_decoder(quoted: str) -> Callable[[str], str]:
 
     def sentence(codec: str) -> str:
         known = codec in DECODED
-        reason = f"its {codec} is damaged" if known else f"OpenCV here has no decoder for {codec}"
+        reason = f"none of its {codec} can be decoded" if known else f"OpenCV here has no decoder for {codec}"
         if ffmpeg_program() is not None:
             return f"{reason}, and the program ffmpeg gets no picture out of it either."
         return (
