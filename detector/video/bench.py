@@ -227,11 +227,12 @@ def soak(obj: tuple[str, str], frames: int, track: bool) -> None:
         runs = run_soak(detector, video, _sample_image(), frames, track=track)
     for name, samples in runs.items():
         least, most = samples.second_half("memory")
+        threads, files = samples.second_half("threads"), samples.second_half("files")
         click.echo(
             f"{name}, {frames:,} frames\n"
             f"memory in MB over the run: {', '.join(f'{value:.0f}' for value in samples.memory)}\n"
-            f"second half: {least:.0f} to {most:.0f} MB; threads {samples.second_half('threads')}; open "
-            f"files {samples.second_half('files')}; recorded a second of the source {samples.recorded[-1]:.3f} MB"
+            f"second half: {least:.0f} to {most:.0f} MB; threads {threads}; open files {files}; "
+            f"recorded a second of the source {samples.recorded[-1]:.3f} MB"
         )
 
 

@@ -1,5 +1,6 @@
 """What a video shows is what is given, whatever its kind; the program ffmpeg is the judge."""
 
+import importlib.metadata
 import re
 import shlex
 import subprocess
@@ -7,6 +8,7 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 from detector import opencv_build
 from detector.errors import SourceError
@@ -208,6 +210,26 @@ def test_h264_says_whether_all_pictures_are_frames(frames_only, profile):
 )
 def test_a_header_that_is_damaged_says_nothing(data):
     assert not is_progressive(Header("H264", data))
+
+
+def test_no_extra_brings_pyav():
+    """Its wheel has libx264 and libx265 in it, which are under the GPL."""
+    names, seen = ["ssdlite[live]"], set()
+    while names:
+        requirement = Requirement(names.pop())
+        if requirement.name.lower() in seen:
+            continue
+        seen.add(requirement.name.lower())
+        try:
+            needs = importlib.metadata.requires(requirement.name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        for need in map(Requirement, needs):
+            extras = requirement.extras or {""}
+            if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in extras):
+                names.append(str(need))
+    assert "trackers" in seen
+    assert not seen & {"av", "pyav", "imageio-ffmpeg"}
 
 
 def test_codecs_without_fields():
