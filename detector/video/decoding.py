@@ -25,7 +25,6 @@ from detector.video.capture import (
     DECODED,
     Capture,
     NoDecoderError,
-    open_in_time,
     open_stream,
     open_video,
     read_image,
@@ -55,61 +54,55 @@ class Opened:
     by: str | None = None
 
 
-def open_file(
-    target: str,
-    open_: Callable[[], Capture],
-    *,
-    name: str,
-    hint: str,
-    quoted: str | None,
-    insecure: bool = False,
-) -> Opened:
-    """A video that ends, opened with the decoder that is right for it.
+def fall_back(target: str, error: SourceError, *, insecure: bool = False) -> Opened:
+    """What another decoder gives of a video that OpenCV cannot open.
 
     Args:
         target: what FFmpeg calls it, an absolute path or a URL.
-        open_: opens it with OpenCV.
-        name: what messages call it.
-        hint: what to do when nobody can read it.
-        quoted: the file in a command that may be shown; None where it is known what is wrong.
+        error: why OpenCV cannot.
         insecure: take any certificate.
 
     Raises:
-        SourceError: nobody here can decode it.
+        SourceError: the same, where there is no other decoder, or it cannot either.
     """
-    try:
-        capture, first = open_in_time(open_, name, hint, decoder=missing_decoder(quoted) if quoted else None)
-    except SourceError as error:
-        if (other := open_with_program(target, insecure=insecure)) is None:
-            raise
-        what = error.codec if isinstance(error, NoDecoderError) else "it"
-        return Opened(*other, by=f"OpenCV cannot decode {what}")
-    if not (shows_interlaced() or is_progressive(capture)) and is_wrong(target, insecure=insecure):
-        capture.release()
-        return replace_decoder(target, name, quoted or "FILE", insecure=insecure)
-    return Opened(capture, first)
+    if (other := open_with_program(target, insecure=insecure)) is None:
+        raise error
+    what = error.codec if isinstance(error, NoDecoderError) else "it"
+    return Opened(*other, by=f"OpenCV cannot decode {what}")
 
 
-def check_stream(
-    url: str, opened: tuple[Capture, Image], name: str, *, insecure: bool
-) -> tuple[Capture, Image, bool]:
-    """A live stream with the decoder that is right for it, and whether that is not OpenCV.
+def check_file(opened: Opened, target: str, name: str, quoted: str, *, insecure: bool = False) -> Opened:
+    """A video that ends, with the decoder that is right for it.
+
+    Args:
+        opened: the video as OpenCV or another decoder has opened it.
+        target: what FFmpeg calls it, an absolute path or a URL.
+        name: what messages call it.
+        quoted: the file in a command that may be shown.
+        insecure: take any certificate.
 
     Raises:
         SourceError: OpenCV decodes it to wrong pictures, and there is no other decoder here.
     """
-    capture, first = opened
-    if shows_interlaced():
-        return capture, first, False
+    trusted = opened.by or shows_interlaced() or is_progressive(opened.capture)
+    if trusted or not is_wrong(target, insecure=insecure):
+        return opened
+    opened.capture.release()
+    return replace_decoder(target, name, quoted, insecure=insecure)
+
+
+def check_stream(opened: Opened, url: str, name: str, *, insecure: bool = False) -> Opened:
+    """The same for a live stream, which may serve one viewer alone: it is tried only when in doubt."""
+    if opened.by or shows_interlaced():
+        return opened
     for _ in range(_STILL_FRAMES):
-        image = read_image(capture)
-        if image is None or not same_picture(image, first):
-            return capture, first, False
+        image = read_image(opened.capture)
+        if image is None or not same_picture(image, opened.first):
+            return opened
     if not is_wrong(url, insecure=insecure):
-        return capture, first, False
-    capture.release()
-    replaced = replace_decoder(url, name, "ADDRESS", insecure=insecure)
-    return replaced.capture, replaced.first, True
+        return opened
+    opened.capture.release()
+    return replace_decoder(url, name, "ADDRESS", insecure=insecure)
 
 
 def replace_decoder(target: str, name: str, quoted: str, *, insecure: bool = False) -> Opened:

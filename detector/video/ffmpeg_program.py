@@ -116,8 +116,9 @@ def _each_frame_once(program: str) -> tuple[str, str]:
 
 
 def _read_exactly(stream: IO[bytes] | None, count: int) -> bytearray | None:
-    """So many bytes, which numpy may write to; None where the stream ends before."""
-    assert stream is not None
+    """So many bytes, which numpy may write to; None where the stream ends before, or is closed."""
+    if stream is None or stream.closed:
+        return None
     data = bytearray(count)
     view, done = memoryview(data), 0
     while done < count:

@@ -7,7 +7,6 @@ import os
 import shlex
 import stat
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +19,6 @@ from detector.errors import ImageError, SourceError
 from detector.images import SUFFIXES, Image, find_images, load_image
 from detector.video.address import PASSWORD_HINT, check_address, has_password, scheme_of, without_password
 from detector.video.capture import (
-    Capture,
     LiveSource,
     open_camera_source,
     open_in_time,
@@ -28,19 +26,15 @@ from detector.video.capture import (
     open_video,
 )
 from detector.video.container import is_cut_off
-from detector.video.decoding import (
-    Opened,
-    check_stream,
-    missing_decoder,
-    open_file,
-    open_program,
-    open_with_program,
-)
+from detector.video.decoding import Opened, check_file, check_stream, fall_back, missing_decoder, open_program
 from detector.video.frames import Frame
 from detector.video.motion_jpeg import Answer, ask, open_motion_jpeg
 from detector.video.video_file import VideoFile
 
 _UNREADABLE = "it is no video, or of a kind that OpenCV here cannot read (`ffmpeg -i` tells what it is)."
+_HTTP = ("http", "https")
+_VIDEO_SUFFIXES = (".ts", ".flv", ".mkv", ".webm", ".mp4", ".mov", ".avi", ".ogv", ".m3u8", ".mpd")
+_NOT_ASKED = Answer(None, finite=False)
 _SECONDS_PER_IMAGE = 1.0  # how long each image of a folder is on screen
 
 
@@ -177,53 +171,52 @@ def _as_text(source: str | int | Path) -> str:
 
 def _open_file(text: str) -> VideoFile:
     path = os.path.abspath(text)  # FFmpeg takes what is before a colon for a protocol, but not after a slash
+    name, quoted = f"The video {text}", shlex.quote(text)
     cut_off = is_cut_off(Path(path))
     hint = "it is cut off, and the part is missing that tells how to read it." if cut_off else _UNREADABLE
-    opened = open_file(
-        path,
-        lambda: open_video(path, cv2.CAP_FFMPEG),
-        name=f"The video {text}",
-        hint=hint,
-        quoted=None if cut_off else shlex.quote(text),
-    )
-    return VideoFile(text, path, opened)
+    decoder = None if cut_off else missing_decoder(quoted)
+    try:
+        opened = Opened(*open_in_time(lambda: open_video(path, cv2.CAP_FFMPEG), name, hint, decoder=decoder))
+    except SourceError as error:
+        opened = fall_back(path, error)
+    return VideoFile(text, path, check_file(opened, path, name, quoted))
 
 
-def _open_url(url: str, insecure: bool) -> Source:
-    shown, name = without_password(url), f"The stream {without_password(url)}"
+def _open_url(url: str, insecure: bool) -> VideoFile | LiveSource:
     check_address(url)
+    shown, open_ = without_password(url), partial(open_stream, url, insecure=insecure)
+    name = f"The stream {shown}"
     hint = "check the address, and user name and password if it asks for them"
     hint = f"{hint}; {PASSWORD_HINT}." if has_password(url) else f"{hint}."
-    answer = (
-        ask(url, insecure=insecure) if scheme_of(url) in ("http", "https") else Answer(None, finite=False)
-    )
+    answer = _ask_first(url, insecure)
     if answer.capture is not None:
-        open_pictures = partial(open_motion_jpeg, url, insecure=insecure)
-        capture, _ = open_in_time(lambda: answer.capture or open_pictures(), name, hint)
-        return LiveSource(shown, open_pictures, capture)
-    open_ = partial(open_stream, url, insecure=insecure)
-    if answer.finite:
-        opened = open_file(url, open_, name=name, hint=hint, quoted="ADDRESS", insecure=insecure)
-        return VideoFile(shown, url, opened, insecure=insecure)
-    return _open_stream(url, open_, name, hint, insecure)
-
-
-def _open_stream(
-    url: str, open_: Callable[[], Capture], name: str, hint: str, insecure: bool
-) -> VideoFile | LiveSource:
-    """A stream of which only its pictures tell whether it ends."""
-    shown = without_password(url)
+        return LiveSource(shown, partial(open_motion_jpeg, url, insecure=insecure), answer.capture)
     try:
-        capture, first = open_in_time(open_, name, hint, decoder=missing_decoder("ADDRESS"))
-        by_program = False
-    except SourceError:
-        if (other := open_with_program(url, insecure=insecure)) is None:
-            raise
-        (capture, first), by_program = other, True
-    if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        return VideoFile(shown, url, Opened(capture, first), insecure=insecure)
-    if not by_program:
-        capture, first, by_program = check_stream(url, (capture, first), name, insecure=insecure)
-    if by_program:
+        opened = Opened(*open_in_time(open_, name, hint, decoder=missing_decoder("ADDRESS")))
+    except SourceError as error:
+        if scheme_of(url) in _HTTP:
+            ask(url, insecure=insecure)  # says why, if the server does
+        opened = fall_back(url, error, insecure=insecure)
+    counted = opened.capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+    if counted or answer.finite or (answer is _NOT_ASKED and _has_length(url, insecure)):
+        opened = check_file(opened, url, name, "ADDRESS", insecure=insecure)
+        return VideoFile(shown, url, opened, insecure=insecure)
+    opened = check_stream(opened, url, name, insecure=insecure)
+    if opened.by:
         open_ = partial(open_program, url, insecure=insecure)
-    return LiveSource(shown, open_, capture)
+    return LiveSource(shown, open_, opened.capture)
+
+
+def _ask_first(url: str, insecure: bool) -> Answer:
+    """What a server answers; not asked where it has a video for sure, and perhaps for one viewer only."""
+    if scheme_of(url) not in _HTTP or urlsplit(url).path.lower().endswith(_VIDEO_SUFFIXES):
+        return _NOT_ASKED
+    return ask(url, insecure=insecure)
+
+
+def _has_length(url: str, insecure: bool) -> bool:
+    """Whether a server tells how long a video is that has no duration, as browsers record it."""
+    try:
+        return scheme_of(url) in _HTTP and ask(url, insecure=insecure).finite
+    except SourceError:  # it may have nothing more to say than what is being read
+        return False
