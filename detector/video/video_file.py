@@ -19,6 +19,7 @@ from detector.video.frames import Frame
 from detector.video.timeline import Timeline
 
 _MOST_DAMAGED = 1000  # pictures in a row that cannot be decoded; more of them are the end
+_SILENCE_SECONDS = 2.0  # a read that fails after so long has waited for a server
 _SUSPICIOUS_FRAMES = 4  # so many equal ones in a row may be a decoder that fails and does not say so
 
 
@@ -46,6 +47,7 @@ class VideoFile:
         self._target, self._insecure = target, insecure
         self._capture, self._by = opened.capture, opened.by
         self._first: Image | None = opened.first
+        self._announced = opened.capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._timeline = Timeline(self.fps)
         self._number = self._damaged = 0
         self._before: Image | None = None
@@ -61,7 +63,10 @@ class VideoFile:
             said.append(f"{self._damaged:,} of its frames gave no picture")
         if self._timeline.remark:
             said.append(self._timeline.remark)
-        if "://" not in self._target and is_cut_off(Path(self._target)):
+        if "://" in self._target:
+            if self._number < 0.9 * self._announced:
+                said.append(f"{self._number:,} frames came, and its header speaks of {self._announced:,.0f}")
+        elif is_cut_off(Path(self._target)):
             said.append(f"it is cut off after {self._number:,} frames: a part of it is missing")
         return f"{self.name}: {'; '.join(said)}." if said else None
 
@@ -84,9 +89,12 @@ class VideoFile:
     def _next(self) -> Image | None:
         """The next picture that is not damaged; None at the end."""
         for damaged in range(_MOST_DAMAGED):
+            start = time.monotonic()
             if (image := read_image(self._capture)) is not None:
                 self._damaged += damaged
                 return image
+            if time.monotonic() - start > _SILENCE_SECONDS:
+                break
         return None
 
     def _check(self, image: Image) -> Image:

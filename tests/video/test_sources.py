@@ -156,3 +156,17 @@ def test_a_video_by_url_that_does_not_tell_its_length_ends(tmp_path, ranges):
         source = open_source(f"{server.url}/live.webm")
         assert not source.live
         assert len(read_all(source)) == 12
+
+
+def test_a_video_of_which_a_server_sends_a_part_says_so(tmp_path):
+    whole = write_video(tmp_path / "whole.avi", 100).read_bytes()
+    with FileServer() as server:
+        server.ranges = False
+        server.files["/whole.avi"] = whole
+        server.files["/half.avi"] = whole[: len(whole) // 2]
+        for name, said in (("whole", False), ("half", True)):
+            source = open_source(f"{server.url}/{name}.avi")
+            frames = read_all(source)
+            assert (
+                f"{len(frames)} frames came, and its header speaks of 100" in (source.remark or "")
+            ) == said
