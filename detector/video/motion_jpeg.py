@@ -6,6 +6,7 @@ import re
 import ssl
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -141,7 +142,9 @@ def ask(url: str, *, insecure: bool = False) -> Answer:
     """
     shown = without_password(url)
     try:
-        response = _opener(url, insecure).open(_bare(url), timeout=_TIMEOUT)
+        with warnings.catch_warnings():  # small cameras leave the quotes out, and it does not matter
+            warnings.filterwarnings("ignore", "Basic Auth Realm was unquoted", UserWarning)
+            response = _opener(url, insecure).open(_bare(url), timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         raise SourceError(f"The stream {shown} cannot be opened ({_refusal(error.code)}).") from None

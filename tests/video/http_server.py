@@ -15,13 +15,19 @@ from urllib.request import parse_http_list, parse_keqv_list
 USER, PASSWORD = "me", "s/e#c?r@e:t%"
 QUOTED = "s%2Fe%23c%3Fr%40e%3At%25"
 
+_CHALLENGES = {
+    "Basic": 'Basic realm="cam"',
+    "Basic without quotes": "Basic realm=cam",
+    "Digest": 'Digest realm="cam", nonce="17", qop="auth"',
+}
+
 
 class Server:
     """Answers every request with ``answer``, once it has the password, if there is one.
 
     Args:
         answer: writes what follows the status line, headers included.
-        auth: Basic, Digest or None.
+        auth: one of _CHALLENGES, or None.
         tls: of an HTTPS server.
 
     Attributes:
@@ -47,11 +53,7 @@ class Server:
                     outer.passwords.append(given)
                 if auth and not (given and _is_right(given, self.path)):
                     self.send_response(401)
-                    challenge = (
-                        'Digest realm="cam", nonce="17", qop="auth"'
-                        if auth == "Digest"
-                        else 'Basic realm="cam"'
-                    )
+                    challenge = _CHALLENGES[auth]
                     self.send_header("WWW-Authenticate", challenge)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
