@@ -366,6 +366,9 @@ def detect(**options: Any) -> None:
     "--jsonl", type=_PATH, metavar="FILE", help="Write a line of JSON for each frame; - for stdout."
 )
 @click.option("--max-frames", type=click.IntRange(1), help="End after so many frames.")
+@click.option(
+    "--insecure", is_flag=True, help="Take any certificate of a https:// or rtsps:// source, password or not."
+)
 @click.option("--track", is_flag=True, help="Number each object, the same from frame to frame.")
 @click.option(
     "--count-line",

@@ -21,7 +21,6 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from detector.bench import resident_memory_mb
 from detector.boxes import FloatArray
 from detector.cli import DEFAULT_MODEL, main
 from detector.data.sample import SAMPLE_FOLDER
@@ -32,8 +31,8 @@ from detector.video.frames import Frame
 from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
 from detector.video.settings import LiveSettings
+from detector.video.soak import soak as run_soak
 from detector.video.sources import Source, open_source
-from detector.video.tracking import Tracker
 from detector.video.watch import watch
 from detector.video.web.bench import bench_viewers
 from detector.video.web.server import WebView
@@ -215,29 +214,26 @@ def throughput(obj: tuple[str, str], turns: int, video: Path | None) -> None:
 
 
 @bench.command()
-@click.option("--frames", default=108_000, show_default=True, help="An hour at 30 a second.")
+@click.option(
+    "--frames", default=216_000, show_default=True, help="Of each source; two hours at 30 a second."
+)
 @click.option("--track", is_flag=True, help="Track objects, too.")
 @click.pass_obj
 def soak(obj: tuple[str, str], frames: int, track: bool) -> None:
-    """Memory over a long run: a looped file, as fast as it goes, drawn."""
+    """Memory, threads and disk over a long run with damaged pictures, jumping clocks and lost connections."""
     detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
-    draw = live_drawer()
-    samples = []
     with tempfile.TemporaryDirectory() as folder:
-        source = _Looped(write_sample_video(Path(folder) / "sample.mp4"))
-        tracker = Tracker() if track else None
-        with LivePipeline(source, detector, tracker=tracker) as pipeline:
-            shown = itertools.islice(pipeline, frames)
-            for count, live in enumerate(tqdm(shown, total=frames, unit="frame", disable=None, leave=False)):
-                draw(live)
-                if count % max(1, frames // 20) == 0:
-                    samples.append(resident_memory_mb())
-    half = samples[len(samples) // 2 :]
-    click.echo(
-        f"{frames:,} frames, {pipeline.meter.whole().fps:.1f} a second\n"
-        f"memory in MB, twenty times over the run: {', '.join(f'{value:.0f}' for value in samples)}\n"
-        f"second half: {min(half):.0f} to {max(half):.0f} MB"
-    )
+        video = write_sample_video(Path(folder) / "sample.mp4")
+        runs = run_soak(detector, video, _sample_image(), frames, track=track)
+    for name, samples in runs.items():
+        least, most = samples.second_half("memory")
+        threads, files = samples.second_half("threads"), samples.second_half("files")
+        click.echo(
+            f"{name}, {frames:,} frames\n"
+            f"memory in MB over the run: {', '.join(f'{value:.0f}' for value in samples.memory)}\n"
+            f"second half: {least:.0f} to {most:.0f} MB; threads {threads}; open files {files}; "
+            f"recorded a second of the source {samples.recorded[-1]:.3f} MB"
+        )
 
 
 @bench.command()

@@ -16,6 +16,7 @@ import numpy as np
 from detector.errors import SourceError
 from detector.images import Image
 from detector.video.cameras import CAMERA_BACKEND, describe_cameras
+from detector.video.certificates import authorities, check_certificate, is_secure
 from detector.video.frames import Frame
 
 # Read by OpenCV when it first uses these parts; a user's own settings stay.
@@ -27,6 +28,22 @@ os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "5")  # seconds until
 OPEN_SECONDS = 10.0
 STALL_SECONDS = 5  # a stream that sends nothing for so long is lost
 _BACK_OFF = (0.25, 0.5, 1.0, 2.0)  # seconds before each new attempt; the last one for all that follow
+_MOST_DAMAGED = 10  # pictures in a row that a live source may get wrong before it counts as lost
+_QUICK_SECONDS = 0.1  # a read that fails slower has waited for a picture that did not come
+_MOST_SKIPPED = 300  # damaged pictures before the first good one of a file
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_options_taken = threading.Lock()  # OpenCV reads them from the environment when it opens a stream
+_CODECS = {"AV01": "AV1", "HVC1": "HEVC", "HEV1": "HEVC", "VP90": "VP9", "VP80": "VP8", "AVC1": "H264"}
+# What every OpenCV can decode; one of these without a picture is damaged or incomplete.
+DECODED = {"H264", "HEVC", "VP9", "VP8", "MJPG", "MPEG", "MP4V", "FMP4", "XVID", "MPG1", "MPG2"}
+
+
+class NoDecoderError(SourceError):
+    """A video that opens and gives no picture; ``codec`` is what its pictures are written in."""
+
+    def __init__(self, message: str, codec: str) -> None:
+        super().__init__(message)
+        self.codec = codec
 
 
 class Capture(Protocol):
@@ -51,8 +68,34 @@ def open_camera(index_or_path: int | str) -> Capture:
     return capture
 
 
-def open_stream(url: str) -> Capture:
-    """A network stream, or a video file that a server has."""
+def open_stream(url: str, *, insecure: bool = False) -> Capture:
+    """A network stream, or a video file that a server has.
+
+    Args:
+        url: with TLS, the certificate is verified before anything else is sent.
+        insecure: take any certificate.
+
+    Raises:
+        SourceError: the certificate does not verify.
+    """
+    if not is_secure(url):
+        return _open_stream(url)
+    if not insecure:
+        check_certificate(url)  # host name and all, with the reason why not
+    with _options_taken:
+        before = os.environ.get(_OPTIONS)
+        verify = ["tls_verify;0"] if insecure else ["tls_verify;1", f"ca_file;{authorities()}"]
+        os.environ[_OPTIONS] = "|".join([before or "rtsp_transport;tcp", *verify])
+        try:
+            return _open_stream(url)
+        finally:
+            if before is None:
+                del os.environ[_OPTIONS]
+            else:
+                os.environ[_OPTIONS] = before
+
+
+def _open_stream(url: str) -> Capture:
     milliseconds = 1000 * STALL_SECONDS
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
     # Several threads decode as many frames at once, and the first comes out when the last goes in.
@@ -88,7 +131,7 @@ class LiveSource:
             while not self._closed.is_set():
                 image, self._first = self._first, None
                 if image is None and self._capture is not None:
-                    image = read_image(self._capture)
+                    image = read_past_damage(self._capture)
                 if image is None:
                     self._reopen()
                     continue
@@ -114,7 +157,10 @@ class LiveSource:
             self.notice = f"{self.name} gives no picture {since}; trying again"
             if self._closed.wait(_BACK_OFF[min(attempt, len(_BACK_OFF) - 1)]):
                 return
-            capture = self._open()
+            try:
+                capture = self._open()
+            except SourceError:  # nobody answers, or not with the certificate that it should have
+                continue
             self._first = read_image(capture) if capture.isOpened() else None
             if self._first is not None:
                 self._capture, self.notice = capture, None
@@ -127,32 +173,49 @@ class LiveSource:
             self._capture = None
 
 
-def open_in_time(open_: Callable[[], Capture], name: str, hint: str) -> tuple[Capture, Image]:
+def open_in_time(
+    open_: Callable[[], Capture], name: str, hint: str, *, decoder: Callable[[str], str] | None = None
+) -> tuple[Capture, Image]:
     """An opened capture and its first picture.
 
+    Args:
+        open_: opens it.
+        name: what messages call it.
+        hint: how the sentence goes on when it cannot be opened.
+        decoder: the same where it can, but gives no picture, for the name of its codec.
+
     Raises:
-        SourceError: it cannot be opened, does not answer in time, or opens and gives no picture; the
-            sentence ends with the hint.
+        SourceError: it cannot be opened, does not answer in time, or opens and gives no picture.
     """
-    answer: queue.SimpleQueue[tuple[Capture, Image | None]] = queue.SimpleQueue()
+    answer: queue.SimpleQueue[tuple[Capture, Image | None] | SourceError] = queue.SimpleQueue()
     late = threading.Event()
 
     def open_and_read() -> None:
-        capture = open_()
-        answer.put((capture, read_image(capture) if capture.isOpened() else None))
+        try:
+            capture = open_()
+        except SourceError as error:
+            answer.put(error)
+            return
+        answer.put((capture, read_first(capture) if capture.isOpened() else None))
         if late.is_set():
             capture.release()
 
     threading.Thread(target=open_and_read, name=f"open {name}", daemon=True).start()
     try:
-        capture, image = answer.get(timeout=OPEN_SECONDS)
+        opened = answer.get(timeout=OPEN_SECONDS)
     except queue.Empty:
         late.set()
         raise SourceError(f"{name} did not answer within {OPEN_SECONDS:.0f} seconds; {hint}") from None
+    if isinstance(opened, SourceError):
+        raise opened
+    capture, image = opened
     if image is None:
-        opened = capture.isOpened()
+        codec = codec_of(capture) if capture.isOpened() and decoder else ""
+        what = "opens but gives no picture" if capture.isOpened() else "cannot be opened"
         capture.release()
-        what = "opens but gives no picture" if opened else "cannot be opened"
+        if codec and decoder:
+            codec = _CODECS.get(codec, codec)
+            raise NoDecoderError(f"{name} {what}; {decoder(codec)}", codec)
         raise SourceError(f"{name} {what}; {hint}")
     return capture, image
 
@@ -170,6 +233,32 @@ def open_camera_source(index_or_path: int | str) -> LiveSource:
     )
     capture, _ = open_in_time(lambda: open_camera(index_or_path), name, hint)
     return LiveSource(name, lambda: open_camera(index_or_path), capture)
+
+
+def read_first(capture: Capture) -> Image | None:
+    """The first picture that is not damaged; None where there is none, or none comes in time."""
+    end = time.monotonic() + OPEN_SECONDS
+    for _ in range(_MOST_SKIPPED):
+        if (image := read_image(capture)) is not None or time.monotonic() > end:
+            return image
+    return None
+
+
+def read_past_damage(capture: Capture) -> Image | None:
+    """The next picture of a live source; None when it is lost, not when a few pictures are damaged."""
+    for _ in range(_MOST_DAMAGED):
+        start = time.monotonic()
+        if (image := read_image(capture)) is not None or time.monotonic() - start > _QUICK_SECONDS:
+            return image
+    return None
+
+
+def codec_of(capture: Capture) -> str:
+    """Four capital letters for the codec of an opened capture; empty where it has none that can be told."""
+    code = capture.get(cv2.CAP_PROP_FOURCC)
+    if not 0 < code < 1 << 32:
+        return ""
+    return int(code).to_bytes(4, "little").decode("latin-1").strip("\0 ").upper()
 
 
 def read_image(capture: Capture) -> Image | None:

@@ -27,8 +27,9 @@ from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
 from detector.video.recorder import Recorder, check_recordable
 from detector.video.settings import LiveSettings
-from detector.video.sources import ImageSequence, Source, VideoFile, open_source
+from detector.video.sources import ImageSequence, Source, open_source
 from detector.video.tracking import Tracker
+from detector.video.video_file import VideoFile
 from detector.video.view import ProgressView, View
 from detector.video.watch import watch
 from detector.video.window import DisplayProbe, Window
@@ -57,6 +58,7 @@ def run_demo(
     track: bool,
     count_line: tuple[str, ...],
     zone: tuple[str, ...],
+    insecure: bool = False,
 ) -> None:
     """Detect in what a source shows until it ends or the user does."""
     counters = read_counters(count_line, zone)
@@ -86,7 +88,7 @@ def run_demo(
             say(f"No window can be opened: {problem}. The picture is in the browser instead.")
             web = True
         # Late, so that no old frames are waiting when the first one is read.
-        opened = stack.enter_context(closing(_open_source(source)))
+        opened = stack.enter_context(closing(_open_source(source, insecure)))
         runs_on = f"{detector.backend_name}, {detector.threads} threads"
         say(f"Looking at {opened.name} with {detector.spec.name} ({runs_on}).")
         scene = _Scene(opened, detector, LiveSettings(score_threshold), live_drawer(counters))
@@ -183,9 +185,9 @@ def _open_page(scene: _Scene, host: str, port: int, say: Callable[[str], None]) 
     return view
 
 
-def _open_source(text: str) -> Source:
+def _open_source(text: str, insecure: bool) -> Source:
     if text != BROWSER:
-        return open_source(text)
+        return open_source(text, insecure=insecure)
     from detector.video.web.camera import BrowserSource
 
     return BrowserSource()
@@ -244,7 +246,7 @@ def stopping() -> Iterator[threading.Event]:
 
 def describe_run(stats: LiveStats) -> str:
     """The end summary, in a line or two."""
-    frames = f"{stats.frames:,} frames in {stats.seconds:.1f} s"
+    frames = f"{stats.frames:,} frames in {stats.seconds:.{1 if stats.seconds >= 1 else 3}f} s"
     lines = [f"{frames}, {stats.fps:.1f} a second." if stats.frames > 1 else f"{stats.frames} frame."]
     if stats.age_p50 is not None:
         lines.append(

@@ -48,7 +48,7 @@ class LiveStats:
         frames: frames that the detector has seen since the start.
         shown: those of them that were shown.
         skipped: frames of the source that were never looked at, because newer ones had come.
-        seconds: time from the first frame that the detector has seen to the last.
+        seconds: time from when the detector got its first frame to when it was done with the last.
         fps: frames that it has seen per second.
         age_p50, age_p95: milliseconds from capture to display, median and 95th percentile; None for a file,
             whose frames wait for their turn.
@@ -99,12 +99,19 @@ class Meter:
         with self._lock:
             self._add(name, seconds)
 
+    def begin(self) -> None:
+        """Start the clock: the detector has its first frame, or goes on after a pause."""
+        with self._lock:
+            if not self._detected_at:
+                self._detected_at.append(self._clock())
+                if not self._frames:
+                    self._first = self._detected_at[0]
+
     def add_detected(self, skipped: int) -> None:
         """Count a frame that the detector has seen, and those before it that it did not get to see."""
+        self.begin()
         with self._lock:
             self._last = self._clock()
-            if not self._frames:
-                self._first = self._last
             self._detected_at.append(self._last)
             self._frames += 1
             self._skipped += skipped
@@ -139,17 +146,17 @@ class Meter:
         """Figures since the start."""
         with self._lock:
             percentiles = {name: histogram.percentile for name, histogram in self._whole.items()}
-            return self._stats(percentiles, self._frames, self._first)
+            return self._stats(percentiles, self._frames + 1, self._first)
 
-    def _stats(self, percentiles: Mapping[str, Percentile], frames: int, first: float) -> LiveStats:
+    def _stats(self, percentiles: Mapping[str, Percentile], moments: int, first: float) -> LiveStats:
         age = percentiles.get("age")
         return LiveStats(
             frames=self._frames,
             shown=self._shown,
             skipped=self._skipped,
             seconds=self._last - self._first,
-            # n frames have n - 1 intervals
-            fps=(frames - 1) / (self._last - first) if frames > 1 and self._last > first else 0.0,
+            # The first moment is when the clock started, each other one ends a frame.
+            fps=(moments - 1) / (self._last - first) if moments > 1 and self._last > first else 0.0,
             age_p50=1e3 * age(50) if age else None,
             age_p95=1e3 * age(95) if age else None,
             stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items() if name != "age"},

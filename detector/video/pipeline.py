@@ -167,6 +167,7 @@ class LivePipeline:
                 expected = frame.number + 1
                 self.meter.pause()
                 continue
+            self.meter.begin()
             start = time.monotonic()
             detections = self.detector.detect(frame.image)
             self.meter.add_stage("detect", time.monotonic() - start)
@@ -182,6 +183,7 @@ class LivePipeline:
             for frame in self._frames():
                 while self.settings.paused and not self._closing.wait(_PAUSE_SECONDS):
                     self.meter.pause()
+                self.meter.begin()
                 waiting.append(frame)
                 yield frame
 

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import operator
 import os
+import shlex
 import stat
-import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import cv2
 
 from detector.errors import ImageError, SourceError
 from detector.images import SUFFIXES, Image, find_images, load_image
+from detector.video.address import PASSWORD_HINT, check_address, has_password, scheme_of, without_password
 from detector.video.capture import (
-    Capture,
     LiveSource,
-    frame_rate,
     open_camera_source,
     open_in_time,
     open_stream,
     open_video,
-    read_image,
 )
+from detector.video.container import is_cut_off
+from detector.video.decoding import Opened, check_file, check_stream, fall_back, missing_decoder, open_program
 from detector.video.frames import Frame
+from detector.video.motion_jpeg import Answer, ask, open_motion_jpeg
+from detector.video.video_file import VideoFile
 
+_UNREADABLE = "it is no video, or of a kind that OpenCV here cannot read (`ffmpeg -i` tells what it is)."
+_HTTP = ("http", "https")
+_VIDEO_SUFFIXES = (".ts", ".flv", ".mkv", ".webm", ".mp4", ".mov", ".avi", ".ogv", ".m3u8", ".mpd")
+_NOT_ASKED = Answer(None, finite=False)
 _SECONDS_PER_IMAGE = 1.0  # how long each image of a folder is on screen
 
 
@@ -53,59 +63,6 @@ class Source(Protocol):
     def close(self) -> None:
         """Make ``read`` return None and let go of device and file; from any thread."""
         ...
-
-
-class VideoFile:
-    """Every frame of a video, with the times that the file gives them.
-
-    Args:
-        name: path or URL.
-        capture: the opened file.
-        first: its first picture.
-
-    Attributes:
-        remark: what is to be said of it at the end, if anything.
-    """
-
-    live = False
-    notice: str | None = None
-
-    def __init__(self, name: str, capture: Capture, first: Image) -> None:
-        self.name = name
-        self.remark: str | None = None
-        self.fps = frame_rate(capture)
-        self._expected = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self._capture = capture
-        self._first: Image | None = first
-        self._number = 0
-        self._timestamp = -1.0
-        self._reading = threading.Lock()
-        self._closed = False
-
-    def read(self) -> Frame | None:
-        with self._reading:
-            if self._closed:
-                return None
-            image, self._first = self._first, None
-            if image is None:
-                image = read_image(self._capture)
-            if image is None:
-                if self._number < 0.9 * self._expected:  # some files count a few frames more than they have
-                    of = f"{self._number:,} of its {self._expected:,.0f} frames"
-                    self.remark = f"{self.name} ended after {of}; is it whole?"
-                return None
-            # Some files give all their frames the same time, or one that jumps back.
-            period = 1 / self.fps if self.fps else 1 / 30
-            told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            self._timestamp = told if told > self._timestamp else self._timestamp + period
-            frame = Frame(image, self._number, self._timestamp, time.monotonic())
-            self._number += 1
-            return frame
-
-    def close(self) -> None:
-        with self._reading:
-            self._closed = True
-            self._capture.release()
 
 
 class ImageSequence:
@@ -159,61 +116,108 @@ class ImageSequence:
         self._paths, self._first = iter(()), None
 
 
-def open_source(text: str) -> Source:
+def open_source(source: str | int | Path, *, insecure: bool = False) -> Source:
     """The source that a user names; it has given its first frame.
 
     Args:
-        text: a camera's number or device, the URL of a stream or video, a video file, an image, or a folder
+        source: a camera's number or device, the URL of a stream or video, a video file, an image, or a folder
             or glob pattern of images.
+        insecure: send user name and password to whoever answers at a https:// or rtsps:// address, without a
+            certificate that verifies.
 
     Raises:
         SourceError: there is no such thing, or it gives no picture.
         ImageError: a folder without images.
     """
-    if text.isdecimal():
+    text = _as_text(source)
+    if text.isascii() and text.isdecimal():
         return open_camera_source(int(text))
     if text.startswith("/dev/video"):
         return open_camera_source(text)
-    if "://" in text:
-        return _open_url(text)
+    if text.lower().startswith("file://"):
+        text = url2pathname(urlsplit(text).path)
+    elif "://" in text:
+        return _open_url(text, insecure)
     # A GIF may be a moving picture.
     if os.path.isdir(text) or (text.lower().endswith(SUFFIXES) and not text.lower().endswith(".gif")):
         return ImageSequence(text, find_images([text]))
     try:
         mode = os.stat(text).st_mode
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
         raise SourceError(
-            f"Cannot read the source {text} ({error.strerror}); expected a camera's number, a video file, an "
-            "image, a folder of images or the URL of a stream."
-        ) from error
+            f"Cannot read the source {without_password(text)} ({reason}); expected a camera's number, a "
+            "video file, an image, a folder of images or the URL of a stream."
+        ) from None
     if stat.S_ISCHR(mode):
         return open_camera_source(text)
     if not stat.S_ISREG(mode):
         raise SourceError(f"{text} is neither a file, a folder nor a camera.")
-    name = f"The video {text}"
-    capture, first = open_in_time(
-        lambda: open_video(text, cv2.CAP_ANY), name, "is it a video, and is it whole?"
-    )
-    return VideoFile(text, capture, first)
+    return _open_file(text)
 
 
-def _open_url(url: str) -> Source:
-    shown = without_password(url)
-    capture, first = open_in_time(
-        lambda: open_stream(url),
-        f"The stream {shown}",
-        "check the address, and user name and password if it asks for them.",
-    )
-    if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        return VideoFile(shown, capture, first)
-    return LiveSource(shown, lambda: open_stream(url), capture)
+def _as_text(source: str | int | Path) -> str:
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    try:
+        number = operator.index(source)
+    except TypeError:
+        number = -1
+    if number < 0 or isinstance(source, bool):
+        raise SourceError(
+            f"A source is a camera's number, a path or a URL, got {type(source).__name__} {source!r}."
+        )
+    return str(number)
 
 
-def without_password(url: str) -> str:
-    """The URL as it may be shown: without password, and without parameters, which may have one."""
-    scheme, _, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    user, at, host = authority.rpartition("@")
-    name = f"{user.partition(':')[0]}:***" if ":" in user else user
-    path, question, _ = path.partition("?")
-    return f"{scheme}://{name}{at}{host}{slash}{path}{question}{'...' if question else ''}"
+def _open_file(text: str) -> VideoFile:
+    path = os.path.abspath(text)  # FFmpeg takes what is before a colon for a protocol, but not after a slash
+    name, quoted = f"The video {text}", shlex.quote(text)
+    cut_off = is_cut_off(Path(path))
+    hint = "it is cut off, and the part is missing that tells how to read it." if cut_off else _UNREADABLE
+    decoder = None if cut_off else missing_decoder(quoted)
+    try:
+        opened = Opened(*open_in_time(lambda: open_video(path, cv2.CAP_FFMPEG), name, hint, decoder=decoder))
+    except SourceError as error:
+        opened = fall_back(path, error)
+    return VideoFile(text, path, check_file(opened, path, name, quoted))
+
+
+def _open_url(url: str, insecure: bool) -> VideoFile | LiveSource:
+    check_address(url)
+    shown, open_ = without_password(url), partial(open_stream, url, insecure=insecure)
+    name = f"The stream {shown}"
+    hint = "check the address, and user name and password if it asks for them"
+    hint = f"{hint}; {PASSWORD_HINT}." if has_password(url) else f"{hint}."
+    answer = _ask_first(url, insecure)
+    if answer.capture is not None:
+        return LiveSource(shown, partial(open_motion_jpeg, url, insecure=insecure), answer.capture)
+    try:
+        opened = Opened(*open_in_time(open_, name, hint, decoder=missing_decoder("ADDRESS")))
+    except SourceError as error:
+        if scheme_of(url) in _HTTP:
+            ask(url, insecure=insecure)  # says why, if the server does
+        opened = fall_back(url, error, insecure=insecure)
+    counted = opened.capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+    if counted or answer.finite or (answer is _NOT_ASKED and _has_length(url, insecure)):
+        opened = check_file(opened, url, name, "ADDRESS", insecure=insecure)
+        return VideoFile(shown, url, opened, insecure=insecure)
+    opened = check_stream(opened, url, name, insecure=insecure)
+    if opened.by:
+        open_ = partial(open_program, url, insecure=insecure)
+    return LiveSource(shown, open_, opened.capture)
+
+
+def _ask_first(url: str, insecure: bool) -> Answer:
+    """What a server answers; not asked where it has a video for sure, and perhaps for one viewer only."""
+    if scheme_of(url) not in _HTTP or urlsplit(url).path.lower().endswith(_VIDEO_SUFFIXES):
+        return _NOT_ASKED
+    return ask(url, insecure=insecure)
+
+
+def _has_length(url: str, insecure: bool) -> bool:
+    """Whether a server tells how long a video is that has no duration, as browsers record it."""
+    try:
+        return scheme_of(url) in _HTTP and ask(url, insecure=insecure).finite
+    except SourceError:  # it may have nothing more to say than what is being read
+        return False

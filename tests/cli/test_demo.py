@@ -82,8 +82,8 @@ def taken_port() -> Iterator[int]:
 MISTAKES = {
     "no camera": (["--source", "77"], "cameras found here: none"),
     "no file": (["--source", "nowhere.mp4"], "Cannot read the source nowhere.mp4"),
-    "no video": (["--source", "text.mp4"], "is it a video"),
-    "no stream": (["--source", "http://127.0.0.1:9/"], "cannot be opened; check the address"),
+    "no video": (["--source", "text.mp4"], "it is no video"),
+    "no stream": (["--source", "http://127.0.0.1:9/"], "(Connection refused); check the address"),
     "no images": (["--source", "."], "holds no image"),
     "no recording": (["--save", "out.gif"], ".mp4 or .avi"),
     "recording into a file": (["--save", "text.mp4/out.mp4"], "Cannot write"),

@@ -15,7 +15,10 @@ from detector.video.bench import bench
     [
         (["age", "--seconds", "2"], r"frame age p50 [\d.]+ ms, p95 [\d.]+ ms: [\d.]+ times detection"),
         (["throughput", "--turns", "1"], r"pipeline [\d.]+ a second, bare network [\d.]+ a second: [\d.]+%"),
-        (["soak", "--frames", "60", "--track"], r"second half: \d+ to \d+ MB"),
+        (
+            ["soak", "--frames", "60", "--track"],
+            r"camera, 60 frames\n.*\nsecond half: \d+ to \d+ MB; threads",
+        ),
         (["viewers", "--viewers", "2", "--rounds", "1"], r"[\d.]+ with 2: [\d.]+% in neighbouring turns"),
         (["start", "--rounds", "1"], r"after [\d.]+ to [\d.]+ s; TensorFlow was not imported"),
     ],

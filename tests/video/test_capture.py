@@ -118,6 +118,50 @@ def test_a_camera_that_is_unplugged_and_plugged_in_again_goes_on(monkeypatch):
     assert source.read() is None
 
 
+def test_a_live_source_survives_damaged_pictures_and_not_a_silence(monkeypatch):
+    monkeypatch.setattr(capture_module, "_BACK_OFF", (0.01,))
+
+    class Damaged(FakeCapture):
+        def read(self):
+            good, picture = super().read()
+            return good and self.left % 3 == 0, picture  # two of three are damaged
+
+    first, second = Damaged(30), FakeCapture(1)
+    source = LiveSource("Camera 0", lambda: second, first)
+    for _ in range(10):
+        assert source.read() is not None
+    assert not first.released
+    assert source.read() is not None
+    assert first.released
+    source.close()
+
+
+def test_a_stream_that_cannot_be_opened_again_is_tried_until_it_can(monkeypatch):
+    monkeypatch.setattr(capture_module, "_BACK_OFF", (0.01,))
+    answers = iter([SourceError("certificate"), SourceError("nobody there"), FakeCapture(1)])
+
+    def open_():
+        answer = next(answers)
+        if isinstance(answer, SourceError):
+            raise answer
+        return answer
+
+    source = LiveSource("Stream", open_, FakeCapture(0))
+    assert source.read() is not None
+    source.close()
+
+
+def test_a_damaged_start_is_skipped():
+    class LateStart(FakeCapture):
+        def read(self):
+            good, picture = super().read()
+            return good and self.left < 5, picture
+
+    capture, image = open_in_time(lambda: LateStart(10), "Video", "")
+    assert image is not None
+    assert capture.left == 4
+
+
 def test_closing_ends_a_source_that_waits_for_its_camera():
     source = LiveSource("Camera 0", lambda: FakeCapture(opened=False), FakeCapture(1))
     assert source.read() is not None
@@ -167,6 +211,6 @@ def test_an_http_camera_comes_back_within_three_seconds(http_camera):
 
 def test_a_stream_that_is_not_there():
     with pytest.raises(
-        SourceError, match=r"The stream http://me:\*\*\*@127.0.0.1:9/x cannot be opened; check"
+        SourceError, match=r"The stream http://me:\*\*\*@127.0.0.1:9/x cannot be opened \(.*\); check .*%2F"
     ):
         open_source("http://me:secret@127.0.0.1:9/x")

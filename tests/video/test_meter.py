@@ -36,17 +36,18 @@ class Clock:
         return self.now
 
 
-def test_frames_a_second_are_intervals_not_frames():
+def test_the_clock_starts_when_the_first_frame_is_taken():
     clock = Clock()
     meter = Meter(clock)
+    meter.begin()
     for _ in range(5):
+        clock.now += 0.5
+        meter.begin()  # the clock runs already
         meter.add_detected(0)
         meter.add_shown(captured_at=clock.now - 0.02)
-        clock.now += 0.5
-    # 5 frames, 4 intervals of half a second
     for stats in (meter.recent(), meter.whole()):
         assert stats.fps == pytest.approx(2)
-        assert stats.seconds == pytest.approx(2)
+        assert stats.seconds == pytest.approx(2.5)
         assert stats.age_p50 == pytest.approx(20, rel=0.011)
         assert stats.age_p95 == pytest.approx(20, rel=0.011)
 
@@ -71,11 +72,23 @@ def test_a_pause_is_not_slowness():
     for pause in (0.0, 60.0):
         meter.pause()
         clock.now += pause
+        meter.begin()
         for _ in range(10):
             clock.now += 0.1
             meter.add_detected(0)
     assert meter.recent().fps == pytest.approx(10)
     assert meter.whole().fps < 1
+
+
+def test_frames_that_are_done_at_once_have_a_rate_that_can_be_true():
+    clock = Clock()
+    meter = Meter(clock)
+    meter.begin()
+    clock.now += 0.25
+    for _ in range(2):  # a processor for each
+        meter.add_detected(0)
+    for stats in (meter.recent(), meter.whole()):
+        assert (stats.seconds, stats.fps) == (0.25, 8)
 
 
 def test_skipped_frames_are_counted():

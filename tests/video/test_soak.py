@@ -1,0 +1,24 @@
+"""The short form of ``python -m detector.video.bench soak``: what grows with every fault shows here, too."""
+
+import numpy as np
+
+from detector.video import soak as soak_module
+from detector.video.soak import soak
+from tests.video.conftest import FakeDetector, write_video
+
+
+def test_faults_cost_no_memory_threads_or_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(soak_module, "_LOST", 60)
+    monkeypatch.setattr(soak_module, "_CAMERA_RATE", 500)
+    video = write_video(tmp_path / "video.mp4", 30, size_wh=(96, 64))
+    image = np.full((64, 96, 3), 120, np.uint8)
+    runs = soak(FakeDetector(), video, image, 300, track=False)
+    assert set(runs) == {"file", "camera"}
+    for samples in runs.values():
+        least, most = samples.second_half("memory")
+        assert most - least < 30
+        for name in ("threads", "files"):
+            least, most = samples.second_half(name)
+            assert most - least <= 4  # a connection that ends while the next one begins
+        # An hour that is not there is not recorded: a second of the source takes what it always takes.
+        assert samples.recorded[-1] < 2 * max(samples.recorded[5:10])
