@@ -9,6 +9,9 @@ from detector.data.dataset import Dataset
 from detector.data.folder import load_split
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DatasetError
+from detector.reading import parsing, read_whole
+
+_MOST_IDS_BYTES = 1 << 26
 
 
 def find_dataset(
@@ -54,9 +57,5 @@ def select_images(dataset: Dataset, image_ids: Path | None, limit: int | None) -
 
 
 def _read_ids(path: Path) -> set[int]:
-    try:
-        return {int(word) for word in path.read_text().split()}
-    except OSError as error:
-        raise DatasetError(f"Cannot read the image ids {path} ({error.strerror}).") from error
-    except ValueError as error:
-        raise DatasetError(f"{path} should hold one image id a line ({error}).") from error
+    with parsing(f"{path} should hold one image id a line", DatasetError):
+        return {int(word) for word in read_whole(path, _MOST_IDS_BYTES, DatasetError).split()}
