@@ -83,7 +83,7 @@ def test_saved_model(released_weights, photos, expected, tmp_path):
 def test_mistakes(tmp_path):
     with pytest.raises(ModelError, match=r"Expected a \.tflite, \.onnx"):
         open_complete(tmp_path / "model.npz", 1)
-    with pytest.raises(ModelError, match="Cannot read .*absent"):
+    with pytest.raises(ModelError, match=r"Cannot read .*absent"):
         open_complete(tmp_path / "absent.onnx", 1)
     path = tmp_path / "raw.tflite"
     path.write_bytes(build_tflite(random_weights(SMALL), SMALL))
