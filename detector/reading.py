@@ -45,6 +45,9 @@ PARSE_ERRORS = (
 )
 
 
+_LEAST_ROOM = 1 << 16
+
+
 @contextmanager
 def parsing(sentence: str, kind: type[DetectorError] = DetectorError) -> Iterator[None]:
     """Turn whatever a parser raises inside the block into one error.
@@ -95,7 +98,9 @@ def read_whole(path: Path, limit: int, kind: type[DetectorError] = DetectorError
     """
     try:
         with open_regular(path, kind) as file:
-            content = file.read(limit + 1)
+            # Room is made for as much as is asked for; files of the system say that they are empty.
+            size = max(os.fstat(file.fileno()).st_size, _LEAST_ROOM)
+            content = file.read(min(size, limit) + 1)
     except OSError as error:
         _refuse(path, error, kind)
     if len(content) > limit:

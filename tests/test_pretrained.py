@@ -222,7 +222,9 @@ def test_a_wrong_file_is_refused(cache: Path, tmp_path: Path, kind: str) -> None
         path.mkdir()
     elif kind != "absent":
         path.write_bytes(b"" if kind == "empty" else b"another file")
-    expected = r"Cannot read .*given\.tar\.gz" if kind in ("absent", "a folder") else "not the published file"
+    expected = {"absent": r"Cannot read .*given\.tar\.gz", "a folder": "not a regular file"}.get(
+        kind, "not the published file"
+    )
     with pytest.raises(WeightsError, match=expected):
         pretrained.fetch(DEFAULT_MODEL, from_file=path, say=quiet)
     assert files(cache) == []

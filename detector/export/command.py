@@ -184,4 +184,5 @@ def _print_outcome(target: Path, parts: Sequence[_Part], bundle: str | None) -> 
     elif parts[0].postprocess:
         click.echo("Input: image, uint8 RGB. Outputs: detections; docs/export.md says how to read them.")
     else:
-        click.echo(f"Next: ssdlite bench {shlex.quote(str(target))}")
+        trust = "" if parts[0].format.suffix else " --trust"  # a SavedModel is a program
+        click.echo(f"Next: ssdlite bench {shlex.quote(str(target))}{trust}")

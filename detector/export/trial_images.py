@@ -20,12 +20,14 @@ from detector.errors import DatasetError, DetectorError, ImageError
 from detector.evaluation.selection import find_dataset
 from detector.images import find_images, load_image
 from detector.preprocess import Preprocessor
+from detector.reading import parsing, read_whole
 from detector.spec import ModelSpec
 
 # More change neither the ranges nor the comparison by much; see docs/export.md.
 CALIBRATION_IMAGES = 200
 _COMPARED_FILES = 50
 _COMPARED_IMAGES = 500
+_MOST_RECORD_BYTES = 1 << 24
 _VALIDATION = "validation.json"  # a training run's own validation images, as COCO JSON
 
 T = TypeVar("T")
@@ -60,14 +62,13 @@ def find_calibration_images(folder: Path | None, model: str) -> list[Path]:
             "int8 is calibrated on images like those that the detector will see, and this model does not say "
             "what it was trained on: give some hundred of them with --calibration FOLDER."
         )
-    try:
-        run = json.loads(record.read_text())
-        trained = load_labelled_folder(Path(run["dataset"]), train=run["train"], val=run["val"]).train
-    except (DetectorError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"The images that {model} was trained on cannot be read ({error}); give some like them with "
-            "--calibration FOLDER."
-        ) from error
+    sentence = f"The images that {model} was trained on cannot be read; give some with --calibration FOLDER"
+    with parsing(sentence, DatasetError):
+        run = json.loads(read_whole(record, _MOST_RECORD_BYTES, DatasetError))
+        try:
+            trained = load_labelled_folder(Path(run["dataset"]), train=run["train"], val=run["val"]).train
+        except DetectorError as error:
+            raise ValueError(str(error)) from error
     files = list(dict.fromkeys(image.path for image in trained.images if image.record is None))
     if not files:
         raise DatasetError(

@@ -30,7 +30,7 @@ def complete(tmp_path_factory):
 
 def test_outputs_are_those_of_the_network(folder):
     image = small_image()
-    detector = Detector.load(folder)
+    detector = Detector.load(folder, trust=True)
     assert detector.backend_name == "tensorflow"
     assert detector.spec == SMALL
     expected = NumpyNetwork(random_weights(SMALL), SMALL).run(image)
@@ -74,7 +74,7 @@ def test_what_tensorflow_loads_can_be_called(kind, folder, complete):
 
 def test_mistakes(folder, complete, tmp_path):
     with pytest.raises(ModelError, match="post-processing inside, for other programs"):
-        Detector.load(complete)
+        Detector.load(complete, trust=True)
     with pytest.raises(BackendError, match="which litert does not read; it runs on tensorflow"):
         Detector.load(folder, backend="litert")
     with pytest.raises(DetectorError, match="exists already"):
@@ -83,11 +83,11 @@ def test_mistakes(folder, complete, tmp_path):
     foreign.mkdir()
     (foreign / "saved_model.pb").write_bytes(b"text")
     with pytest.raises(ModelError, match=r"foreign was not made by this project"):
-        Detector.load(foreign)
+        Detector.load(foreign, trust=True)
     (foreign / "model_spec.json").write_text(SMALL.to_json())
     with pytest.raises(ModelError, match=r"TensorFlow cannot load .*foreign"):
-        Detector.load(foreign)
+        Detector.load(foreign, trust=True)
     whole = (folder / "saved_model.pb").read_bytes()
     (foreign / "saved_model.pb").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=r"TensorFlow cannot load .*foreign"):
-        Detector.load(foreign)
+        Detector.load(foreign, trust=True)
