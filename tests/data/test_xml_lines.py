@@ -74,6 +74,6 @@ def test_encodings_that_are_none(encoding: str, tmp_path: Path) -> None:
 
 def test_bytes_of_another_encoding_than_declared_are_told(tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
-    path.write_bytes("<a>猫</a>".encode("gbk"))
+    path.write_bytes("<a>狗鸟</a>".encode("gbk"))
     with pytest.raises(DatasetError, match="is not stored as UTF-8"):
         read_xml(path)
