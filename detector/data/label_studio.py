@@ -21,12 +21,12 @@ from detector.data.raw_labels import (
     relative_name,
 )
 from detector.data.splits import splits_of_folders
-from detector.images import SUFFIXES
+from detector.images import SUFFIXES, UNREAD_SUFFIXES
 
 # Keys of regions in either form of export, and of tasks that nobody has labelled.
 _KEYS = ("rectanglelabels", "original_width", "total_annotations", "from_name")
 _IMAGE_FIELDS = ("image", "img", "picture", "photo", "image_url", "url")
-_SUFFIXES = (*SUFFIXES, ".jpe", ".tif", ".tiff", ".gif")
+_SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
 _NO_IMAGE = "labelled images whose file is missing, left out"
 
 

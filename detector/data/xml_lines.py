@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from xml.parsers import expat
 
+from detector.data.text import decode_text
 from detector.errors import DatasetError
 from detector.reading import PARSE_ERRORS, parsing, read_head, read_whole
 
@@ -34,7 +35,13 @@ def read_xml(path: Path) -> tuple[ElementTree.Element, Lines]:
     """
     data = read_whole(path, _MOST_BYTES, DatasetError)
     with parsing(f"{path} is not XML", DatasetError):
-        return _parse(_decoded(data))
+        text = _decoded(data)
+        try:
+            return _parse(text)
+        except expat.ExpatError as error:
+            if expat.ErrorString(error.code) == expat.errors.XML_ERROR_INVALID_TOKEN:
+                decode_text(data, str(path))  # bytes that are no Unicode are told better there
+            raise
 
 
 def root_tag(path: Path) -> str:

@@ -70,3 +70,10 @@ def test_encodings_that_are_none(encoding: str, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=f"is not XML .*{encoding}"):
         read_xml(path)
     assert root_tag(path) == ""
+
+
+def test_bytes_of_another_encoding_than_declared_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes("<a>狗鸟</a>".encode("gbk"))
+    with pytest.raises(DatasetError, match="is not stored as UTF-8"):
+        read_xml(path)
