@@ -29,7 +29,7 @@ BATCH_NORM_EPSILON = 1e-3
 _SPEC_KEY = "model_spec"
 # What numpy and zipfile raise for files that are something else or were changed.
 _DAMAGE = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError, SyntaxError,
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, SyntaxError,
     struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
