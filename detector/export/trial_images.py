@@ -66,7 +66,10 @@ def find_calibration_images(folder: Path | None, model: str) -> list[Path]:
     with parsing(sentence, DatasetError):
         run = json.loads(read_whole(record, _MOST_RECORD_BYTES, DatasetError))
         try:
-            trained = load_labelled_folder(Path(run["dataset"]), train=run["train"], val=run["val"]).train
+            seed = run["config"]["training"]["seed"]  # what it has held out must not be calibrated on
+            trained = load_labelled_folder(
+                Path(run["dataset"]), train=run["train"], val=run["val"], seed=seed
+            ).train
         except DetectorError as error:
             raise ValueError(str(error)) from error
     files = list(dict.fromkeys(image.path for image in trained.images if image.record is None))

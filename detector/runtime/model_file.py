@@ -81,6 +81,10 @@ class ModelFile:
         if (path / RUN_WEIGHTS).is_file():
             path /= RUN_WEIGHTS
         kind = "folder" if is_saved_model(path) else path.suffix
+        if kind not in _KINDS and path.is_dir():
+            raise ModelError(
+                f"{path} holds neither the weights of a training run ({RUN_WEIGHTS}) nor a model."
+            )
         if kind not in _KINDS:
             raise ModelError(
                 "Expected a .npz file of weights, a .tflite, .onnx or OpenVINO .xml file, the folder of a "

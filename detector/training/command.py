@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from tqdm import tqdm
 
 from detector import __version__
 from detector.config import ExperimentConfig, load_config
-from detector.data.coco import save_coco
-from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DatasetError, DetectorError
-from detector.evaluation.diagnosis import diagnose
 from detector.evaluation.evaluate import match_categories
 from detector.labels import listing
 from detector.spec import ModelSpec
 from detector.training.cluster import is_chief, worker_count
-from detector.training.curves import draw_curves
-from detector.training.gallery import draw_gallery
+from detector.training.final_report import report_run
 from detector.training.initial_weights import InitialWeights, load_initial_weights
 from detector.training.plan import Plan, build_plan, describe_depth
+from detector.training.resumption import reload_initial_weights, take_up, weights_digest
 from detector.training.run_folder import RunFolder, fingerprint, free_run_folder
+from detector.training.run_lock import locked
 from detector.training.tensorflow_import import import_with_tensorflow
-from detector.training.validation import Validation, evaluate_weights
-from detector.weights import load_weights
-
-if TYPE_CHECKING:
-    from detector.training.run import Outcome
-
-_HOPELESS_AP = 0.01
-_SHOWN_SCORE = 0.4
+from detector.training.validation import Validation
 
 
 def run_train(
@@ -52,11 +43,15 @@ def run_train(
 ) -> None:
     """Train, or go on with a run that was interrupted."""
     if resume is not None:
-        if dataset is not None or config is not None or settings or output is not None or train or val:
+        if config is not None or settings or output is not None or train or val:
             raise DetectorError(
-                "--resume takes the run's folder alone; the run keeps its dataset and config."
+                "--resume takes the run's folder, and the dataset where that has moved; the run keeps its "
+                "splits and its config."
             )
-        _resume(RunFolder(resume))
+        run = RunFolder(resume)
+        run.load_record()
+        with _alone(run):
+            _resume(run, dataset)
         return
     if dataset is None:
         raise DetectorError("Expected a folder of labelled images: ssdlite train FOLDER.")
@@ -64,19 +59,22 @@ def run_train(
         raise DetectorError("Several workers need one folder for the run: name it with --output.")
     experiment = _with_whole_paths(load_config(config, settings))
     folder = load_labelled_folder(dataset, train=train, val=val, seed=experiment.training.seed)
+    _tell_findings(folder)
     plan = build_plan(experiment, folder)
     home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
-    run = RunFolder(output or free_run_folder(home.name))
     record = {
         "dataset": str(dataset.absolute()),
         "train": train,
         "val": val,
         "split": folder.split_note,
+        "classes": list(folder.classes),
         "fingerprint": fingerprint(folder.train, folder.val),
+        "config": asdict(plan.config),
         "version": __version__,
+        "step": 0,
         "finished": False,
     }
-    _train(run, plan, folder, record, new=True)
+    _begin(RunFolder(output or free_run_folder(home.name)), plan, folder, record)
 
 
 def _with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
@@ -87,59 +85,86 @@ def _with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
     return replace(config, training=replace(config.training, initial_weights=str(Path(start).absolute())))
 
 
-def _resume(run: RunFolder) -> None:
-    record = run.load_record()
-    if not record.keys() >= {"dataset", "train", "val", "fingerprint", "finished"}:
-        raise DetectorError(f"{run.record} is damaged (keys are missing); the run cannot be resumed.")
-    if record["finished"]:
-        raise DetectorError(f"The run in {run.root} is finished; its model is {run.weights}.")
-    config = load_config(run.config)
-    folder = load_labelled_folder(
-        Path(record["dataset"]), train=record["train"], val=record["val"], seed=config.training.seed
-    )
-    if fingerprint(folder.train, folder.val) != record["fingerprint"]:
-        raise DatasetError(
-            f"{record['dataset']} has changed since this run began, so it cannot go on as it was. Start a "
-            f"new one from its weights: ssdlite train {shlex.quote(record['dataset'])} "
-            f"--set training.initial_weights={shlex.quote(str(run.root))}"
-        )
-    run.check_space()
-    _train(run, Plan(config), folder, record, new=False)
+@contextmanager
+def _alone(run: RunFolder) -> Iterator[None]:
+    """A block in which no other process trains in the run's folder; of several workers the first has it."""
+    if not is_chief():
+        yield
+        return
+    run.make()
+    try:
+        with locked(run.root, click.echo):
+            yield
+    finally:
+        run.remove_if_empty()
 
 
-def _train(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str, Any], *, new: bool) -> None:
-    """Train; everything that can be wrong with the request comes before the run's folder is made."""
-    if new:
-        run.check_free()
+def _begin(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str, Any]) -> None:
+    """Train from the start; everything that can be wrong with the request comes before the run's folder."""
+    run.check_free()
+    spec, strategy = _prepare(run, plan, folder)
+    training = plan.config.training
+    start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=click.echo)
+    spec = replace(spec, card=_card(start, folder))
+    record = {**record, "weights": weights_digest(start.weights), "card": spec.card}
+    with _alone(run):
+        if is_chief():
+            run.start(plan.config.to_yaml(), record)
+        _train(run, plan, folder, spec, start, strategy)
+
+
+def _resume(run: RunFolder, moved_to: Path | None) -> None:
+    """Go on with a run; whatever is in the way is said before anything is changed."""
+    resumed = take_up(run, moved_to, _tell_findings)
+    plan, folder, step = Plan(resumed.config), resumed.folder, resumed.step
+    spec, strategy = _prepare(run, plan, folder)
+    start = InitialWeights({}, f"the checkpoint of step {step}", {})
+    if step is None:
+        start = reload_initial_weights(run, resumed, spec, click.echo)
+    spec = replace(spec, card={str(key): str(value) for key, value in resumed.record["card"].items()})
+    if is_chief():
+        place = Path(resumed.record["dataset"]) if moved_to is None else moved_to.absolute()
+        run.update_record(dataset=str(place), config=asdict(plan.config), finished=False)
+        for line in resumed.lines:
+            click.echo(line)
+    _train(run, plan, folder, spec, start, strategy)
+
+
+def _prepare(run: RunFolder, plan: Plan, folder: LabelledFolder) -> tuple[ModelSpec, Any]:
+    """The network, and the devices that train it."""
     spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes)
     left_out = _unknown_classes(spec, folder)
-    strategy = import_with_tensorflow("trainer").build_strategy(plan.config)
-    start = load_initial_weights(
-        plan.config.training.initial_weights, spec, seed=plan.config.training.seed, say=click.echo
-    )
-    spec = replace(spec, card=_card(start, folder))
-    if is_chief():
-        if new:
-            run.start(plan.config.to_yaml(), record)
-        _print_plan(run, plan, folder, spec, start)
-        if left_out:
-            click.echo(f"Note: not trained, for the config does not name them: {listing(left_out)}")
-    validation = Validation(folder.val, spec, run, plan.config.training.patience)
+    if left_out and is_chief():
+        click.echo(f"Note: not trained, for the config does not name them: {listing(left_out)}")
+    return spec, import_with_tensorflow("trainer").build_strategy(plan.config)
+
+
+def _train(
+    run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, start: InitialWeights, strategy: Any
+) -> None:
     terminal = sys.stdout  # while Orbit talks, sys.stdout is another
 
     def say(line: str) -> None:
         tqdm.write(line, file=terminal)
 
     try:
+        if is_chief():
+            _print_plan(run, plan, folder, spec, start)
+        validation = Validation(folder.val, spec, run, plan.config.training.patience)
         outcome = import_with_tensorflow("run").train(
             plan, spec, start.weights, folder.train, strategy, validation, run, say
         )
+        if is_chief():
+            report_run(run, plan, folder, spec, outcome)
+            run.update_record(finished=True)
     except KeyboardInterrupt:
         say(f"Interrupted. Go on with: ssdlite train --resume {shlex.quote(str(run.root))}")
         raise
-    if is_chief():
-        _report(run, plan, folder, spec, outcome)
-        run.save_record({**record, "finished": True})
+
+
+def _tell_findings(folder: LabelledFolder) -> None:
+    for finding in folder.findings if is_chief() else ():
+        click.echo(f"Note: {finding}")
 
 
 def _unknown_classes(spec: ModelSpec, folder: LabelledFolder) -> list[str]:
@@ -159,51 +184,6 @@ def _unknown_classes(spec: ModelSpec, folder: LabelledFolder) -> list[str]:
     return [name for id_, name in folder.train.categories.items() if id_ not in matched]
 
 
-def _report(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, outcome: Outcome) -> None:
-    """Everything that is left of a run once it is over: numbers, pictures, and what to type next."""
-    metrics = json.loads(run.metrics.read_text())
-    detections = json.loads(run.detections.read_text())
-    if outcome.stopped_early:
-        click.echo(f"The last {plan.config.training.patience} evaluations brought nothing better.")
-    click.echo(
-        f"Trained {outcome.steps:,} steps at {outcome.images_per_second:.0f} images/s. Best weights: step "
-        f"{outcome.best_step:,}, AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
-        f"{len(folder.val.images):,} validation images."
-    )
-    if metrics["AP"] < _HOPELESS_AP:
-        click.echo("An AP this low has a reason. What was found:")
-        for finding in diagnose(folder.val, detections, training=folder.train):
-            click.echo(f"- {finding}")
-    draw_curves(run.load_history(), run.curves)
-    draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
-    if folder.test is not None:
-        _evaluate_test(run, folder.test, spec)
-    save_coco(folder.val, run.validation)
-    root = shlex.quote(str(run.root))
-    click.echo(
-        f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures"
-    )
-    click.echo(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
-    click.echo(
-        "Next:\n"
-        f"  ssdlite eval {shlex.quote(str(run.validation))} --model {root}\n"
-        f"  ssdlite detect PHOTO --model {root}\n"
-        f"  ssdlite demo --model {root}\n"
-        f"  tensorboard --logdir {shlex.quote(str(run.tensorboard))}"
-    )
-
-
-def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec) -> None:
-    """The number on the split that had no part in choosing anything."""
-    evaluation = evaluate_weights(load_weights(run.weights)[0], spec, test)
-    evaluation.save(run.root / "test", {"model": spec.name, "dataset": str(test.source), "split": test.split})
-    metrics = evaluation.metrics.summary
-    numbers = f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f}"
-    click.echo(
-        f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}."
-    )
-
-
 def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
     inherited: dict[str, str] = {
         key: start.card[key] for key in start.card if key in ("licence", "contaminated")
@@ -220,8 +200,6 @@ def _print_plan(
     run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, start: InitialWeights
 ) -> None:
     training, optimizer = plan.config.training, plan.config.optimizer
-    for finding in folder.findings:
-        click.echo(f"Note: {finding}")
     parts = [("train", folder.train), ("validate", folder.val), ("test", folder.test)]
     images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)
     weights = start.origin

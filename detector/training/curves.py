@@ -34,11 +34,13 @@ _SMOOTHED_OVER = 25  # parts of the training; the mean follows what lasts for lo
 def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write a PNG with three panels over the steps: losses, AP and AP50 in percent, learning rate.
 
-    Losses are drawn as they came, in light colours, and smoothed. The best AP is marked.
+    Losses are drawn as they came, in light colours, and smoothed. The best AP of the run is marked; that of
+    the trials before it is a dashed line.
 
     Args:
         history: records in order, each with ``step`` and any of ``loss``, ``classification_loss``,
-            ``localization_loss``, ``learning_rate``, ``AP`` and ``AP50`` (in [0, 1]; -1 for none).
+            ``localization_loss``, ``learning_rate``, ``AP`` and ``AP50`` (in [0, 1]; -1 for none). Those of
+            trials have ``trial``.
         path: file to write, ``.png``.
 
     Raises:
@@ -54,8 +56,10 @@ def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         figure = Figure(figsize=(16, 4.8), dpi=120, layout="constrained")
         FigureCanvasAgg(figure)  # needs no display
         losses, precisions, rates = figure.subplots(1, 3)
+        trials = [record["AP"] for record in history if "trial" in record and "AP" in record]
+        history = [record for record in history if "trial" not in record]
         _draw_losses(losses, history)
-        _draw_precisions(precisions, history)
+        _draw_precisions(precisions, history, best_trial=max(trials, default=-1))
         _draw_rates(rates, history)
         for axes in (losses, precisions, rates):
             axes.set_xlabel("step")
@@ -86,9 +90,12 @@ def _draw_losses(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
     axes.legend(loc="upper right")
 
 
-def _draw_precisions(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
+def _draw_precisions(axes: Any, history: Sequence[Mapping[str, Any]], best_trial: float) -> None:
     axes.set_title("AP on the validation set, %")
     top = 0.0
+    if best_trial >= 0:
+        top = 100 * best_trial
+        axes.axhline(top, color="#009e73", linestyle="--", label=f"AP {top:.1f} of the trial")
     for key, (label, colour) in _PRECISIONS.items():
         steps, values = _series(history, key)
         steps, values = steps[values >= 0], 100 * values[values >= 0]

@@ -129,7 +129,10 @@ def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool) -> tupl
             "block_13_expand",
             f"depth: little, for {objects} validation objects tell too little",
         )
-    return AUTO, "depth: how much of the backbone to train is tried out first"
+    return AUTO, (
+        "depth: how much of the backbone to train is tried out first; weights of that trial that beat the "
+        "run's are kept"
+    )
 
 
 def _choose_batch_norm(images: int, batch_size: int, fine_tuning: bool) -> tuple[str, str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +15,14 @@ from tqdm import tqdm
 
 from detector.config import AUTO
 from detector.data.dataset import Dataset
-from detector.errors import DetectorError
 from detector.spec import ModelSpec
+from detector.training.checkpoints import Checkpoint, find_checkpoint
+from detector.training.clock import WARM_UP_STEPS, Clock, describe_minutes
 from detector.training.cluster import is_chief, worker_count
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
+from detector.training.saved_state import SavedState, TrainingError, first_line
 from detector.training.task import DetectionTask
 from detector.training.trainer import Trainer, build_trainer
 from detector.training.trial import find_depth
@@ -32,11 +33,6 @@ _MOST_BAD_STEPS = 5  # in a row
 _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
 _LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
-_WARM_UP_STEPS = 3  # the first steps are slow: the graph is traced, the cache is empty
-
-
-class TrainingError(DetectorError):
-    """Training that cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,13 @@ class Outcome:
 
     Attributes:
         steps: how many were done.
-        best_step: at which the best weights were evaluated.
+        best_from: when the best weights came about, in words.
         images_per_second: of training, without evaluation and the first steps.
         stopped_early: whether patience ended it.
     """
 
     steps: int
-    best_step: int
+    best_from: str
     images_per_second: float
     stopped_early: bool
 
@@ -91,18 +87,22 @@ def train(
         seed=plan.config.training.seed,
         cache_bytes=int(plan.config.runtime.cache_gib * (1 << 30)),
     )
+    checkpoint = find_checkpoint(folder.checkpoints).whole
+    first_step = 0 if checkpoint is None else checkpoint.step
     try:
+        if is_chief():
+            validation.restore(folder.rewind_history(first_step), say)
         if plan.config.training.frozen_until == AUTO:
-            plan = find_depth(plan, spec, weights, samples, validation.dataset, strategy, say)
-            folder.save_config(plan.config.to_yaml())
-        return Run(plan, spec, weights, samples, strategy, validation, folder, say).execute()
+            plan = find_depth(plan, spec, weights, samples, strategy, validation, folder, say)
+            folder.settle_config(plan.config)
+        return Run(plan, spec, weights, samples, strategy, validation, folder, say, checkpoint).execute()
     except tf.errors.OpError as error:
         if samples.failure is not None:  # on its way through TensorFlow it has lost its kind
             raise samples.failure from error
         if not isinstance(error, tf.errors.ResourceExhaustedError):
             raise TrainingError(
-                f"TensorFlow cannot go on ({_first_line(error)}). If a checkpoint is damaged, delete the "
-                f"newest one in {folder.checkpoints} and resume."
+                f"TensorFlow cannot go on ({first_line(error)}). Once that is put right, go on with "
+                f"`ssdlite train --resume {folder.root}`."
             ) from error
         if "No space left" in str(error):
             raise TrainingError(
@@ -111,7 +111,7 @@ def train(
             ) from error
         batch = plan.config.training.batch_size
         raise TrainingError(
-            f"There is too little memory for batches of {batch} ({_first_line(error)}); try "
+            f"There is too little memory for batches of {batch} ({first_line(error)}); try "
             f"--set training.batch_size={max(1, batch // 2)}."
         ) from error
 
@@ -119,15 +119,8 @@ def train(
 class Run:
     """Trains, evaluates, keeps the best, and can be gone on with after any end.
 
-    Args:
-        plan: what to do; nothing in it is ``auto``.
-        spec: the network.
-        weights: what it starts from.
-        samples: what it is trained on.
-        strategy: the devices.
-        validation: evaluates weights and keeps the best.
-        folder: where the run's files are.
-        say: takes a line for each thing worth telling.
+    Args: those of ``train``, but nothing in the plan is ``auto``, and
+        checkpoint: what it goes on from; None for a run that begins.
     """
 
     def __init__(
@@ -140,6 +133,7 @@ class Run:
         validation: Validation,
         folder: RunFolder,
         say: Callable[[str], None],
+        checkpoint: Checkpoint | None,
     ) -> None:
         self._config = plan.config
         self._spec = spec
@@ -149,29 +143,13 @@ class Run:
         self._chief = is_chief()
         self._workers = worker_count()
         self._strategy = strategy
-        latest = tf.train.latest_checkpoint(folder.checkpoints)
-        first_step = 0 if latest is None else int(tf.train.load_variable(latest, _STEP_KEY))
+        first_step = 0 if checkpoint is None else checkpoint.step
         self._samples = samples
         task = DetectionTask(
-            plan,
-            spec,
-            weights,
-            self._samples,
-            first_step=first_step,
-            on_bad_loss=self._note_bad_loss,
+            plan, spec, weights, samples, first_step=first_step, on_bad_loss=self._note_bad_loss
         )
         self._trainer = build_trainer(task, self._config, self._strategy, self._after_step)
-        # Every worker has to save, and one of them into the run's folder.
-        self._scratch = None if self._chief else tempfile.TemporaryDirectory()
-        self._manager = tf.train.CheckpointManager(
-            self._trainer.checkpoint,
-            str(folder.checkpoints) if self._scratch is None else self._scratch.name,
-            max_to_keep=2,
-            step_counter=self._trainer.global_step,
-        )
-        self._saved_step = -1 if latest is None else first_step
-        if latest is not None:
-            self._trainer.checkpoint.restore(latest).expect_partial()
+        self._saved = SavedState(self._trainer, folder, checkpoint)
         tensorboard = str(folder.tensorboard / "train") if self._chief else None
         if self._chief:
             self._summaries = tf.summary.create_file_writer(str(folder.tensorboard / "validation"))
@@ -183,14 +161,13 @@ class Run:
             summary_dir=tensorboard,
             train_actions=[self._record_losses],
         )
-        self._history = folder.rewind_history(first_step) if self._chief else folder.load_history(first_step)
-        self._evaluated = {entry["step"] for entry in self._history if "AP" in entry}
-        validation.restore(self._history)
+        self._history = folder.load_history(first_step)
+        self._evaluated = {entry["step"] for entry in self._history if "AP" in entry and "trial" not in entry}
         self._bar: Any = None
         self._bad_step = False
         self._bad_in_a_row = 0
-        self._clock = _Clock(self._config.training.batch_size)
-        self._earlier_seconds = float(self._history[-1]["seconds"]) if self._history else 0.0
+        self._clock = Clock(self._config.training.batch_size)
+        self._earlier_seconds = max((float(entry.get("seconds", 0)) for entry in self._history), default=0.0)
 
     def execute(self) -> Outcome:
         """Train to the last step, or until patience ends it.
@@ -207,22 +184,24 @@ class Run:
             ) as self._bar:
                 while True:
                     step = self._trainer.step
-                    if (step == steps or (step and step % every == 0)) and step not in self._evaluated:
-                        self.save_checkpoint()
+                    due = step >= steps or (step and step % every == 0)
+                    if due and step not in self._evaluated:
+                        self._saved.save()
                         self._evaluate()
                         saved_at = time.monotonic()
-                    stop = self._agree(self._validation.exhausted)
-                    if step == steps or stop:
+                    if step >= steps or self._agree(self._validation.exhausted):
                         break
                     self._train_until(min(steps, (step // every + 1) * every))
                     if self._checkpoint_is_due(saved_at):
-                        self.save_checkpoint()
+                        self._saved.save()
                         saved_at = time.monotonic()
         except KeyboardInterrupt:
             if not self._workers:
-                self.save_checkpoint()
+                self._saved.save()
             raise
-        best = self._validation.best_step
+        if self._agree(self._validation.best is None):  # the best weights were lost before the run went on
+            self._evaluate()
+        best = self._validation.best_from
         return Outcome(self._trainer.step, best, self._clock.images_per_second, self._trainer.step < steps)
 
     @property
@@ -308,92 +287,12 @@ class Run:
             if not self._workers and self._clock.shall_show():
                 loss = float(trainer.train_loss.result())
                 self._bar.set_postfix_str(f"loss {loss:.2f}, {self._clock.images_per_second:.0f} images/s")
-        if self._clock.ticks == _WARM_UP_STEPS + 5 and self._chief:
+        if self._clock.ticks == WARM_UP_STEPS + 5 and self._chief:
             left = int(self._config.training.steps) - self._trainer.step
             minutes = left * self._config.training.batch_size / self._clock.images_per_second / 60
-            self._say(f"{self._clock.images_per_second:.0f} images/s: {_describe(minutes)} to go.")
+            self._say(f"{self._clock.images_per_second:.0f} images/s: {describe_minutes(minutes)} to go.")
 
     def _note_bad_loss(self, indices: list[int]) -> None:
         self._bad_step = True
         names = ", ".join(self._samples.dataset.images[index].name for index in indices)
         self._say(f"The loss is not finite; this step is skipped. Its images: {names}")
-
-    def save_checkpoint(self) -> None:
-        """Write everything that a resumed run needs.
-
-        Raises:
-            DetectorError: the disk is full.
-        """
-        step = self._trainer.step
-        # A resumed optimizer has no variables before its first step: a checkpoint would lack them.
-        if step == self._saved_step:
-            return
-        try:
-            self._manager.save(step)
-            self._saved_step = step
-        except (tf.errors.OpError, OSError) as error:
-            raise TrainingError(
-                f"No checkpoint could be written to {self._folder.checkpoints} ({_first_line(error)}): free "
-                f"some space, then go on with `ssdlite train --resume {self._folder.root}`."
-            ) from error
-
-
-_STEP_KEY = "global_step/.ATTRIBUTES/VARIABLE_VALUE"
-
-
-class _Clock:
-    """Time that training takes, evaluations and the first steps left out."""
-
-    def __init__(self, batch_size: int) -> None:
-        self._batch_size = batch_size
-        self._start = time.monotonic()
-        self._measured_from = self._start
-        self._shown = 0.0
-        self.ticks = 0
-
-    def tick(self) -> None:
-        """A step is done."""
-        self.ticks += 1
-        if self.ticks == _WARM_UP_STEPS:
-            self._measured_from = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self._start
-
-    @property
-    def images_per_second(self) -> float:
-        """Since the first steps."""
-        done = self.ticks - _WARM_UP_STEPS
-        return max(done, 0) * self._batch_size / max(time.monotonic() - self._measured_from, 1e-6)
-
-    def steps_in(self, seconds: float) -> int:
-        """About as many steps as fit into a time, between 1 and 1,000."""
-        per_step = self._batch_size / self.images_per_second if self.images_per_second else seconds / 5
-        return max(1, min(1000, round(seconds / per_step)))
-
-    def shall_show(self) -> bool:
-        """True twice a second at most: showing the loss waits for the device."""
-        now = time.monotonic()
-        if now - self._shown < 0.5:
-            return False
-        self._shown = now
-        return True
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """A block whose time does not count for the speed."""
-        start = time.monotonic()
-        yield
-        self._measured_from += time.monotonic() - start
-
-
-def _describe(minutes: float) -> str:
-    if minutes < 1.5:
-        return f"about {max(1, round(minutes * 60))} seconds"
-    return f"about {round(minutes)} minutes" if minutes < 90 else f"about {minutes / 60:.1f} hours"
-
-
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "message", error)).split("\n")[0][:120]

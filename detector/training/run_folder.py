@@ -5,19 +5,37 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from detector.config import ExperimentConfig
 from detector.data.dataset import Dataset
 from detector.data.listing import RUN_RECORD
 from detector.errors import DetectorError
 from detector.files import cannot_write, check_writable, replacing
+from detector.reading import parsing, read_whole
 from detector.runtime.model_file import RUN_WEIGHTS
+from detector.training.run_lock import LOCK_NAME
 
 # Two checkpoints of weights, momentum and average, the best weights, and the logs.
 _NEEDED_BYTES = 400 << 20
+_MOST_RECORD_BYTES, _MOST_HISTORY_BYTES = 16 << 20, 1 << 30
+# What a record has to hold, and of which type.
+_RECORD: dict[str, tuple[type, ...]] = {
+    "dataset": (str,),
+    "train": (str, type(None)),
+    "val": (str, type(None)),
+    "fingerprint": (str,),
+    "classes": (list,),
+    "config": (dict,),
+    "weights": (str,),
+    "card": (dict,),
+    "step": (int,),
+    "finished": (bool,),
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,7 @@ class RunFolder:
 
     @property
     def record(self) -> Path:
-        """What was trained on, in JSON: dataset, splits, fingerprint, how far the run has come."""
+        """What was trained on, in JSON: dataset, splits, classes, config, how far the run has come."""
         return self.root / RUN_RECORD
 
     @property
@@ -49,6 +67,11 @@ class RunFolder:
     def weights(self) -> Path:
         """The best weights so far."""
         return self.root / RUN_WEIGHTS
+
+    @property
+    def best(self) -> Path:
+        """The AP of the best weights, and the list of the files that were written with them."""
+        return self.root / "best.json"
 
     @property
     def tflite(self) -> Path:
@@ -91,16 +114,21 @@ class RunFolder:
         return self.root / "tensorboard"
 
     def start(self, config: str, record: Mapping[str, Any]) -> None:
-        """Make the folder and write what a resumed run needs.
+        """Make the folder and write what a resumed run needs; nothing is left of it if that fails.
 
         Raises:
             DetectorError: the folder is in use, cannot be written to, or the disk is nearly full.
         """
         self.check_free()
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.check_space()
-        self.save_config(config)
-        self.save_record(record)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.check_space()
+            self.save_config(config)
+            self.save_record(record)
+        except BaseException:  # Ctrl-C, too: a folder with half of it could not be resumed
+            for path in (self.record, self.config):
+                path.unlink(missing_ok=True)
+            raise
 
     def check_free(self) -> None:
         """Raise DetectorError when the folder is in use or cannot be written to."""
@@ -109,9 +137,35 @@ class RunFolder:
                 f"{self.root} holds a run already: go on with `ssdlite train --resume {self.root}`, or "
                 "choose another --output."
             )
-        if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
+        if self.root.exists() and (not self.root.is_dir() or any(self._content())):
             raise DetectorError(f"{self.root} is not empty; choose another --output.")
         check_writable(self.root)
+
+    def make(self) -> None:
+        """Make the folder where it is missing; DetectorError where that cannot be."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.root, error) from error
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder where no run was begun in it."""
+        with suppress(OSError):
+            if not any(self._content()):
+                (self.root / LOCK_NAME).unlink(missing_ok=True)
+                self.root.rmdir()
+
+    def _content(self) -> Iterator[Path]:
+        return (path for path in self.root.iterdir() if path.name != LOCK_NAME)
+
+    def check_kinds(self) -> None:
+        """Raise DetectorError when a folder lies where a file belongs, or the other way round."""
+        folders = (self.checkpoints, self.tensorboard)
+        written = (self.config, self.history, self.weights, self.best, self.tflite)
+        shown = (self.metrics, self.detections, self.validation, self.curves, self.predictions)
+        for path in (*written, *shown, *folders):
+            if path.exists() and path.is_dir() != (path in folders):
+                raise DetectorError(f"{path} is a {'file' if path in folders else 'folder'}; remove it.")
 
     def save_config(self, config: str) -> None:
         """Write the experiment."""
@@ -138,40 +192,75 @@ class RunFolder:
         Raises:
             DetectorError: the folder holds no run, or its record is damaged.
         """
-        try:
-            content = json.loads(self.record.read_text())
-        except OSError as error:
-            raise DetectorError(f"{self.root} holds no training run ({error.strerror}: run.json).") from error
-        except ValueError as error:
-            raise DetectorError(f"{self.record} is damaged ({error}); the run cannot be resumed.") from error
-        if not isinstance(content, dict):
-            raise DetectorError(f"{self.record} is damaged (no JSON object); the run cannot be resumed.")
+        if not self.record.exists():
+            raise DetectorError(f"{self.root} holds no training run (there is no run.json in it).")
+        with parsing(f"{self.record} is damaged; {self._only_weights()}"):
+            content = json.loads(read_whole(self.record, _MOST_RECORD_BYTES))
+            if not isinstance(content, dict):
+                raise TypeError("no JSON object")
         return content
+
+    def check_record(self, record: Mapping[str, Any]) -> None:
+        """Raise DetectorError unless a record holds all that it takes to go on."""
+        for key, kinds in _RECORD.items():
+            if not isinstance(record.get(key, ...), kinds):
+                state = "damaged" if key in record else "damaged or of an earlier version"
+                raise DetectorError(f"{self.record} is {state} ({key}); {self._only_weights()}.")
+
+    def _only_weights(self) -> str:
+        if not self.weights.is_file():
+            return "the run cannot be resumed"
+        return (
+            "the run cannot be resumed; start a new one from its best weights with "
+            f"--set training.initial_weights={self.root}"
+        )
+
+    def update_record(self, **facts: Any) -> None:
+        """Write facts into the record, over those of the same names."""
+        self.save_record({**self.load_record(), **facts})
+
+    def settle_config(self, config: ExperimentConfig) -> None:
+        """Write the experiment of a run that has begun, now that more of it is decided."""
+        self.save_config(config.to_yaml())
+        self.update_record(config=asdict(config))
 
     def append_history(self, entry: Mapping[str, Any]) -> None:
         """Add a line to the history."""
         try:
-            with self.history.open("a") as file:
+            with self.history.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
         except OSError as error:
             raise cannot_write(self.history, error) from error
 
     def load_history(self, until_step: int | None = None) -> list[dict[str, Any]]:
-        """The history up to a step; lines that were cut off by a crash are left out."""
-        entries = []
-        for line in self.history.read_text().splitlines() if self.history.exists() else ():
-            try:
-                entries.append(json.loads(line))
-            except ValueError:
-                continue
-        return [entry for entry in entries if until_step is None or entry["step"] <= until_step]
+        """The history up to a step; lines that were cut off or damaged are left out.
+
+        Raises:
+            DetectorError: the file cannot be read.
+        """
+        content = read_whole(self.history, _MOST_HISTORY_BYTES) if self.history.exists() else b""
+        entries = (_parse_entry(line) for line in content.split(b"\n"))
+        return [entry for entry in entries if entry and (until_step is None or entry["step"] <= until_step)]
 
     def rewind_history(self, step: int) -> list[dict[str, Any]]:
         """Forget what came after a step, for a run that goes on from there; the rest comes back."""
         kept = self.load_history(step)
-        with replacing(self.history) as path:
-            path.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+        if self.history.exists():
+            with replacing(self.history) as path:
+                path.write_text("".join(json.dumps(entry) + "\n" for entry in kept), encoding="utf-8")
         return kept
+
+
+def _parse_entry(line: bytes) -> dict[str, Any] | None:
+    """A line of the history: a step and numbers; None for what is none."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or type(entry.get("step")) is not int or entry["step"] < 0:
+        return None
+    numbers = all(type(value) in (int, float) for key, value in entry.items() if key != "trial")
+    return entry if numbers and isinstance(entry.get("trial", ""), str) else None
 
 
 def free_run_folder(name: str) -> Path:

@@ -13,13 +13,14 @@ from dataclasses import replace
 import tensorflow as tf
 from tqdm import tqdm
 
-from detector.data.dataset import Dataset
+from detector.boxes import FloatArray
 from detector.spec import ModelSpec
 from detector.training.plan import Plan, describe_depth
+from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
 from detector.training.task import DetectionTask
 from detector.training.trainer import build_trainer
-from detector.training.validation import evaluate_weights
+from detector.training.validation import Validation
 from detector.weights import Weights
 
 # From the least that is trained to all; the names of the first trained layers.
@@ -35,20 +36,29 @@ def find_depth(
     spec: ModelSpec,
     weights: Weights,
     samples: SampleSource,
-    val: Dataset,
     strategy: tf.distribute.Strategy,
+    validation: Validation,
+    folder: RunFolder,
     say: Callable[[str], None],
 ) -> Plan:
     """The plan with the depth of training that did best in a trial.
 
-    Depths are tried from the least on, as long as the last one was better than the one before.
+    Depths are tried from the least on, as long as the last one was better than the one before. The weights
+    of the trials take part in the race for the best of the run, with the same evaluation.
     """
+    folder.rewind_history(-1)  # of a trial that was interrupted
     best_depth, best_ap = _DEPTHS[0], -1.0
-    margin = _MARGIN / max(1, sum(not annotation["iscrowd"] for annotation in val.annotations)) ** 0.5
+    objects = sum(not annotation["iscrowd"] for annotation in validation.dataset.annotations)
+    margin = _MARGIN / max(1, objects) ** 0.5
     for depth in _DEPTHS:
         tried = _at_depth(plan, depth)
-        ap = _try(tried, spec, weights, samples, val, strategy)
-        say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}")
+        trained = _train_briefly(tried, spec, weights, samples, strategy)
+        words = f"the end of the trial of {_STEPS} steps, {describe_depth(depth)}"
+        metrics, is_best = validation.try_out(trained, words)
+        folder.append_history({"step": 0, "trial": depth, **metrics})
+        ap = metrics["AP"]
+        kept = "; its weights are kept until the run has better ones" if is_best else ""
+        say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}{kept}")
         if ap <= best_ap + margin:
             break
         best_depth, best_ap = depth, ap
@@ -62,15 +72,10 @@ def _at_depth(plan: Plan, depth: str) -> Plan:
     )
 
 
-def _try(
-    plan: Plan,
-    spec: ModelSpec,
-    weights: Weights,
-    samples: SampleSource,
-    val: Dataset,
-    strategy: tf.distribute.Strategy,
-) -> float:
-    """AP after a short training, the learning rate falling to 0 within it."""
+def _train_briefly(
+    plan: Plan, spec: ModelSpec, weights: Weights, samples: SampleSource, strategy: tf.distribute.Strategy
+) -> dict[str, FloatArray]:
+    """The averaged weights after a short training, the learning rate falling to 0 within it."""
     config = replace(plan.config, training=replace(plan.config.training, steps=_STEPS))
     task = DetectionTask(
         replace(plan, config=config), spec, weights, samples, first_step=0, on_bad_loss=lambda _: None
@@ -78,4 +83,4 @@ def _try(
     with tqdm(total=_STEPS, desc="trial", unit="step", disable=None, leave=False) as bar:
         trainer = build_trainer(task, config, strategy, lambda _: bar.update())
         trainer.train(tf.constant(_STEPS))
-    return evaluate_weights(trainer.averaged_weights(spec), spec, val).metrics.summary["AP"]
+    return trainer.averaged_weights(spec)

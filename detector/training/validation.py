@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from detector.boxes import FloatArray
 from detector.data.dataset import Dataset
+from detector.errors import DetectorError
 from detector.evaluation.evaluate import Evaluation, evaluate
 from detector.files import replacing
 from detector.runtime import Detector
 from detector.spec import ModelSpec
 from detector.tflite.writer import build_tflite
+from detector.training.manifest import NotWholeError, read_manifest, write_manifest
 from detector.training.run_folder import RunFolder
-from detector.weights import Weights, save_weights
+from detector.weights import Weights, load_weights, save_weights
 
 
 class Validation:
@@ -26,7 +30,12 @@ class Validation:
         dataset: the validation images.
         spec: the network; its card says what it is trained on.
         folder: where the best weights and their metrics go.
-        patience: evaluations without a better AP after which ``exhausted`` is true.
+        patience: evaluations of the run without a better AP after which ``exhausted`` is true.
+
+    Attributes:
+        dataset: as given.
+        best: the greatest AP so far; None without any.
+        best_from: when the weights that had it came about, in words.
     """
 
     def __init__(self, dataset: Dataset, spec: ModelSpec, folder: RunFolder, patience: int) -> None:
@@ -35,56 +44,100 @@ class Validation:
         self._folder = folder
         self._patience = patience
         self._since_best = 0
+        self._run_best: float | None = None
         self.best: float | None = None
-        self.best_step = 0
+        self.best_from = ""
 
     @property
     def exhausted(self) -> bool:
-        """Whether the last evaluations brought nothing better."""
+        """Whether the run's last evaluations brought nothing better; trials do not count."""
         return self._since_best >= self._patience
 
-    def restore(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Take over what an interrupted run had found."""
+    def restore(self, history: Sequence[Mapping[str, Any]], say: Callable[[str], None]) -> None:
+        """Take over what an interrupted run had found, its best weights with it.
+
+        Where they are not what was recorded, they are measured again; where they cannot be read, the race
+        for the best begins anew.
+        """
         for entry in history:
-            if "AP" in entry:
-                self._count(entry["AP"], entry["step"])
+            if "AP" in entry and "trial" not in entry:
+                self._count_for_patience(entry["AP"])
+        try:
+            facts = read_manifest(self._folder.best)
+            self.best, self.best_from = float(facts["AP"]), str(facts["weights"])
+        except (NotWholeError, LookupError, TypeError, ValueError) as error:
+            if self._folder.weights.exists() or self._run_best is not None:
+                self._measure_again(str(error).rstrip("."), say)
+
+    def _measure_again(self, fault: str, say: Callable[[str], None]) -> None:
+        try:
+            weights, spec = load_weights(self._folder.weights)
+        except DetectorError as error:
+            say(f"The best weights so far are lost; the next evaluation writes new ones. {error}")
+            return
+        if (spec.classes, spec.input_hw) != (self._spec.classes, self._spec.input_hw):
+            say(f"{self._folder.weights} is of another network; the next evaluation replaces it.")
+            return
+        words = spec.card.get("step", "a step that is not recorded")
+        evaluation = evaluate_weights(weights, self._spec, self.dataset)
+        self.best, self.best_from = evaluation.metrics.summary["AP"], words
+        self._save(weights, evaluation, words)
+        say(f"The best weights were measured again ({fault}): AP {100 * self.best:.1f}.")
 
     def __call__(self, weights: Weights, step: int) -> tuple[dict[str, float], bool]:
-        """The COCO numbers of weights, and whether they are the best so far; then they are saved."""
+        """The COCO numbers of the run's weights, and whether they are the best so far; those are saved."""
+        summary, is_best = self.try_out(weights, f"step {step:,}")
+        self._count_for_patience(summary["AP"])
+        return summary, is_best
+
+    def try_out(self, weights: Weights, words: str) -> tuple[dict[str, float], bool]:
+        """The COCO numbers of any weights, and whether they are the best so far; then they are saved.
+
+        Args:
+            weights: of the run or of a trial.
+            words: when they came about.
+
+        Raises:
+            DetectorError: they are not finite, so that they are no network any more.
+        """
+        if not all(np.isfinite(values).all() for values in weights.values()):
+            raise DetectorError(
+                f"The network's weights are not finite any more at {words}; start a new run with a lower "
+                "rate (--set optimizer.learning_rate=...)."
+            )
         evaluation = evaluate_weights(weights, self._spec, self.dataset)
-        is_best = self._count(evaluation.metrics.summary["AP"], step)
+        ap = evaluation.metrics.summary["AP"]
+        is_best = _is_better(ap, self.best)
         if is_best:
-            self._save(weights, evaluation, step)
+            self._save(weights, evaluation, words)
+            self.best, self.best_from = ap, words
         return evaluation.metrics.summary, is_best
 
-    def _count(self, ap: float, step: int) -> bool:
-        # Without a positive AP nothing can be told apart yet, and the latest weights are the best guess.
-        is_best = self.best is None or ap > self.best or self.best <= 0
-        if is_best:
-            self.best, self.best_step, self._since_best = ap, step, 0
+    def _count_for_patience(self, ap: float) -> None:
+        if _is_better(ap, self._run_best):
+            self._run_best, self._since_best = ap, 0
         else:
             self._since_best += 1
-        return is_best
 
-    def _save(self, weights: Weights, evaluation: Evaluation, step: int) -> None:
-        metrics = evaluation.metrics.summary
+    def _save(self, weights: Weights, evaluation: Evaluation, words: str) -> None:
+        metrics, folder = evaluation.metrics.summary, self._folder
         measured = (
             f"{100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on the {evaluation.images} "
-            f"validation images, at step {step}"
+            f"validation images, at {words}"
         )
-        spec = replace(self._spec, card={**self._spec.card, "AP": measured})
-        save_weights(self._folder.weights, weights, spec)
-        with replacing(self._folder.tflite) as path:
+        spec = replace(self._spec, card={**self._spec.card, "AP": measured, "step": words})
+        save_weights(folder.weights, weights, spec)
+        with replacing(folder.tflite) as path:
             path.write_bytes(build_tflite(weights, spec))
-        evaluation.save(
-            self._folder.root,
-            {
-                "model": spec.name,
-                "step": step,
-                "dataset": str(self.dataset.source),
-                "split": self.dataset.split,
-            },
-        )
+        source = {"dataset": str(self.dataset.source), "split": self.dataset.split}
+        evaluation.save(folder.root, {"model": spec.name, "weights": words, **source})
+        files = (folder.weights, folder.tflite, folder.metrics, folder.detections)
+        write_manifest(folder.best, files, {"AP": metrics["AP"], "weights": words})
+
+
+def _is_better(ap: float, best: float | None) -> bool:
+    # Without a positive AP nothing can be told apart yet, and the latest weights are the best guess.
+    return best is None or ap > best or best <= 0
 
 
 def evaluate_weights(weights: Mapping[str, FloatArray], spec: ModelSpec, dataset: Dataset) -> Evaluation:

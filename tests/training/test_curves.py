@@ -44,6 +44,14 @@ def test_losses_precisions_and_the_best_are_drawn(tmp_path):
     assert heights.argmax() / third == pytest.approx(0.67, abs=0.06)
 
 
+def test_the_best_ap_of_the_trials_is_a_line_across_and_no_point_of_the_run(tmp_path):
+    trials = [{"step": 0, "trial": name, "AP": ap} for name, ap in (("block_13_expand", 0.3), ("none", 0.4))]
+    image = draw([*trials, *records()], tmp_path)
+    third = image.shape[1] // 3
+    _, columns = np.nonzero((image[:, third : 2 * third] == AP).all(axis=2))
+    assert np.ptp(columns) > 0.8 * third
+
+
 def test_without_an_evaluation_there_is_no_line(tmp_path):
     image = draw(records(), tmp_path)
     assert count(image, AP) == 0

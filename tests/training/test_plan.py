@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from detector.config import AUTO, load_config
 from detector.training.plan import Plan, build_plan, describe_depth
+from detector.training.run_folder import RunFolder
 
 
 def folder(images: int, objects: int = 100, side: int = 10) -> Any:
@@ -113,22 +115,29 @@ def test_depths_in_words_and_as_layers() -> None:
     ],
 )
 def test_the_trial_goes_on_while_training_more_pays(
-    monkeypatch: pytest.MonkeyPatch, aps: tuple[float, ...], chosen: str, tried: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, aps: tuple[float, ...], chosen: str, tried: int
 ) -> None:
     trial = pytest.importorskip("detector.training.trial")
     results = iter(aps)
     seen: list[str] = []
 
-    def fake(plan: Plan, *_: object) -> float:
+    def train_briefly(plan: Plan, *_: object) -> None:
         seen.append(training_of(plan).frozen_until)
-        return next(results)
 
-    monkeypatch.setattr(trial, "_try", fake)
+    def try_out(*_: object) -> tuple[dict[str, float], bool]:
+        return {"AP": next(results)}, False
+
+    monkeypatch.setattr(trial, "_train_briefly", train_briefly)
+    validation = SimpleNamespace(dataset=folder(1).val, try_out=try_out)
+    run = RunFolder(tmp_path)
     said: list[str] = []
     nothing: Any = None
     plan = trial.find_depth(
-        Plan(load_config()), nothing, nothing, nothing, folder(1).val, nothing, said.append
+        Plan(load_config()), nothing, nothing, nothing, nothing, validation, run, said.append
     )
     assert training_of(plan).frozen_until == chosen
     assert len(seen) == tried
+    assert [(entry["trial"], entry["AP"]) for entry in run.load_history()] == list(
+        zip(seen, aps, strict=True)
+    )
     assert len(said) == tried + 1

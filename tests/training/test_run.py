@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,19 +16,22 @@ from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.evaluation.evaluate import evaluate
 from detector.labels import COCO_CLASSES
 from detector.runtime import Detector
+from detector.training.checkpoints import Checkpoint
 from detector.training.initial_weights import load_initial_weights
 from detector.training.plan import Plan, build_plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import Sample, SampleSource
-from detector.training.validation import Validation
+from detector.training.validation import Validation, evaluate_weights
 from detector.weights import load_weights
 from tests.data.labelled import Photo, write_voc
+from tests.training.small_run import SETTINGS, SPEC, begin_run, validation_of, write_shapes
 
 pytestmark = pytest.mark.slow
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 pytest.importorskip("official.core.base_trainer")
 tf = pytest.importorskip("tensorflow")
 run_module = pytest.importorskip("detector.training.run")
+trial_module = pytest.importorskip("detector.training.trial")
 STRATEGY = tf.distribute.OneDeviceStrategy("CPU:0")
 
 
@@ -116,9 +120,66 @@ def test_a_full_disk_is_said_with_the_command_to_go_on(start, monkeypatch: pytes
     def full(*_: object, **__: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
-    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+    monkeypatch.setattr(tf.train.Checkpoint, "write", full)
     with pytest.raises(run_module.TrainingError, match=r"No space left.*--resume"):
         start(settle("training.steps=2"))
+
+
+def train_small(run: RunFolder, validation: Validation, said: list[str]) -> Any:
+    """Trains, or goes on with, a run of the smallest network."""
+    config = load_config(run.config)
+    folder = load_labelled_folder(Path(run.load_record()["dataset"]))
+    return run_module.train(Plan(config), SPEC, {}, folder.train, STRATEGY, validation, run, said.append)
+
+
+def test_the_weights_of_the_trial_take_part_in_the_race(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_module, "_STEPS", 1)
+    monkeypatch.setattr(trial_module, "_DEPTHS", ("heads",))
+    settings = [setting.replace("frozen_until=heads", "frozen_until=auto") for setting in SETTINGS]
+    run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), (*settings, "training.steps=1"))
+    run.append_history({"step": 0, "trial": "none", "AP": 0.99})  # of a trial that was interrupted
+    scores = [0.636, 0.61]
+
+    def evaluate(*arguments: Any) -> Any:
+        evaluation = evaluate_weights(*arguments)
+        evaluation.metrics.summary["AP"] = scores.pop(0)
+        return evaluation
+
+    monkeypatch.setattr("detector.training.validation.evaluate_weights", evaluate)
+    said: list[str] = []
+    outcome = train_small(run, validation_of(run), said)
+    assert outcome.best_from == "the end of the trial of 1 steps, heads and extra maps"
+    assert "AP 63.6; its weights are kept until the run has better ones" in said[0]
+    aps = [(entry["step"], entry.get("trial"), entry["AP"]) for entry in run.load_history() if "AP" in entry]
+    assert aps == [(0, "heads", 0.636), (1, None, 0.61)]
+    assert "63.60" in load_weights(run.weights)[1].card["AP"]
+    assert load_config(run.config).training.frozen_until == "heads"
+    assert run.load_record()["config"]["training"]["frozen_until"] == "heads"
+
+
+def test_a_run_whose_best_weights_are_lost_at_its_end_has_those_of_its_last_step(tmp_path: Path) -> None:
+    run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), (*SETTINGS, "training.steps=1"))
+    train_small(run, validation_of(run), [])
+    run.weights.write_bytes(b"PK")
+    said: list[str] = []
+    assert train_small(run, validation_of(run), said).best_from == "step 1"
+    assert "The best weights so far are lost" in said[0]
+    assert load_weights(run.weights)
+    # Fewer steps than were done end it, too.
+    run.config.write_text(run.config.read_text().replace("steps: 1\n", "steps: 0\n"))
+    assert train_small(run, validation_of(run), []).steps == 1
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), (*SETTINGS, "training.steps=0"))
+    train_small(run, validation_of(run), [])
+    checkpoint = Checkpoint(run.checkpoints, 0)
+    tf.train.Checkpoint(global_step=tf.Variable(0, dtype=tf.int64)).write(str(checkpoint.prefix))
+    checkpoint.seal()
+    with pytest.raises(run_module.TrainingError, match="ckpt-0 is not of this network"):
+        train_small(run, validation_of(run), [])
 
 
 def test_released_weights_after_no_step_have_the_ap_of_the_evaluation(

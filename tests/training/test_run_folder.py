@@ -91,6 +91,37 @@ def test_a_disk_that_is_nearly_full_is_refused(folder, monkeypatch, free_mib, en
     folder.start("", RECORD)
 
 
+@pytest.mark.parametrize("what", ["save_config", "save_record"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, DetectorError])
+def test_an_end_while_starting_leaves_a_folder_that_can_be_started_in(folder, monkeypatch, what, error):
+    save = getattr(RunFolder, what)
+
+    def save_and_stop(*arguments):
+        save(*arguments)
+        raise error
+
+    monkeypatch.setattr(RunFolder, what, save_and_stop)
+    with pytest.raises(error):
+        folder.start("model: {}\n", RECORD)
+    monkeypatch.undo()
+    folder.check_free()
+    folder.remove_if_empty()
+    assert not folder.root.exists()
+
+
+def test_a_folder_with_a_run_is_not_removed(folder):
+    folder.start("", RECORD)
+    folder.remove_if_empty()
+    assert folder.load_record() == RECORD
+
+
+def test_a_lock_is_no_content(folder):
+    folder.root.mkdir(parents=True)
+    (folder.root / ".lock").touch()
+    folder.start("", RECORD)
+    assert folder.load_record() == RECORD
+
+
 def test_a_folder_without_a_run_and_a_damaged_record(folder):
     with pytest.raises(DetectorError, match="first holds no training run"):
         folder.load_record()
@@ -138,6 +169,20 @@ def test_a_line_that_was_cut_off_by_a_crash_is_left_out(folder, left):
     assert folder.rewind_history(2) == entries(1, 2)
     folder.append_history(entries(3)[0])
     assert folder.load_history() == entries(1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"\xff\xfe", b"[1]", b"null", b'{"loss": 1}', b'{"step": "3", "loss": 1}', b'{"step": true, "AP": 1}',
+     b'{"step": -1}', b'{"step": 3, "AP": null}', b'{"step": 3, "AP": "0.5"}', b'{"step": 3, "trial": 1}',
+     b"[" * 100_000],
+)  # fmt: skip
+def test_a_line_that_makes_no_sense_is_left_out(folder, line):
+    write(folder, entries(1))
+    with folder.history.open("ab") as file:
+        file.write(line + b"\n")
+    folder.append_history(entries(2)[0])
+    assert folder.load_history() == entries(1, 2)
 
 
 def test_rewinding_forgets_what_came_after(folder):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,14 @@ def photos() -> list[Photo]:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_voc(tmp_path_factory.mktemp("data") / "shapes", photos())
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C reaches the commands that are started, also where the parent of the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def command(*arguments: object, settings: tuple[str, ...] = QUICK) -> list[str]:
@@ -119,9 +128,13 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(
         command(dataset, "--output", run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 200
-    while not (run / "checkpoints/checkpoint").exists() and time.monotonic() < deadline:
+    while not any((run / "checkpoints").glob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    second = train("--resume", run, settings=())
     process.send_signal(signal.SIGKILL)
+    assert second.returncode == 2
+    assert f"is being trained by process {process.pid} on" in second.stderr
     process.wait()
     if json.loads((run / "run.json").read_text())["finished"]:
         pytest.fail("the run was over before it was killed")
@@ -152,13 +165,63 @@ def test_ctrl_c_saves_and_names_the_command_to_go_on(dataset: Path, tmp_path: Pa
     assert process.returncode == 130, errors
     assert f"ssdlite train --resume {run}" in printed
     assert "Traceback" not in errors
-    assert (run / "checkpoints/checkpoint").exists()
+    assert any((run / "checkpoints").glob("*.json"))
     (dataset / "JPEGImages/photo 1.jpg").touch()
     record = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**record, "fingerprint": "other"}))
     changed = train("--resume", run, settings=())
     assert changed.returncode == 2
     assert "has changed since this run began" in changed.stderr
+
+
+SMALL = (*QUICK[2:], "training.steps=2", "training.evaluate_every=1", "model.input_size=96")
+SMALL += ("model.width_multiplier=0.1", "training.initial_weights=none", "training.batch_norm=frozen")
+INTERRUPTED = """
+import os, signal, sys
+from detector.cli import main
+from detector.training import final_report
+final_report.draw_gallery = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
+main(sys.argv[1:])
+"""
+
+
+def test_a_run_that_was_interrupted_at_its_end_and_damaged_is_completed(
+    dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "a run"
+    interrupted = [sys.executable, "-c", INTERRUPTED, *command(dataset, "--output", run, settings=SMALL)[3:]]
+    outcome = subprocess.run(interrupted, capture_output=True, text=True, timeout=300, check=False)
+    assert outcome.returncode == 130, outcome.stderr
+    assert f"Go on with: ssdlite train --resume '{run}'" in outcome.stdout
+    assert not (run / "predictions.jpg").exists()
+    (run / "model.npz").write_bytes((run / "model.npz").read_bytes()[:1000])
+    (run / "checkpoints/ckpt-2.index").write_bytes(b"")
+    assert not detects(run, dataset / "JPEGImages/photo 1.jpg")
+    outcome = train("--resume", run, settings=())
+    assert outcome.returncode == 0, outcome.stderr
+    for part in (
+        "ckpt-2.index has 0 bytes",
+        "Going on from the checkpoint of step 1; the 1 steps",
+        "are lost",
+    ):
+        assert part in outcome.stdout
+    assert by_step(run, "AP").keys() == {1, 2}
+    assert (run / "predictions.jpg").stat().st_size
+    assert detects(run, dataset / "JPEGImages/photo 1.jpg")
+
+
+def detects(run: Path, photo: Path) -> bool:
+    """Whether the weights of a run can be used."""
+    arguments = ["detect", photo, "--model", run, "--output", run.parent / "detected"]
+    outcome = subprocess.run(
+        [sys.executable, "-m", "detector.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode in (0, 2)
+    assert "Traceback" not in outcome.stderr
+    return outcome.returncode == 0
 
 
 @pytest.mark.parametrize("strategy", ["mirrored", "multi_worker_mirrored"])

@@ -1,0 +1,86 @@
+"""What is left of a run once it is over: numbers, pictures, and what to type next."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from detector.data.coco import save_coco
+from detector.data.dataset import Dataset
+from detector.data.folder import LabelledFolder
+from detector.errors import DetectorError
+from detector.evaluation.diagnosis import diagnose
+from detector.spec import ModelSpec
+from detector.training.curves import draw_curves
+from detector.training.gallery import draw_gallery
+from detector.training.manifest import NotWholeError, read_manifest
+from detector.training.plan import Plan
+from detector.training.run_folder import RunFolder
+from detector.training.validation import evaluate_weights
+from detector.weights import load_weights
+
+if TYPE_CHECKING:
+    from detector.training.run import Outcome
+
+_HOPELESS_AP = 0.01
+_SHOWN_SCORE = 0.4
+
+
+def report_run(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, outcome: Outcome) -> None:
+    """Everything that is left of a run once it is over: numbers, pictures, and what to type next."""
+    best = _read_best(run)
+    metrics, detections = json.loads(run.metrics.read_bytes()), json.loads(run.detections.read_bytes())
+    if outcome.stopped_early:
+        click.echo(f"The last {plan.config.training.patience} evaluations brought nothing better.")
+    speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""
+    click.echo(
+        f"Trained {outcome.steps:,} steps{speed}. Best weights: {best}, "
+        f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
+        f"{len(folder.val.images):,} validation images."
+    )
+    if metrics["AP"] < _HOPELESS_AP:
+        click.echo("An AP this low has a reason. What was found:")
+        for finding in diagnose(folder.val, detections, training=folder.train):
+            click.echo(f"- {finding}")
+    draw_curves(run.load_history(), run.curves)
+    draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
+    if folder.test is not None:
+        _evaluate_test(run, folder.test, spec)
+    save_coco(folder.val, run.validation)
+    root = shlex.quote(str(run.root))
+    click.echo(
+        f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures"
+    )
+    click.echo(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
+    click.echo(
+        "Next:\n"
+        f"  ssdlite eval {shlex.quote(str(run.validation))} --model {root}\n"
+        f"  ssdlite detect PHOTO --model {root}\n"
+        f"  ssdlite demo --model {root}\n"
+        f"  tensorboard --logdir {shlex.quote(str(run.tensorboard))}"
+    )
+
+
+def _read_best(run: RunFolder) -> str:
+    """When the best weights came about, in words; that they can be read is made sure of first."""
+    try:
+        return str(read_manifest(run.best)["weights"])
+    except (NotWholeError, LookupError) as error:
+        raise DetectorError(
+            f"The best weights in {run.root} are not as they were written ({str(error).rstrip('.')}); "
+            f"put that right with `ssdlite train --resume {run.root}`."
+        ) from error
+
+
+def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec) -> None:
+    """The number on the split that had no part in choosing anything."""
+    evaluation = evaluate_weights(load_weights(run.weights)[0], spec, test)
+    evaluation.save(run.root / "test", {"model": spec.name, "dataset": str(test.source), "split": test.split})
+    metrics = evaluation.metrics.summary
+    numbers = f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f}"
+    click.echo(
+        f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}."
+    )

@@ -1,0 +1,224 @@
+"""What a run that was interrupted goes on from, and whether that is still what it began with."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from detector.config import AUTO, ConfigError, ExperimentConfig, load_config
+from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.errors import DatasetError, DetectorError, WeightsError
+from detector.labels import listing
+from detector.spec import ModelSpec
+from detector.training.checkpoints import find_checkpoint
+from detector.training.initial_weights import InitialWeights, load_initial_weights
+from detector.training.run_folder import RunFolder, fingerprint
+from detector.weights import Weights, load_weights
+
+# All else decides what has been trained already, and stays.
+_MAY_CHANGE = ("training.steps", "training.evaluate_every", "training.patience", "runtime.")
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run that can go on.
+
+    Attributes:
+        record: what it began with.
+        step: the step of the checkpoint that it goes on from; None where none was written yet.
+        config: the experiment.
+        folder: the dataset.
+        lines: what there is to say: where it goes on, and what was changed.
+    """
+
+    record: dict[str, Any]
+    step: int | None
+    config: ExperimentConfig
+    folder: LabelledFolder
+    lines: tuple[str, ...]
+
+
+def take_up(run: RunFolder, moved_to: Path | None, tell: Callable[[LabelledFolder], None]) -> Resumed:
+    """The run in a folder, everything that could be in the way of going on looked at.
+
+    Args:
+        run: the folder; nothing in it is changed, but a config that is missing is written anew.
+        moved_to: where the dataset is now; None for where it was.
+        tell: takes the dataset before it is compared with what it was, to show what was found in it.
+
+    Raises:
+        DetectorError: one sentence on what is in the way.
+    """
+    record = run.load_record()
+    run.check_record(record)
+    run.check_kinds()
+    if record["finished"]:
+        _refuse_finished(run, record)
+    step, lines = _find_progress(run, record)
+    config, changes = _load_config(run, record, step or 0)
+    folder = _load_dataset(run, record, moved_to, config.training.seed)
+    tell(folder)
+    _check_dataset(run, record, folder)
+    run.check_space()
+    return Resumed(record, step, config, folder, (*lines, *changes))
+
+
+def _refuse_finished(run: RunFolder, record: Mapping[str, Any]) -> None:
+    """Raise DetectorError where the weights of a finished run are whole, so that nothing is left to do."""
+    try:
+        load_weights(run.weights)
+    except DetectorError:
+        return
+    raise DetectorError(
+        f"The run in {run.root} is finished; its model is {run.weights}. {_way_out(run, record)}"
+    )
+
+
+def _find_progress(run: RunFolder, record: Mapping[str, Any]) -> tuple[int | None, list[str]]:
+    """The step that a run goes on from, None where it has no checkpoint yet, and what is to be said of it.
+
+    Raises:
+        DetectorError: checkpoints were written and none of them is whole.
+    """
+    found = find_checkpoint(run.checkpoints)
+    reached = max([record["step"], *(entry["step"] for entry in run.load_history())])
+    lines = [f"Left aside, for it is not whole: {fault}." for fault in found.faults]
+    if found.whole is None:
+        if record["step"]:
+            faults = "; ".join(found.faults) or "they are missing"
+            raise DetectorError(
+                f"No checkpoint in {run.checkpoints} is whole ({faults}), so the run in {run.root} cannot go "
+                f"on from step {record['step']:,}. {_way_out(run, record)}"
+            )
+        again = f"; {reached:,} steps are trained again" if reached else ""
+        return None, [*lines, f"No checkpoint had been written yet: training begins at step 0{again}."]
+    step = found.whole.step
+    again = f"; the {reached - step:,} steps after it are trained again" if reached > step else ""
+    lines.append(f"Going on from the checkpoint of step {step:,}{again}.")
+    lost = found.facts.get("history", 0) - len(run.load_history(step))
+    if lost > 0:
+        lines.append(f"Note: {lost} lines of {run.history} are missing or damaged; losses or AP are lost.")
+    return step, lines
+
+
+def _load_config(run: RunFolder, record: Mapping[str, Any], step: int) -> tuple[ExperimentConfig, list[str]]:
+    """The run's experiment, and a line for each value that was changed since it began.
+
+    Raises:
+        ConfigError: it cannot be read, a value was changed that has to stay, or it ends before ``step``.
+    """
+    lines = []
+    if not run.config.exists():
+        run.save_config(yaml.safe_dump(record["config"], sort_keys=False))
+        lines.append(f"{run.config} was missing and is written anew, as the run began.")
+    try:
+        config = load_config(run.config)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error} Delete {run.config} to have it written anew, as the run began."
+        ) from error
+    now, then = _flat(asdict(config)), _flat(record["config"])
+    changed = {key: (then.get(key), value) for key, value in now.items() if then.get(key) != value}
+    if changed.get("training.frozen_until", ("",))[0] == AUTO:  # the trial's choice, not recorded any more
+        del changed["training.frozen_until"]
+    for key, (before, value) in changed.items():
+        if value == AUTO and key.startswith("training."):
+            raise ConfigError(f"{run.config}: {key} was {before!r} when the run began; set it to a number.")
+        if not key.startswith(_MAY_CHANGE):
+            raise ConfigError(
+                f"{run.config}: {key} was {before!r} when the run began and is {value!r} now, which would "
+                f"make another run of it: set it back, or start a new run. {_way_out(run, record)}"
+            )
+    if int(config.training.steps) < step:
+        raise ConfigError(
+            f"{run.config}: training.steps is {config.training.steps:,} and the run has done {step:,} steps; "
+            f"set it to {step} to end the run where it is, or higher."
+        )
+    lines += [f"{key} was {before!r} and is {value!r} now." for key, (before, value) in changed.items()]
+    return config, lines
+
+
+def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"{section}.{key}": value
+        for section, values in sections.items()
+        if isinstance(values, Mapping)
+        for key, value in values.items()
+    }
+
+
+def _load_dataset(
+    run: RunFolder, record: Mapping[str, Any], moved_to: Path | None, seed: int
+) -> LabelledFolder:
+    """The dataset that a run was begun with, from where it was or from where it is now.
+
+    Raises:
+        DatasetError: it is not there, or it is another.
+    """
+    place = Path(record["dataset"]) if moved_to is None else moved_to
+    try:
+        folder = load_labelled_folder(place, train=record["train"], val=record["val"], seed=seed)
+    except DatasetError as error:
+        raise DatasetError(
+            f"{error} The run in {run.root} needs the dataset that it began with, {record['dataset']}. "
+            f"Where that has moved: ssdlite train NEW_PLACE --resume {shlex.quote(str(run.root))}"
+        ) from error
+    return folder
+
+
+def _check_dataset(run: RunFolder, record: Mapping[str, Any], folder: LabelledFolder) -> None:
+    """Raise DatasetError unless images, objects and classes are those that the run began with."""
+    if fingerprint(folder.train, folder.val) == record["fingerprint"]:
+        return
+    what = "images or labels are others"
+    if list(folder.classes) != record["classes"]:
+        what = f"its classes were {listing(record['classes'])} and are {listing(folder.classes)}"
+    raise DatasetError(
+        f"{folder.root} has changed since this run began ({what}), so it cannot go on as it was. "
+        f"{_way_out(run, record)}"
+    )
+
+
+def reload_initial_weights(
+    run: RunFolder, resumed: Resumed, spec: ModelSpec, say: Callable[[str], None]
+) -> InitialWeights:
+    """The weights that a run began with, for one that has no checkpoint yet.
+
+    Raises:
+        WeightsError: they cannot be had any more, or are others now.
+    """
+    training, record = resumed.config.training, resumed.record
+    start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
+    if weights_digest(start.weights) != record["weights"]:
+        raise WeightsError(
+            f"The weights {training.initial_weights} are not those that the run in {run.root} began with; "
+            f"put them back, or start a new run. {_way_out(run, record)}"
+        )
+    return start
+
+
+def weights_digest(weights: Weights) -> str:
+    """A digest of keys and values: another one means other weights."""
+    digest = hashlib.sha256()
+    for key in sorted(weights):
+        digest.update(key.encode())
+        digest.update(np.ascontiguousarray(weights[key]).tobytes())
+    return digest.hexdigest()
+
+
+def _way_out(run: RunFolder, record: Mapping[str, Any]) -> str:
+    """What can be done with a run that cannot go on, as a sentence."""
+    command = f"ssdlite train {shlex.quote(record['dataset'])}"
+    try:
+        load_weights(run.weights)
+    except DetectorError:
+        return f"Start again: {command}"
+    start = shlex.quote(f"training.initial_weights={run.root}")
+    return f"A new run can start from its best weights: {command} --set {start}"
