@@ -55,7 +55,7 @@ def prepare_streams() -> None:
 
 
 def abandon_output() -> None:
-    """Let go of a standard output that cannot be written, so that the interpreter does not try it once more."""
+    """Let go of a standard output that cannot be written, or the interpreter tries once more at its end."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
