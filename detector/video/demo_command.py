@@ -226,8 +226,11 @@ def stopping() -> Iterator[threading.Event]:
 def describe_run(stats: LiveStats) -> str:
     """The end summary, in a line or two."""
     frames = "1 frame" if stats.frames == 1 else f"{stats.frames:,} frames"
-    # Too few say nothing about a rate.
-    lines = [f"{frames} in {stats.seconds:.1f} s, {stats.fps:.1f} a second." if stats.fps else f"{frames}."]
+    time_taken = f"{stats.seconds:.1f} s" if stats.seconds >= 0.1 else "less than 0.1 s"
+    if stats.fps:
+        lines = [f"{frames} in {time_taken}, {stats.fps:.1f} a second."]
+    else:  # too few to tell
+        lines = [f"{frames} in {time_taken}." if stats.frames > 1 else f"{frames}."]
     if stats.age_p50 is not None:
         lines.append(
             f"Frame age from capture to display: median {stats.age_p50:.0f} ms, 95th percentile "
