@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -14,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import ImageError
+from detector.image_header import EXPECTED, MOST_PIXELS, read_header
+from detector.reading import read_head, read_whole
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
+_MOST_BYTES = 1 << 31  # of a file: pixels of 8 bytes, the most there may be
+_NO_MEMORY = -4  # cv::Error::StsNoMem
 _ORIENTATION = 0x0112  # EXIF's tag
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -30,34 +33,39 @@ def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> I
     is the one that was annotated and it comes back.
 
     Args:
-        path: a JPEG, PNG, WebP or BMP file, whatever its name ends in.
+        path: a JPEG, PNG, WebP, BMP, GIF (its first picture), TIFF or PNM file, whatever its name ends in.
         size_wh: width and height that the image's annotations claim.
 
     Returns:
         (H, W, 3) uint8, BGR.
 
     Raises:
-        ImageError: absent, empty, not an image, or cut short.
+        ImageError: absent, empty, not an image, cut short, or too large.
     """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a device may have no end
-            raise ImageError(f"{path} is not an image file.")
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"Cannot read the image {path} ({error.strerror}).") from error
-    return decode_image(data, name=str(path), size_wh=size_wh)
+    return decode_image(read_whole(Path(path), _MOST_BYTES, ImageError), name=str(path), size_wh=size_wh)
 
 
-def decode_image(data: bytes, *, name: str = "image", size_wh: tuple[int, int] | None = None) -> Image:
-    """The image in a file's bytes; see ``load_image``. ``name`` is what an error calls it."""
-    if _is_cut_short(data):
+def decode_image(
+    data: bytes,
+    *,
+    name: str = "image",
+    size_wh: tuple[int, int] | None = None,
+    most_pixels: int = MOST_PIXELS,
+) -> Image:
+    """The image in a file's bytes; see ``load_image``.
+
+    Args:
+        data: the whole file.
+        name: what an error calls it.
+        size_wh: width and height that the image's annotations claim.
+        most_pixels: width times height that it may have; known from its header before it is decoded.
+    """
+    if read_header(data, name, most_pixels).is_cut_short:
         raise ImageError(f"The image {name} is cut short; replace it or leave it out.")
-    image = _decode(data, cv2.IMREAD_COLOR)
-    if image is None:
-        raise ImageError(f"{name} is not an image that can be read (JPEG, PNG, WebP or BMP expected).")
+    image = _decode(data, name, cv2.IMREAD_COLOR)
     if size_wh and (image.shape[1], image.shape[0]) != size_wh:
-        stored = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if stored is not None and (stored.shape[1], stored.shape[0]) == size_wh:
+        stored = _decode(data, name, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if (stored.shape[1], stored.shape[0]) == size_wh:
             return stored
     return image
 
@@ -67,11 +75,7 @@ def exif_orientation(path: Path) -> int:
 
     Source: Exif 2.3, section 4.6.4, tag 0x0112; TIFF 6.0, section 2.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-    except OSError:
-        return 1
+    head = read_head(path, 1 << 16)
     start = head.find(b"Exif\0\0")
     if not head.startswith(b"\xff\xd8") or start < 0:
         return 1
@@ -86,42 +90,16 @@ def exif_orientation(path: Path) -> int:
     return 1
 
 
-def _decode(data: bytes, flags: int) -> Image | None:
-    if not data:
-        return None
+def _decode(data: bytes, name: str, flags: int) -> Image:
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        return None
-    return None if decoded is None else np.asarray(decoded, np.uint8)
-
-
-def _is_cut_short(data: bytes) -> bool:
-    """Whether the end is missing; OpenCV fills what a truncated file lacks with grey, without a word."""
-    if data.startswith(b"\xff\xd8"):
-        return not _jpeg_ends(data)
-    if data.startswith(b"\x89PNG"):
-        return b"IEND\xaeB`\x82" not in data
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return len(data) < int.from_bytes(data[4:8], "little") + 8
-    if data.startswith(b"BM") and len(data) >= 34:
-        offset, width, height = (int.from_bytes(data[i : i + 4], "little", signed=True) for i in (10, 18, 22))
-        bits, compression = int.from_bytes(data[28:30], "little"), int.from_bytes(data[30:34], "little")
-        return compression == 0 and len(data) < offset + (width * bits + 31) // 32 * 4 * abs(height)
-    return False
-
-
-def _jpeg_ends(data: bytes) -> bool:
-    """Whether an end marker follows the start of the scan; a thumbnail before it has an end of its own."""
-    position = 2
-    while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
-        if data[position + 1] == 0xDA:
-            return data.rfind(b"\xff\xd9", position) >= 0  # from the end, where it is in a whole file
-        if data[position + 1] == 0xFF:  # a fill byte
-            position += 1
-            continue
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return False
+    except (cv2.error, MemoryError) as error:
+        if isinstance(error, MemoryError) or error.code == _NO_MEMORY:
+            raise ImageError(f"The image {name} is too large for the memory of this machine.") from error
+        decoded = None
+    if decoded is None:
+        raise ImageError(f"{name} is not an image that can be read ({EXPECTED}).")
+    return np.asarray(decoded, np.uint8)
 
 
 def find_images(sources: Iterable[str]) -> list[Path]:

@@ -10,6 +10,7 @@ import numpy as np
 from detector.data.dataset import DatasetImage, load_image_bytes
 from detector.errors import DetectorError
 from detector.evaluation.parallel import map_threads
+from detector.image_header import read_header
 
 
 def measure_brightness(images: Sequence[DatasetImage]) -> dict[int, float]:
@@ -20,8 +21,9 @@ def measure_brightness(images: Sequence[DatasetImage]) -> dict[int, float]:
 
 def _brightness(image: DatasetImage) -> float | None:
     try:
-        data = np.frombuffer(load_image_bytes(image), np.uint8)
-        grey = cv2.imdecode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8) if len(data) else None
+        data = load_image_bytes(image)
+        read_header(data, image.name)
+        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
     except (DetectorError, cv2.error):
         return None
     return None if grey is None else float(np.mean(grey))
