@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from detector.errors import ImageError
 
-# 108 megapixels, of phones and of medium format, fit in. Decoding takes 6 to 10 bytes a pixel, 1.3 GB at most.
+# 108 megapixels, of phones and of medium format, fit in. Decoding takes 6 to 10 bytes a pixel: up to 1.3 GB.
 MOST_PIXELS = 1 << 27
 # A progressive JPEG goes through its pixels once a scan. Encoders write about ten scans, optimisers 60.
 _MOST_SCANS = 100
@@ -24,6 +24,8 @@ _MOST_JPEG_PIXELS_A_BYTE = 1024
 _MOST_SEGMENTS = 10_000  # before the first scan; photographs with maps and profiles have some hundred
 
 EXPECTED = "JPEG, PNG, WebP, BMP, GIF, TIFF or PNM expected"
+
+_MOST_CHUNKS = 1_000_000  # of a PNG; of 8 kB each they are larger than a file may be
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _BARE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # without a length
@@ -153,10 +155,26 @@ def _count_scans(data: bytes, start: int, most: int) -> int:
 
 
 def _read_png(data: bytes) -> ImageHeader | None:
+    """None where a chunk or a frame of an animation is larger than what holds it: OpenCV makes room first."""
     if data[8:16] != b"\0\0\0\rIHDR":
         return None if len(data) > 16 else _CUT_SHORT
     width, height = struct.unpack_from(">II", data, 16)
-    return ImageHeader(width, height, b"IEND\xaeB`\x82" not in data)
+    position = 33
+    for _ in range(_MOST_CHUNKS):
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        if end > len(data):
+            break
+        if kind == b"IEND":
+            return ImageHeader(width, height)
+        if kind == b"IHDR":
+            return None
+        if kind == b"fcTL":
+            frame_width, frame_height = struct.unpack_from(">II", data, position + 12)
+            if frame_width > width or frame_height > height:
+                return None
+        position = end
+    return ImageHeader(width, height, is_cut_short=True)
 
 
 def _read_webp(data: bytes) -> ImageHeader | None:

@@ -168,6 +168,13 @@ def test_what_is_appended_to_a_jpeg_is_no_scan(between: bytes) -> None:
     assert decode_image(data).shape == (HEIGHT, WIDTH, 3)
 
 
+@pytest.mark.parametrize("claimed", [1000, 1 << 30, (1 << 32) - 1])
+def test_a_png_chunk_that_is_longer_than_the_file_is_cut_short(claimed: int) -> None:
+    data = encode("PNG")
+    with pytest.raises(ImageError, match="cut short"):
+        decode_image(data[:33] + struct.pack(">I", claimed) + data[37:])
+
+
 @pytest.mark.parametrize("tag", [322, 323, 277], ids=["tile width", "tile height", "samples"])
 def test_a_tiff_whose_parts_are_larger_than_it(tag: int) -> None:
     with pytest.raises(ImageError, match="photo is"):
