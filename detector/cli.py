@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from detector import __version__
+from detector.command_line import OneValueGroup, abandon_output, prepare_streams
 from detector.errors import DetectorError
 
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
@@ -127,7 +129,9 @@ def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=OneValueGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="ssdlite")
 def cli() -> None:
     """Object detection with SSDLite MobileNetV2.
@@ -634,25 +638,31 @@ def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", 
     """Run the command line and exit: 0 on success, 1 where a comparison says no, 2 on a user's mistake, 130
     on Ctrl-C.
     """
+    prepare_streams()
     try:
         command.main(args=arguments, prog_name=prog_name, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # standard error cannot be written; the exit code still tells
+            error.show()
         sys.exit(2)
     except DetectorError as error:
-        for line in error.found:
-            click.echo(f"Found: {line}", err=True)
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        with suppress(OSError):
+            for line in error.found:
+                click.echo(f"Found: {line}", err=True)
+        _end(f"Error: {error}", 2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
-        sys.exit(130)
+        _end("Stopped.", 130)
     except OSError as error:  # what is left: standard output that cannot be written
-        click.echo(f"Error: {error}.", err=True)
-        sys.exit(2)
+        abandon_output()
+        _end(f"Error: {error}.", 2)
     except MemoryError:
-        click.echo("Error: out of memory; use fewer --threads or smaller images.", err=True)
-        sys.exit(2)
+        _end("Error: out of memory; use fewer --threads or smaller images.", 2)
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    with suppress(OSError):
+        click.echo(sentence, err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

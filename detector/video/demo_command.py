@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -20,12 +19,11 @@ from detector.images import Image
 from detector.labels import parse_classes
 from detector.runtime import Detector
 from detector.video.counting import CountLine, CountZone
-from detector.video.frame_log import FrameLog
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
+from detector.video.outputs import Outputs, check_outputs
 from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
-from detector.video.recorder import Recorder, check_recordable
 from detector.video.settings import LiveSettings
 from detector.video.sources import ImageSequence, Source, open_source
 from detector.video.tracking import Tracker
@@ -66,7 +64,7 @@ def run_demo(
         shown = "--web" if web else f"--source {BROWSER}"
         raise DetectorError(f"{shown} needs a page and --headless shows none; leave one of them out.")
     web = web or source == BROWSER
-    _check_outputs(source, save, jsonl)
+    check_outputs(source, save, jsonl)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or headless else DisplayProbe()
 
@@ -99,53 +97,37 @@ def run_demo(
         else:
             view = Window(scene.settings, scene.draw, snapshots=_SNAPSHOTS)
         stack.callback(view.close)
-        recorder = Recorder(save, opened.fps, live=opened.live) if save else None
-        if recorder:
-            stack.callback(recorder.close)
-        # Last of all, when nothing else can go wrong: it begins its file anew.
-        log = stack.enter_context(closing(FrameLog(jsonl, live=opened.live))) if jsonl else None
+        # Last of all, when nothing else can go wrong: it makes files.
+        outputs = stack.enter_context(closing(Outputs(save, jsonl, opened, say)))
         pipeline = LivePipeline(
             opened,
             detector,
             settings=scene.settings,
             tracker=tracker,
             counters=counters,
-            on_frame=log.write if log else None,
+            on_frame=outputs.log.write if outputs.log else None,
             max_frames=max_frames,
         )
+
+        def complete() -> None:
+            outputs.complete(pipeline.meter.whole())
+
         with pipeline, closing(view), stopping() as stop:
             watch(
                 pipeline,
                 view,
                 draw=scene.draw,
                 stop=stop,
-                recorder=recorder,
+                recorder=outputs.recorder,
                 paced=not headless,
                 hold=None if max_frames else _farewell(view, opened),
+                ended=complete,
             )
-            if recorder:
-                recorder.finish()  # before threads are waited for
-        if log:
-            log.add_summary(pipeline.meter.whole())
+            outputs.finish()  # before threads are waited for
+        complete()
     if isinstance(opened, ImageSequence | VideoFile) and opened.remark:
         click.echo(opened.remark, err=True)
     say(describe_run(pipeline.meter.whole()))
-    if recorder and recorder.seconds:
-        say(f"{save} has {recorder.seconds:.1f} s of it.")
-
-
-def _check_outputs(source: str, save: Path | None, jsonl: Path | None) -> None:
-    """Raise DetectorError where files would overwrite each other, or what is looked at."""
-    if save is not None:
-        check_recordable(save)
-    places = {"--source": source, "--save": save, "--jsonl": jsonl}
-    names: dict[str, str] = {}
-    for name, place in places.items():
-        if place is None:
-            continue
-        other = names.setdefault(os.path.realpath(place), name)
-        if other != name:
-            raise DetectorError(f"{other} and {name} are the same file, {place}; choose another name.")
 
 
 def _farewell(view: View, source: Source) -> str | None:
@@ -235,19 +217,24 @@ def stopping() -> Iterator[threading.Event]:
 
     before = {number: signal.getsignal(number) for number in _ENDING}
     for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # as nohup wants it
+        if handler not in (signal.SIG_IGN, None):  # as nohup and background jobs want it; not Python's
             signal.signal(number, handle)
     try:
         yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if handler is not None:
+                signal.signal(number, handler)
 
 
 def describe_run(stats: LiveStats) -> str:
     """The end summary, in a line or two."""
-    frames = f"{stats.frames:,} frames in {stats.seconds:.{1 if stats.seconds >= 1 else 3}f} s"
-    lines = [f"{frames}, {stats.fps:.1f} a second." if stats.frames > 1 else f"{stats.frames} frame."]
+    frames = "1 frame" if stats.frames == 1 else f"{stats.frames:,} frames"
+    time_taken = f"{stats.seconds:.1f} s" if stats.seconds >= 0.1 else "less than 0.1 s"
+    if stats.fps:
+        lines = [f"{frames} in {time_taken}, {stats.fps:.1f} a second."]
+    else:  # too few to tell
+        lines = [f"{frames} in {time_taken}." if stats.frames > 1 else f"{frames}."]
     if stats.age_p50 is not None:
         lines.append(
             f"Frame age from capture to display: median {stats.age_p50:.0f} ms, 95th percentile "

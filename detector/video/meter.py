@@ -14,6 +14,7 @@ Percentile = Callable[[float], float]
 
 _RECENT = 128  # frames that the figures on screen are about
 _STEP = 1.01  # one bin of the histogram to the next: percentiles are right to a hundredth of their value
+_LEAST_SECONDS = 0.25  # of a rate: results of several processors come in bursts
 _SHORTEST, _BINS = 1e-5, 1700  # from 10 microseconds to about four minutes
 
 
@@ -49,7 +50,7 @@ class LiveStats:
         shown: those of them that were shown.
         skipped: frames of the source that were never looked at, because newer ones had come.
         seconds: time from when the detector got its first frame to when it was done with the last.
-        fps: frames that it has seen per second.
+        fps: frames that it has seen per second; 0 before there are enough of them to tell.
         age_p50, age_p95: milliseconds from capture to display, median and 95th percentile; None for a file,
             whose frames wait for their turn.
         stages: median milliseconds of each stage.
@@ -71,7 +72,7 @@ class LiveStats:
             "shown": self.shown,
             "skipped": self.skipped,
             "seconds": round(self.seconds, 3),
-            "fps": round(self.fps, 2),
+            "fps": round(self.fps, 2) if self.fps else None,
             "age_p50_ms": None if self.age_p50 is None else round(self.age_p50, 2),
             "age_p95_ms": None if self.age_p95 is None else round(self.age_p95, 2),
             "stages_ms": {name: round(value, 2) for name, value in self.stages.items()},
@@ -150,13 +151,14 @@ class Meter:
 
     def _stats(self, percentiles: Mapping[str, Percentile], moments: int, first: float) -> LiveStats:
         age = percentiles.get("age")
+        seconds = self._last - first
         return LiveStats(
             frames=self._frames,
             shown=self._shown,
             skipped=self._skipped,
             seconds=self._last - self._first,
             # The first moment is when the clock started, each other one ends a frame.
-            fps=(moments - 1) / (self._last - first) if moments > 1 and self._last > first else 0.0,
+            fps=(moments - 1) / seconds if moments > 1 and seconds >= _LEAST_SECONDS else 0.0,
             age_p50=1e3 * age(50) if age else None,
             age_p95=1e3 * age(95) if age else None,
             stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items() if name != "age"},

@@ -73,7 +73,7 @@ def add_figures(
         keys: what they do.
     """
     size = min(max(11, round(_TEXT_PIXELS * drawing_scale(picture))), 18)
-    figures = [f"{stats.fps:.1f} fps"]
+    figures = [f"{stats.fps:.1f} fps"] if stats.fps else []
     if stats.age_p50 is not None:
         figures.append(f"age {stats.age_p50:.0f} ms, p95 {stats.age_p95:.0f}")
     figures += [f"{name} {value:.1f} ms" for name, value in stats.stages.items() if name != "capture"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
+import math
 import threading
 import time
 from pathlib import Path
@@ -13,18 +11,26 @@ import cv2
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.files import cannot_write
 from detector.images import Image
 from detector.video.channel import Channel, ChannelClosedError
+from detector.video.encoders import (
+    AviEncoder,
+    Encoder,
+    Mp4Encoder,
+    choose_codec,
+    largest_scale,
+    remove_left_clips,
+)
+from detector.video.recording_file import RecordingFile
 
-# Of the formats that every OpenCV wheel can write, the ones that any video player reads.
-_CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
-_DEFAULT_RATE, _GREATEST_RATE = 30.0, 60.0
-_LEAST_FREE = 50e6  # bytes on the disk; under that the recording ends while it can still be completed
+_DEFAULT_RATE, _LEAST_RATE, _GREATEST_RATE = 30.0, 1.0, 60.0
 _FRAMES_BETWEEN_CHECKS = 100
 _TRIALS = 5  # pictures that are encoded to see how long it takes
 _HOLD_SECONDS = 0.25  # how long a recording waits before it repeats the last picture
+_LONGEST_GAP = 5.0  # seconds that one picture of a file is shown
 _FALLEN_BEHIND_SECONDS = 30.0
+_ASLEEP_SECONDS = 5.0  # a thread that waits a quarter of a second for so long was stopped with its machine
+_PATIENCE_SECONDS = 20.0  # for the last pictures to be written
 
 
 class Recorder:
@@ -32,39 +38,46 @@ class Recorder:
 
     A picture is repeated until the next one is due, and left out when the next one is due before it, so the
     duration is right whatever the rate that pictures come at. It works in a thread of its own: encoding a
-    live picture never keeps the next one waiting. The file has its name when it is complete.
+    live picture never keeps the next one waiting. The file can be played from its first picture on and needs
+    no end: what a killed program or a power cut takes away are its last two seconds.
 
     Args:
-        path: ends in .mp4 or .avi.
-        rate: frames per second of the source, where that is known. What this machine cannot encode in half of
-            its time is recorded at a lower rate.
+        path: ends in .mp4 or .avi. What is there already stays, see ``RecordingFile``.
+        rate: frames per second of the source, where that is known; moved into [1, 60]. What this machine
+            cannot encode in half of its time is recorded at a lower rate.
         live: whether moments are those of ``time.monotonic``, and pictures that come too fast may be skipped.
+
+    Attributes:
+        path: the file.
+        note: what to say before it begins, if anything.
+        rate: frames per second of the file.
 
     Raises:
         DetectorError: another suffix, a folder that cannot be written to, or a codec that is missing.
     """
 
     def __init__(self, path: Path, rate: float | None = None, *, live: bool = False) -> None:
-        check_recordable(path)
-        self._path = path
-        self._temporary = path.with_name(f".{secrets.token_hex(4)}{path.suffix.lower()}")
-        self.rate = min(rate or _DEFAULT_RATE, _GREATEST_RATE)
+        self._file = RecordingFile(path)
+        self.path, self.note = self._file.path, self._file.note
+        self._suffix = self._file.suffix
+        rate = rate if rate is not None and math.isfinite(rate) and rate > 0 else _DEFAULT_RATE
+        self.rate = min(max(rate, _LEAST_RATE), _GREATEST_RATE)
+        try:
+            self._file.check_space()
+            remove_left_clips(self._file.folder)
+            choose_codec(self._file.folder, self._suffix, [np.zeros((64, 64, 3), np.uint8)], self.rate)
+        except BaseException:
+            self._file.close()
+            raise
         self._live = live
-        self._writer: cv2.VideoWriter | None = None
+        self._encoder: Encoder | None = None
         self._size_wh = (0, 0)
-        self._start = self._end = 0.0
+        self._clock = _Clock(1 / self.rate, math.inf if live else _LONGEST_GAP)
+        self._end = 0.0
         self._written = 0
+        self._shrunk_from: tuple[int, int] | None = None
         self._last: Image | None = None
         self._failure: DetectorError | None = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if shutil.disk_usage(path.parent).free < _LEAST_FREE:
-                raise DetectorError(f"The disk is nearly full; free some space to record {path}.")
-            self._temporary.touch(exist_ok=False)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        self._open((64, 64)).release()
-        self._temporary.unlink()
         self._pictures: Channel[tuple[Image, float]] = Channel(newest_only=live, capacity=2)
         self._thread = threading.Thread(target=self._run, name="record", daemon=True)
         self._thread.start()
@@ -74,13 +87,28 @@ class Recorder:
         """How long the recording is."""
         return self._written / self.rate
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said about it at the end."""
+        remarks = []
+        if self._clock.cut:
+            gaps = "one gap" if self._clock.cut == 1 else f"{self._clock.cut:,} gaps"
+            remarks.append(f"{gaps} in the time of the source became {_LONGEST_GAP:.0f} s each")
+        if self._shrunk_from:
+            (width, height), shrunk = self._shrunk_from, self._size_wh
+            remarks.append(
+                f"{width}x{height} pixels became {shrunk[0]}x{shrunk[1]}, the most that .mp4 holds"
+            )
+        return remarks
+
     def write(self, picture: Image, moment: float) -> None:
         """Add a picture.
 
         Args:
             picture: (H, W, 3) uint8, BGR, not to be changed afterwards. The first one gives the video its
                 size; others are fitted into it.
-            moment: when it was, in seconds; see ``live``.
+            moment: when it was, in seconds; see ``live``. One that is not after the last one is taken for
+                one frame later, and one that is long after it for five seconds later.
 
         Raises:
             DetectorError: the disk is nearly full, or this machine cannot keep up.
@@ -101,14 +129,9 @@ class Recorder:
             DetectorError: as ``write``, where that has not told; what came before is in the file.
         """
         self.finish()
-        self._thread.join()
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-            try:
-                self._temporary.replace(self._path)
-            except OSError as error:
-                raise cannot_write(self._path, error) from error
+        self._thread.join(_PATIENCE_SECONDS)
+        if self._thread.is_alive():
+            raise DetectorError(f"{self.path} takes no more data, so the end of the recording is missing.")
         self._raise_failure()
 
     def _raise_failure(self) -> None:
@@ -118,90 +141,119 @@ class Recorder:
 
     def _run(self) -> None:
         try:
+            try:
+                self._follow()
+            finally:
+                if self._encoder is not None:
+                    self._encoder.close()
+        except DetectorError as error:
+            self._failure = error
+        finally:
+            self._pictures.abandon()
+            self._file.close()
+
+    def _follow(self) -> None:
+        """Record what comes until no more comes."""
+        try:
             while True:
+                before = time.monotonic()
                 item = self._pictures.take(_HOLD_SECONDS if self._live else None)
+                slept = time.monotonic() - before
+                if self._live and slept > _ASLEEP_SECONDS:
+                    self._clock.skip(slept)
                 if item is not None:
                     self._record(*item)
                 else:
                     # Pictures of the last second may still be on their way.
-                    self._repeat_until(time.monotonic() - 1)
+                    self._repeat_until(self._clock.reach(time.monotonic() - 1))
         except ChannelClosedError:
             if self._live:
-                self._repeat_until(self._end)
-        except DetectorError as error:
-            self._failure = error
-            self._pictures.abandon()
+                self._repeat_until(self._clock.reach(self._end))
 
     def _record(self, picture: Image, moment: float) -> None:
-        if self._writer is None:
-            # Codecs want even sizes.
-            self._size_wh = (max(2, picture.shape[1] // 2 * 2), max(2, picture.shape[0] // 2 * 2))
-            if self._live:
-                self.rate = min(self.rate, self._affordable_rate(picture))
-            self._writer = self._open(self._size_wh)
-            self._start = moment
-        self._repeat_until(moment)
+        if self._encoder is None:
+            self._encoder = self._begin(picture)
+        position = self._clock.advance(moment)
+        self._repeat_until(position)
         self._last = _fitted(picture, self._size_wh)
-        if self._written <= self._slot(moment):
+        if self._written <= self._slot(position):
             self._add(self._last)
 
-    def _affordable_rate(self, picture: Image) -> float:
-        """Frames per second that take half of the time to encode."""
-        writer = self._open(self._size_wh)
+    def _begin(self, picture: Image) -> Encoder:
+        height, width = picture.shape[:2]
+        scale = largest_scale((width, height), self._suffix)
+        if scale < 1:
+            self._shrunk_from = (width, height)
+        # Codecs want even sizes.
+        self._size_wh = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))
         fitted = _fitted(picture, self._size_wh)
-        start = time.monotonic()
-        for shift in range(_TRIALS):
-            writer.write(np.roll(fitted, 2 * shift, axis=1))  # as in a picture that moves
-        seconds = (time.monotonic() - start) / _TRIALS
-        writer.release()
-        return max(1.0, float(round(0.5 / max(seconds, 1e-6))))
+        moving = [np.roll(fitted, 2 * shift, axis=1) for shift in range(_TRIALS)]
+        codec, seconds = choose_codec(self._file.folder, self._suffix, moving, self.rate)
+        if self._live:  # frames per second that take half of the time to encode
+            self.rate = min(self.rate, max(1.0, float(round(0.5 / max(seconds, 1e-6)))))
+        kind = Mp4Encoder if self._suffix == ".mp4" else AviEncoder
+        return kind(self._file, self._size_wh, self.rate, codec)
 
-    def _repeat_until(self, moment: float) -> None:
+    def _repeat_until(self, position: float) -> None:
         """Repeat the last picture up to a moment at which no new one has come."""
         if self._last is None:
             return
-        if self._live and (self._slot(moment) - self._written) / self.rate > _FALLEN_BEHIND_SECONDS:
+        if self._live and (self._slot(position) - self._written) / self.rate > _FALLEN_BEHIND_SECONDS:
             raise DetectorError(
-                f"This machine encodes video more slowly than it comes, so the recording {self._path} ends "
+                f"This machine encodes video more slowly than it comes, so the recording {self.path} ends "
                 f"after {self.seconds:.0f} s."
             )
-        while self._written < self._slot(moment):
+        while self._written < self._slot(position):
             self._add(self._last)
 
-    def _slot(self, moment: float) -> int:
-        return round((moment - self._start) * self.rate)
+    def _slot(self, position: float) -> int:
+        return round(position * self.rate)
 
     def _add(self, picture: Image) -> None:
-        assert self._writer is not None
+        assert self._encoder is not None
         if self._written % _FRAMES_BETWEEN_CHECKS == 0:
-            free = shutil.disk_usage(self._path.parent).free
-            if free < _LEAST_FREE:
-                raise DetectorError(
-                    f"The disk is nearly full, so the recording ends here; {self._path} has what came before."
-                )
-        self._writer.write(picture)
+            self._file.check_space()
+        self._encoder.write(picture)
         self._written += 1
 
-    def _open(self, size_wh: tuple[int, int]) -> cv2.VideoWriter:
-        codec = _CODECS[self._temporary.suffix]
-        writer = cv2.VideoWriter(
-            os.fspath(self._temporary), cv2.CAP_ANY, cv2.VideoWriter.fourcc(*codec), self.rate, size_wh
-        )
-        if not writer.isOpened():
-            self._temporary.unlink(missing_ok=True)
-            others = " or ".join(suffix for suffix in _CODECS if suffix != self._temporary.suffix)
-            raise DetectorError(
-                f"OpenCV has no codec {codec} for {self._temporary.suffix} files here; try {others} instead."
-            )
-        return writer
 
+class _Clock:
+    """Seconds since the first picture; the time of a source is followed where it can be true.
 
-def check_recordable(path: Path) -> None:
-    """Raise DetectorError for a name that no recording can have."""
-    if path.suffix.lower() not in _CODECS:
-        raise DetectorError(f"Expected a video file that ends in {' or '.join(_CODECS)}, got {path}.")
-    if path.is_dir():
-        raise DetectorError(f"Expected a video file, but {path} is a folder.")
+    Args:
+        step: seconds between pictures whose times say nothing.
+        longest: seconds that are believed between two pictures.
+
+    Attributes:
+        cut: how many gaps were longer.
+    """
+
+    def __init__(self, step: float, longest: float) -> None:
+        self._step, self._longest = step, longest
+        self._moment: float | None = None
+        self._position = 0.0
+        self.cut = 0
+
+    def advance(self, moment: float) -> float:
+        """Go on to the next picture's moment; the position it is at."""
+        passed = 0.0 if self._moment is None else moment - self._moment
+        if passed > self._longest and math.isfinite(passed):
+            self.cut += 1
+            self._position += self._longest
+        elif self._moment is not None:
+            self._position += passed if 0 < passed <= self._longest else self._step
+        if math.isfinite(moment) or self._moment is None:
+            self._moment = moment if math.isfinite(moment) else 0.0
+        return self._position
+
+    def reach(self, moment: float) -> float:
+        """The position of a moment after the last picture."""
+        return self._position + (moment - self._moment if self._moment is not None else 0.0)
+
+    def skip(self, seconds: float) -> None:
+        """Take so much time for none: nobody was there to see it."""
+        if self._moment is not None:
+            self._moment += seconds
 
 
 def _fitted(picture: Image, size_wh: tuple[int, int]) -> Image:

@@ -15,6 +15,7 @@ from detector.video.view import View
 
 _LOOK_SECONDS = 0.03  # how long a view goes without a chance to look at its keys
 _LATE_SECONDS = 0.1  # a video that is so late is not hurried
+_LONGEST_WAIT = 5.0  # seconds between two frames of a file, whatever its times say
 
 
 def watch(
@@ -26,6 +27,7 @@ def watch(
     recorder: Recorder | None = None,
     paced: bool = False,
     hold: str | None = None,
+    ended: Callable[[], None] = lambda: None,
 ) -> None:
     """Show what comes out of a pipeline until the source ends, the view is closed or ``stop`` is set.
 
@@ -38,6 +40,7 @@ def watch(
         paced: show a file as fast as it is meant to be, not as fast as it can be.
         hold: keep the last frame on screen when the source has ended, with this notice over it, or none if
             it is empty; None to end with the source.
+        ended: called when the source has ended, before anybody reads so: it completes what is written.
 
     Raises:
         DetectorError: what ended the pipeline or the recording.
@@ -51,6 +54,7 @@ def watch(
         try:
             live = pipeline.next(timeout=_LOOK_SECONDS)
         except ChannelClosedError:
+            ended()
             if hold is not None:
                 _hold(pipeline, view, stop, hold or None)
             return
@@ -93,8 +97,10 @@ class _Pace:
 
     def delay(self, live: LiveFrame) -> float:
         """Seconds until the frame is due; 0 or less when it is."""
-        now = time.monotonic()
-        due = now if self._start is None else self._start + live.frame.timestamp
-        if self._start is None or now - due > _LATE_SECONDS:
-            self._start, due = now - live.frame.timestamp, now
-        return due - now
+        now, timestamp = time.monotonic(), live.frame.timestamp
+        delay = 0.0 if self._start is None else self._start + timestamp - now
+        # Also a time that is no number: the clock begins anew with this frame.
+        if self._start is None or not -_LATE_SECONDS <= delay <= _LONGEST_WAIT:
+            delay = _LONGEST_WAIT if delay > _LONGEST_WAIT else 0.0
+            self._start = now + delay - timestamp
+        return delay

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import json
+import os
 import re
 import signal
 import socket
+import sys
+import termios
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +91,10 @@ MISTAKES = {
     "no stream": (["--source", "http://127.0.0.1:9/"], "(Connection refused); check the address"),
     "no images": (["--source", "."], "holds no image"),
     "no recording": (["--save", "out.gif"], ".mp4 or .avi"),
+    "recording without a suffix": (["--save", "out"], ".mp4 or .avi"),
+    "recording to an address": (["--save", "rtsp://127.0.0.1/x.mp4"], "is an address; name a file"),
+    "recording twice": (["--save", "a.mp4", "--save", "b.mp4"], "--save is given 2 times"),
+    "recording over its link": (["--source", "text.mp4", "--save", "./text.mp4"], "are the same file"),
     "recording into a file": (["--save", "text.mp4/out.mp4"], "Cannot write"),
     "recording over the source": (["--source", "text.mp4", "--save", "text.mp4"], "are the same file"),
     "lines over the recording": (["--save", "a.mp4", "--jsonl", "./a.mp4"], "are the same file"),
@@ -125,6 +134,80 @@ def test_a_port_that_is_taken(run: Run, model: Path, taken_port: int, tmp_path: 
     assert str(taken_port) in sentence
     assert "--port" in sentence
     assert lines.read_text() == "of an earlier run"
+
+
+def test_a_service_that_starts_again_keeps_what_it_has_written(
+    run: Run, model: Path, video: Path, tmp_path: Path
+) -> None:
+    lines, recording = tmp_path / "log.jsonl", tmp_path / "out.mp4"
+    options = ["--headless", "--source", video, "--model", model, "--max-frames", 3]
+    for start in range(3):
+        outcome = run("demo", *options, "--jsonl", lines, "--save", recording)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert ("log.jsonl has lines already" in outcome.out) == (start > 0)
+        assert (f"this recording goes into {tmp_path / f'out-{start + 1}.mp4'}" in outcome.out) == (start > 0)
+        records = [json.loads(line) for line in lines.read_text().splitlines()]
+        assert [record.get("frame") for record in records] == [0, 1, 2, None] * (start + 1)
+    assert {path.name for path in tmp_path.iterdir()} == {"log.jsonl", "out.mp4", "out-2.mp4", "out-3.mp4"}
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_too_few_frames_have_no_rate(run: Run, model: Path, video: Path, frames: int) -> None:
+    options = ["--headless", "--model", model, "--max-frames", frames, "--jsonl", "-"]
+    outcome = run("demo", "--source", video, *options)
+    summary = json.loads(outcome.out.splitlines()[-1])["summary"]
+    assert summary["frames"] == frames
+    for rate in (summary["fps"], *map(float, re.findall(r"([\d.]+) a second", outcome.err))):
+        assert rate is None or rate < 4 * frames
+    assert "in 0.0 s" not in outcome.err
+
+
+@pytest.mark.slow
+def test_what_the_page_says_has_ended_is_complete(model: Path, video: Path, tmp_path: Path) -> None:
+    lines, recording = tmp_path / "log.jsonl", tmp_path / "out.mp4"
+    options = ["--web", "--port", 0, "--model", model, "--jsonl", lines, "--save", recording]
+    with DemoProcess("--source", video, *options) as demo:
+        address = re.search(r"http://127\.0\.0\.1:\d+/", demo.line_with("Open "))
+        assert address is not None
+
+        def notice() -> str | None:
+            with urllib.request.urlopen(f"{address[0]}state.json") as answer:
+                said: str | None = json.load(answer)["notice"]
+                return said
+
+        wait_until(lambda: "has ended" in (notice() or ""))
+        assert duration(recording) == pytest.approx(VIDEO_FRAMES / VIDEO_RATE, rel=0.05)
+        assert "summary" in json.loads(lines.read_text().splitlines()[-1])
+        before = recording.read_bytes(), lines.read_bytes()
+        code, _, err = demo.end(signal.SIGTERM)
+    assert (code, err) == (0, "")
+    assert (recording.read_bytes(), lines.read_bytes()) == before
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the size of a pipe")
+def test_a_reader_that_takes_nothing_does_not_keep_it_from_ending(
+    model: Path, video: Path, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "lines"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)  # full with its first piece
+    with HttpCamera() as camera:
+        options = ["--headless", "--model", model, "--jsonl", pipe, "--score", ".01"]
+        with DemoProcess("--source", camera.url, *options) as demo:
+            demo.line_with("Looking at")
+            wait_until(lambda: _waiting(reader))
+            code, _, err = demo.end(signal.SIGTERM)
+    os.close(reader)
+    assert (code, err) == (2, f"Error: Nobody reads the lines in {pipe} any more.\n")
+
+
+def _waiting(pipe: int) -> int:
+    """Bytes in a pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 @pytest.mark.slow

@@ -101,8 +101,7 @@ class DemoProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Tests that run under nohup would hand it down that SIGHUP is to be ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+            preexec_fn=_forget_ignored_signals,
         )
 
     def __enter__(self) -> DemoProcess:
@@ -127,6 +126,12 @@ class DemoProcess:
             self._process.send_signal(number)
         out, err = self._process.communicate(timeout=60)
         return self._process.returncode, out, err
+
+
+def _forget_ignored_signals() -> None:
+    """Signals as in a terminal: under nohup, or in the background of a script, the tests hand down others."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class FakeSource:

@@ -1,5 +1,8 @@
 import json
+import os
 import time
+from collections import deque
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 
 from detector.detections import Detections
 from detector.errors import DetectorError
+from detector.video import frame_log
 from detector.video.frame_log import FrameLog
 from detector.video.frames import Count, Frame, LiveFrame
 from detector.video.meter import Meter
@@ -55,6 +59,55 @@ def test_a_file_has_no_age_and_standard_output_stays_open(capsys):
     line, last = capsys.readouterr().out.splitlines()
     assert not {"age_ms", "time"} & set(json.loads(line))
     assert last == "still open"
+
+
+@pytest.mark.parametrize("before", ["", '{"frame": 0}\n', '{"frame": 0}\n{"fra'])
+def test_lines_of_earlier_runs_stay(tmp_path, before):
+    path = tmp_path / "log.jsonl"
+    path.write_text(before)
+    log = FrameLog(path, live=False)
+    log.write(live_frame())
+    log.close()
+    *earlier, line = path.read_text().splitlines()
+    assert earlier == before.splitlines()
+    assert json.loads(line)["frame"] == 7
+    assert log.note == (f"{path} has lines already; new ones follow them." if before else None)
+
+
+def test_a_symbolic_link_and_a_pipe_are_written_through(tmp_path):
+    link, target, pipe = tmp_path / "link", tmp_path / "target", tmp_path / "pipe"
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for path in (link, pipe):
+        log = FrameLog(path, live=False)
+        log.write(live_frame())
+        log.close()
+    assert link.is_symlink()
+    assert os.read(reader, 10_000) == target.read_bytes()
+    os.close(reader)
+
+
+def test_a_pipe_that_nobody_reads_is_given_up_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(frame_log, "_LAST_SECONDS", 0.1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    log = FrameLog(pipe, live=False)
+    log.finish()
+    with pytest.raises(DetectorError, match="Nobody reads the lines in"):
+        deque(map(log.write, repeat(live_frame(), 1000)))
+    log.close()
+    os.close(reader)
+
+
+def test_standard_output_that_is_closed(monkeypatch):
+    for closed in (None, open(os.devnull, "w")):  # noqa: SIM115
+        monkeypatch.setattr("sys.stdout", closed)
+        with pytest.raises(DetectorError, match="Standard output is closed"):
+            FrameLog(Path("-"), live=True)
+        if closed:
+            closed.close()
 
 
 @pytest.mark.parametrize("path", ["/proc/nowhere/log.jsonl", "/"])

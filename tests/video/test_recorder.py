@@ -1,12 +1,23 @@
+import itertools
+import math
+import os
+import stat
+import subprocess
+import sys
+import threading
 import time
+from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from detector.errors import DetectorError
+from detector.video import encoders, recording_file
 from detector.video import recorder as recorder_module
 from detector.video.recorder import Recorder
+from detector.video.recording_file import RecordingFile
 from tests.video.conftest import wait_until
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
@@ -22,18 +33,18 @@ def read_video(path):
         frames.append(image)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".MP4"])
 def test_pictures_at_uneven_times_last_as_long_as_they_did(tmp_path, suffix):
     path = tmp_path / "new" / f"out{suffix}"
     recorder = Recorder(path, 30)
     moments = np.cumsum(np.random.default_rng(0).exponential(0.1, 100)) + 5000
     for moment in moments:
         recorder.write(PICTURE, moment)
-    assert not path.exists()
     recorder.close()
     frames, rate = read_video(path)
     assert len(frames) / rate == pytest.approx(moments[-1] - moments[0], rel=0.02)
     assert recorder.seconds == pytest.approx(len(frames) / rate)
+    assert recorder.remarks == []
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
@@ -76,14 +87,237 @@ def test_nothing_recorded_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_file_stays_until_the_new_one_is_complete(tmp_path):
-    path = tmp_path / "out.avi"
-    path.write_bytes(b"old")
-    recorder = Recorder(path, 10)
-    recorder.write(PICTURE, 0)
-    assert path.read_bytes() == b"old"
+def record(path, frames=1, rate=10):
+    recorder = Recorder(path, rate)
+    for number in range(frames):
+        recorder.write(PICTURE, number / rate)
     recorder.close()
-    assert len(read_video(path)[0]) == 1
+    return recorder
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_what_was_recorded_stays_and_the_next_one_gets_a_number(tmp_path, suffix):
+    path = tmp_path / f"out{suffix}"
+    assert record(path).note is None
+    before = path.read_bytes()
+    second, third = record(path), record(path)
+    assert second.note == f"{path} is there already; this recording goes into {tmp_path / f'out-2{suffix}'}."
+    assert third.path.name == f"out-3{suffix}"
+    assert path.read_bytes() == before
+    assert len(read_video(third.path)[0]) == 1
+    assert record(second.path).path.name == f"out-2-2{suffix}"
+
+
+def test_an_empty_file_is_filled_and_two_recorders_never_share_one(tmp_path):
+    path = tmp_path / "out.mp4"
+    path.touch()
+    first, second = Recorder(path), Recorder(path)
+    assert (first.path.name, second.path.name) == ("out.mp4", "out-2.mp4")
+    first.close()
+    second.close()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.mp4"]  # as empty as it was
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_symbolic_link_stays_one_and_what_it_points_to_is_written(tmp_path, suffix):
+    other, link = tmp_path / "disk" / f"target{suffix}", tmp_path / f"link{suffix}"
+    other.parent.mkdir()
+    link.symlink_to(other)
+    record(link)
+    record(link)
+    assert link.is_symlink()
+    assert sorted(entry.name for entry in other.parent.iterdir()) == [f"target-2{suffix}", f"target{suffix}"]
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [link.name]
+
+
+def test_a_pipe_is_written_through(tmp_path):
+    pipe, copy = tmp_path / "out.mp4", tmp_path / "copy.mp4"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: copy.write_bytes(pipe.read_bytes()))
+    reader.start()
+    record(pipe, 25)
+    reader.join()
+    assert len(read_video(copy)[0]) == 25
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_pipe_without_a_reader_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording_file, "_READER_SECONDS", 0.1)
+    monkeypatch.setattr(recording_file, "_STUCK_SECONDS", 0.1)
+    pipe = tmp_path / "out.mp4"
+    os.mkfifo(pipe)
+    with pytest.raises(DetectorError, match="start its reader first"):
+        Recorder(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # one that reads nothing
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    recorder = Recorder(pipe)
+    recorder.write(noise, 0)
+    with pytest.raises(DetectorError, match="nobody reads the pipe"):
+        recorder.close()
+    os.close(reader)
+
+
+PLAYED_WHEN_CUT = """
+import sys, numpy as np
+from pathlib import Path
+from detector.video.recorder import Recorder
+from detector.video.recording_file import RecordingFile
+noise = np.random.default_rng(0).integers(0, 100, (100, 240, 320, 1), np.uint8)
+pictures = (noise // 3 + np.arange(100, dtype=np.uint8)[:, None, None, None]).repeat(3, axis=3)
+recorder = Recorder(Path(sys.argv[1]), 10)
+for number in range(10_000):
+    recorder.write(pictures[number % 100], number / 10)
+    if recorder.seconds > 6:
+        print("recorded", flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_recording_whose_program_was_killed_can_be_played(tmp_path, suffix):
+    path = tmp_path / f"out{suffix}"
+    killed = subprocess.Popen(
+        [sys.executable, "-c", PLAYED_WHEN_CUT, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert killed.stdout.readline() == b"recorded\n"
+    killed.kill()
+    killed.communicate()
+    frames, rate = read_video(path)
+    assert rate == 10
+    assert len(frames) > 30  # two seconds, or what FFmpeg has not written yet, are lost
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    if suffix == ".mp4":
+        levels = [float(frame.mean()) for frame in frames]
+        assert levels == pytest.approx([16.2 + number for number in range(len(frames))], abs=4)
+        assert "was cut off" in record(path).note
+        assert "cut off" not in record(tmp_path / "out-2.mp4").note
+
+
+def cut_short(write, share, data):
+    write(data[: round(share * len(data))])
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("share", np.linspace(0, 1, 12))
+def test_a_write_that_power_or_a_signal_cuts_short_takes_nothing_that_was_there(tmp_path, share):
+    whole, path = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    record(whole, 65)
+    content = whole.read_bytes()
+    begins = [at for at in range(len(content)) if content[at + 4 : at + 8] in (b"moof", b"mfra")]
+    assert len(begins) == 6  # one frame, three times two seconds, the rest, and the end
+    for written, (begin, end) in enumerate(itertools.pairwise([*begins, len(content)])):
+        if not written:
+            continue
+        path.write_bytes(b"")
+        file = RecordingFile(path)
+        file.append(content[:begin])
+        file._write = partial(cut_short, file._write, share)
+        with pytest.raises(KeyboardInterrupt):
+            file.append(content[begin:end])
+        file.close()
+        assert len(read_video(path)[0]) == min(65, 1 + 20 * (written - 1))
+
+
+def test_what_killed_recorders_left_is_removed(tmp_path):
+    old, new = tmp_path / ".ssdlite-clip-0.mp4", tmp_path / ".ssdlite-clip-1.mp4"
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    record(tmp_path / "out.mp4")
+    assert not old.exists()
+    assert new.exists()  # of somebody who still records, perhaps
+
+
+@pytest.mark.parametrize("gap", [95_443.0, 1e300, math.inf, math.nan, -math.inf, -95_443.0])
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_times_that_cannot_be_true_are_bounded(tmp_path, suffix, gap):
+    recorder = Recorder(tmp_path / f"out{suffix}", 10)
+    for number in range(40):
+        recorder.write(PICTURE, number / 10 + (gap if number >= 20 else 0))
+    recorder.close()
+    frames, _ = read_video(recorder.path)
+    jumps = gap > 0 and math.isfinite(gap)
+    assert len(frames) == (89 if jumps else 40)
+    assert recorder.remarks == (["one gap in the time of the source became 5 s each"] if jumps else [])
+
+
+def test_one_wrong_time_among_right_ones_costs_no_picture(tmp_path):
+    recorder = Recorder(tmp_path / "out.avi", 10)
+    for number in range(40):
+        recorder.write(PICTURE, 1000.0 if number == 20 else number / 10)
+    recorder.close()
+    assert len(read_video(recorder.path)[0]) == pytest.approx(39 + 50, abs=1)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 0.01, 1e9, math.nan, math.inf, None])
+def test_rates_are_bounded(tmp_path, rate):
+    recorder = Recorder(tmp_path / "out.mp4", rate)
+    assert 1 <= recorder.rate <= 60
+    recorder.write(PICTURE, 0)
+    recorder.write(PICTURE, 1)
+    recorder.close()
+    frames, _ = read_video(recorder.path)
+    assert len(frames) == pytest.approx(recorder.rate, abs=1)
+
+
+@pytest.mark.parametrize("size_wh", [(1, 1), (3, 500), (9000, 300), (40, 9001)])
+def test_pictures_of_any_size(tmp_path, size_wh):
+    recorder = Recorder(tmp_path / "out.mp4", 10)
+    recorder.write(np.full((size_wh[1], size_wh[0], 3), 90, np.uint8), 0)
+    recorder.close()
+    ((picture,), _) = read_video(recorder.path)
+    assert np.median(picture.max(axis=2)[picture.max(axis=2) > 45]) == pytest.approx(90, abs=4)
+    if max(size_wh) > 8190:
+        assert max(picture.shape) == 8190
+        (remark,) = recorder.remarks
+        assert f"{size_wh[0]}x{size_wh[1]} pixels became {picture.shape[1]}x{picture.shape[0]}" in remark
+    else:
+        assert recorder.remarks == []
+
+
+def test_an_encoder_is_not_believed(tmp_path, monkeypatch):
+    def encode(folder, codec, pictures, rate):
+        lie = [np.zeros_like(picture) for picture in pictures] if codec == "avc1" else pictures
+        return encoders_encode(folder, "mp4v", lie, rate)
+
+    encoders_encode = encoders.encode_clip
+    monkeypatch.setattr(encoders, "encode_clip", encode)
+    picture = np.full((48, 64, 3), 200, np.uint8)
+    assert encoders.choose_codec(tmp_path, ".mp4", [picture], 10)[0] == "mp4v"
+    monkeypatch.setitem(encoders._CODECS, ".mp4", ("avc1",))
+    with pytest.raises(DetectorError, match="shows something else"):
+        encoders.choose_codec(tmp_path, ".mp4", [picture], 10)
+    assert list(tmp_path.iterdir()) == []
+
+
+ADDRESSES = ["rtsp://127.0.0.1/x.mp4", "http://host/x.mp4", "file:///tmp/x.mp4", "S3://bucket/x.avi"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_is_no_file(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DetectorError, match="is an address; name a file"):
+        Recorder(Path(address))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_may_have_a_colon(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(read_video(f"{tmp_path}/{record(Path('rtsp:12:30.avi')).path}")[0]) == 1
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "/dev/null", "loop.mp4", "/proc/nowhere.mp4"])
+def test_links_to_what_is_no_file(tmp_path, target):
+    link = tmp_path / "loop.mp4"
+    link.symlink_to(target)
+    if target == "/dev/null":
+        record(link)
+    else:
+        with pytest.raises(DetectorError):
+            record(link)
+    assert link.is_symlink()
 
 
 @pytest.mark.parametrize("name", ["out.gif", "out", "out.mp4/", "."])
@@ -101,21 +335,22 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
 
 
 def test_a_codec_that_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setitem(recorder_module._CODECS, ".mp4", "av01")  # no wheel of OpenCV writes it
-    with pytest.raises(DetectorError, match=r"no codec av01 for \.mp4 files here; try \.avi"):
+    monkeypatch.setitem(encoders._CODECS, ".mp4", ("av01",))  # no wheel of OpenCV writes it
+    with pytest.raises(DetectorError, match=r"with codec av01 here. Try \.avi instead"):
         Recorder(tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_ends_the_recording_and_keeps_it(tmp_path, monkeypatch):
-    recorder = Recorder(tmp_path / "out.avi", 10)
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_disk_that_fills_up_ends_the_recording_and_keeps_it(tmp_path, monkeypatch, suffix):
+    recorder = Recorder(tmp_path / f"out{suffix}", 100)  # 60, in truth
     recorder.write(PICTURE, 0)
     wait_until(lambda: recorder.seconds > 0)
-    monkeypatch.setattr(recorder_module, "_LEAST_FREE", 1e30)
-    recorder.write(PICTURE, 60)
+    monkeypatch.setattr(recording_file, "_LEAST_FREE", 1e30)
+    recorder.write(PICTURE, 4)
     with pytest.raises(DetectorError, match="disk is nearly full"):
         recorder.close()
-    assert len(read_video(tmp_path / "out.avi")[0]) == 100
+    assert len(read_video(recorder.path)[0]) == 100
 
 
 def test_a_live_recording_lasts_as_long_as_what_it_shows_its_silences_included(tmp_path):
@@ -130,34 +365,50 @@ def test_a_live_recording_lasts_as_long_as_what_it_shows_its_silences_included(t
     assert len(frames) / rate == pytest.approx(end - start, abs=0.1)
 
 
-class SlowWriter:
-    """A video writer on a machine that is slow."""
+class SlowEncoder:
+    """An encoder on a machine that is slow."""
 
     seconds = 0.05
 
-    def isOpened(self):  # noqa: N802
-        return True
+    def __init__(self, *arguments):
+        pass
 
     def write(self, picture):
         time.sleep(self.seconds)
 
-    def release(self):
+    def close(self):
         pass
 
 
 def test_a_slow_machine_records_at_a_rate_that_it_can_keep_up_with(tmp_path, monkeypatch):
     recorder = Recorder(tmp_path / "out.avi", 30, live=True)
-    monkeypatch.setattr(recorder, "_open", lambda size_wh: SlowWriter())
+    monkeypatch.setattr(recorder_module, "choose_codec", lambda *arguments: ("MJPG", SlowEncoder.seconds))
+    monkeypatch.setattr(recorder_module, "AviEncoder", SlowEncoder)
     longest = 0.0
     for _ in range(20):
         start = time.monotonic()
         recorder.write(PICTURE, start)
         longest = max(longest, time.monotonic() - start)
         time.sleep(0.05)
-    (tmp_path / recorder._temporary.name).touch()
     recorder.close()
     assert recorder.rate <= 10
-    assert longest < SlowWriter.seconds * 20  # nobody waits for the whole of it
+    assert longest < SlowEncoder.seconds * 20  # nobody waits for the whole of it
+
+
+def test_a_machine_that_slept_goes_on_recording(tmp_path, monkeypatch):
+    recorder = Recorder(tmp_path / "out.avi", 10, live=True)
+    recorder.write(PICTURE, time.monotonic())
+    wait_until(lambda: recorder.seconds > 0)
+    clock = recorder_module.time.monotonic
+    slept = 3600.0
+
+    class Later:
+        sleep, monotonic = time.sleep, staticmethod(lambda: clock() + slept)
+
+    monkeypatch.setattr(recorder_module, "time", Later)
+    recorder.write(PICTURE, clock() + slept)
+    recorder.close()
+    assert 0 < recorder.seconds < 60
 
 
 def test_a_machine_that_cannot_keep_up_at_all_says_so(tmp_path, monkeypatch):

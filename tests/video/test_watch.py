@@ -1,8 +1,10 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from detector.video import watch as watch_module
 from detector.video.overlay import live_drawer
 from detector.video.pipeline import LivePipeline
 from detector.video.settings import LiveSettings
@@ -119,3 +121,31 @@ def test_a_file_is_recorded_by_its_own_time_and_a_camera_by_the_clock():
     view = FakeView(lambda view: setattr(view, "closed", len(view.numbers) == 5))
     run(FakeSource(None, live=True, period=0.1), view, recorder=recorder)
     assert all(start < moment < time.monotonic() for moment in recorder.moments)
+
+
+@pytest.mark.parametrize("gap", [95_443.0, -95_443.0, float("nan"), float("inf")])
+def test_a_gap_in_the_time_of_a_file_is_not_waited_for(monkeypatch, gap):
+    monkeypatch.setattr(watch_module, "_LONGEST_WAIT", 0.3)
+    source = FakeSource(10, live=False)
+    read = source.read
+
+    def read_with_gap():
+        frame = read()
+        if frame is not None and frame.number >= 5:
+            frame = replace(frame, timestamp=frame.timestamp + gap)
+        return frame
+
+    source.read = read_with_gap
+    view = FakeView()
+    start = time.monotonic()
+    run(source, view, paced=True)
+    assert view.numbers == list(range(10))
+    assert time.monotonic() - start < 5
+
+
+def test_files_are_completed_before_anybody_reads_that_the_source_has_ended():
+    told = []
+    view = FakeView(lambda view: setattr(view, "closed", view.idle > 3))
+    run(FakeSource(2, live=False), view, hold="over", ended=lambda: told.append(list(view.notices)))
+    assert told == [[None, None]]
+    assert view.notices[-1] == "over"

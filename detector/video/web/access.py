@@ -35,11 +35,17 @@ class Access:
 
     Attributes:
         token: what everybody has to know; None on loopback.
+
+    The socket changes settings, so strangers' pages must not open it. It is for pages from the address that
+    the browser asked for, or that a proxy says it was asked for; on loopback for the pages of this machine;
+    and behind a proxy that names another host for whoever has the cookie that came with the page, which
+    browsers send to pages of the same site alone.
     """
 
     def __init__(self, *, loopback: bool, secure: bool, port: int) -> None:
         self.token = None if loopback else secrets.token_urlsafe(18)
         self._secure = secure
+        self._key = self.token or secrets.token_urlsafe(18)
         # Cookies do not know ports, and two views may run on one machine.
         self._cookie = f"ssdlite-{port}"
 
@@ -52,9 +58,9 @@ class Access:
             if refusal is not None:
                 return refusal
             response = await handler(request)
-            if self.token is not None and request.path == "/":
+            if request.path == "/":
                 response.set_cookie(
-                    self._cookie, self.token, httponly=True, samesite="Strict", secure=self._secure
+                    self._cookie, self._key, httponly=True, samesite="Strict", secure=self._secure
                 )
             return response
 
@@ -70,8 +76,11 @@ class Access:
     def _refusal(self, request: web.Request) -> web.Response | None:
         if self.token is None:
             if not is_loopback(_host(request)):
-                return _refused("This view is for this machine only; open it as localhost.")
-        elif not self._knows_token(request):
+                return _refused(
+                    "This view is for this machine only; open it as localhost. A proxy in front of it has to "
+                    "send Host: localhost, or the view a token to ask for: --host 0.0.0.0."
+                )
+        elif not self._knows_key(request):
             question = resources.files("detector.video.web") / "page/token.html"
             return web.Response(
                 status=HTTPStatus.FORBIDDEN,
@@ -79,20 +88,45 @@ class Access:
                 content_type="text/html",
                 headers={"Content-Security-Policy": _QUESTION_POLICY},
             )
-        origin = request.headers.get("Origin", "").partition("://")[2]  # a proxy may have added HTTPS
-        if request.path == "/socket" and origin != request.host:
-            return _refused("Only this view's own page may do that.")
+        if request.path == "/socket" and not self._is_own_page(request):
+            return _refused(
+                "Only this view's own page may do that. A proxy in front of it has to pass on Host, "
+                "or to send X-Forwarded-Host (nginx: proxy_set_header Host $http_host;)."
+            )
         return None
 
-    def _knows_token(self, request: web.Request) -> bool:
-        known = (self.token or "").encode()
+    def _is_own_page(self, request: web.Request) -> bool:
+        """Whether the page that asks is this view's, or one that could read what it shows anyway."""
+        origin = request.headers.get("Origin", "").partition("://")[2]  # a proxy may have added HTTPS
+        asked_for = (request.host, _first(request.headers.get("X-Forwarded-Host", "")))
+        if not origin:
+            return False
+        if origin in asked_for:
+            return True
+        if self.token is None and is_loopback(_name(origin)):
+            return True
+        return secrets.compare_digest(_encoded(request.cookies.get(self._cookie)), self._key.encode())
+
+    def _knows_key(self, request: web.Request) -> bool:
+        known = self._key.encode()
         candidates = (request.query.get("token"), request.cookies.get(self._cookie))
         # Both are compared, and in constant time.
-        matches = [
-            secrets.compare_digest((given or "").encode(errors="surrogateescape"), known)
-            for given in candidates
-        ]
+        matches = [secrets.compare_digest(_encoded(given), known) for given in candidates]
         return any(matches)
+
+
+def _encoded(given: str | None) -> bytes:
+    return (given or "").encode(errors="surrogateescape")
+
+
+def _first(hosts: str) -> str:
+    """The name that the first of several proxies was asked for."""
+    return hosts.partition(",")[0].strip()
+
+
+def _name(authority: str) -> str:
+    """An authority without its port."""
+    return authority[1:].partition("]")[0] if authority.startswith("[") else authority.partition(":")[0]
 
 
 def _host(request: web.Request) -> str:

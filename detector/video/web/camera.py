@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import threading
 import time
@@ -9,14 +10,15 @@ from collections import deque
 from dataclasses import dataclass
 
 from detector.errors import ImageError
+from detector.image_header import read_header
 from detector.images import decode_image
 from detector.video.frames import Frame
 
 _CLOCK = struct.Struct(">d")  # milliseconds of the browser's own clock, in front of each JPEG
-_LONGEST_SIDE = 4096  # what the page sends has 640
+_MOST_PIXELS = 3840 * 2160  # what the page sends has 640 a side
+_JPEG, _SCAN = b"\xff\xd8", b"\xff\xda"
 _REMEMBERED = 64  # frames on their way through the pipeline; there are two at a time
 _SILENT_SECONDS = 3.0
-_STARTS_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,20 @@ class BrowserSource:
         Raises:
             ImageError: this is no such message.
         """
-        if len(message) < _CLOCK.size or not 0 < max(_jpeg_size_wh(message[_CLOCK.size :])) <= _LONGEST_SIDE:
+        jpeg = message[_CLOCK.size :]
+        if not jpeg.startswith(_JPEG):
             raise ImageError("A frame is a clock and a JPEG.")
         (clock,) = _CLOCK.unpack_from(message)
+        if not math.isfinite(clock):
+            raise ImageError("A frame's clock is a number.")
+        if read_header(jpeg, "frame", _MOST_PIXELS).is_cut_short and _SCAN not in jpeg:
+            raise ImageError("A frame's JPEG ends before its picture.")
         with self._changed:
             if self._camera is not camera or self._closed:
                 return
             self._last_at = time.monotonic()
             self._began = self._began or self._last_at
-            self._newest = _Sent(clock, message[_CLOCK.size :], self._received, self._last_at)
+            self._newest = _Sent(clock, jpeg, self._received, self._last_at)
             self._received += 1
             self._on_their_way.append((self._newest.number, camera, clock))
             self._changed.notify_all()
@@ -110,7 +117,7 @@ class BrowserSource:
             if sent is None or self._closed:
                 return None
             try:
-                image = decode_image(sent.jpeg)
+                image = decode_image(sent.jpeg, name="frame", most_pixels=_MOST_PIXELS)
             except ImageError:
                 continue  # damaged in a way that only decoding finds; the next one is on its way
             return Frame(image, sent.number, sent.received_at - self._began, sent.received_at)
@@ -120,14 +127,3 @@ class BrowserSource:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-
-def _jpeg_size_wh(data: bytes) -> tuple[int, int]:
-    """Width and height that a JPEG's header claims, (0, 0) if it is none: a few bytes can claim gigabytes."""
-    position = 2 if data.startswith(b"\xff\xd8") else len(data)
-    while position + 9 <= len(data) and data[position] == 0xFF:
-        if data[position + 1] in _STARTS_OF_FRAME:
-            height, width = struct.unpack_from(">HH", data, position + 5)
-            return width, height
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return 0, 0

@@ -10,6 +10,8 @@ from typing import Any
 
 from detector.video.settings import LiveSettings
 
+_LONGEST = 1 << 16  # characters; a list of all classes of a large model has some thousand
+
 
 class CommandError(ValueError):
     """A message that is not one of the page's."""
@@ -21,6 +23,8 @@ def parse_message(text: str) -> dict[str, Any]:
     Raises:
         CommandError: it is none.
     """
+    if len(text) > _LONGEST:
+        raise CommandError(f"A message has {_LONGEST:,} characters at most.")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -66,5 +70,5 @@ def _selection(value: object, classes: Collection[str]) -> frozenset[str] | None
         raise CommandError("Classes are a list of names, or null for all.")
     unknown = sorted(set(value) - set(classes))
     if unknown:
-        raise CommandError(f"The model has no class {unknown[0]!r}.")
+        raise CommandError(f"The model has no class {unknown[0][:80]!r}.")
     return frozenset(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,12 +19,14 @@ from detector.video.settings import LiveSettings
 from detector.video.web.access import Access
 from detector.video.web.camera import BrowserSource
 from detector.video.web.certificate import server_context
+from detector.video.web.door import KEEP_ALIVE_SECONDS, Door, log_failure, quiet_log
 from detector.video.web.hub import Hub, Moment
 from detector.video.web.listening import is_open_to_others, listen, reachable_host
 from detector.video.web.pictures import Pace, paint
 from detector.video.web.site import Site
 
 _SHUTDOWN_SECONDS = 0.25  # for viewers to take what is on its way
+_QUEUE = 512  # connections that the system keeps waiting
 _WATCHED_SECONDS = 2.0  # after a picture was painted somebody is taken to look on
 
 
@@ -96,9 +97,10 @@ class WebView:
         self._hub = Hub(settings, classes, source_name, camera)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started, self._ended = threading.Event(), asyncio.Event()
-        site = Site(self._hub, access)
+        door = Door(context)
+        site = Site(self._hub, access, door)
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(site, listening, context)), name="web view", daemon=True
+            target=lambda: asyncio.run(self._serve(site, listening, door)), name="web view", daemon=True
         )
         self._thread.start()
         self._started.wait()
@@ -142,18 +144,31 @@ class WebView:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(function, *arguments)
 
-    async def _serve(self, site: Site, listening: socket.socket, context: ssl.SSLContext | None) -> None:
+    async def _serve(self, site: Site, listening: socket.socket, door: Door) -> None:
         self._loop = asyncio.get_running_loop()
-        runner = web.AppRunner(site.application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        self._loop.set_exception_handler(log_failure)
+        runner = web.AppRunner(
+            site.application(),
+            access_log=None,
+            logger=quiet_log(),
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+        )
+        server: asyncio.AbstractServer | None = None
         try:
             await runner.setup()
-            await web.SockSite(runner, listening, ssl_context=context).start()
+            door.server = runner.server
+            # So many are accepted before the first of them can be turned away; more may wait in the system.
+            server = await self._loop.create_server(door, sock=listening, backlog=min(64, door.most))
+            listening.listen(_QUEUE)
             self._started.set()
             await self._ended.wait()
         finally:
             self._started.set()
             connections = runner.server.connections if runner.server else []
             transports = [connection.transport for connection in connections]
+            if server is not None:
+                server.close()
             await runner.cleanup()
             listening.close()
             for transport in transports:

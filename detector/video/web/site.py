@@ -13,6 +13,7 @@ from aiohttp import web
 
 from detector.video.web.access import Access
 from detector.video.web.connection import Connection, open_socket
+from detector.video.web.door import Door
 from detector.video.web.hub import Hub
 from detector.video.web.pictures import Picture
 
@@ -25,6 +26,7 @@ _TYPES = {
 }
 _BOUNDARY = "frame"
 _KEEP_ALIVE_SECONDS = 5.0  # a viewer without news gets the last picture again: players give up otherwise
+_STALLED_SECONDS = 60.0  # a viewer that reads nothing for so long has gone without a word
 _PATIENCE_SECONDS = 3.0  # until a snapshot is given up
 
 
@@ -34,16 +36,18 @@ class Site:
     Args:
         hub: what they tell.
         access: who may ask.
+        door: how many.
     """
 
-    def __init__(self, hub: Hub, access: Access) -> None:
+    def __init__(self, hub: Hub, access: Access, door: Door) -> None:
         self._hub = hub
         self._access = access
+        self._door = door
         self._endless: set[asyncio.Task[Any]] = set()
 
     def application(self) -> web.Application:
         """The application that answers."""
-        application = web.Application(middlewares=[self._access.middleware()])
+        application = web.Application(middlewares=[self._door.middleware(), self._access.middleware()])
         application.on_response_prepare.append(self._access.prepare)
         application.on_shutdown.append(self._end)
         application.router.add_get("/", self._page)
@@ -103,7 +107,11 @@ class Site:
                     continue
             head = f"Content-Type: image/jpeg\r\nContent-Length: {len(picture.jpeg)}\r\n\r\n".encode()
             # With the next part's boundary behind it, or browsers show each picture one too late.
-            await response.write(head + picture.jpeg + f"\r\n--{_BOUNDARY}\r\n".encode())
+            part = head + picture.jpeg + f"\r\n--{_BOUNDARY}\r\n".encode()
+            try:
+                await asyncio.wait_for(response.write(part), _STALLED_SECONDS)
+            except asyncio.TimeoutError:
+                raise ConnectionResetError("the viewer reads nothing") from None
 
     async def _snapshot(self, request: web.Request) -> web.Response:
         try:

@@ -70,9 +70,15 @@ def test_a_name_that_was_pointed_to_loopback_is_refused(open_view: OpenView, hos
     [
         ("http://localhost:8080", 101),
         ("https://localhost:8080", 101),  # behind a proxy
-        ("http://localhost:8081", 403),
-        ("http://127.0.0.1:8080", 403),
+        ("http://localhost:8081", 101),  # a proxy on this machine that names the view's own address
+        ("http://127.0.0.1:8080", 101),
+        ("http://[::1]:3000", 101),
         ("http://evil.example", 403),
+        ("http://evil.example:8080", 403),
+        ("http://localhost.evil.example", 403),
+        ("http://localhost@evil.example", 403),
+        ("http://[evil.example]", 403),
+        ("http://", 403),
         ("null", 403),
         (None, 403),
     ],
@@ -80,14 +86,50 @@ def test_a_name_that_was_pointed_to_loopback_is_refused(open_view: OpenView, hos
 def test_only_the_views_own_page_may_use_the_socket(
     open_view: OpenView, origin: str | None, status: int
 ) -> None:
+    assert ask_for_socket(open_view(), origin) == status
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_behind_a_proxy_that_names_another_host_the_page_is_known_by_its_cookie(
+    open_view: OpenView, host: str
+) -> None:
+    view = open_view(host=host)
+    answer = request(view, f"/?token={token_of(view)}")
+    cookie = answer.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
+    kept = cookie.partition(";")[0]
+    assert ask_for_socket(view, "https://camera.example", f"Cookie: {kept}") == 101
+    assert ask_for_socket(view, "https://camera.example", f"Cookie: {kept[:-1]}") == 403
+    assert ask_for_socket(view, "https://camera.example") == 403
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [
+        ("camera.example", 101),
+        ("camera.example, inner:81", 101),
+        ("inner:81, camera.example", 403),
+        ("", 403),
+    ],
+)
+def test_a_proxy_may_say_what_it_was_asked_for(open_view: OpenView, forwarded: str, status: int) -> None:
     view = open_view()
+    assert ask_for_socket(view, "https://camera.example", f"X-Forwarded-Host: {forwarded}") == status
+    # A page whose owner points its name to this machine cannot say so for itself.
+    evil = request(view, "/", {"Host": "evil.example", "X-Forwarded-Host": "localhost"})
+    assert evil.status == 403
+    assert "Host: localhost" in evil.text  # type: ignore[attr-defined]
+
+
+def ask_for_socket(view: WebView, origin: str | None, *more: str) -> int:
+    """The status of the answer to a page from somewhere that wants a WebSocket."""
     lines = ["GET /socket HTTP/1.1", "Host: localhost:8080", "Connection: Upgrade", "Upgrade: websocket"]
     lines += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=="]
-    lines += [] if origin is None else [f"Origin: {origin}"]
-    port = int(view.url.split(":")[2].strip("/"))
+    lines += [*more] if origin is None else [f"Origin: {origin}", *more]
+    port = int(re.findall(r":(\d+)/", view.url)[0])
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
         client.sendall("\r\n".join([*lines, "", ""]).encode())
-        assert client.recv(12) == f"HTTP/1.1 {status}".encode()
+        return int(client.recv(12).split()[1])
 
 
 def test_strangers_pages_cannot_embed_what_loopback_shows(open_view: OpenView) -> None:

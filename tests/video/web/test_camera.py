@@ -92,6 +92,15 @@ def test_read_waits_until_the_source_is_closed() -> None:
     assert source.read() is None
 
 
+def two_sizes() -> bytes:
+    """A JPEG that claims 64x48 pixels first and 32,767 a side in a second start of frame."""
+    small, position = jpeg(), jpeg().index(b"\xff\xc0")
+    length = int.from_bytes(small[position + 2 : position + 4], "big") + 2
+    frame = bytearray(small[position : position + length])
+    frame[5:9] = struct.pack(">HH", 32767, 32767)
+    return small[: position + length] + bytes(frame) + small[position + length :]
+
+
 def bomb() -> bytes:
     """A JPEG whose header claims 65,000 pixels a side."""
     data = bytearray(jpeg())
@@ -111,6 +120,10 @@ def bomb() -> bytes:
         message(1, jpeg()[:20]),
         message(1, b"\x89PNG" + jpeg()),
         message(1, bomb()),
+        message(1, two_sizes()),
+        message(float("nan"), jpeg()),
+        message(float("inf"), jpeg()),
+        message(1, cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1].tobytes()),
         message(1, b"\xff\xd8\xff\xe0\x00\x00" * 50),
     ],
 )

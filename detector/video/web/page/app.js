@@ -71,7 +71,7 @@ function onState(told) {
 
 function showFigures(stats) {
   const own = camera.running && camera.ages.length > 0; // one clock from capture to the drawn boxes
-  $("fps").textContent = stats ? stats.fps.toFixed(1) : "–";
+  $("fps").textContent = stats ? (stats.fps ?? 0).toFixed(1) : "–";
   $("age-p50").textContent = own ? camera.age(50).toFixed(0) : (stats?.age_p50_ms?.toFixed(0) ?? "–");
   $("age-p95").textContent = own ? camera.age(95).toFixed(0) : (stats?.age_p95_ms?.toFixed(0) ?? "–");
 }
