@@ -127,7 +127,7 @@ def has_key(path: Path, keys: Iterable[str]) -> bool:
     wanted = [f'"{key}"' for key in keys]
     if any(key in _as_text(read_head(path, _HEAD)) for key in wanted):
         return True
-    needles = [key.encode() for key in wanted]
+    needles = [key.encode(encoding) for key in wanted for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
     try:
         with open_regular(path) as file:
             size = file.seek(0, os.SEEK_END)

@@ -24,6 +24,7 @@ from detector.data.raw_labels import (
 from detector.data.split_names import role_in
 from detector.errors import DatasetError
 
+_MOST_STRAYS = 0.05  # of a file's annotations, beyond which category ids are no slips
 _DROPPED = "annotations that are not COCO's, dropped"
 
 
@@ -99,7 +100,7 @@ def _check_shift(content: CocoFile, lines: JsonLines, log: FindingLog) -> None:
     used = Counter(entry["category_id"] for _, entry in entries)
     for step in (-1, 1):
         outside, unused = (known[0] - 1, known[-1]) if step < 0 else (known[-1] + 1, known[0])
-        if used[outside] < 2 or used[unused] or not set(used) <= {id_ + step for id_ in known}:
+        if not used[outside] or used[unused] or not set(used) <= {id_ + step for id_ in known}:
             continue
         log.refuse(
             f"category ids that are {'one too low' if step < 0 else 'one too high'}, put right",
@@ -110,6 +111,16 @@ def _check_shift(content: CocoFile, lines: JsonLines, log: FindingLog) -> None:
         )
         for _, entry in entries:
             entry["category_id"] -= step
+        return
+    just_beyond = {known[0] - 1, known[-1] + 1}
+    strays = [number for number, entry in entries if entry["category_id"] in just_beyond]
+    if len(strays) > max(1, _MOST_STRAYS * len(entries)):
+        log.refuse(
+            "category ids just beyond those of the categories",
+            [lines.place(number) for number in strays],
+            f"{lines.name}: {len(strays):,} of {len(entries):,} annotations have a category id just beyond "
+            f"the categories' {known[0]} to {known[-1]}: all may be off by one. Correct them.",
+        )
 
 
 def _read_images(

@@ -35,12 +35,14 @@ def match_images(files: Sequence[_File], listing: Listing, log: FindingLog) -> l
     """Each file with its image; those without one are noted.
 
     A file labels the image that has its own name, beside it or in the folder that stands beside its own.
-    Where ``<filename>`` is another image that is there, as in copies and after renaming, the sizes decide,
-    then which reading gives every image one file; where neither does, such files are left out.
+    Where ``<filename>`` is another image that is there, as in copies and after renaming, the reading that
+    gives more images a file of their own decides, then the sizes; where neither does, such files are left
+    out.
     """
     index = ImageIndex(listing.images, listing.root)
     origin: dict[Path, str] = {}
     matched: list[tuple[_File, Path]] = []
+    by_text: list[tuple[_File, Path]] = []
     disputed: list[tuple[_File, Path, Path | None]] = []
     for file in files:
         own = index.find(file.path.stem, file.path)
@@ -54,12 +56,17 @@ def match_images(files: Sequence[_File], listing: Listing, log: FindingLog) -> l
         if image is None:
             continue
         origin[file.path] = said
-        if not file.filename or image in named:
+        if image in named and not index.find(file.path.stem, file.path):
+            by_text.append((file, image))
+        elif not file.filename or image in named:
             matched.append((file, image))
         else:
             disputed.append((file, image, named[0] if len(named) == 1 else None))
     certain: list[tuple[_File, Path]] = []
-    for file, image in matched + _settle(disputed, matched, listing.root, log):
+    settled, believed = _settle(disputed, matched, listing.root, log)
+    for file, _ in [] if believed else by_text:
+        log.add(_MISSING, origin[file.path])
+    for file, image in matched + settled + (by_text if believed else []):
         if index.is_doubtful(image, file.path):
             note_doubtful(origin[file.path], image, listing.root, log)
         else:
@@ -77,19 +84,18 @@ def _settle(
     matched: Sequence[tuple[_File, Path]],
     root: Path,
     log: FindingLog,
-) -> list[tuple[_File, Path]]:
-    """What the files label whose own name is one image and whose ``<filename>`` another, or none."""
+) -> tuple[list[tuple[_File, Path]], bool]:
+    """What the files label whose own name is one image and whose ``<filename>`` another, or none; and whether
+    ``<filename>`` is to be believed in this dataset."""
     conflicts = [(file, own, named) for file, own, named in disputed if named is not None]
     by_name = [(file, own) for file, own, _ in disputed]
     if not conflicts:
-        return by_name
+        return by_name, True
     by_text = [(file, named) for file, _, named in conflicts]
-    verdict = _fitting(by_name, conflicts) - _fitting(by_text, conflicts)
-    if not verdict:
-        taken = {image for _, image in matched}
-        verdict = len(taken.union(image for _, image in by_name)) - len(
-            taken.union(image for _, image in by_text)
-        )
+    taken = {image for _, image in matched}
+    named_images, text_images = ({image for _, image in reading} for reading in (by_name, by_text))
+    verdict = len(taken | named_images) - len(taken | text_images)
+    verdict = verdict or _fitting(by_name, conflicts) - _fitting(by_text, conflicts)
     for file, own, named in conflicts:
         example = (
             f"{relative_name(file.path, root)}: {relative_name(own, root)} by its name, "
@@ -101,11 +107,11 @@ def _settle(
         else:
             log.add("label files that may be of either of two images, left out", example)
     if verdict > 0:
-        return by_name
+        return by_name, False
     for file, _, other in disputed:
         if other is None:
             log.add(_MISSING, f"{relative_name(file.path, root)}: {file.filename}")
-    return by_text if verdict else []
+    return (by_text, True) if verdict else ([], False)
 
 
 def _fitting(reading: Sequence[tuple[_File, Path]], conflicts: Sequence[tuple[_File, Path, Path]]) -> int:

@@ -44,7 +44,8 @@ _UNKNOWABLE = (
     ({tool_damage.voc_numbered_files}, {tool_damage.voc_names_of_neighbours}),
     (_SIZES, {tool_damage.voc_no_sizes, tool_damage.cvat_hostile_values, damage.coco_hostile_values}),
     ({damage.mix_up_a_former_version}, {damage.same_names_elsewhere, damage.cut_a_label_file}),
-    ({damage.mix_up_a_former_version}, {damage.lose_pictures_with_namesakes}),
+    ({damage.mix_up_a_former_version}, {damage.lose_pictures_with_namesakes, tool_damage.studio_uploads}),
+    ({damage.coco_ids_off_by_one}, {damage.coco_hostile_values}),
     ({damage.lose_pictures}, {damage.same_names_elsewhere, damage.lose_pictures_with_namesakes}),
 )
 _LOST = ("left out", "dropped", "not read", "no split that is used", "without objects, kept")
