@@ -390,16 +390,20 @@ def weights() -> None:
 @click.argument("name", default=DEFAULT_MODEL)
 @click.option("--from", "from_file", type=_PATH, help="A published archive that is already on this machine.")
 def weights_fetch(name: str, from_file: Path | None) -> None:
-    """Fetch released weights, verify and cache them."""
+    """Fetch released weights, verify and cache them, ready to run: no later command has to write there."""
     from detector.pretrained import fetch
+    from detector.runtime.model_file import ModelFile
 
-    click.echo(f"Ready: {fetch(name, from_file=from_file, say=click.echo)}")
+    path = fetch(name, from_file=from_file, say=click.echo)
+    ModelFile(name).tflite()
+    click.echo(f"Ready: {path}")
 
 
 @weights.command("list")
 def weights_list() -> None:
     """List the released weights and what is in the cache."""
-    from detector.pretrained import RELEASES, cache_folder, is_cached, is_intact
+    from detector.cache import cache_folder
+    from detector.pretrained import RELEASES, is_cached, is_intact
 
     for name, release in RELEASES.items():
         if not is_cached(name):

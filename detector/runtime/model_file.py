@@ -12,10 +12,10 @@ from pathlib import Path
 from detector.anchors import build_anchors
 from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
+from detector.cache import conversion_name, find_conversion, keep_conversion
 from detector.errors import BackendError, ModelError
-from detector.files import replacing
 from detector.labels import find_classes
-from detector.pretrained import RELEASES, converted_folder, weights_path
+from detector.pretrained import RELEASES, weights_path
 from detector.runtime.spec_reader import is_saved_model, read_spec
 from detector.spec import ModelSpec
 from detector.weights import load_weights, select_classes
@@ -48,7 +48,8 @@ class ModelFile:
     """A model by name or path: a released model, a ``.npz`` of weights, a training run, or a network that is
     ready to run, be it ``.tflite``, ``.onnx``, OpenVINO's ``.xml`` or the folder of a SavedModel.
 
-    Weights are converted to what a backend reads when first needed, and the conversion is cached.
+    Weights are converted to what a backend reads when first needed, and the conversion is cached. Where the
+    cache cannot be written to, it is made anew for each process.
 
     Attributes:
         path: the file, or the folder of the SavedModel, that the model came in.
@@ -146,28 +147,27 @@ class ModelFile:
         digest.update(self.path.read_bytes())
         return digest.hexdigest()[:16]
 
-    def _cached(self, suffix: str) -> Path:
-        return converted_folder() / f"{self.path.parent.name}-{self._digest}{suffix}"
+    def _conversion_name(self, suffix: str) -> str:
+        return conversion_name(self.path.parent.name, self._digest, suffix)
 
     def _converted_spec(self) -> ModelSpec:
         """The spec, from a conversion where one is there: that is quicker than reading all weights."""
         for suffix in (".tflite", ".onnx"):
-            with suppress(ModelError):
-                return read_spec(self._cached(suffix))
+            if path := find_conversion(self._conversion_name(suffix)):
+                with suppress(ModelError):
+                    return read_spec(path)
         return self.weights()[1]
 
     def _converted(self, suffix: str, build: Callable[[], bytes]) -> Path:
-        """The file itself or, of weights, one in the cache, written unless a readable one is there."""
+        """The file itself or, of weights, its conversion, written unless a readable one is there."""
         if not self._is_weights:
             return self.path
-        path = self._cached(suffix)
-        with suppress(ModelError):  # absent, or damaged since it was cached
-            read_spec(path)
-            return path
-        content = build()
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
-        return path
+        name = self._conversion_name(suffix)
+        if path := find_conversion(name):
+            with suppress(ModelError):  # damaged since it was cached
+                read_spec(path)
+                return path
+        return keep_conversion(name, build())
 
 
 def model_files(path: Path) -> list[Path]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from detector import Detector, load_image
+from detector.cache import converted_folder
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import BackendError, ModelError
-from detector.pretrained import converted_folder
 from detector.tflite.metadata import read_spec, replace_spec
 from detector.tflite.writer import build_tflite
 from detector.weights import load_weights
@@ -187,7 +187,7 @@ def test_a_damaged_conversion_is_made_again(released_weights, cat):
 
 
 def test_several_threads_may_load_at_once(released_weights, cat, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr("detector.runtime.model_file.converted_folder", lambda: tmp_path)
+    monkeypatch.setattr("detector.cache.converted_folder", lambda: tmp_path)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: Detector.load(threads=1).detect(cat).names, range(4)))
     assert found == [["cat"]] * 4
