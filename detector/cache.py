@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import tempfile
-import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -91,16 +90,14 @@ def _write(path: Path, content: bytes) -> Path:
 
 # By process: one that was forked has one of its own.
 _own_folders: dict[int, Path] = {}
-_making = threading.Lock()
 
 
 def _own_folder() -> Path:
     """A folder that goes when this process ends."""
     process_id = os.getpid()
-    with _making:
-        if process_id not in _own_folders:
-            _own_folders[process_id] = _make_folder(process_id)
-        return _own_folders[process_id]
+    if process_id not in _own_folders:
+        _own_folders.setdefault(process_id, _make_folder(process_id))  # another thread may have been quicker
+    return _own_folders[process_id]
 
 
 def _make_folder(process_id: int) -> Path:
