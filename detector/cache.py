@@ -60,14 +60,16 @@ def conversion_name(title: str, digest: str, suffix: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]', '_', title)[:80]}-{digest}{suffix}"
 
 
-def find_conversion(name: str) -> Path | None:
-    """The conversion of that name in the cache, or that this process has made; None if there is neither."""
+def find_conversions(name: str) -> list[Path]:
+    """The conversions of that name that there are: in the cache, and what this process made for itself."""
+    found = []
     with suppress(DetectorError, OSError):  # no such folder, or one that cannot be searched
-        path = converted_folder() / name
-        if path.is_file():
-            return path
+        if (path := converted_folder() / name).is_file():
+            found.append(path)
     own = _own_folders.get(os.getpid())
-    return own / name if own is not None and (own / name).is_file() else None
+    if own is not None and (own / name).is_file():
+        found.append(own / name)
+    return found
 
 
 def keep_conversion(name: str, content: bytes) -> Path:

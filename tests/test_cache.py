@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from detector import Detector
-from detector.cache import cache_folder, conversion_name, find_conversion, keep_conversion
+from detector.cache import cache_folder, conversion_name, find_conversions, keep_conversion
 from detector.cli import main
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DetectorError, WeightsError
@@ -51,15 +51,15 @@ def test_a_conversion_that_cannot_be_kept_is_made_for_the_process(
 
 PROCESS = """
 import os, sys
-from detector.cache import find_conversion, keep_conversion
+from detector.cache import find_conversions, keep_conversion
 path = keep_conversion("a.tflite", b"parent")
 child = os.fork() if hasattr(os, "fork") else 1
 if child == 0:
-    assert find_conversion("a.tflite") is None
+    assert not find_conversions("a.tflite")
     assert keep_conversion("a.tflite", b"child").read_bytes() == b"child"
     sys.exit(0)
 assert child == 1 or os.waitpid(child, 0)[1] == 0
-assert find_conversion("a.tflite") == path
+assert find_conversions("a.tflite") == [path]
 assert path.read_bytes() == b"parent"
 """
 
@@ -77,7 +77,7 @@ def test_neither_cache_nor_temporary_folder(no_cache: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
     monkeypatch.setattr("detector.cache._own_folders", {})
-    assert find_conversion("a.tflite") is None
+    assert not find_conversions("a.tflite")
     with pytest.raises(DetectorError, match=r"Neither the cache nor a temporary folder.*SSDLITE_CACHE"):
         keep_conversion("a.tflite", b"")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from detector.anchors import build_anchors
 from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
-from detector.cache import conversion_name, find_conversion, keep_conversion
+from detector.cache import conversion_name, find_conversions, keep_conversion
 from detector.errors import BackendError, ModelError
 from detector.labels import find_classes
 from detector.pretrained import RELEASES, weights_path
@@ -153,7 +153,7 @@ class ModelFile:
     def _converted_spec(self) -> ModelSpec:
         """The spec, from a conversion where one is there: that is quicker than reading all weights."""
         for suffix in (".tflite", ".onnx"):
-            if path := find_conversion(self._conversion_name(suffix)):
+            for path in find_conversions(self._conversion_name(suffix)):
                 with suppress(ModelError):
                     return read_spec(path)
         return self.weights()[1]
@@ -163,7 +163,7 @@ class ModelFile:
         if not self._is_weights:
             return self.path
         name = self._conversion_name(suffix)
-        if path := find_conversion(name):
+        for path in find_conversions(name):
             with suppress(ModelError):  # damaged since it was cached
                 read_spec(path)
                 return path
