@@ -11,6 +11,7 @@ import click
 
 from detector import __version__
 from detector.errors import DetectorError
+from detector.processes import check_not_hidden
 
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
 _BACKEND_NAMES = ("litert", "tensorflow", "openvino", "onnxruntime")
@@ -600,6 +601,7 @@ def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", 
     on Ctrl-C.
     """
     try:
+        check_not_hidden()
         command.main(args=arguments, prog_name=prog_name, standalone_mode=False)
     except click.ClickException as error:
         error.show()
