@@ -53,5 +53,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in _HOME:
+        from detector.processes import check_not_hidden
+
+        check_not_hidden()
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'detector' has no attribute {name!r}")

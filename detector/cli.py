@@ -13,6 +13,7 @@ import click
 from detector import __version__
 from detector.command_line import OneValueGroup, abandon_output, prepare_streams
 from detector.errors import DetectorError
+from detector.processes import check_not_hidden
 
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
 _BACKEND_NAMES = ("litert", "tensorflow", "openvino", "onnxruntime")
@@ -405,24 +406,21 @@ def weights() -> None:
 @click.argument("name", default=DEFAULT_MODEL)
 @click.option("--from", "from_file", type=_PATH, help="A published archive that is already on this machine.")
 def weights_fetch(name: str, from_file: Path | None) -> None:
-    """Fetch released weights, verify and cache them."""
+    """Fetch released weights, verify and cache them, ready to run: no later command has to write there."""
     from detector.pretrained import fetch
+    from detector.runtime.model_file import ModelFile
 
-    click.echo(f"Ready: {fetch(name, from_file=from_file, say=click.echo)}")
+    path = fetch(name, from_file=from_file, say=click.echo)
+    ModelFile(name).tflite()
+    click.echo(f"Ready: {path}")
 
 
 @weights.command("list")
 def weights_list() -> None:
     """List the released weights and what is in the cache."""
+    from detector.cache import cache_folder, converted_folder
     from detector.conversions import find_damaged_conversions
-    from detector.pretrained import (
-        RELEASES,
-        cache_folder,
-        converted_folder,
-        is_cached,
-        is_intact,
-        is_published_intact,
-    )
+    from detector.pretrained import RELEASES, is_cached, is_intact, is_published_intact
 
     for name, release in RELEASES.items():
         if not is_cached(name):
@@ -640,6 +638,7 @@ def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", 
     """
     prepare_streams()
     try:
+        check_not_hidden()
         command.main(args=arguments, prog_name=prog_name, standalone_mode=False)
     except click.ClickException as error:
         with suppress(OSError):  # standard error cannot be written; the exit code still tells

@@ -13,6 +13,7 @@ import numpy as np
 
 from detector.boxes import FloatArray, area
 from detector.detections import Detections
+from detector.image_kinds import ImageLike, to_image
 from detector.images import Image
 
 _REFERENCE_SIDE = 640  # pixels of the longer side at which lines are two pixels wide
@@ -20,14 +21,22 @@ _TEXT_PIXELS = 15  # height of text there
 _WEIGHT = 500  # of the font: a little bolder than regular
 
 
-def draw_detections(image: Image, detections: Detections) -> Image:
+def draw_detections(image: ImageLike, detections: Detections) -> Image:
     """A copy of the image with boxes, names and scores, readable at any size and on any background.
 
     Args:
-        image: (H, W, 3) uint8, BGR.
+        image: an array (H, W, 3) of uint8, BGR, a path, or a Pillow image; see ``to_image``.
         detections: in this image's pixels; drawn from the lowest score to the highest.
+
+    Raises:
+        ImageError: a file that cannot be read.
+        ValueError: something that is no image, or no Detections.
     """
-    return draw_labelled(image, detections, [f"{name} {score:.0%}" for _, score, name in detections])
+    if not isinstance(detections, Detections):
+        raise ValueError(f"expected Detections, got {type(detections).__name__}")
+    return draw_labelled(
+        to_image(image), detections, [f"{name} {score:.0%}" for _, score, name in detections]
+    )
 
 
 def draw_labelled(image: Image, detections: Detections, texts: Sequence[str]) -> Image:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +54,10 @@ class Postprocessor:
         threshold = spec.score_threshold if score_threshold is None else score_threshold
         self.iou_threshold = spec.iou_threshold if iou_threshold is None else iou_threshold
         self.max_detections = spec.max_detections if max_detections is None else max_detections
-        if not (0 <= self.iou_threshold <= 1 and self.max_detections > 0):
-            raise ValueError("expected 0 <= iou_threshold <= 1, max_detections > 0")
+        if not (_is_number(self.iou_threshold) and 0 <= self.iou_threshold <= 1):
+            raise ValueError(f"expected 0 <= iou_threshold <= 1, got {self.iou_threshold!r}")
+        if not self.max_detections > 0:
+            raise ValueError(f"expected max_detections > 0, got {self.max_detections}")
         self.score_threshold = threshold
         self.voting = voting
         anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
@@ -68,8 +72,8 @@ class Postprocessor:
 
     @score_threshold.setter
     def score_threshold(self, threshold: float) -> None:
-        if not 0 <= threshold < 1:
-            raise ValueError(f"expected 0 <= score_threshold < 1, got {threshold}")
+        if not (_is_number(threshold) and 0 <= threshold < 1):
+            raise ValueError(f"expected 0 <= score_threshold < 1, got {threshold!r}")
         self._score_threshold = threshold
         logit = np.log(threshold / (1 - threshold)) if threshold > 0 else -np.inf
         # Likely thresholds first, the given one if they leave too few; one pass where they are the same.
@@ -156,6 +160,10 @@ class Postprocessor:
         candidates = candidates[np.argsort(descending, kind="stable")]
         anchors = candidates // logits.shape[1]
         return anchors, candidates - anchors * logits.shape[1], complete
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)
 
 
 def _below(threshold: float) -> np.float32:

@@ -28,10 +28,14 @@ class Preprocessor:
     def __init__(self, spec: ModelSpec, resize: Resize = "half-pixel") -> None:
         if resize not in ("half-pixel", "tf1"):
             raise ValueError(f"resize must be 'half-pixel' or 'tf1', not {resize!r}")
+        self._spec = spec
         self._height, self._width = spec.input_hw
         self._scale, self._offset = spec.pixel_scale, spec.pixel_offset
-        self._resize = resize
+        self._resize: Resize = resize
         self._kept = threading.local()
+
+    def __reduce__(self) -> tuple[type[Preprocessor], tuple[ModelSpec, Resize]]:
+        return Preprocessor, (self._spec, self._resize)  # what a thread keeps stays in its process
 
     def __call__(self, image: Image, out: FloatArray | None = None) -> FloatArray:
         """(1, H, W, 3) float32 RGB from an image (h, w, 3) uint8 BGR.

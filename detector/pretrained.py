@@ -1,14 +1,12 @@
 """Released weights: fetched, verified by SHA-256, imported and cached.
 
 Each lives in a folder of its own in the cache: ``source.tar.gz`` as it was published, ``weights.npz`` as
-this project reads it, and ``weights.npz.sha256`` with the digests of that file and of its spec. The cache
-is the platform's (``SSDLITE_CACHE`` names another folder).
+this project reads it, and ``weights.npz.sha256`` with the digests of that file and of its spec.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -18,12 +16,12 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from tqdm import tqdm
 
+from detector.cache import cache_folder, converted_folder, make_in_cache
 from detector.download import DownloadError, download, sha256
 from detector.errors import WeightsError
-from detector.files import cannot_write, replacing
+from detector.files import replacing
 from detector.importers import read_tensors
 from detector.importers.slim import slim_to_weights
 from detector.labels import COCO_CLASSES
@@ -135,27 +133,20 @@ RELEASES = {
 }
 
 
-def cache_folder() -> Path:
-    """Where released weights and converted models are kept."""
-    chosen = os.environ.get("SSDLITE_CACHE")
-    return Path(chosen or platformdirs.user_cache_dir("ssdlite", appauthor=False)).expanduser()
-
-
-def converted_folder() -> Path:
-    """Where models that were converted from weights are kept, by name and content."""
-    return cache_folder() / "converted"
-
-
 def weights_path(name: str, *, say: Callable[[str], None] = print) -> Path:
     """The weights file of a released model, fetched first when it is not in the cache.
 
     Raises:
-        WeightsError: no such release, it cannot be had, or the cached file was changed.
+        WeightsError: no such release, it cannot be had, or the cached file cannot be read or was changed.
     """
     path = _folder(name) / "weights.npz"
-    if not is_cached(name):
+    try:
+        cached, intact = is_cached(name), is_intact(name)
+    except OSError as error:
+        raise WeightsError(f"Cannot read {path} ({error.strerror}); correct its rights.") from error
+    if not cached:
         return fetch(name, say=say)
-    if not is_intact(name):
+    if not intact:
         raise WeightsError(
             f"{path} is not what was imported: it was changed or cut short; "
             f"run `ssdlite weights fetch {name}` to get it again."
@@ -212,12 +203,8 @@ def fetch(name: str, *, from_file: Path | None = None, say: Callable[[str], None
         WeightsError: no source can be reached, or a file is not the published one.
     """
     folder, release = _folder(name), RELEASES[name]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        workspace = tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-")
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    with workspace as temporary:
+    make_in_cache(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
         allowed = [source.sha256 for source in release.sources]
         cached = source_path(name)
         if from_file is not None:
@@ -243,10 +230,20 @@ def fetch(name: str, *, from_file: Path | None = None, say: Callable[[str], None
 
 
 def remove(name: str) -> None:
-    """Delete a release and what was converted from it from the cache; it need not be there."""
-    shutil.rmtree(_folder(name), ignore_errors=True)
-    for converted in converted_folder().glob(f"{name}-*"):
-        converted.unlink()
+    """Delete a release and what was converted from it from the cache; it need not be there.
+
+    Raises:
+        WeightsError: it cannot be deleted.
+    """
+    try:
+        if _folder(name).exists():
+            shutil.rmtree(_folder(name))
+        for converted in converted_folder().glob(f"{name}-*"):
+            converted.unlink()
+    except OSError as error:
+        raise WeightsError(
+            f"Cannot delete what is in {_folder(name)} ({error.strerror}); correct its rights."
+        ) from error
 
 
 def _folder(name: str) -> Path:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from detector import Detector
+from detector.cache import converted_folder
 from detector.cli import main
 from detector.conversions import find_damaged_conversions, is_intact_conversion, store_conversion
-from detector.pretrained import converted_folder
 from detector.weights import save_weights
 from tests.tflite.test_writer import SMALL, random_weights
 

@@ -26,3 +26,36 @@ def test_selection():
 def test_shapes_are_checked():
     with pytest.raises(ValueError, match=r"expected boxes \(N, 4\)"):
         Detections(DETECTIONS.boxes, DETECTIONS.scores[:1], DETECTIONS.labels, ("cat", "dog"))
+
+
+def test_it_is_a_sequence():
+    assert len(DETECTIONS) == 2
+    for number in (0, 1, -1, -2, np.int64(1)):
+        box, score, name = DETECTIONS[number]
+        expected = list(DETECTIONS)[number]
+        assert (box.tolist(), score, name) == (expected[0].tolist(), *expected[1:])
+    with pytest.raises(IndexError, match="there is no detection 2; there are 2"):
+        DETECTIONS[2]
+    with pytest.raises(IndexError, match="there is no detection 0; there are 0"):
+        DETECTIONS[:0][0]
+    for indices in ([1, 0], (1, 0), np.array([1, 0])):
+        assert DETECTIONS[indices].names == ["cat", "dog"]
+    assert DETECTIONS[[]].names == DETECTIONS[[False, False]].names == []
+    for wrong in ("dog", 0.5, None, [[0]], [0.5]):
+        with pytest.raises(ValueError, match="expected the number of a detection"):
+            DETECTIONS[wrong]
+
+
+def test_equality():
+    same = Detections(
+        *(DETECTIONS.__dict__[name].copy() for name in ("boxes", "scores", "labels")), ("cat", "dog")
+    )
+    assert same == DETECTIONS
+    assert not same != DETECTIONS  # noqa: SIM202
+    moved = Detections(DETECTIONS.boxes + 1, DETECTIONS.scores, DETECTIONS.labels, ("cat", "dog"))
+    for other in (moved, DETECTIONS[:1], DETECTIONS[:0], None, "dog", [*DETECTIONS]):
+        assert other != DETECTIONS
+    assert DETECTIONS[:0] == same[:0]
+    assert not DETECTIONS[:0]
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(DETECTIONS)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from detector import pretrained
+from detector.cache import cache_folder, converted_folder
 from detector.download import DownloadError, sha256
 from detector.errors import DetectorError, WeightsError
 from detector.pretrained import DEFAULT_MODEL, RELEASES, Release, Source
@@ -269,7 +270,7 @@ def test_changed_weights_are_noticed(server: FileServer, offer: Any, published: 
 
 def test_remove(cache: Path, published: Path) -> None:
     pretrained.fetch(DEFAULT_MODEL, from_file=published, say=quiet)
-    converted = pretrained.converted_folder()
+    converted = converted_folder()
     converted.mkdir()
     (converted / f"{DEFAULT_MODEL}-0123.tflite").write_bytes(b"")
     (converted / "mine-0123.tflite").write_bytes(b"")
@@ -312,14 +313,14 @@ def test_a_cache_that_cannot_be_written_to(
 
 
 def test_the_cache_is_the_platforms_unless_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pretrained.cache_folder() == cache
+    assert cache_folder() == cache
     for value in ("", None):
         if value is None:
             monkeypatch.delenv("SSDLITE_CACHE")
         else:
             monkeypatch.setenv("SSDLITE_CACHE", value)
-        assert pretrained.cache_folder().name == "ssdlite"
-        assert pretrained.cache_folder().is_absolute()
+        assert cache_folder().name == "ssdlite"
+        assert cache_folder().is_absolute()
 
 
 def test_weights_that_another_version_imported_are_imported_again_from_the_cached_file(

@@ -100,7 +100,7 @@ def _check_weights() -> Iterable[Line]:
 
 
 def _check_disk() -> Line:
-    from detector.pretrained import cache_folder
+    from detector.cache import cache_folder
 
     return check_disk(cache_folder())
 

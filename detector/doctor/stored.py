@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from detector.cache import cache_folder, converted_folder
 from detector.doctor.line import Line
 from detector.download import sha256
 from detector.errors import DetectorError
 from detector.files import check_writable
 from detector.pretrained import (
     RELEASES,
-    cache_folder,
-    converted_folder,
     is_cached,
     is_intact,
     source_path,

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from detector.boxes import FloatArray
-from detector.errors import BackendError
+from detector.errors import BackendError, ModelError
+from detector.pretrained import RELEASES
 from detector.runtime.model_file import ModelFile
+from detector.spec import ModelSpec
 
 
 class Backend(Protocol):
-    """Runs the network. One caller at a time; ``split`` gives backends for several at once.
+    """Runs the network. One caller at a time; ``split`` gives backends for several at once, whatever the
+    current folder is by then.
 
     A backend may have an attribute ``input``: memory (1, H, W, 3) that the network reads from. An input that
     is written there, and then given to ``run``, is not copied.
@@ -51,6 +56,45 @@ def open_backend(model: ModelFile, name: str | None, threads: int) -> tuple[str,
     return name, BACKENDS[name](model, threads)
 
 
+@dataclass(frozen=True)
+class ModelOpener:
+    """Opens a model again, in a process that was forked or that received it.
+
+    Attributes:
+        model: name of a release, or absolute path.
+        classes: names of the classes that are kept; None for all.
+        backend: name of the backend.
+        threads: processors to use.
+        spec: of the model as it was first opened.
+    """
+
+    model: str
+    classes: tuple[str, ...] | None
+    backend: str
+    threads: int
+    spec: ModelSpec
+
+    @classmethod
+    def of(
+        cls, model: str | Path, classes: Sequence[str] | None, backend: str, threads: int, spec: ModelSpec
+    ) -> ModelOpener:
+        """One for a model that is called by name or path."""
+        name = str(model) if str(model) in RELEASES else str(Path(model).absolute())
+        return cls(name, None if classes is None else tuple(classes), backend, threads, spec)
+
+    def __call__(self) -> Backend:
+        """A backend of its own.
+
+        Raises:
+            ModelError: the model is gone, or is another one by now.
+            BackendError: the backend is not there.
+        """
+        file = ModelFile(self.model, self.classes)
+        if file.spec != self.spec:
+            raise ModelError(f"{self.model} is another model than the one first opened; load it anew.")
+        return open_backend(file, self.backend, self.threads)[1]
+
+
 def check_name(name: str | None) -> None:
     """Raise BackendError unless there is such a backend; None is the model's own."""
     if name is not None and name not in BACKENDS:
@@ -60,7 +104,7 @@ def check_name(name: str | None) -> None:
 def _open_litert(model: ModelFile, threads: int) -> Backend:
     from detector.runtime.litert import LiteRTBackend
 
-    return LiteRTBackend(model.tflite(), threads)
+    return LiteRTBackend(model.tflite().absolute(), threads)
 
 
 def _open_openvino(model: ModelFile, threads: int) -> Backend:
@@ -68,7 +112,7 @@ def _open_openvino(model: ModelFile, threads: int) -> Backend:
         from detector.runtime.openvino import OpenVINOBackend
     except ImportError as error:
         raise BackendError(f"OpenVINO is not installed here ({error}): pip install '.[openvino]'.") from error
-    return OpenVINOBackend(model.tflite(), threads)
+    return OpenVINOBackend(model.tflite().absolute(), threads)
 
 
 def _open_onnxruntime(model: ModelFile, threads: int) -> Backend:
@@ -78,7 +122,7 @@ def _open_onnxruntime(model: ModelFile, threads: int) -> Backend:
         path = model.onnx()
     except ImportError as error:
         raise BackendError(f"ONNX Runtime is not installed here ({error}): pip install '.[onnx]'.") from error
-    return ONNXRuntimeBackend(path, threads)
+    return ONNXRuntimeBackend(path.absolute(), threads)
 
 
 def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
@@ -100,6 +144,13 @@ BACKENDS: dict[str, Callable[[ModelFile, int], Backend]] = {
     "tensorflow": _open_tensorflow,
     "openvino": _open_openvino,
     "onnxruntime": _open_onnxruntime,
+}
+
+
+# Backends that cannot be opened again in a forked process, and what to do.
+NOT_FORKED = {
+    "tensorflow": "TensorFlow does not work after a fork; start processes with "
+    'multiprocessing.get_context("spawn"), or take another backend'
 }
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,13 +18,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.detections import Detections
+from detector.errors import DetectorError
+from detector.image_kinds import ImageLike, check_several, to_image
 from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.pretrained import DEFAULT_MODEL
-from detector.runtime.backend import Backend, available_threads, check_name, open_backend
+from detector.runtime.arguments import MOST_THREADS, check_model, check_whole, class_list
+from detector.runtime.backend import (
+    NOT_FORKED,
+    Backend,
+    ModelOpener,
+    available_threads,
+    check_name,
+    open_backend,
+)
 from detector.runtime.model_file import ModelFile
-from detector.runtime.tiling import detect_tiled
+from detector.runtime.shared_network import SharedNetwork
+from detector.runtime.tiling import check_tile, detect_tiled
 from detector.spec import ModelSpec
 
 T = TypeVar("T")
@@ -32,12 +46,16 @@ DEFAULT_SCORE_THRESHOLD = 0.4
 class Detector:
     """Finds objects in images. ``Detector.load`` makes one.
 
+    Any number of threads may share one. They take turns at its network, which has all processors in each
+    turn; ``share`` gives each of them settings of its own. After a fork the child opens the model again when
+    it first needs it, and a pickled Detector opens it where it arrives; TensorFlow does not survive a fork.
+
     Attributes:
         spec: the model's spec.
         classes: names of the classes that it looks for.
-        backend: what runs the network.
-        backend_name: its name; empty where it was not opened by ``load``.
+        backend_name: what runs the network; empty where it was not opened by ``load``.
         preprocess, postprocess: what comes before and after it.
+        tile: side of the tiles in pixels, or None.
     """
 
     def __init__(
@@ -52,13 +70,11 @@ class Detector:
         tile: int | None = None,
     ) -> None:
         self.spec = spec
-        self.backend = backend
         self.backend_name = ""
         self.preprocess = preprocess
         self.postprocess = postprocess
         self.threads = threads
-        self._taking = threading.Lock()
-        self._idle: tuple[Backend, Sequence[Backend]] | None = None
+        self._network = SharedNetwork(backend)
         self._thresholds: NDArray[np.float32] | None = None
         if class_thresholds:
             least = [class_thresholds.get(name, postprocess.score_threshold) for name in spec.classes]
@@ -82,7 +98,7 @@ class Detector:
         voting: bool = False,
         tile: int | None = None,
         trust: bool = False,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] | None = print,
     ) -> Detector:
         """A detector from a released model's name or a file: ``.npz``, ``.tflite``, ``.onnx``, OpenVINO's
         ``.xml``, or the folder of a SavedModel.
@@ -106,14 +122,21 @@ class Detector:
                 frame takes as many times longer as there are tiles, and one more. See ``detect_tiled``.
             trust: let the folder of a SavedModel be run. It is a program, which can read and write your
                 files; everything else that is loaded here is data.
-            say: takes a line for each thing that takes time, such as a download.
+            say: takes a line for each thing that takes time, such as a download; None for silence.
 
         Raises:
             DetectorError: the model cannot be had or is damaged, a class it does not have, or a backend
                 that is not there; see ``detector.errors``.
+            ValueError: an argument that is none of its kind, or not in its range.
         """
+        check_model(model)
+        check_whole("threads", threads, MOST_THREADS)
+        check_whole("max_detections", max_detections)
+        if tile is not None:
+            check_tile(tile)
         check_name(backend)
-        file = ModelFile(model, classes, trust=trust, say=say)
+        names = class_list(classes)
+        file = ModelFile(model, names, trust=trust, say=say or _say_nothing)
         threads = threads or available_threads()
         own = file.spec.class_thresholds if class_thresholds else {}
         if own and score_threshold is not None:
@@ -127,11 +150,28 @@ class Detector:
             labels=file.labels,
             voting=voting,
         )
-        name, opened = open_backend(file, backend, threads)
         preprocess = Preprocessor(file.spec, resize)
+        name, opened = open_backend(file, backend, threads)
+        open_again = ModelOpener.of(model, names, name, threads, file.spec)
         detector = cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own, tile)
         detector.backend_name = name
+        detector._network = SharedNetwork(opened, open_again, NOT_FORKED.get(name, ""))
         return detector
+
+    def share(self) -> Detector:
+        """Another Detector on the same network, which is not loaded again: its settings are its own."""
+        other = Detector.__new__(Detector)
+        other.__dict__.update(self.__dict__, postprocess=copy(self.postprocess))
+        return other
+
+    @property
+    def backend(self) -> Backend:
+        """What runs the network, for measurements: it takes one caller at a time, with no lock held."""
+        return self._network.backend
+
+    @backend.setter
+    def backend(self, backend: Backend) -> None:
+        self._network = SharedNetwork(backend)
 
     @property
     def score_threshold(self) -> float:
@@ -145,22 +185,24 @@ class Detector:
         self.postprocess.score_threshold = threshold
         self._thresholds = None
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: ImageLike) -> Detections:
         """The objects in one image, with all threads on it: the least time for one frame.
 
         Args:
-            image: (H, W, 3) uint8, BGR, as ``load_image`` and OpenCV give it.
+            image: an array (H, W, 3) of uint8, BGR, as ``load_image`` and OpenCV give it, a path, or a Pillow
+                image; see ``to_image``.
 
         Raises:
-            ValueError: an array of another shape or type.
+            ImageError: a file that cannot be read, or an image that would take too many tiles.
+            ValueError: something else, or an array of another shape or type.
         """
-        return self._detect(self.backend, image)
+        return self._detect(self._take_turn, to_image(image))
 
     def detect_batch(
         self,
         images: Iterable[T],
         *,
-        load: Callable[[T], Image] | None = None,
+        load: Callable[[T], ImageLike] | None = None,
         took: Callable[[float], None] | None = None,
     ) -> Iterator[Detections]:
         """The objects in each of many images, in order: the most images per second.
@@ -171,11 +213,20 @@ class Detector:
 
         Args:
             images: images as for ``detect``, or whatever ``load`` turns into one.
-            load: called in the worker's thread, for example ``load_image`` for paths.
+            load: called in the worker's thread.
             took: called in the worker's thread with the seconds that each image took there.
+
+        Raises:
+            ValueError: ``images`` is a single image, or nothing that holds several.
         """
-        backend = self.backend
-        workers = self._take_workers(backend)
+        check_several(images)
+        return self._run_batch(images, load or _as_it_is, took)
+
+    def _run_batch(
+        self, images: Iterable[T], load: Callable[[T], Any], took: Callable[[float], None] | None
+    ) -> Iterator[Detections]:
+        network, process_id = self._network, os.getpid()
+        workers = network.take_workers(self.threads)
         backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
         for each in workers:
             backends.put(each)
@@ -186,7 +237,7 @@ class Detector:
 
         def process(item: Any) -> Detections:
             start = time.perf_counter()
-            detections = self._detect(worker.backend, load(item) if load else item)
+            detections = self._detect(partial(self._detect_whole, worker.backend), to_image(load(item)))
             if took:
                 took(time.perf_counter() - start)
             return detections
@@ -195,30 +246,26 @@ class Detector:
         pool = ThreadPoolExecutor(self.threads, "detect", initializer=start)
         try:
             for item in images:
+                _check_process(process_id)
                 pending.append(pool.submit(process, item))
                 if len(pending) > 2 * self.threads:
                     yield pending.popleft().result()
             while pending:
+                _check_process(process_id)
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
-            self._idle = (backend, workers)
+            network.give_back(workers)
 
-    def _take_workers(self, backend: Backend) -> Sequence[Backend]:
-        """Such backends for all threads: those of the last batch if they are free, or new ones."""
-        with self._taking:
-            idle, self._idle = self._idle, None
-        if idle is not None and idle[0] is backend:
-            return idle[1]
-        return backend.split(self.threads)
-
-    def _detect(self, backend: Backend, image: Image) -> Detections:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise ValueError(f"expected an image (H, W, 3) of uint8, got {image.shape} of {image.dtype}")
-        if self.tile is None:
+    def _take_turn(self, image: Image) -> Detections:
+        with self._network.turn() as backend:
             return self._detect_whole(backend, image)
+
+    def _detect(self, detect_whole: Callable[[Image], Detections], image: Image) -> Detections:
+        if self.tile is None:
+            return detect_whole(image)
         return detect_tiled(
-            lambda part: self._detect_whole(backend, part),
+            detect_whole,
             image,
             self.tile,
             iou_threshold=self.postprocess.iou_threshold,
@@ -228,8 +275,22 @@ class Detector:
     def _detect_whole(self, backend: Backend, image: Image) -> Detections:
         network_input = self.preprocess(image, out=getattr(backend, "input", None))
         box_encodings, class_logits = backend.run(network_input)
+        # The outputs may be the runtime's memory; nothing of them is left in what comes out of this.
         detections = self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
         thresholds = self._thresholds  # another thread may take them away
         if thresholds is None:
             return detections
         return detections[detections.scores >= thresholds[detections.labels]]
+
+
+def _say_nothing(_line: str) -> None:
+    pass
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _check_process(process_id: int) -> None:
+    if os.getpid() != process_id:
+        raise DetectorError("The batch was begun before the process was forked; begin one in the child.")

@@ -12,12 +12,11 @@ from pathlib import Path
 from detector.anchors import build_anchors
 from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
-from detector.conversions import is_intact_conversion, store_conversion
+from detector.conversions import conversion_name, find_conversions, is_damaged, keep_conversion
 from detector.download import sha256
 from detector.errors import BackendError, ModelError
-from detector.file_names import safe_file_name
 from detector.labels import find_classes
-from detector.pretrained import RELEASES, converted_folder, weights_path
+from detector.pretrained import RELEASES, weights_path
 from detector.runtime.spec_reader import is_saved_model, read_spec
 from detector.spec import ModelSpec
 from detector.weights import load_weights, select_classes
@@ -50,7 +49,8 @@ class ModelFile:
     """A model by name or path: a released model, a ``.npz`` of weights, a training run, or a network that is
     ready to run, be it ``.tflite``, ``.onnx``, OpenVINO's ``.xml`` or the folder of a SavedModel.
 
-    Weights are converted to what a backend reads when first needed, and the conversion is cached.
+    Weights are converted to what a backend reads when first needed, and the conversion is cached. Where the
+    cache cannot be written to, it is made anew for each process.
 
     Attributes:
         path: the file, or the folder of the SavedModel, that the model came in.
@@ -166,30 +166,29 @@ class ModelFile:
         digest.update(sha256(self.path).encode())
         return digest.hexdigest()[:16]
 
-    def _cached(self, suffix: str) -> Path:
-        name = safe_file_name(self.path.absolute().parent.name)
-        return converted_folder() / f"{name}-{self._digest}{suffix}"
+    def _conversion_name(self, suffix: str) -> str:
+        return conversion_name(self.path.absolute().parent.name, self._digest, suffix)
 
     def _converted_spec(self) -> ModelSpec:
         """The spec, from a conversion where one is there: that is quicker than reading all weights."""
         for suffix in (".tflite", ".onnx"):
-            path = self._cached(suffix)
-            if is_intact_conversion(path):
+            for path in find_conversions(self._conversion_name(suffix)):
                 with suppress(ModelError):  # written by a version with other limits
                     return read_spec(path)
         return self.weights()[1]
 
     def _converted(self, suffix: str, build: Callable[[], bytes]) -> Path:
-        """The file itself or, of weights, one in the cache, written unless a readable one is there."""
+        """The file itself or, of weights, its conversion, written unless a readable one is there."""
         if not self._is_weights:
             return self.path
-        path = self._cached(suffix)
-        if is_intact_conversion(path):
+        name = self._conversion_name(suffix)
+        for path in find_conversions(name):
             return path
-        if path.exists():
-            self._say(f"{path} is not what was written: it was changed or cut short, and is made anew.")
-        store_conversion(path, build())
-        return path
+        if is_damaged(name):
+            self._say(
+                f"{name} in the cache is not what was written: it was changed or cut short, and is made anew."
+            )
+        return keep_conversion(name, build())
 
 
 def model_files(path: Path) -> list[Path]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
 from detector.detections import Detections
+from detector.errors import ImageError
 from detector.images import Image
 from detector.nms import non_maximum_suppression
 
+LEAST_TILE, LARGEST_TILE = 100, 20_000  # pixels a side
+MOST_TILES = 10_000  # of an image: minutes of work; more is a mistake
 _OVERLAP = 0.25  # of a tile's side; an object that is larger is left to the whole image
 _CUT = 0.01  # of a tile's side from its edge: a box that ends there ends with the tile, not with the object
 
@@ -34,7 +40,12 @@ def detect_tiled(
         image: (H, W, 3) uint8, BGR.
         side: of a tile, in pixels.
         iou_threshold, max_detections: as in ``non_maximum_suppression``.
+
+    Raises:
+        ValueError: no such side.
+        ImageError: it would take more than ``MOST_TILES``.
     """
+    check_tile(side)
     height, width = image.shape[:2]
     found = [detect(image)]
     for left, top, right, bottom in cut_tiles((width, height), side):
@@ -53,22 +64,42 @@ def detect_tiled(
     return Detections(boxes[kept], scores[kept], labels[kept], found[0].classes)
 
 
-def cut_tiles(size_wh: tuple[int, int], side: int) -> Iterator[tuple[int, int, int, int]]:
+def check_tile(side: Any) -> None:
+    """Raise ValueError unless that is a side for tiles."""
+    is_whole = isinstance(side, Integral) and not isinstance(side, bool)
+    if not is_whole or not LEAST_TILE <= side <= LARGEST_TILE:
+        raise ValueError(
+            f"expected a tile of {LEAST_TILE} to {LARGEST_TILE:,} whole pixels a side, or None, got {side!r}"
+        )
+
+
+def cut_tiles(size_wh: tuple[int, int], side: int) -> list[tuple[int, int, int, int]]:
     """Left, top, right, bottom of each tile, row by row; none where one tile would be the whole image.
 
     Tiles of a row, and rows, overlap by a quarter of their side or more, evenly.
+
+    Raises:
+        ImageError: they would be more than ``MOST_TILES``.
     """
-    columns, rows = (_cut(length, side) for length in size_wh)
-    if len(columns) * len(rows) > 1:
-        yield from ((left, top, right, bottom) for top, bottom in rows for left, right in columns)
+    columns, rows = (_count(length, side) for length in size_wh)
+    if columns * rows == 1:
+        return []
+    if columns * rows > MOST_TILES:
+        raise ImageError(
+            f"{columns * rows:,} tiles of {side} pixels would cover {size_wh[0]} x {size_wh[1]} pixels, and "
+            f"{MOST_TILES:,} are the most; take larger tiles."
+        )
+    across, down = (_cut(length, side) for length in size_wh)
+    return [(left, top, right, bottom) for top, bottom in down for left, right in across]
+
+
+def _count(length: int, side: int) -> int:
+    return 1 if length <= side else 1 + math.ceil((length - side) / (side * (1 - _OVERLAP)))
 
 
 def _cut(length: int, side: int) -> list[tuple[int, int]]:
-    if length <= side:
-        return [(0, length)]
-    count = 1 + int(np.ceil((length - side) / (side * (1 - _OVERLAP))))
-    starts = np.linspace(0, length - side, count).round().astype(int).tolist()
-    return [(start, start + side) for start in starts]
+    starts = np.linspace(0, max(length - side, 0), _count(length, side)).round().astype(int).tolist()
+    return [(start, min(start + side, length)) for start in starts]
 
 
 def _is_whole(

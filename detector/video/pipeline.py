@@ -34,7 +34,8 @@ class LivePipeline:
 
     Args:
         source: where frames come from; the pipeline closes it.
-        detector: finds the objects; its score threshold follows ``settings``.
+        detector: finds the objects, with the score threshold of ``settings``; it may be that of several
+            pipelines, and keeps its own threshold.
         settings: threshold, classes and pause, to be changed at any time; made if not given.
         tracker: gives track ids; must be there if there are counters.
         counters: lines and zones.
@@ -58,7 +59,7 @@ class LivePipeline:
         max_frames: int | None = None,
     ) -> None:
         self.source = source
-        self.detector = detector
+        self.detector = detector.share()
         self.settings = settings or LiveSettings(detector.score_threshold)
         self.meter = Meter()
         if counters and tracker is None:
@@ -67,7 +68,6 @@ class LivePipeline:
         self._counters = tuple(counters)
         self._on_frame = on_frame
         self._max_frames = max_frames
-        self._detector_threshold = detector.score_threshold
         self._closing = threading.Event()
         self._captured: Channel[Frame] = Channel(newest_only=source.live, capacity=2)
         self._results: Channel[LiveFrame] = Channel(newest_only=source.live, capacity=2)
@@ -132,7 +132,6 @@ class LivePipeline:
         self.source.close()
         for thread in self._threads:
             thread.join(timeout=STALL_SECONDS + 1)
-        self.detector.score_threshold = self._detector_threshold
 
     def _run(self, step: Callable[[], None], output: Channel[Frame] | Channel[LiveFrame]) -> None:
         try:

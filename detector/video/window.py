@@ -16,6 +16,7 @@ from detector.errors import DetectorError
 from detector.files import replacing
 from detector.images import Image
 from detector.opencv_build import has_gui
+from detector.processes import code_command
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.overlay import KEYS, add_figures
@@ -39,7 +40,7 @@ class DisplayProbe:
         self._process: subprocess.Popen[bytes] | None = None
         if has_gui() and _display_is_named():
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROBE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                code_command(_PROBE), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
 
     def problem(self) -> str | None:

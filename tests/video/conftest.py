@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,9 @@ class FakeDetector:
         self.seen: list[int] = []
         self._seconds = seconds
         self._broken = broken
+
+    def share(self) -> FakeDetector:
+        return copy(self)
 
     def detect(self, image: Image) -> Detections:
         time.sleep(self._seconds)

@@ -111,7 +111,8 @@ def test_the_detector_has_its_own_threshold_again():
     detector.score_threshold = 0.4
     with LivePipeline(FakeSource(3, live=False), detector, settings=LiveSettings(0.2)) as pipeline:
         assert len(list(pipeline)) == 3
-        assert detector.score_threshold == 0.2
+        assert pipeline.detector.score_threshold == 0.2
+        assert detector.score_threshold == 0.4
     assert detector.score_threshold == 0.4
 
 

@@ -1,0 +1,108 @@
+"""One network for any number of threads, in the process that opened it and in those that are forked."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from detector.errors import BackendError
+from detector.runtime.backend import Backend
+
+
+class SharedNetwork:
+    """A backend that threads use in turns, and backends of the same model for the workers of batches.
+
+    A runtime's threads do not survive a fork: in the child, a network waits for them for ever, and so does
+    its end. There the inherited backends are left alone, and the first use opens the model again.
+
+    Args:
+        backend: runs the network, for one caller at a time.
+        open_again: opens another such backend, also in a process of its own.
+        not_forked: why ``open_again`` would not do in a forked process; empty where it does.
+    """
+
+    def __init__(
+        self, backend: Backend, open_again: Callable[[], Backend] | None = None, not_forked: str = ""
+    ) -> None:
+        self._backend: Backend | None = backend
+        self._open_again = open_again
+        self._not_forked = not_forked
+        self._idle: list[Backend] = []
+        self._workers: weakref.WeakSet[Backend] = weakref.WeakSet()
+        self._taking = threading.Lock()
+        self._turn = threading.Lock()
+        _networks.add(self)
+
+    @property
+    def backend(self) -> Backend:
+        """The backend, for a caller that knows that nobody else uses it."""
+        with self._taking:
+            if self._backend is None:
+                self._backend = self._open_in_fork()
+            return self._backend
+
+    @contextmanager
+    def turn(self) -> Iterator[Backend]:
+        """The backend, nobody else's until the block ends. Its outputs may be its own memory: keep none."""
+        with self._turn:
+            yield self.backend
+
+    def take_workers(self, count: int) -> Sequence[Backend]:
+        """So many backends with a thread each: those that are idle, and new ones if they are too few."""
+        backend = self.backend
+        with self._taking:
+            taken, self._idle = self._idle[:count], self._idle[count:]
+        if len(taken) < count:
+            made = backend.split(count - len(taken))
+            self._workers.update(made)
+            taken = [*taken, *made]
+        return taken
+
+    def give_back(self, workers: Sequence[Backend]) -> None:
+        """Keep workers for the next batch: as many as one batch has, however many batches ran at once."""
+        with self._taking:
+            if all(worker in self._workers for worker in workers):  # none is from before a fork
+                self._idle = max(self._idle, list(workers), key=len)
+
+    def leave_inherited(self) -> None:
+        """Forget, in a forked process, what was opened before the fork, without ending it."""
+        for inherited in (self._backend, *self._workers):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))  # for ever: ending it would never end
+        self._backend = None
+        self._idle = []
+        self._workers = weakref.WeakSet()
+        self._taking = threading.Lock()  # others may have held them when the process was forked
+        self._turn = threading.Lock()
+
+    def _open_in_fork(self) -> Backend:
+        if self._not_forked or self._open_again is None:
+            reason = self._not_forked or "it was not made by Detector.load"
+            raise BackendError(
+                f"A Detector that was made before a fork cannot be used in the child here: {reason}."
+            )
+        return self._open_again()
+
+    def __reduce__(self) -> tuple[Callable[..., SharedNetwork], tuple[Callable[[], Backend], str]]:
+        if self._open_again is None:
+            raise BackendError("A Detector that was not made by Detector.load cannot be copied or pickled.")
+        return _open, (self._open_again, self._not_forked)
+
+
+def _open(open_again: Callable[[], Backend], not_forked: str) -> SharedNetwork:
+    return SharedNetwork(open_again(), open_again, not_forked)
+
+
+_networks: weakref.WeakSet[SharedNetwork] = weakref.WeakSet()
+
+
+def _leave_inherited() -> None:
+    for network in _networks:
+        network.leave_inherited()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_leave_inherited)

@@ -1,0 +1,53 @@
+"""Lines for a terminal: what names from outside may do there, and what becomes of them when nobody reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+from tqdm import tqdm
+
+
+def printable(text: object) -> str:
+    """A text in one line that a terminal shows and does not obey, for names that come from outside.
+
+    Control characters, line breaks, marks that turn the writing direction and bytes that are no UTF-8 become
+    escapes (``\\n``, ``\\x1b``, ``\\u202e``, ``\\xff``); every script and emoji stays as it is.
+    """
+    return "".join(character if character.isprintable() else _escape(character) for character in str(text))
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def write_line(line: str, *, to_errors: bool = False) -> None:
+    """Print a line to standard output, or to standard error, above a progress bar if there is one.
+
+    Where nobody reads it any more (``| head -1``), this and all later lines are dropped: the work goes on.
+    """
+    stream = sys.stderr if to_errors else sys.stdout
+    if stream is None or stream.closed:  # there is none: pythonw, services
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        tqdm.write(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+        stream.flush()
+    except OSError as error:
+        _drop(stream)
+        if not (to_errors or isinstance(error, BrokenPipeError)):
+            note = f"Note: standard output cannot be written ({error.strerror}); going on without."
+            write_line(note, to_errors=True)
+
+
+def _drop(stream: TextIO) -> None:
+    """Let a stream go nowhere, also what is still in its buffer."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
