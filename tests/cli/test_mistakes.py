@@ -105,7 +105,7 @@ MISTAKES: dict[str, tuple[Callable[[Scene], list[object]], str]] = {
     "foreign .tflite": (lambda s: ["eval", "--model", s.file("a.tflite", FOREIGN_TFLITE)], "model_spec.json"),
     "text as .tflite": (lambda s: ["eval", "--model", s.file("a.tflite", b"some text")], "not a TFLite file"),
     "empty .tflite": (lambda s: ["eval", "--model", s.file("a.tflite", b"")], "not a TFLite file"),
-    "folder as model": (lambda s: ["eval", "--model", s.tmp_path], "Expected a .npz file"),
+    "folder as model": (lambda s: ["eval", "--model", s.tmp_path], "neither the weights of a training run"),
     "unknown backend": (lambda s: ["eval", "--backend", "pytorch"], "'litert', 'tensorflow', 'openvino'"),
     "unknown class": (
         lambda s: ["detect", PHOTO, "--model", s.model, "--classes", "person,trafic light"],
