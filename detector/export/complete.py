@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ OPENVINO_OUTPUT = "detections"
 
 
 def open_complete(path: Path, threads: int) -> Callable[[Image], Detections]:
-    """A function from an image (h, w, 3) uint8 BGR to what the model finds in it, best first.
+    """A function from an image (h, w, 3) uint8 BGR to what the model finds in it, best first; threads may
+    share it.
 
     The image is squashed to the input size by ``cv2.resize``, and its bytes are given to the model as they
     are. What the model's file knows of scores and overlaps holds.
@@ -50,11 +52,13 @@ def open_complete(path: Path, threads: int) -> Callable[[Image], Detections]:
     except ImportError as error:
         raise BackendError(f"{path} cannot be run here: {error}.") from error
     height, width = spec.input_hw
+    turn = threading.Lock()
 
     def detect(image: Image) -> Detections:
         resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-        outputs = run(np.ascontiguousarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)[None], np.uint8))
-        return _to_detections(outputs, spec, (image.shape[1], image.shape[0]))
+        network_input = np.ascontiguousarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)[None], np.uint8)
+        with turn:  # no runtime takes two callers at once
+            return _to_detections(run(network_input), spec, (image.shape[1], image.shape[0]))
 
     return detect
 

@@ -66,6 +66,7 @@ class ModelOpener:
         backend: name of the backend.
         threads: processors to use.
         spec: of the model as it was first opened.
+        trust: whether it may be a SavedModel, which is a program.
     """
 
     model: str
@@ -73,14 +74,21 @@ class ModelOpener:
     backend: str
     threads: int
     spec: ModelSpec
+    trust: bool = False
 
     @classmethod
     def of(
-        cls, model: str | Path, classes: Sequence[str] | None, backend: str, threads: int, spec: ModelSpec
+        cls,
+        model: str | Path,
+        classes: Sequence[str] | None,
+        backend: str,
+        threads: int,
+        spec: ModelSpec,
+        trust: bool,
     ) -> ModelOpener:
         """One for a model that is called by name or path."""
         name = str(model) if str(model) in RELEASES else str(Path(model).absolute())
-        return cls(name, None if classes is None else tuple(classes), backend, threads, spec)
+        return cls(name, None if classes is None else tuple(classes), backend, threads, spec, trust)
 
     def __call__(self) -> Backend:
         """A backend of its own.
@@ -89,7 +97,7 @@ class ModelOpener:
             ModelError: the model is gone, or is another one by now.
             BackendError: the backend is not there.
         """
-        file = ModelFile(self.model, self.classes)
+        file = ModelFile(self.model, self.classes, trust=self.trust)
         if file.spec != self.spec:
             raise ModelError(f"{self.model} is another model than the one first opened; load it anew.")
         return open_backend(file, self.backend, self.threads)[1]

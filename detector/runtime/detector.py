@@ -152,7 +152,7 @@ class Detector:
         )
         preprocess = Preprocessor(file.spec, resize)
         name, opened = open_backend(file, backend, threads)
-        open_again = ModelOpener.of(model, names, name, threads, file.spec)
+        open_again = ModelOpener.of(model, names, name, threads, file.spec, trust)
         detector = cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own, tile)
         detector.backend_name = name
         detector._network = SharedNetwork(opened, open_again, NOT_FORKED.get(name, ""))

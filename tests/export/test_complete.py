@@ -1,5 +1,7 @@
 """Files with post-processing inside against the Detector's own detections."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,9 @@ def check(path, photos, expected, threads=2, **tolerances):
         assert len(found) <= 100
         assert (np.diff(found.scores) <= 0).all()
         assert_same(found, detections, photo, **tolerances)
+    alone = [run(photo) for photo in photos]
+    with ThreadPoolExecutor(3) as pool:  # that share it
+        assert list(pool.map(run, photos * 5)) == alone * 5
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,14 @@ def test_outputs_are_those_of_the_network(folder):
             np.testing.assert_allclose(output, values, atol=1e-4)
 
 
+def test_a_detector_of_a_trusted_one_can_be_sent_to_another_process(folder):
+    import pickle
+
+    detector = Detector.load(folder, trust=True)
+    image = np.zeros((64, 64, 3), np.uint8)
+    assert pickle.loads(pickle.dumps(detector)).detect(image) == detector.detect(image)
+
+
 def test_the_folder_says_what_it_is(folder):
     assert (folder / "labels.txt").read_text() == "cat\ndog\n"
 
