@@ -13,7 +13,7 @@ from detector.data.sample import SAMPLE_FOLDER
 WITHOUT_TENSORFLOW = """
 import importlib, pkgutil, sys
 NEEDING_IT = {f"detector.training.{name}" for name in (
-    "bench", "imagenet", "losses", "record_writer", "run", "task", "trainer", "trial"
+    "bench", "imagenet", "losses", "record_writer", "run", "saved_state", "task", "trainer", "trial"
 )} | {f"detector.{name}" for name in (
     "onnx_writer", "openvino_kernels", "openvino_writer", "runtime.onnxruntime", "runtime.openvino"
 )}

@@ -27,7 +27,9 @@ try:
 finally:
     own = resource.getrusage(resource.RUSAGE_SELF)
     spent = own.ru_utime + own.ru_stime
-    print(f"{time.perf_counter() - start:.0f} s, {spent:.0f} s of processors, {own.ru_maxrss} kB")
+    # Not ru_maxrss, which a process takes over from the one that started it.
+    peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    print(f"{time.perf_counter() - start:.0f} s, {spent:.0f} s of processors, {peak} kB")
 """
 
 

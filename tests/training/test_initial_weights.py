@@ -55,7 +55,7 @@ def rest(weights):
 
 
 def test_columns_follow_their_names(weights):
-    spec = spec_of("Dog", "unicorn", "Traffic_Light", "red-fox")
+    spec = spec_of("Dog", "unicorn", "Traffic_Light", "RED  fox")
     fitted = fit_classes(weights, SOURCE, spec, seed=0)
     check_weights(fitted, build_architecture(spec), origin="fitted")
     for old, new in zip(columns(weights, SOURCE), columns(fitted, spec), strict=True):
@@ -140,7 +140,7 @@ def test_nothing():
 @pytest.mark.parametrize(
     ("start", "parts"),
     [
-        ("{folder}/absent.npz", ("no weights file", "absent.npz")),
+        ("{folder}/absent.npz", ("Cannot read", "absent.npz")),
         ("{folder}/weights.h5", ("released, imagenet, none, a training run or a .npz file", "weights.h5")),
         ("relaesed", ("released, imagenet, none, a training run or a .npz file", "relaesed")),
         ("", ("released, imagenet, none, a training run or a .npz file", "''")),
