@@ -11,8 +11,8 @@ MOST_THREADS = 1024
 
 
 def check_model(model: Any) -> None:
-    """Raise ValueError unless that is text or a path."""
-    if not isinstance(model, str | os.PathLike) or isinstance(os.fspath(model), bytes):
+    """Raise ValueError unless that is text or a path, and not empty."""
+    if not isinstance(model, str | os.PathLike) or os.fspath(model) in ("", os.fsencode(model)):
         raise ValueError(f"expected a model's name or the path of its file, got {_shown(model)}")
 
 
