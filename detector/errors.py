@@ -37,3 +37,7 @@ class BackendError(DetectorError):
 
 class SourceError(DetectorError):
     """A camera, stream or video that gives no picture."""
+
+
+class ArgumentError(DetectorError, ValueError):
+    """A value that a function does not take."""

@@ -161,7 +161,7 @@ def test_thresholds_are_checked_when_they_are_changed(detector: Detector) -> Non
         with pytest.raises(ValueError, match="expected 0 <= score_threshold < 1"):
             own.score_threshold = wrong  # type: ignore[assignment]
     own.tile = 0
-    with pytest.raises(ValueError, match="expected a tile"):
+    with pytest.raises(ValueError, match="Expected a tile"):
         own.detect(PATH)
     own.tile = 100
     with pytest.raises(ImageError, match=r"tiles of 100 pixels would cover 30000 x 3000 pixels"):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
 from detector.detections import Detections
-from detector.errors import ImageError
+from detector.errors import ArgumentError, ImageError
 from detector.images import Image
 from detector.nms import non_maximum_suppression
 
@@ -65,11 +65,11 @@ def detect_tiled(
 
 
 def check_tile(side: Any) -> None:
-    """Raise ValueError unless that is a side for tiles."""
+    """Raise ArgumentError unless that is a side for tiles."""
     is_whole = isinstance(side, Integral) and not isinstance(side, bool)
     if not is_whole or not LEAST_TILE <= side <= LARGEST_TILE:
-        raise ValueError(
-            f"expected a tile of {LEAST_TILE} to {LARGEST_TILE:,} whole pixels a side, or None, got {side!r}"
+        raise ArgumentError(
+            f"Expected a tile of {LEAST_TILE} to {LARGEST_TILE:,} whole pixels a side, or None, got {side!r}"
         )
 
 

@@ -106,6 +106,7 @@ MISTAKES: dict[str, tuple[Callable[[Scene], list[object]], str]] = {
     "text as .tflite": (lambda s: ["eval", "--model", s.file("a.tflite", b"some text")], "not a TFLite file"),
     "empty .tflite": (lambda s: ["eval", "--model", s.file("a.tflite", b"")], "not a TFLite file"),
     "folder as model": (lambda s: ["eval", "--model", s.tmp_path], "neither the weights of a training run"),
+    "no name as model": (lambda s: ["detect", PHOTO, "--model", ""], "name or the path"),
     "unknown backend": (lambda s: ["eval", "--backend", "pytorch"], "'litert', 'tensorflow', 'openvino'"),
     "unknown class": (
         lambda s: ["detect", PHOTO, "--model", s.model, "--classes", "person,trafic light"],
