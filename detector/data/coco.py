@@ -77,6 +77,11 @@ def load_coco(
 
 def _build(content: CocoFile, paths: Iterable[Path], log: FindingLog) -> Dataset:
     categories, id_of = _categories(content, log)
+    paths = list(paths)
+    first: dict[Path, int] = {}
+    for number, place in enumerate(paths):
+        if first.setdefault(place, number) != number and not content.images[number].get("record"):
+            log.add("images that the file lists twice, each with objects of its own", place.name)
     images = tuple(
         DatasetImage(
             id_,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.data.findings import FindingLog
+from detector.data.text import not_unicode
 from detector.errors import DatasetError, DetectorError
 from detector.reading import open_regular, parsing, read_head
 
@@ -112,7 +113,12 @@ def read_json(path: Path, what: str) -> Any:
     """
     try:
         with open_regular(path, DatasetError) as file, parsing(f"{path} is not JSON", DatasetError):
-            return json.load(file)
+            try:
+                return json.load(file)
+            except UnicodeDecodeError as error:
+                if error.object.lstrip()[:1] in (b"{", b"["):
+                    raise DatasetError(not_unicode(error.object, error, str(path))) from error
+                raise
     except DatasetError as error:
         raise DatasetError(str(error).replace("Cannot read ", f"Cannot read the {what} ", 1)) from error
 

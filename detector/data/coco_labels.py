@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.data.coco_file import CocoFile, note_same_names, read_coco
-from detector.data.coco_layout import ImagePlaces, coco_files_in, find_coco_files
+from detector.data.coco_layout import ImagePlaces, coco_files_in, files_of_one_part, find_coco_files
 from detector.data.coco_values import MOST_AREA, box_of, crowd_of, fault_of, is_box, number_of, size_of
 from detector.data.findings import FindingLog
 from detector.data.json_lines import JsonLines
@@ -72,8 +72,8 @@ def read_coco_labels(listing: Listing, log: FindingLog) -> RawLabels:
 def _check_apart(
     files: Mapping[str, Sequence[Path]], paths_of: Mapping[Path, Sequence[Path]], listing: Listing
 ) -> None:
-    """Refuse several files of one split that share images: folds, or versions of one another."""
-    several = [path for paths in files.values() if len(paths) > 1 for path in paths]
+    """Refuse several files of one part that share images: folds, or versions of one another."""
+    several = files_of_one_part(files)
     first: dict[Path, Path] = {}
     for path in [*several, *(path for path in paths_of if path not in several)] if several else ():
         for image in dict.fromkeys(paths_of[path]):

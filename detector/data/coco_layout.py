@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from detector.data.coco_file import looks_like_coco
@@ -16,6 +17,7 @@ from detector.data.image_index import (
     only_one,
     role_among,
     same_content,
+    shared_parts,
 )
 from detector.data.listing import Listing
 from detector.data.raw_labels import relative_name
@@ -55,15 +57,16 @@ def find_coco_files(listing: Listing, log: FindingLog) -> dict[str, list[Path]]:
         lambda path: path.stem if role_in(path.stem) else None,
         lambda path: path.parent.name if role_of(path.parent.name) else None,
     ]
+    whole = [path for path in files if path.name == "instances.json"]  # instances_old.json is no split of it
     for way in ways:
         splits: dict[str, list[Path]] = {}
         for path in files:
             if name := way(path):
                 splits.setdefault(name, []).append(path)
-        if splits:
+        if splits and (not whole or any(map(role_in, splits))):
             break
     else:
-        common = [path for path in files if path.name == "instances.json"] or files
+        common = whole or files
         if len(common) > 1:
             names = ", ".join(relative_name(path, root) for path in common[:5])
             raise DatasetError(
@@ -76,6 +79,22 @@ def find_coco_files(listing: Listing, log: FindingLog) -> dict[str, list[Path]]:
         if path not in read:
             log.add("annotation files beside those of the splits, not read", relative_name(path, root))
     return splits
+
+
+def files_of_one_part(files: Mapping[str, Sequence[Path]]) -> list[Path]:
+    """The annotation files of which several are of one split, or of splits that mean the same part: those of
+    ``train_fold0`` and ``train_fold1``, but neither of ``train`` and ``train_small`` nor of two years."""
+    parts: dict[tuple[str, ...], list[str]] = {}
+    for name in files:
+        role = role_in(name)
+        parts.setdefault((role, *re.findall(r"\d{4}", name)) if role else ("", name), []).append(name)
+    several: list[Path] = []
+    for names in parts.values():
+        plain = [name for name in names if role_of(name) and not name[-1:].isdigit()]
+        paths = [path for name in names for path in files[name]]
+        if len(paths) > 1 and (len(names) == 1 or len(plain) != 1):
+            several += paths
+    return several
 
 
 class ImagePlaces:
@@ -134,8 +153,12 @@ class ImagePlaces:
         A folder of the split's own name comes first, then one that is called like a folder of images. How
         many images a folder has comes last: thumbnails and former versions may be the more complete.
         """
+        # Of exports side by side each has its own images: those of the other lie further away.
+        around = (
+            annotations.parent.parent.parts if annotations.parent.parent.is_relative_to(base) else base.parts
+        )
         sample = names[:: max(1, len(names) // _SAMPLE)][:_SAMPLE]
-        fitness: dict[Path, tuple[bool, bool, bool, bool, int, int, int]] = {}
+        fitness: dict[Path, tuple[bool, bool, bool, int, bool, int, int, int]] = {}
         for folder in self._folders(annotations):
             direct = sum(_in_folder(folder, name, whole=True) is not None for name in sample)
             hits = direct or sum(_in_folder(folder, name, whole=False) is not None for name in sample)
@@ -143,10 +166,11 @@ class ImagePlaces:
                 continue
             its_role, most = _role(folder, base), 2 * hits >= len(sample)
             own = folder in (annotations.parent, annotations.parent / split) or folder.name == split
-            own = most and (own or (role is not None and its_role == role))
+            own = (most and own) or (role is not None and its_role == role)
             customary = most and folder.name.lower() in CUSTOMARY
             inside, depth = folder.is_relative_to(self._folder), len(folder.parts) if customary else 0
-            fitness[folder] = roles_agree(its_role, role), own, inside, customary, -depth, hits, direct
+            near = shared_parts(folder.parts, around) if most else 0
+            fitness[folder] = roles_agree(its_role, role), own, inside, near, customary, -depth, hits, direct
             if own and direct == len(sample):
                 break
         if not fitness:
@@ -154,7 +178,7 @@ class ImagePlaces:
         first = max(fitness, key=lambda folder: fitness[folder])
         whole = fitness[first][-1] > 0
         for other, value in fitness.items():
-            if value[:5] == fitness[first][:5] and 2 * value[5] >= len(sample) and first not in other.parents:
+            if value[:6] == fitness[first][:6] and 2 * value[6] >= len(sample) and first not in other.parents:
                 self._refuse_rival(annotations, first, other, sample, whole)
         return first, whole
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from detector.data.cleaning import Annotations, build_dataset, check_images, clean_images
 from detector.data.coco import load_coco
 from detector.data.coco_labels import is_coco, read_coco_labels
-from detector.data.coco_layout import find_coco_files
+from detector.data.coco_layout import files_of_one_part, find_coco_files
 from detector.data.corrections import put_right
 from detector.data.cvat import is_cvat, read_cvat_labels
 from detector.data.dataset import Dataset
@@ -159,8 +159,8 @@ def load_split(root: Path, split: str | None) -> Dataset:
 
 
 def _is_spread(listing: Listing) -> bool:
-    """Whether a split has several annotation files, which only training's reading puts together."""
-    return any(len(paths) > 1 for paths in find_coco_files(listing, FindingLog()).values())
+    """Whether a part has several annotation files, which only training's reading puts together or refuses."""
+    return bool(files_of_one_part(find_coco_files(listing, FindingLog())))
 
 
 def _require_images(labels: RawLabels, root: Path, log: FindingLog) -> None:

@@ -101,7 +101,7 @@ class ImageIndex:
         def fitness(path: Path) -> tuple[int, int, int, bool, bool]:
             parents = self._below(path.parent)
             return (
-                _common(reversed(folders), reversed(parents)),
+                shared_parts(reversed(folders), reversed(parents)),
                 sum(hint in parents for hint in hints),
                 len(around & set(parents)),
                 path.name == parts[-1],
@@ -183,7 +183,7 @@ def addressed(text: str) -> list[str]:
     return [*local[:1], unquote(address.path)] if address.scheme or address.query or "%" in text else []
 
 
-def _common(first: Iterable[str], second: Iterable[str]) -> int:
+def shared_parts(first: Iterable[str], second: Iterable[str]) -> int:
     """How many items two sequences share at their start."""
     count = 0
     for one, other in zip(first, second, strict=False):

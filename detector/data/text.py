@@ -55,7 +55,7 @@ def decode_text(data: bytes, name: str) -> str:
     try:
         text = data.decode(encoding).rstrip(_OLD_END_OF_FILE)
     except UnicodeDecodeError as error:
-        raise DatasetError(_not_unicode(data, error, name)) from error
+        raise DatasetError(not_unicode(data, error, name)) from error
     if found := _NO_TEXT.search(text):
         raise DatasetError(
             f"{name} is no text file: it has the control character {found[0]!r} in line "
@@ -80,7 +80,8 @@ def _wide_encoding(data: bytes) -> str:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _not_unicode(data: bytes, error: UnicodeDecodeError, name: str) -> str:
+def not_unicode(data: bytes, error: UnicodeDecodeError, name: str) -> str:
+    """The sentence about bytes that are no text in UTF-8: where they are not, and what to do."""
     line = data.count(b"\n", 0, error.start) + 1
     shown = data[max(0, error.start - 8) : error.start + 8]
     return (

@@ -79,7 +79,16 @@ def read_voc_labels(listing: Listing, log: FindingLog) -> RawLabels:
     splits, splits_from = splits_of_lists(listing, paths, log)
     if not splits:
         splits, splits_from = splits_of_folders(listing.root, paths), "folders"
+    if not splits:
+        splits, splits_from = _splits_of_label_folders(listing.root, files), "folders of label files"
     return build_labels("Pascal VOC", listing.root, classes, images, splits, splits_from, log)
+
+
+def _splits_of_label_folders(root: Path, files: Sequence[tuple[_File, Path]]) -> dict[str, list[Path]]:
+    """The images by the split that the folder of their label file is called like."""
+    image_of = {file.path: image for file, image in files}
+    splits = splits_of_folders(root, list(image_of))
+    return {name: [image_of[path] for path in paths] for name, paths in splits.items()}
 
 
 def _classes(files: Sequence[_File], log: FindingLog) -> tuple[tuple[str, ...], dict[str, int]]:

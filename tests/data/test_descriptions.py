@@ -95,6 +95,103 @@ def test_folds_are_refused(tmp_path: Path) -> None:
     assert len(load_labelled_folder(tmp_path / "fold0").val.images) == 2
 
 
+@pytest.mark.parametrize(
+    "form", ["{split}_fold{fold}", "instances_{split}{fold}", "{split}-{fold}", "fold{fold}_{split}"]
+)
+def test_folds_are_refused_by_the_images_that_they_share(tmp_path: Path, form: str) -> None:
+    write_coco(tmp_path, photos(6))
+    content = json.loads((tmp_path / "annotations/instances.json").read_text())
+    (tmp_path / "annotations/instances.json").unlink()
+    for fold in range(3):
+        for split in ("train", "val"):
+            images = [e for n, e in enumerate(content["images"]) if (n % 3 == fold) == (split == "val")]
+            ids = [entry["id"] for entry in images]
+            mine = [entry for entry in content["annotations"] if entry["image_id"] in ids]
+            path = tmp_path / "annotations" / f"{form.format(split=split, fold=fold)}.json"
+            path.write_text(json.dumps(content | {"images": images, "annotations": mine}))
+    for read in (load_labelled_folder, lambda root: load_split(root, None)):
+        with pytest.raises(DatasetError, match=r"have the same images, such as images/.*folds"):
+            read(tmp_path)
+
+
+@pytest.mark.parametrize("other", ["train_small", "train2014"])
+def test_a_smaller_file_or_another_year_is_no_fold(tmp_path: Path, other: str) -> None:
+    year = "2017" if other[-1].isdigit() else ""
+    write_coco(tmp_path, [*photos(4, "train"), *photos(2, "val")])
+    folder = tmp_path / "annotations"
+    for split in ("train", "val"):
+        (folder / f"instances_{split}.json").rename(folder / f"instances_{split}{year}.json")
+    content = json.loads((folder / f"instances_train{year}.json").read_text())
+    ids = [entry["id"] for entry in content["images"][:2]]
+    content["images"] = content["images"][:2]
+    content["annotations"] = [entry for entry in content["annotations"] if entry["image_id"] in ids]
+    (folder / f"instances_{other}.json").write_text(json.dumps(content))
+    read = load_labelled_folder(tmp_path)
+    assert (len(read.train.images), len(read.val.images)) == (4, 2)
+
+
+@pytest.mark.parametrize("name", ["instances_old.json", "instances_small.json", "instances_v2.json"])
+def test_no_version_comes_before_the_whole(tmp_path: Path, name: str) -> None:
+    folder = write_coco(tmp_path, photos(6)) / "annotations"
+    content = json.loads((folder / "instances.json").read_text())
+    content["annotations"] = [{**entry, "bbox": [0, 0, 9, 9]} for entry in content["annotations"]]
+    (folder / name).write_text(json.dumps(content))
+    read = load_labelled_folder(tmp_path)
+    assert everything(read) == [[10, 12, 30, 24]] * 6 == boxes_of(load_split(tmp_path, None))
+    assert found(read, "beside those of the splits, not read") == (1, f"annotations/{name}")
+
+
+@pytest.mark.parametrize("write", [write_coco, write_cvat, write_label_studio])
+def test_tasks_side_by_side_have_their_own_images(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """Each task calls its images alike, so that only the folder tells them apart."""
+    boxes = [[("cat", 4.0 + task, 5.0, 34.0 + task, 35.0)] for task in range(2)]
+    for task in range(2):
+        write(
+            tmp_path / f"task_{task}", [Photo(f"{n}.png", boxes[task], look=50 * task + n) for n in range(3)]
+        )
+    for source in tmp_path.glob("*/annotations/instances.json"):
+        source.rename(source.with_name("instances_default.json"))
+    read = load_labelled_folder(tmp_path)
+    for part in (read.train, read.val, load_split(tmp_path, None)):
+        paths = {image.id: image.path for image in part.images}
+        assert all(
+            f"task_{box['bbox'][0] - 4:.0f}" in paths[box["image_id"]].parts for box in part.annotations
+        )
+    assert len(everything(read)) == 6
+
+
+def test_a_split_folder_comes_first_however_few_images_are_left_in_it(tmp_path: Path) -> None:
+    write_coco(tmp_path, [*photos(6, "train"), *photos(2, "val")])
+    for number in range(6):
+        write_image(tmp_path / f"thumbs/train{number}.png", look=900 + number)
+        if number > 1:
+            (tmp_path / f"train/train{number}.png").unlink()
+    read = load_labelled_folder(tmp_path)
+    assert {image.path.parent.name for image in read.train.images} == {"train"}
+    assert len(read.train.images) == 2
+
+
+def test_folders_of_label_files_are_splits_where_those_of_images_are_none(tmp_path: Path) -> None:
+    for split, count in (("train", 4), ("val", 2)):
+        for number in range(count):
+            name = f"{split}{number}"
+            write_image(tmp_path / f"images/{name}.png", look=name)
+            write_xml(tmp_path / f"xml/{split}/{name}.xml", xml_object(*BOX), f"{name}.png")
+    read = load_labelled_folder(tmp_path)
+    assert names_of(read.val) == ["val0.png", "val1.png"]
+    assert "folders of label files train (4) and val (2)" in read.split_note
+
+
+def test_a_file_that_lists_an_image_twice_is_evaluated_with_a_word(tmp_path: Path) -> None:
+    folder = write_coco(tmp_path, photos(3)) / "annotations"
+    content = json.loads((folder / "instances.json").read_text())
+    content["images"].append({**content["images"][0], "id": 7})
+    (folder / "instances.json").write_text(json.dumps(content))
+    (finding,) = load_split(tmp_path, None).findings
+    assert "lists twice" in finding.kind
+    assert finding.example == "0.png"
+
+
 def test_another_annotation_file_is_named(tmp_path: Path) -> None:
     root = write_coco(tmp_path, photos(4, "train"))
     shutil.copy(root / "annotations/instances_train.json", root / "annotations/backup.json")
