@@ -87,7 +87,28 @@ def _scale_to_files(
             factors = size_wh[0] / claimed[0], size_wh[1] / claimed[1]
             objects = tuple(_scaled(each, factors) for each in image.objects)
             images[position] = replace(image, objects=objects, size_wh=size_wh)
+    if 2 * sum(verdict == "scale" for verdict in verdicts.values()) > _count_sized(labels, facts):
+        _leave_out_unsized(labels, images, root, facts, log)
     return replace(labels, images=tuple(images))
+
+
+def _count_sized(labels: RawLabels, facts: Mapping[int, ImageFacts]) -> int:
+    """How many images with objects have labels that give their size."""
+    return sum(bool(labels.images[p].objects and labels.images[p].size_wh) for p in facts)
+
+
+def _leave_out_unsized(
+    labels: RawLabels, images: list[RawImage], root: Path, facts: Mapping[int, ImageFacts], log: FindingLog
+) -> None:
+    """Take the boxes in pixels from images of no known size, where most others were resized."""
+    for position in facts:
+        image = labels.images[position]
+        if image.objects and image.size_wh is None and not image.in_fractions:
+            log.add(
+                "images whose size the labels do not give, where others were resized, not read",
+                relative_name(image.path, root),
+            )
+            images[position] = replace(image, objects=(), unread=image.unread + len(image.objects))
 
 
 def _judge(
@@ -167,7 +188,8 @@ def _find_layout(labels: RawLabels, root: Path, facts: Mapping[int, ImageFacts])
         for position in facts
         for each in labels.images[position].objects
     ]
-    found = find_layout_fault(Dataset(root, tuple(images), tuple(annotations), {}, ""))
+    dataset = Dataset(root, tuple(images), tuple(annotations), {}, "")
+    found = find_layout_fault(dataset, centred=labels.format == "YOLO")
     return found[0] if found and found[0].layout else None
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from detector.boxes import FloatArray
 from detector.data.dataset import Dataset
-from detector.evaluation.box_faults import LAYOUTS, BoxFault
+from detector.evaluation.box_faults import CENTRED_LAYOUTS, LAYOUTS, BoxFault
 from detector.evaluation.coco_metrics import match_detections, mean_precision, silenced
 
+_FEWEST_CENTRED = 10  # boxes; a few that reach beyond their images may do so by themselves
 _SUSPECT, _SOUND = 0.8, 0.95  # share of the boxes that lie in their image
 _NORMALISED = BoxFault(unit="sides")
 
@@ -57,12 +58,15 @@ def find_broken_annotations(dataset: Dataset) -> list[str]:
     return [f"{count:,} of {total:,} annotations {what}" for what, count in counts.items() if count]
 
 
-def find_layout_fault(dataset: Dataset) -> tuple[BoxFault, float] | None:
+def find_layout_fault(dataset: Dataset, *, centred: bool = False) -> tuple[BoxFault, float] | None:
     """The fault of the dataset's boxes that shows without any detection, and the share of boxes that lie in
     their image as they are; None when they look sound.
 
     Normalised boxes show in images of known size. A wrong layout shows when repairing it brings the boxes
     back into their images.
+
+    Args:
+        centred: the dataset's format has the centres of boxes, so that others may stand in their place.
     """
     sizes = {image.id: image.size_wh for image in dataset.images if image.size_wh}
     annotated = [entry for entry in dataset.annotations if entry["image_id"] in sizes]
@@ -72,7 +76,8 @@ def find_layout_fault(dataset: Dataset) -> tuple[BoxFault, float] | None:
     sizes_wh = np.array([sizes[entry["image_id"]] for entry in annotated], np.float32)
     if np.percentile(np.abs(boxes).max(axis=1), 99) <= 1.5 and np.median(sizes_wh) > 10:
         return _NORMALISED, share_inside(boxes, sizes_wh)
-    shares = {layout: share_inside(to_xywh(boxes), sizes_wh) for layout, to_xywh in LAYOUTS.items()}
+    layouts = LAYOUTS | CENTRED_LAYOUTS if centred and len(boxes) >= _FEWEST_CENTRED else LAYOUTS
+    shares = {layout: share_inside(to_xywh(boxes), sizes_wh) for layout, to_xywh in layouts.items()}
     best = max(shares, key=lambda layout: shares[layout])
     if shares[""] < _SUSPECT and shares[best] >= _SOUND:
         return BoxFault(best), shares[""]

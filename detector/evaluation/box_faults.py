@@ -31,6 +31,15 @@ LAYOUTS: dict[str, Callable[[FloatArray], FloatArray]] = {
         [boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]]
     ),
 }
+# What they hold where a format has the centre in front, and its reader has made a corner of it.
+CENTRED_LAYOUTS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "x, y, width, height (the corner where the centre belongs)": lambda boxes: np.hstack(
+        [boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:]]
+    ),
+    "x1, y1, x2, y2 (corners, where centre x, centre y, width, height belong)": lambda boxes: np.hstack(
+        [boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:] / 2 - boxes[:, :2]]
+    ),
+}
 
 # What coordinates are given in parts of, for an image (width, height).
 _UNITS: dict[str, Callable[[tuple[int, int]], tuple[float, float]]] = {
@@ -49,7 +58,7 @@ class BoxFault:
     """A way in which boxes are wrong.
 
     Attributes:
-        layout: key of LAYOUTS; "" where the numbers are x, y, width, height.
+        layout: key of LAYOUTS or CENTRED_LAYOUTS; "" where the numbers are x, y, width, height.
         unit: "sides", "longer side" or "pixel", what the boxes are given in parts of; "" for none.
         factor: by what the boxes in that unit are multiplied.
     """
@@ -78,7 +87,7 @@ class BoxFault:
 
     def repair(self, boxes: FloatArray, size_wh: tuple[int, int] | None) -> FloatArray:
         """(N, 4) xywh in pixels of the image, from boxes that have this fault."""
-        repaired = LAYOUTS[self.layout](boxes)
+        repaired = (LAYOUTS | CENTRED_LAYOUTS)[self.layout](boxes)
         if not self.unit or (size_wh is None and self.unit != "pixel"):
             return repaired
         return repaired * np.array(_UNITS[self.unit](size_wh or (1, 1)) * 2, np.float32) / self.factor
