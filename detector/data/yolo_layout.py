@@ -15,7 +15,7 @@ from detector.data.splits import splits_of_folders, splits_of_lists
 from detector.data.yolo_description import Description, describes_yolo, is_description, read_description
 from detector.data.yolo_files import LabelFiles
 from detector.data.yolo_names import NameList, NameLists
-from detector.data.yolo_rows import is_row_like
+from detector.data.yolo_rows import is_box_like, is_row_like
 from detector.errors import DatasetError
 from detector.reading import read_head
 
@@ -73,10 +73,10 @@ def is_yolo_folder(listing: Listing) -> bool:
 
 
 def _starts_with_row(path: Path) -> bool:
-    """Whether the first line that is not empty may be a class and a box, in any encoding."""
+    """Whether the first line that is not empty, or that below a heading, may be a class and a box."""
     head = read_head(path, _HEAD).replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
-    lines = head.decode("utf-8", errors="replace").split("\n")
-    return is_row_like(next((line for line in lines if line.strip()), ""))
+    lines = [line for line in head.decode("utf-8", errors="replace").split("\n") if line.strip()]
+    return is_row_like("".join(lines[:1])) or any(map(is_box_like, lines[1:2]))  # below a heading
 
 
 def find_layout(listing: Listing, log: FindingLog) -> YoloLayout:
@@ -92,6 +92,7 @@ def find_layout(listing: Listing, log: FindingLog) -> YoloLayout:
     lists = NameLists(listing, log)
     parts = [_described_part(each, listing, finder, log) for each in descriptions]
     parts = parts or [_part_of_folder(listing, finder, log)]
+    _refuse_folds(parts, descriptions, listing.root)
     for part in parts:
         if part.names:
             lists.note_unread(part.names, log)
@@ -166,6 +167,24 @@ def _part_of_folder(listing: Listing, finder: LabelFiles, log: FindingLog) -> Pa
     if not splits:
         splits, splits_from = splits_of_folders(listing.root, images), "folders"
     return Part(images, splits, splits_from)
+
+
+def _refuse_folds(parts: Sequence[Part], descriptions: Sequence[Description], root: Path) -> None:
+    """Raise DatasetError where an image is in one description's train and another's val."""
+    first: dict[Path, tuple[Path, set[str | None]]] = {}
+    for part, description in zip(parts, descriptions, strict=False):
+        roles: dict[Path, set[str | None]] = {}
+        for name, images in part.splits.items():
+            for image in images:
+                roles.setdefault(image, set()).add(role_of(name))
+        for image, its_roles in roles.items():
+            known, its_first = first.setdefault(image, (description.source, its_roles))
+            if its_first != its_roles:
+                raise DatasetError(
+                    f"{known} and {description.source} divide the same images differently, such as "
+                    f"{relative_name(image, root)}, as folds of a cross-validation do; give one of them "
+                    "instead of the folder."
+                )
 
 
 def _drop_shared(labels: dict[Path, Path], root: Path, log: FindingLog) -> set[Path]:

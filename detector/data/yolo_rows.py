@@ -78,13 +78,27 @@ def _fault(words: list[str]) -> str | None:
 
 def is_row_like(line: str) -> bool:
     """Whether a line may be meant as a class and a box, well written or not."""
+    words = _words(line)
+    return len(_numbers(words[:5])) == 5 or is_box_like(line)
+
+
+def is_box_like(line: str) -> bool:
+    """Whether a line is anything, such as a class's name, and a box in fractions of an image."""
+    numbers = _numbers(_words(line)[1:5])
+    return len(numbers) == 4 and all(0 <= number <= 1 for number in numbers)
+
+
+def _words(line: str) -> list[str]:
     words = re.sub(r"(?<=\d),(?=\d)", ".", line).split()
-    if len(words) == 1:
-        words = re.split("[,;]", line.strip())
+    return words if len(words) > 1 else re.split("[,;]", line.strip())
+
+
+def _numbers(words: list[str]) -> list[float]:
+    """The words as numbers; none if one of them is something else."""
     try:
-        return len([float(word) for word in words[:5]]) == 5
+        return [float(word) for word in words]
     except ValueError:
-        return False
+        return []
 
 
 def box_of(row: Row, *, is_outline: bool) -> Box:
