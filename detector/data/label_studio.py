@@ -10,7 +10,7 @@ from typing import Any
 from detector.data.coco_file import first_character, has_key, read_json
 from detector.data.findings import FindingLog
 from detector.data.image_index import ImageIndex, note_doubtful, only_one
-from detector.data.label_studio_regions import Drawn, read_regions, size_of_image
+from detector.data.label_studio_regions import Drawn, is_drawn, is_turned, read_regions, size_of_image
 from detector.data.listing import Listing
 from detector.data.raw_labels import (
     RawImage,
@@ -85,9 +85,13 @@ def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Itera
         if regions is None:
             log.add("tasks that were not labelled, left out", place)
             continue
+        regions = list(filter(is_drawn, regions))
+        if any(map(is_turned, regions)):
+            log.add("tasks whose image was turned while it was labelled, left out", place)
+            continue
         for texts, mine in _by_image(task, regions, place, log):
             found = next((found for text in texts if (found := index.find(text, path))), [])
-            said = f"{place}: {next(iter(texts), 'no image')}"
+            said = f"{place}: {next(iter(texts), 'no image'):.200}"
             image = only_one(found, said, _NO_IMAGE, root, log)
             if image is not None:
                 drawn, unread = read_regions(mine, place, log)

@@ -24,6 +24,19 @@ class Drawn:
     where: str
 
 
+def is_drawn(region: Any) -> bool:
+    """Whether a region is a shape: relations and answers about the whole image are none."""
+    if not isinstance(region, dict):
+        return False
+    value = region["value"] if isinstance(region.get("value"), dict) else region
+    return any(key in value for key in _SHAPES)
+
+
+def is_turned(region: dict[str, Any]) -> bool:
+    """Whether the image was turned in the tool, where the region is that of the turned image."""
+    return number_of(region.get("image_rotation") or 0) != 0
+
+
 def size_of_image(regions: Sequence[Any]) -> tuple[int, int] | None:
     """Width and height of the image as the regions give them."""
     for region in regions:
@@ -71,11 +84,7 @@ def read_regions(regions: Sequence[Any], place: str, log: FindingLog) -> tuple[l
 
 def _shapes(regions: Sequence[Any], place: str) -> Iterator[_Region]:
     for number, region in enumerate(regions, start=1):
-        if not isinstance(region, dict):
-            continue
         value = region["value"] if isinstance(region.get("value"), dict) else region
-        if not any(key in value for key in _SHAPES):
-            continue
         sides = [
             number_of(region.get(key) or value.get(key)) for key in ("original_width", "original_height")
         ]
