@@ -26,7 +26,8 @@ def images_of(root: Path) -> list[Path]:
 
 
 def labels_of(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*") if path.suffix in (".json", ".xml") and path.is_file())
+    kinds = (".json", ".xml", ".txt", ".yaml")
+    return sorted(path for path in root.rglob("*") if path.suffix.lower() in kinds and path.is_file())
 
 
 def change_json(root: Path, rng: random.Random, change: Callable[[Any], object]) -> None:
@@ -103,7 +104,7 @@ def write_in_utf_16(root: Path, rng: random.Random) -> None:
 
 
 def add_a_pipe(root: Path, rng: random.Random) -> None:
-    for suffix in ("xml", "json"):
+    for suffix in ("xml", "json", "txt", "yaml"):
         os.mkfifo(root / f"pipe.{suffix}")
 
 

@@ -18,7 +18,7 @@ import pytest
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DatasetError
-from tests.data import damage, tool_damage
+from tests.data import damage, tool_damage, yolo_damage
 from tests.data.labelled import (
     CLASSES,
     Photo,
@@ -26,27 +26,33 @@ from tests.data.labelled import (
     write_cvat,
     write_label_studio,
     write_voc,
+    write_yolo,
 )
 
 TRIES = int(os.environ.get("SSDLITE_MUTATIONS", "16"))
+# A row that is cut is another row, and rows do not say of which size or way up their picture was.
+_UNCUT = tuple(each for each in damage.GENERIC if each is not damage.cut_a_label_file)
 FORMATS: dict[str, tuple[Callable[[Path, Sequence[Photo]], Path], tuple[damage.Damage, ...]]] = {
     "COCO": (write_coco, damage.GENERIC + damage.SIZED + damage.COCO),
     "Pascal VOC": (write_voc, damage.GENERIC + damage.SIZED + tool_damage.VOC),
+    # A row that is cut is another row, and rows do not say of which size or way up their picture was.
+    "YOLO": (write_yolo, (*_UNCUT, damage.resize_pictures, *yolo_damage.YOLO)),
     "CVAT": (write_cvat, damage.GENERIC + damage.SIZED + tool_damage.CVAT),
     "Label Studio": (write_label_studio, damage.GENERIC + damage.SIZED + tool_damage.LABEL_STUDIO),
 }
 _NEAR = 0.05  # of the image's sides, by which a box may be off through rounding
 # Raised by a damage where the one before has left nothing to damage.
-_NOTHING_LEFT = (KeyError, AttributeError, ValueError, IndexError, TypeError, SyntaxError)
+_NOTHING_LEFT = (FileNotFoundError, KeyError, AttributeError, ValueError, IndexError, TypeError, SyntaxError)
 # Together these take away what a label could be told by, and no reader can know.
-_SIZES = {damage.resize_pictures, damage.turn_pictures}
 _UNKNOWABLE = (
     ({tool_damage.voc_numbered_files}, {tool_damage.voc_names_of_neighbours}),
-    (_SIZES, {tool_damage.voc_no_sizes, tool_damage.cvat_hostile_values, damage.coco_hostile_values}),
+    (
+        {damage.resize_pictures, damage.turn_pictures},
+        {tool_damage.voc_no_sizes, tool_damage.cvat_hostile_values},
+    ),
+    ({damage.turn_pictures, damage.coco_ids_off_by_one}, {damage.coco_hostile_values}),
     ({damage.mix_up_a_former_version}, {damage.same_names_elsewhere, damage.cut_a_label_file}),
     ({damage.mix_up_a_former_version}, {damage.lose_pictures_with_namesakes, tool_damage.studio_uploads}),
-    ({damage.coco_ids_off_by_one}, {damage.coco_hostile_values}),
-    ({damage.lose_pictures}, {damage.same_names_elsewhere, damage.lose_pictures_with_namesakes}),
 )
 _LOST = ("left out", "dropped", "not read", "no split that is used", "without objects, kept")
 
