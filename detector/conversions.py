@@ -91,12 +91,11 @@ def is_intact_conversion(path: Path) -> bool:
 
 
 def find_damaged_conversions(folder: Path) -> list[Path]:
-    """The conversions in a folder that are not what was written."""
-    return [
-        path
-        for path in sorted(folder.glob("*"))
-        if path.suffix != _SUFFIX and not path.name.startswith(".") and not is_intact_conversion(path)
-    ]
+    """The conversions in a folder that are not what was written; those without a digest are never used."""
+    recorded = (
+        path.with_name(path.name.removesuffix(_SUFFIX)) for path in sorted(folder.glob(f"*{_SUFFIX}"))
+    )
+    return [path for path in recorded if path.exists() and not is_intact_conversion(path)]
 
 
 def _record(path: Path) -> Path:

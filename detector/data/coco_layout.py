@@ -29,6 +29,7 @@ _SAMPLE = 50  # images of a file that show in which folder they lie
 _MOST_FOLDERS = 2000
 # Companions of the instances in COCO's own downloads.
 _COMPANIONS = ("captions_", "person_keypoints_", "image_info_", "stuff_", "panoptic_")
+_FOLDERS_OF_LABELS = {"annotations", "annotation", "anns", "ann", "labels", "label", "json", "coco"}
 _DEEPEST = 5  # levels at which annotation files are looked for
 
 
@@ -195,14 +196,22 @@ class ImagePlaces:
                 )
 
     def _folders(self, annotations: Path) -> Iterator[Path]:
-        """Where images may lie: beside the annotations, in the dataset, in the folder above."""
+        """Where images may lie: beside the annotations, in the dataset, and in the folder above.
+
+        Where that is none of the dataset's, other datasets may lie in it, with images called alike: there
+        only folders count that are called like images or like a split.
+        """
         near = [annotations.parent, *_subfolders(annotations.parent)]
         if self._listing.root.is_dir():
             near += [self._folder, *self._image_folders()]
         else:
             near += [each for folder in _subfolders(annotations.parent) for each in _subfolders(folder)]
         above = annotations.parent.parent
-        near += [above, *_subfolders(above)]
+        own = above.is_relative_to(self._folder) or annotations.parent.name.lower() in _FOLDERS_OF_LABELS
+        near.append(above)
+        near += [
+            each for each in _subfolders(above) if own or each.name.lower() in CUSTOMARY or role_of(each.name)
+        ]
         near += [each for name in ("images", "Images") for each in _subfolders(above / name)]
         return iter(list(dict.fromkeys(near))[:_MOST_FOLDERS])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -483,3 +484,23 @@ def test_origin_is_the_first_address(changed: Callable[..., Path]) -> None:
     address = "http://images.cocodataset.org/val2017/000000000139.jpg"
     assert load_coco(changed(lambda content: content["images"][0].update(coco_url=address))).origin == address
     assert load_coco(changed()).origin == ""
+
+
+def test_the_images_of_a_dataset_beside_it_are_not_its_own(tmp_path: Path) -> None:
+    """Frames are called alike everywhere; only its own folder, and what is shared above it, is searched."""
+    own, other = tmp_path / "mine", tmp_path / "other"
+    own.mkdir()
+    other.mkdir()
+    names = ["000001.jpg", "000002.jpg"]
+    for folder, name in ((own, names[0]), (other, names[0]), (other, names[1])):
+        shutil.copy(SAMPLE_FOLDER / "chelsea.jpg", folder / name)
+    content = {
+        "images": [{"id": number, "file_name": name} for number, name in enumerate(names)],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [],
+    }
+    (own / "instances.json").write_text(json.dumps(content))
+    for source in (own, own / "instances.json"):
+        dataset = load_coco(source)
+        assert [image.path.parent for image in dataset.images] == [own, own]
+        assert not dataset.images[1].path.exists()
