@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import click
 import cv2
 
+from detector.command_line import echo
 from detector.errors import DetectorError
 from detector.images import Image
 from detector.labels import parse_classes
@@ -69,7 +69,7 @@ def run_demo(
     probe = None if web or headless else DisplayProbe()
 
     def say(text: str) -> None:
-        click.echo(text, err=str(jsonl) == "-")
+        echo(text, err=str(jsonl) == "-")
 
     with ExitStack() as stack:
         tracker = Tracker() if track or counters else None
@@ -126,7 +126,7 @@ def run_demo(
             outputs.finish()  # before threads are waited for
         complete()
     if isinstance(opened, ImageSequence | VideoFile) and opened.remark:
-        click.echo(opened.remark, err=True)
+        echo(opened.remark, err=True)
     say(describe_run(pipeline.meter.whole()))
 
 
