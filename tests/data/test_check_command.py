@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from detector.data.contact_sheet import choose_images
 from detector.data.folder import load_labelled_folder
 from detector.data.statistics import SIZE_BINS, count_objects
 from detector.terminal import printable
+from detector.training.run_folder import fingerprint
 from tests.data.labelled import Photo, write_coco, write_voc, write_yolo
 
 
@@ -68,6 +70,18 @@ def test_names_are_shown_and_not_obeyed(
     assert all(character.isprintable() or character == "\n" for character in out + err)
     if place == "an image":  # of folders line breaks stay, of classes all of it is tidied when they are read
         assert printable(name) in out
+
+
+def test_names_that_are_no_utf8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [os.fsdecode(b"\xff%d \xe9.png" % number) for number in range(6)]
+    photos = [Photo(name, [("cat", 0, 0, 40, 40)], look=number) for number, name in enumerate(names)]
+    root = write_yolo(tmp_path / "set", photos)
+    code, out, err = check(capsys, root, "--output", tmp_path / "out", "--fix", tmp_path / "fixed")
+    assert code == 0, err
+    assert "_0 _.png" in out  # the name of the copy
+    folder, copy = load_labelled_folder(root), load_labelled_folder(tmp_path / "fixed")
+    assert len(folder.train.images) == len(copy.train.images) == 5
+    assert len(fingerprint(folder.train, folder.val)) == 64
 
 
 def test_warning_of_small_objects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
