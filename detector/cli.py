@@ -41,7 +41,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]
         if not isinstance(value, str):
             return value
         words = [word.strip() for word in value.split(",")] if value else []
-        if not all(word.isdecimal() and 1 <= int(word) <= 1024 for word in words):
+        if not all(word.isdecimal() and len(word) < 5 and 1 <= int(word) <= 1024 for word in words):
             self.fail(f"numbers from 1 to 1024 are expected, joined by commas, not {value!r}.", param, ctx)
         return tuple(map(int, words))
 
