@@ -25,7 +25,7 @@ from detector.opencv_build import missing_gui_note
 from detector.picture_names import names_below, picture_names
 from detector.runtime import Detector
 from detector.runtime.detector import DEFAULT_SCORE_THRESHOLD
-from detector.terminal import write_line
+from detector.terminal import counted, write_line
 
 _MOST_LINES = 20
 _RESULTS, _IMAGES = "detections.json", "images.json"
@@ -128,10 +128,10 @@ class _Batch:
         _write_json(self.output / _RESULTS, self.results)
         _write_json(self.output / _IMAGES, self.images)
         more = f" (the first {_MOST_LINES} are shown above)" if len(self.images) > _MOST_LINES else ""
-        pictures = "1 picture" if len(self.images) == 1 else f"{len(self.images)} pictures"
+        pictures = counted(len(self.images), "picture")
         write_line(f"{pictures} with {_RESULTS} and {_IMAGES} are in {self.output}{more}.")
         if others := len(older - {Path(image["picture"]) for image in self.images}):
-            others_are = "1 other picture is" if others == 1 else f"{others} other pictures are"
+            others_are = counted(others, "other picture is", "other pictures are")
             write_line(f"{others_are} there from before; {_IMAGES} lists those of this run alone.")
         if self.failures:
             raise DetectorError(

@@ -33,6 +33,11 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def counted(count: int, singular: str, plural: str = "") -> str:
+    """A number and what it counts: ``1 image``, ``2,000 images``."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
 def write_line(line: str, *, to_errors: bool = False) -> None:
     """Print a line to standard output, or to standard error, above a progress bar if there is one; what is
     in it is shown and not obeyed, see ``printable``.

@@ -18,7 +18,7 @@ from detector.data.review import review_labels
 from detector.data.statistics import SIZE_BINS, SMALLEST_SIDE, Statistics, count_objects
 from detector.errors import DatasetError
 from detector.files import check_writable, replacing
-from detector.terminal import printable
+from detector.terminal import counted, printable
 
 _BAR = 30  # characters
 _LONGEST_NAME = 24
@@ -43,7 +43,7 @@ def run_check(
     if labelled.test is not None:
         parts["test"] = labelled.test
     counts = {name: count_objects(part, input_size) for name, part in parts.items()}
-    echo(f"{folder}: {labelled.format}, {_number(len(labelled.classes), 'class', 'classes')}")
+    echo(f"{folder}: {labelled.format}, {counted(len(labelled.classes), 'class', 'classes')}")
     echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
     _print_parts(counts)
     _print_classes(labelled.train.categories, counts)
@@ -72,7 +72,7 @@ def _print_parts(counts: Mapping[str, Statistics]) -> None:
     for name, part in counts.items():
         ignored = f", and {part.ignored:,} ignored (difficult or crowd)" if part.ignored else ""
         echo(
-            f"  {name:6}{_number(part.images, 'image'):>16}{_number(part.objects, 'object'):>18}, "
+            f"  {name:6}{counted(part.images, 'image'):>16}{counted(part.objects, 'object'):>18}, "
             f"{part.negatives:,} without objects{ignored}"
         )
 
@@ -131,7 +131,3 @@ def _warn_of_small_objects(train: Statistics, input_size: int) -> None:
             f"{input_size} x {input_size}, too small to be learned. Crop the images or cut them into tiles, "
             "or train with a larger input size."
         )
-
-
-def _number(count: int, singular: str, plural: str = "") -> str:
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
