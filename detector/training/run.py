@@ -104,16 +104,13 @@ def train(
 
 def _explained(error: tf.errors.OpError, folder: RunFolder, batch: int) -> TrainingError:
     """What TensorFlow failed at, in a sentence with what to do about it."""
+    go_on = f"go on with `ssdlite train --resume {folder.root}`."
     if not isinstance(error, tf.errors.ResourceExhaustedError):
         return TrainingError(
-            f"TensorFlow cannot go on ({first_line(error)}). Once that is put right, go on with "
-            f"`ssdlite train --resume {folder.root}`."
+            f"TensorFlow cannot go on ({first_line(error)}). Once that is put right, {go_on}"
         )
     if "No space left" in str(error):
-        return TrainingError(
-            f"The disk of {folder.root} is full; free some space, then go on with "
-            f"`ssdlite train --resume {folder.root}`."
-        )
+        return TrainingError(f"The disk of {folder.root} is full; free some space, then {go_on}")
     return TrainingError(
         f"There is too little memory for batches of {batch} ({first_line(error)}); try "
         f"--set training.batch_size={max(1, batch // 2)}."
