@@ -38,5 +38,5 @@ def test_ids_numbers_and_names(tmp_path, content, chosen):
 def test_files_that_hold_no_ids(tmp_path, content):
     path = tmp_path / "ids.txt"
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"should hold one image id a line|is not stored as UTF-8"):
+    with pytest.raises(DatasetError, match=r"should hold one image id a line"):
         select_images(Dataset(Path("set"), IMAGES, (), {}, "val"), path, None)
