@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from detector import __version__
-from detector.command_line import OneValueGroup, abandon_output, prepare_streams
+from detector.command_line import OneValueGroup, abandon_output, echo, prepare_streams
 from detector.errors import DetectorError
 from detector.processes import check_not_hidden
 
@@ -41,7 +41,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]
         if not isinstance(value, str):
             return value
         words = [word.strip() for word in value.split(",")] if value else []
-        if not all(word.isdecimal() and 1 <= int(word) <= 1024 for word in words):
+        if not all(word.isdecimal() and len(word) < 5 and 1 <= int(word) <= 1024 for word in words):
             self.fail(f"numbers from 1 to 1024 are expected, joined by commas, not {value!r}.", param, ctx)
         return tuple(map(int, words))
 
@@ -410,9 +410,9 @@ def weights_fetch(name: str, from_file: Path | None) -> None:
     from detector.pretrained import fetch
     from detector.runtime.model_file import ModelFile
 
-    path = fetch(name, from_file=from_file, say=click.echo)
+    path = fetch(name, from_file=from_file, say=echo)
     ModelFile(name).tflite()
-    click.echo(f"Ready: {path}")
+    echo(f"Ready: {path}")
 
 
 @weights.command("list")
@@ -427,12 +427,12 @@ def weights_list() -> None:
             state = "not fetched"
         else:
             state = "in the cache, verified" if is_intact(name) else "in the cache, DAMAGED: fetch it again"
-        click.echo(f"{name}  {state}\n  {release.spec.card['source']} ({release.spec.card['licence']})")
+        echo(f"{name}  {state}\n  {release.spec.card['source']} ({release.spec.card['licence']})")
         if not is_published_intact(name):
-            click.echo("  its published archive in the cache is DAMAGED; it is fetched again when needed")
+            echo("  its published archive in the cache is DAMAGED; it is fetched again when needed")
     for path in find_damaged_conversions(converted_folder()):
-        click.echo(f"{path}  DAMAGED; it is made anew when needed")
-    click.echo(f"Cache: {cache_folder()}")
+        echo(f"{path}  DAMAGED; it is made anew when needed")
+    echo(f"Cache: {cache_folder()}")
 
 
 @weights.command("remove")
@@ -443,7 +443,7 @@ def weights_remove(name: str) -> None:
 
     present = is_cached(name)
     remove(name)
-    click.echo(f"Removed {name} from the cache." if present else f"{name} is not in the cache.")
+    echo(f"Removed {name} from the cache." if present else f"{name} is not in the cache.")
 
 
 @cli.group()
@@ -470,9 +470,9 @@ def data_coco(folder: Path, split: str, server: str) -> None:
     """Fetch COCO into FOLDER; a download that was cut off goes on where it was."""
     from detector.data.coco_download import download_coco
 
-    dataset = download_coco(folder, split, server=server.rstrip("/"), say=click.echo)
-    click.echo(f"{split} is ready in {folder}: {len(dataset.images):,} images.")
-    click.echo(f"Next: ssdlite eval {folder} --split {split}")
+    dataset = download_coco(folder, split, server=server.rstrip("/"), say=echo)
+    echo(f"{split} is ready in {folder}: {len(dataset.images):,} images.")
+    echo(f"Next: ssdlite eval {folder} --split {split}")
 
 
 @data.command("check")
@@ -647,7 +647,7 @@ def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", 
     except DetectorError as error:
         with suppress(OSError):
             for line in error.found:
-                click.echo(f"Found: {line}", err=True)
+                echo(f"Found: {line}", err=True)
         _end(f"Error: {error}", 2)
     except (click.Abort, KeyboardInterrupt):
         _end("Stopped.", 130)
@@ -660,7 +660,7 @@ def main(arguments: Sequence[str] | None = None, *, prog_name: str = "ssdlite", 
 
 def _end(sentence: str, code: int) -> NoReturn:
     with suppress(OSError):
-        click.echo(sentence, err=True)
+        echo(sentence, err=True)
     sys.exit(code)
 
 

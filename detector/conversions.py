@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from detector.cache import REMEDY, converted_folder
-from detector.download import sha256
 from detector.errors import DetectorError
 from detector.file_names import safe_file_name
 from detector.files import replacing
-from detector.reading import read_head
+from detector.reading import read_head, sha256
 
 _SUFFIX = ".sha256"  # of the file beside a conversion
 _DIGEST_LENGTH = 64

@@ -25,7 +25,7 @@ from detector.opencv_build import missing_gui_note
 from detector.picture_names import names_below, picture_names
 from detector.runtime import Detector
 from detector.runtime.detector import DEFAULT_SCORE_THRESHOLD
-from detector.terminal import printable, write_line
+from detector.terminal import counted, write_line
 
 _MOST_LINES = 20
 _RESULTS, _IMAGES = "detections.json", "images.json"
@@ -53,7 +53,7 @@ def run_detect(
     paths = find_pictures(images, output)
     check_writable(output)
     for path in find_unread_images(images):
-        write_line(printable(f"Left out: {path} is in a format that is not read."), to_errors=True)
+        write_line(f"Left out: {path} is in a format that is not read.", to_errors=True)
     if note := missing_gui_note():
         write_line(note, to_errors=True)
     detector = Detector.load(
@@ -100,10 +100,10 @@ class _Batch:
             if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
                 raise
             hint = f"; `ssdlite demo --source {path}` detects in videos" if is_video(path) else ""
-            self.failures.append(printable(f"{str(error).removesuffix('.')}{hint}."))
+            self.failures.append(f"{str(error).removesuffix('.')}{hint}.")
             return
         except MemoryError:
-            self.failures.append(printable(f"{path} is too large for this machine's memory."))
+            self.failures.append(f"{path} is too large for this machine's memory.")
             return
         file_name = Path(name).as_posix()
         self.results += to_coco_results(detections, file_name)
@@ -117,7 +117,7 @@ class _Batch:
             }
         )
         if len(self.images) <= _MOST_LINES:
-            write_line(printable(f"{path}: {describe(detections)}"))
+            write_line(f"{path}: {describe(detections)}")
 
     def finish(self, count: int, older: set[Path]) -> None:
         """Write the records, and tell what has become of so many images."""
@@ -128,10 +128,10 @@ class _Batch:
         _write_json(self.output / _RESULTS, self.results)
         _write_json(self.output / _IMAGES, self.images)
         more = f" (the first {_MOST_LINES} are shown above)" if len(self.images) > _MOST_LINES else ""
-        pictures = "1 picture" if len(self.images) == 1 else f"{len(self.images)} pictures"
-        write_line(printable(f"{pictures} with {_RESULTS} and {_IMAGES} are in {self.output}{more}."))
+        pictures = counted(len(self.images), "picture")
+        write_line(f"{pictures} with {_RESULTS} and {_IMAGES} are in {self.output}{more}.")
         if others := len(older - {Path(image["picture"]) for image in self.images}):
-            others_are = "1 other picture is" if others == 1 else f"{others} other pictures are"
+            others_are = counted(others, "other picture is", "other pictures are")
             write_line(f"{others_are} there from before; {_IMAGES} lists those of this run alone.")
         if self.failures:
             raise DetectorError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import urllib.error
@@ -15,7 +14,6 @@ from tqdm import tqdm
 
 from detector.errors import DetectorError
 from detector.files import cannot_write, flush_to_disk
-from detector.reading import open_regular, parsing
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 30
@@ -150,16 +148,3 @@ def _total_size(content_range: str | None) -> int | None:
 
 def _integer(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
-def sha256(path: Path, kind: type[DetectorError] = DetectorError) -> str:
-    """SHA-256 of a file, in hexadecimal.
-
-    Raises:
-        DetectorError: of that kind; absent, unreadable, or not a regular file.
-    """
-    digest = hashlib.sha256()
-    with open_regular(path, kind) as file, parsing(f"Cannot read {path}", kind):
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

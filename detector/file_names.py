@@ -22,4 +22,9 @@ def safe_file_name(name: str) -> str:
     """
     text = _UNFIT.sub("_", unicodedata.normalize("NFC", name)).strip(_EDGES)
     text = text.encode()[:_MOST_BYTES].decode(errors="ignore").strip(_EDGES)
-    return f"{_UNNAMED}_{text}" if _RESERVED.match(text) else text or _UNNAMED
+    return f"{_UNNAMED}_{text}" if is_device(text) else text or _UNNAMED
+
+
+def is_device(name: str) -> bool:
+    """Whether Windows takes a file's name for that of a device, whatever suffix it has."""
+    return _RESERVED.match(name) is not None

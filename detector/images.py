@@ -20,7 +20,7 @@ from detector.reading import read_whole
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
-_MOST_BYTES = 1 << 31  # of a file: pixels of 8 bytes, the most there may be
+MOST_BYTES = 1 << 31  # of a file: pixels of 8 bytes, the most there may be
 _NO_MEMORY = -4  # cv::Error::StsNoMem
 _LEAST_SIDE = 64  # pixels of a preview, four for each cell of a thumbnail
 _REDUCED = tuple((parts, getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{parts}")) for parts in (8, 4, 2))
@@ -59,7 +59,7 @@ def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> I
     Raises:
         ImageError: absent, empty, not an image, cut short, or too large.
     """
-    return decode_image(read_whole(Path(path), _MOST_BYTES, ImageError), name=str(path), size_wh=size_wh)
+    return decode_image(read_whole(Path(path), MOST_BYTES, ImageError), name=str(path), size_wh=size_wh)
 
 
 def decode_image(
@@ -132,7 +132,7 @@ def load_preview(path: Path, *, size_wh: tuple[int, int] | None = None) -> Previ
     Raises:
         ImageError: as ``load_image``.
     """
-    data = read_whole(path, _MOST_BYTES, ImageError)
+    data = read_whole(path, MOST_BYTES, ImageError)
     header = _read_whole_header(data, str(path))
     if not data.startswith(b"\xff\xd8"):
         pixels = _decode(data, str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -150,7 +150,7 @@ def load_preview(path: Path, *, size_wh: tuple[int, int] | None = None) -> Previ
 def exif_orientation(path: Path) -> int:
     """The EXIF orientation of an image file, 1 to 8; 1 (as stored) where it has none or cannot be read."""
     try:
-        return orientation_of(read_whole(path, _MOST_BYTES))
+        return orientation_of(read_whole(path, MOST_BYTES))
     except DetectorError:
         return 1
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from detector.architecture import build_architecture
+from detector.command_line import echo
 from detector.config import load_config
 from detector.runtime.model_file import ModelFile
 
@@ -17,19 +16,17 @@ def run_model(model: str) -> None:
     spec = (
         load_config(path).model.build_spec(path.stem)
         if path.suffix in (".yaml", ".yml")
-        else ModelFile(model, say=click.echo).spec
+        else ModelFile(model, say=echo).spec
     )
     architecture = build_architecture(spec)
     height, width = spec.input_hw
-    click.echo(f"{spec.name}: input {width}x{height} RGB, {len(spec.classes)} classes, ", nl=False)
-    click.echo(f"width multiplier {spec.width_multiplier:g}")
-    click.echo(f"{architecture.trainable_parameters:,} trainable parameters, ", nl=False)
-    click.echo(f"{architecture.multiply_adds:,} multiply-adds an image")
+    echo(f"{spec.name}: input {width}x{height} RGB, {len(spec.classes)} classes, ", nl=False)
+    echo(f"width multiplier {spec.width_multiplier:g}")
+    echo(f"{architecture.trainable_parameters:,} trainable parameters, ", nl=False)
+    echo(f"{architecture.multiply_adds:,} multiply-adds an image")
     for name, anchors in zip(architecture.feature_maps, spec.anchors.per_cell(), strict=True):
         layer = architecture[name]
         rows, columns = layer.out_hw
-        click.echo(
-            f"  {name:18} {columns:>3}x{rows:<3} {layer.out_channels:>5} channels, {anchors} anchors a cell"
-        )
+        echo(f"  {name:18} {columns:>3}x{rows:<3} {layer.out_channels:>5} channels, {anchors} anchors a cell")
     for key, value in spec.card.items():
-        click.echo(f"{key}: {value}")
+        echo(f"{key}: {value}")

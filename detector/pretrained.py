@@ -19,13 +19,13 @@ import numpy as np
 from tqdm import tqdm
 
 from detector.cache import cache_folder, converted_folder, make_in_cache
-from detector.download import DownloadError, download, sha256
+from detector.download import DownloadError, download
 from detector.errors import WeightsError
 from detector.files import replacing
 from detector.importers import read_tensors
 from detector.importers.slim import slim_to_weights
 from detector.labels import COCO_CLASSES
-from detector.reading import read_head
+from detector.reading import read_head, sha256
 from detector.spec import ModelSpec
 from detector.weights import save_weights
 

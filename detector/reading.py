@@ -6,6 +6,7 @@ parses inside ``parsing``, so that what its parser raises ends in one sentence a
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import os
 import stat
@@ -44,8 +45,8 @@ PARSE_ERRORS = (
     zlib.error,
 )
 
-
 _LEAST_ROOM = 1 << 16
+_CHUNK = 1 << 20
 
 
 @contextmanager
@@ -106,6 +107,19 @@ def read_whole(path: Path, limit: int, kind: type[DetectorError] = DetectorError
     if len(content) > limit:
         raise kind(f"{path} is larger than {limit / 1e6:,.0f} MB, too large for what it should be.")
     return content
+
+
+def sha256(path: Path, kind: type[DetectorError] = DetectorError) -> str:
+    """SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        DetectorError: of that kind; absent, unreadable, or not a regular file.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path, kind) as file, parsing(f"Cannot read {path}", kind):
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _refuse(path: Path, error: Exception, kind: type[DetectorError]) -> NoReturn:

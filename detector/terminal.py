@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from contextlib import suppress
 from typing import TextIO
 
 from tqdm import tqdm
+
+_JOINERS = "\u200c\u200d"  # within words of Persian and Hindi, and between parts of an emoji
 
 
 def printable(text: object) -> str:
@@ -16,7 +19,11 @@ def printable(text: object) -> str:
     Control characters, line breaks, marks that turn the writing direction and bytes that are no UTF-8 become
     escapes (``\\n``, ``\\x1b``, ``\\u202e``, ``\\xff``); every script and emoji stays as it is.
     """
-    return "".join(character if character.isprintable() else _escape(character) for character in str(text))
+    return "".join(each if _is_harmless(each) else _escape(each) for each in str(text))
+
+
+def _is_harmless(character: str) -> bool:
+    return character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
 
 
 def _escape(character: str) -> str:
@@ -26,8 +33,14 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def counted(count: int, singular: str, plural: str = "") -> str:
+    """A number and what it counts: ``1 image``, ``2,000 images``."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
 def write_line(line: str, *, to_errors: bool = False) -> None:
-    """Print a line to standard output, or to standard error, above a progress bar if there is one.
+    """Print a line to standard output, or to standard error, above a progress bar if there is one; what is
+    in it is shown and not obeyed, see ``printable``.
 
     Where nobody reads it any more (``| head -1``), this and all later lines are dropped: the work goes on.
     """
@@ -36,7 +49,7 @@ def write_line(line: str, *, to_errors: bool = False) -> None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        tqdm.write(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+        tqdm.write(printable(line).encode(encoding, "backslashreplace").decode(encoding), file=stream)
         stream.flush()
     except OSError as error:
         _drop(stream)

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import http.client
 import http.server
-import os
 import shutil
 import socket
 import ssl
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.download import DownloadError, _NoWayDown, download, sha256
+from detector.download import DownloadError, _NoWayDown, download
 from detector.errors import DetectorError
 
 CONTENT = np.random.default_rng(0).bytes(2_500_000)  # more than two of the chunks that are read at a time
@@ -273,13 +272,6 @@ def test_a_folder_that_cannot_be_made(server: FileServer, tmp_path: Path) -> Non
         download(f"{server.url}/file.bin", tmp_path / "taken" / "file.bin")
 
 
-def test_sha256(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"abc")
-    # Source: FIPS 180-2, appendix B.1.
-    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
 def test_more_than_a_file_may_have_is_not_kept(server: FileServer, tmp_path: Path) -> None:
     server.files["/file.bin"] = CONTENT
     with pytest.raises(DownloadError, match="more than it should"):
@@ -309,11 +301,3 @@ def test_no_redirection_leaves_https(target: str) -> None:
         _NoWayDown().redirect_request(request, None, 302, "Found", {}, target)
     followed = _NoWayDown().redirect_request(request, None, 302, "Found", {}, "https://example.org/other")
     assert followed.full_url == "https://example.org/other"
-
-
-def test_the_digest_of_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    if not hasattr(os, "mkfifo"):
-        pytest.skip("there are no named pipes here")
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DetectorError, match="not a regular file"):
-        sha256(tmp_path / "pipe")

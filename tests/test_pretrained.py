@@ -13,9 +13,10 @@ import pytest
 
 from detector import pretrained
 from detector.cache import cache_folder, converted_folder
-from detector.download import DownloadError, sha256
+from detector.download import DownloadError
 from detector.errors import DetectorError, WeightsError
 from detector.pretrained import DEFAULT_MODEL, RELEASES, Release, Source
+from detector.reading import sha256
 from detector.weights import load_weights
 from tests.test_download import FileServer, unused_address
 

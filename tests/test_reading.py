@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from detector.errors import DatasetError, DetectorError, ModelError
-from detector.reading import open_regular, parsing, read_head, read_whole
+from detector.reading import open_regular, parsing, read_head, read_whole, sha256
 
 
 def test_a_regular_file_is_read(tmp_path):
@@ -98,3 +98,15 @@ def test_zip_errors_are_among_them(tmp_path):
 def test_a_sentence_that_was_said_is_not_said_again():
     with pytest.raises(ModelError, match=r"^inner$"), parsing("outer", DatasetError):
         raise ModelError("inner")
+
+
+def test_sha256(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    # Source: FIPS 180-2, appendix B.1.
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_is_no_file_has_no_digest(no_file):
+    with pytest.raises(ModelError):
+        sha256(no_file, ModelError)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -18,6 +20,8 @@ from detector.terminal import printable
     [
         ("photo 1.jpg", "photo 1.jpg"),
         ("猫 Ünïcode é 🐈.jpg", "猫 Ünïcode é 🐈.jpg"),
+        ("क्\u200dष 👩\u200d💻.jpg", "क्\u200dष 👩\u200d💻.jpg"),
+        ("写真\u30001.jpg", "写真\u30001.jpg"),
         ("a\nb\r\tc", r"a\nb\r\tc"),
         ("\x1b[2J\x1b]0;title\x07", r"\x1b[2J\x1b]0;title\x07"),
         ("\x9b31m", r"\x9b31m"),  # the same in eight bits
@@ -35,7 +39,8 @@ def test_a_name_is_shown_and_not_obeyed(name: str, shown: str) -> None:
 @given(st.text(st.characters(codec=None)))
 def test_every_name_becomes_one_line_that_can_be_encoded(name: str) -> None:
     shown = printable(name)
-    assert shown.isprintable()
+    assert not {unicodedata.category(each) for each in shown} & {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]", shown)  # turn the direction
     shown.encode()
     assert printable(shown) == shown
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import cv2
 import numpy as np
 
@@ -27,6 +26,7 @@ from detector.bench.rows import (
 )
 from detector.bench.throughput import Throughput, bench_evaluation
 from detector.bench.timing import Blocks, time_in_blocks
+from detector.command_line import echo
 from detector.data.coco import load_coco
 from detector.data.dataset import Dataset
 from detector.data.sample import SAMPLE_FOLDER
@@ -68,12 +68,12 @@ def run_bench(
         _check_folder(output)
     chosen = parse_classes(classes)
     numbers = list(dict.fromkeys(threads)) or [available_threads()]
-    files = {model: ModelFile(model, say=click.echo) for model in models}
+    files = {model: ModelFile(model, say=echo) for model in models}
     runs_on = {model: names or file.backends for model, file in files.items()}
     planned = plan_rows(runs_on, numbers, chosen, score_threshold, baselines=baselines, trust=trust)
     machine = take_fingerprint()
-    click.echo(format_machine(machine))
-    runners = open_rows(list(planned), click.echo)
+    echo(format_machine(machine))
+    runners = open_rows(list(planned), echo)
     frame = load_frame()
     figures = {row: Figures() for row in runners}
     for row in figures:
@@ -85,7 +85,7 @@ def run_bench(
     _measure_times(runners, frame, figures, rounds, seconds)
     if annotated is not None:
         _measure_ap(runners, annotated, figures)
-    click.echo(format_rows(figures))
+    echo(format_rows(figures))
     throughput = _measure_throughput(next(iter(runners)), annotated, images) if images else None
     if output is not None:
         settings = {
@@ -138,7 +138,7 @@ def _measure_ap(runners: Mapping[Row, Runner], dataset: Dataset, figures: Mappin
             continue
         key = row.model, row.backend
         if key not in known:
-            click.echo(f"AP of {row.title} on {row.backend}", err=True)
+            echo(f"AP of {row.title} on {row.backend}", err=True)
             ap = evaluate(_evaluating(row), dataset).metrics.summary["AP"]
             known[key] = ap if ap >= 0 else math.nan  # COCO's -1: there is nothing to find
         figures[row].ap = known[key]
@@ -153,13 +153,13 @@ def _evaluating(row: Row) -> Detector:
         threads=row.threads,
         classes=row.classes,
         score_threshold=None,
-        say=click.echo,
+        say=echo,
     )
 
 
 def _measure_throughput(row: Row, dataset: Dataset | None, images: int) -> Throughput:
     throughput = bench_evaluation(_evaluating(row), dataset or load_coco(SAMPLE_FOLDER), images)
-    click.echo(format_throughput(row, throughput))
+    echo(format_throughput(row, throughput))
     return throughput
 
 
@@ -175,7 +175,7 @@ def _save(
     _save_plot(folder / "bench.svg", figures, machine)
     with replacing(folder / "bench.json") as path:
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    click.echo(f"Wrote {folder / 'bench.json'} and {folder / 'bench.svg'}.")
+    echo(f"Wrote {folder / 'bench.json'} and {folder / 'bench.svg'}.")
 
 
 def _save_plot(path: Path, figures: Mapping[Row, Figures], machine: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from detector.bench.command import load_frame
 from detector.bench.timing import time_in_blocks
+from detector.command_line import echo
 from detector.drawing import draw_detections
 from detector.errors import BackendError
 from detector.images import Image
@@ -107,7 +108,7 @@ def compare_classes(backend: str, threads: int, classes: list[str], rounds: int)
     frame = load_frame()
     calls: dict[str, Callable[[], Any]] = {}
     for name, chosen in (("some", classes), ("all", None)):
-        detector = Detector.load(backend=backend, threads=threads, classes=chosen, say=click.echo)
+        detector = Detector.load(backend=backend, threads=threads, classes=chosen, say=echo)
         network_input = detector.preprocess(frame)
         calls[f"network {name}"] = partial(detector.backend.run, network_input)
         calls[f"frame {name}"] = partial(detector.detect, frame)
@@ -130,7 +131,7 @@ def main(backends: str, threads: str, score_thresholds: str, classes: str | None
         try:
             if classes is not None:
                 network, whole = compare_classes(backend, number, classes.split(","), rounds)
-                click.echo(
+                echo(
                     f"{backend}, {number} threads, {len(classes.split(','))} classes against all: network "
                     f"{network:.3f}, whole frame {whole:.3f}"
                 )
@@ -138,14 +139,14 @@ def main(backends: str, threads: str, score_thresholds: str, classes: str | None
             for threshold in map(float, score_thresholds.split(",")):
                 _print_stages(backend, number, threshold, rounds)
         except BackendError as error:
-            click.echo(f"Left out: {backend}: {error}")
+            echo(f"Left out: {backend}: {error}")
 
 
 def _print_stages(backend: str, threads: int, threshold: float, rounds: int) -> None:
-    detector = Detector.load(backend=backend, threads=threads, score_threshold=threshold, say=click.echo)
-    click.echo(f"\n{backend}, {threads} threads, score threshold {threshold:g}")
+    detector = Detector.load(backend=backend, threads=threads, score_threshold=threshold, say=echo)
+    echo(f"\n{backend}, {threads} threads, score threshold {threshold:g}")
     for name, milliseconds, share in measure_stages(detector, rounds):
-        click.echo(f"  {name:28}{milliseconds:9.3f} ms{share:8.3f}")
+        echo(f"  {name:28}{milliseconds:9.3f} ms{share:8.3f}")
 
 
 if __name__ == "__main__":

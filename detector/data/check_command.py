@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import click
 import cv2
 
+from detector.command_line import echo
 from detector.data.contact_sheet import choose_images, draw_contact_sheet
 from detector.data.dataset import Dataset
 from detector.data.findings import Finding
@@ -18,6 +18,7 @@ from detector.data.review import review_labels
 from detector.data.statistics import SIZE_BINS, SMALLEST_SIDE, Statistics, count_objects
 from detector.errors import DatasetError
 from detector.files import check_writable, replacing
+from detector.terminal import counted, printable
 
 _BAR = 30  # characters
 _LONGEST_NAME = 24
@@ -42,8 +43,8 @@ def run_check(
     if labelled.test is not None:
         parts["test"] = labelled.test
     counts = {name: count_objects(part, input_size) for name, part in parts.items()}
-    click.echo(f"{folder}: {labelled.format}, {_number(len(labelled.classes), 'class', 'classes')}")
-    click.echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
+    echo(f"{folder}: {labelled.format}, {counted(len(labelled.classes), 'class', 'classes')}")
+    echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
     _print_parts(counts)
     _print_classes(labelled.train.categories, counts)
     _print_sizes(counts, input_size)
@@ -54,7 +55,7 @@ def run_check(
     with replacing(picture) as temporary:
         temporary.write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
     save_findings(list(labelled.findings), output / "findings.json")
-    click.echo(f"\nLook at {picture}: do the boxes fit? {output / 'findings.json'} has every finding.")
+    echo(f"\nLook at {picture}: do the boxes fit? {output / 'findings.json'} has every finding.")
     if fix is not None:
         _print_copy(*write_repaired(labelled, fix), fix)
         return
@@ -63,15 +64,15 @@ def run_check(
             f"A training would refuse this: {labelled.refusals[0]} With --fix OUT a repaired copy is written."
         )
     options = f"{f' --train {train}' if train else ''}{f' --val {val}' if val else ''}"
-    click.echo(f"Next: ssdlite train {shlex.quote(str(folder))}{options}")
+    echo(f"Next: ssdlite train {shlex.quote(str(folder))}{options}")
 
 
 def _print_parts(counts: Mapping[str, Statistics]) -> None:
-    click.echo("")
+    echo("")
     for name, part in counts.items():
         ignored = f", and {part.ignored:,} ignored (difficult or crowd)" if part.ignored else ""
-        click.echo(
-            f"  {name:6}{_number(part.images, 'image'):>16}{_number(part.objects, 'object'):>18}, "
+        echo(
+            f"  {name:6}{counted(part.images, 'image'):>16}{counted(part.objects, 'object'):>18}, "
             f"{part.negatives:,} without objects{ignored}"
         )
 
@@ -79,22 +80,22 @@ def _print_parts(counts: Mapping[str, Statistics]) -> None:
 def _print_classes(categories: Mapping[int, str], counts: Mapping[str, Statistics]) -> None:
     train, val = counts["train"].by_class, counts["val"].by_class
     width = min(_LONGEST_NAME, max(5, *map(len, categories.values())))
-    click.echo(f"\nObjects by class\n  {'':{width}}{'train':>9}{'val':>9}")
+    echo(f"\nObjects by class\n  {'':{width}}{'train':>9}{'val':>9}")
     for id_, name in categories.items():
         bar = _bar(train[id_], train.values())
-        click.echo(f"  {name[:width]:{width}}{train[id_]:>9,}{val[id_]:>9,}  {bar}".rstrip())
+        echo(f"  {printable(name)[:width]:{width}}{train[id_]:>9,}{val[id_]:>9,}  {bar}".rstrip())
 
 
 def _print_sizes(counts: Mapping[str, Statistics], input_size: int) -> None:
     train, val = counts["train"].by_size, counts["val"].by_size
-    click.echo(
+    echo(
         f"\nObjects by size: side in pixels once the image is {input_size} x {input_size}\n"
         f"  {'':12}{'train':>9}{'val':>9}"
     )
     for number, name in enumerate(SIZE_BINS):
         note = "  too small for the anchors" if number == 0 and (train[0] or val[0]) else ""
         bar = _bar(train[number], train)
-        click.echo(f"  {name:12}{train[number]:>9,}{val[number]:>9,}  {bar}{note}".rstrip())
+        echo(f"  {name:12}{train[number]:>9,}{val[number]:>9,}  {bar}{note}".rstrip())
 
 
 def _bar(count: int, counts: Collection[int]) -> str:
@@ -104,33 +105,29 @@ def _bar(count: int, counts: Collection[int]) -> str:
 
 def _print_findings(labelled: LabelledFolder) -> None:
     if not labelled.findings:
-        click.echo("\nNothing is wrong with the labels.")
+        echo("\nNothing is wrong with the labels.")
         return
-    click.echo("\nFound")
+    echo("\nFound")
     _print_list(labelled.findings)
 
 
 def _print_list(findings: Collection[Finding]) -> None:
     for finding in findings:
-        click.echo(f"  {finding.count:>6,}  {finding.kind}\n{'':10}{finding.example}")
+        echo(f"  {finding.count:>6,}  {printable(finding.kind)}\n{'':10}{printable(finding.example)}")
 
 
 def _print_copy(parts: Mapping[str, Dataset], findings: Collection[Finding], target: Path) -> None:
     counts = ", ".join(f"{name} {len(part.images):,}" for name, part in parts.items())
-    click.echo(f"\nWrote {target}: COCO JSON, images: {counts}")
+    echo(f"\nWrote {target}: COCO JSON, images: {counts}")
     _print_list(findings)
-    click.echo(f"Next: ssdlite train {shlex.quote(str(target))}")
+    echo(f"Next: ssdlite train {shlex.quote(str(target))}")
 
 
 def _warn_of_small_objects(train: Statistics, input_size: int) -> None:
     small = train.by_size[0]
     if small * 2 > train.objects:
-        click.echo(
+        echo(
             f"\nWarning: {small:,} of {train.objects:,} objects are under {SMALLEST_SIDE} pixels at "
             f"{input_size} x {input_size}, too small to be learned. Crop the images or cut them into tiles, "
             "or train with a larger input size."
         )
-
-
-def _number(count: int, singular: str, plural: str = "") -> str:
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

@@ -21,6 +21,7 @@ _HEAD = 1 << 16
 _CHUNK = 1 << 22
 _LARGEST_ID = 2**63 - 1
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
+_DIGITS = re.compile(r"\d{1,18}", re.ASCII)  # such as 007
 
 
 class Ids:
@@ -47,8 +48,8 @@ class Ids:
         self._of: dict[int | str, int] = {key: key for key in keys if isinstance(key, int)}
         self._of.update({text: number for number, text in self.text_of.items()})
         self._by_value: dict[int, set[int]] = defaultdict(set)
-        for text, number in ((text, self._of[text]) for text in texts if text.isascii() and text.isdigit()):
-            self._by_value[int(text)].add(number)
+        for text in filter(_DIGITS.fullmatch, texts):
+            self._by_value[int(text)].add(self._of[text])
 
     def get(self, value: object) -> int | None:
         """The number of the id that a value means, also where it is a text and the id a number."""
@@ -58,8 +59,7 @@ class Ids:
         if key is None or key in self._of:
             return None if key is None else self._of[key]
         if isinstance(key, str):
-            number = int(key) if key.isascii() and key.isdigit() and len(key) < 19 else None
-            return self._of.get(number) if number is not None else None
+            return self._of.get(int(key)) if _DIGITS.fullmatch(key) else None
         meant = self._by_value.get(key, set())  # 7 where the id is written "007"
         return next(iter(meant)) if len(meant) == 1 else None
 

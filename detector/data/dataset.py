@@ -10,7 +10,8 @@ from typing import Any
 from detector.data.findings import Finding
 from detector.data.tfrecord import RecordPlace, load_record_image
 from detector.errors import DatasetError, ImageError
-from detector.images import Image, decode_image, load_image
+from detector.images import MOST_BYTES, Image, decode_image, load_image
+from detector.reading import read_whole
 
 _MISSING = "{} of the {} images of {} are not in {} (the first is {}); give the folder with --images."
 _MISSING_RECORDS = (
@@ -121,7 +122,4 @@ def load_image_bytes(image: DatasetImage) -> bytes:
     """The bytes of the image's file as they are; raises as ``load_dataset_image`` does."""
     if image.record is not None:
         return load_record_image(image.path, image.record)
-    try:
-        return image.path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"Cannot read the image {image.path} ({error.strerror}).") from error
+    return read_whole(image.path, MOST_BYTES, ImageError)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from detector.errors import DatasetError
+from detector.terminal import printable
 
 Box = tuple[float, float, float, float]
 
@@ -31,8 +32,8 @@ class Finding:
     places: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def __str__(self) -> str:
-        """The finding in a line."""
-        return f"{self.count:,} {self.kind} (for example {self.example})"
+        """The finding in a line, whatever the names in it are."""
+        return printable(f"{self.count:,} {self.kind} (for example {self.example})")
 
 
 class FindingLog:

@@ -98,7 +98,8 @@ def hold_out(
     """
 
     def lot(group: Sequence[int]) -> bytes:
-        return hashlib.sha256(f"{seed} {min(names[image] for image in group)}".encode()).digest()
+        first = f"{seed} {min(names[image] for image in group)}"
+        return hashlib.sha256(first.encode(errors="surrogatepass")).digest()  # a name need not be UTF-8
 
     order = sorted(groups, key=lot)
     wanted = _count_held_out(len(objects_of))

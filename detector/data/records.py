@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from detector.data.coco_values import MOST_AREA, fault_of, is_box, is_number
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.findings import Finding
 from detector.data.split_names import role_of
-from detector.data.tfrecord import WRITE_AGAIN, RecordPlace
+from detector.data.tfrecord import HEAD_BYTES, WRITE_AGAIN, RecordPlace
 from detector.errors import DatasetError
+from detector.reading import parsing, read_head, read_whole
 
 INDEX = "records.json"
 _FORMAT = "ssdlite records"
 _VERSION = 1
+_MOST_BYTES = 1 << 31  # of the index; a million images take a tenth of it
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,7 @@ class Records:
 
 def is_records(root: Path) -> bool:
     """Whether this is a folder of records, or its index."""
-    try:
-        with _index_of(root).open("rb") as file:
-            return f'"{_FORMAT}"'.encode() in file.read(100)
-    except OSError:
-        return False
+    return f'"{_FORMAT}"'.encode() in read_head(_index_of(root), 100)
 
 
 def save_index(
@@ -88,19 +88,14 @@ def load_records(root: Path) -> Records:
             another size than when it was written.
     """
     path = _index_of(root)
-    try:
-        content = json.loads(path.read_bytes())
-        version = content["version"]
-    except OSError as error:
-        raise DatasetError(f"Cannot read the index {path} ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from error
-    if version != _VERSION:
-        raise DatasetError(
-            f"{path} is of version {version}, this ssdlite reads version {_VERSION}; {WRITE_AGAIN}."
-        )
-    try:
-        categories = {number: str(name) for number, name in enumerate(content["classes"], start=1)}
+    with parsing(f"The index {path} is damaged or cut short; {WRITE_AGAIN}", DatasetError):
+        content = json.loads(read_whole(path, _MOST_BYTES, DatasetError))
+        if content["version"] != _VERSION:
+            raise DatasetError(
+                f"{path} is of version {content['version']!s:.20}, this ssdlite reads version {_VERSION}; "
+                f"{WRITE_AGAIN}."
+            )
+        categories = dict(enumerate(map(str, content["classes"]), start=1))
         splits = {
             str(name): _build_split(root, path.parent, name, split, categories)
             for name, split in content["splits"].items()
@@ -109,8 +104,6 @@ def load_records(root: Path) -> Records:
             raise ValueError("train or val is missing")
         findings = tuple(Finding(**finding) for finding in content["findings"])
         return Records(splits, str(content["split_note"]), findings)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise _damaged(path, error) from error
 
 
 def load_records_split(root: Path, split: str | None) -> Dataset:
@@ -133,23 +126,53 @@ def load_records_split(root: Path, split: str | None) -> Dataset:
 def _build_split(
     root: Path, folder: Path, split: str, content: Mapping[str, Any], categories: dict[int, str]
 ) -> Dataset:
-    shards = [folder / shard["file_name"] for shard in content["shards"]]
-    for path, shard in zip(shards, content["shards"], strict=True):
-        _check_shard(path, shard["bytes"])
+    found = (_find_shard(folder, shard["file_name"], shard["bytes"]) for shard in content["shards"])
+    shards = dict(enumerate(found))  # a negative number is none of them
     images = tuple(
         DatasetImage(
-            int(entry["id"]),
+            _whole(entry["id"], -_LARGEST),
             shards[entry["shard"]],
-            (int(entry["width"]), int(entry["height"])),
-            RecordPlace(int(entry["offset"]), int(entry["length"]), str(entry["file_name"])),
+            (_whole(entry["width"]), _whole(entry["height"])),
+            RecordPlace(
+                _whole(entry["offset"], HEAD_BYTES), _whole(entry["length"]), str(entry["file_name"])
+            ),
         )
         for entry in content["images"]
     )
     ids = {image.id for image in images}
+    if len(ids) != len(images):
+        raise ValueError("two images have one id")
     annotations = tuple(content["annotations"])
-    if not all(each["image_id"] in ids and each["category_id"] in categories for each in annotations):
-        raise ValueError("an annotation has an unknown image or class")
+    for each in annotations:
+        if (fault := fault_of(each, categories, ids)) is not None:
+            raise ValueError(f"an annotation has the {fault}")
+        if (
+            not is_box(each["bbox"])
+            or not is_number(each["area"], MOST_AREA)
+            or each["iscrowd"] not in (0, 1)
+        ):
+            raise ValueError("an annotation has values that are none of its kind")
     return Dataset(root, images, annotations, categories, split)
+
+
+def _place(entry: Mapping[str, Any]) -> RecordPlace:
+    return RecordPlace(_whole(entry["offset"], HEAD_BYTES), _whole(entry["length"]), str(entry["file_name"]))
+
+
+def _whole(value: object, least: int = 1) -> int:
+    """A whole number as it is; ValueError for anything else, and for one that no file needs."""
+    if type(value) is not int or not least <= value <= _LARGEST:
+        raise ValueError(f"{value!r:.40} where a whole number from {least} on belongs")
+    return value
+
+
+def _find_shard(folder: Path, file_name: str, size: int) -> Path:
+    """The TFRecord file of that name beside the index, which has so many bytes."""
+    path = folder / Path(file_name).name
+    if path.name != file_name:
+        raise ValueError(f"{file_name!r:.40} is no name of a file beside the index")
+    _check_shard(path, size)
+    return path
 
 
 def _check_shard(path: Path, size: int) -> None:
@@ -166,7 +189,3 @@ def _check_shard(path: Path, size: int) -> None:
 
 def _index_of(root: Path) -> Path:
     return root if root.name == INDEX else root / INDEX
-
-
-def _damaged(path: Path, error: Exception) -> DatasetError:
-    return DatasetError(f"The index {path} is damaged or cut short ({error}); {WRITE_AGAIN}.")

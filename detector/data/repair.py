@@ -23,6 +23,7 @@ from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.data.findings import Finding, FindingLog
 from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError, DetectorError
+from detector.file_names import is_device
 from detector.files import refuse_occupied, replacing, replacing_folder
 from detector.images import exif_orientation
 
@@ -38,8 +39,7 @@ _ENCODED = {
 _JPEG = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
 # What Windows does not take in a name, and what no terminal or URL takes as it is.
 _UNSAFE = re.compile(r'[<>:"/\\|?*#%\x00-\x1f\x7f\ud800-\udfff]')
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.ASCII)
-_LONGEST_NAME = 150  # bytes; file systems take 255
+_LONGEST_NAME, _LONGEST_SUFFIX = 150, 10  # bytes; file systems take 255
 
 
 def check_target(target: Path, root: Path) -> None:
@@ -123,10 +123,12 @@ def _safe_names(name: str, number: int) -> Iterator[str]:
     """A file name that every system takes, and then others that begin with numbers."""
     plain = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" ")
     stem, suffix = os.path.splitext(plain)
-    stem = stem.rstrip(" .") or "image"
+    if len(suffix.encode()) > _LONGEST_SUFFIX:  # it is none
+        stem, suffix = plain, ""
     while len((stem + suffix).encode()) > _LONGEST_NAME:
         stem = stem[:-1]
-    if _DEVICES.fullmatch(stem.split(".")[0].lower()) or stem.startswith(("-", ".")):
+    stem = stem.rstrip(" .") or "image"
+    if is_device(stem) or stem.startswith(("-", ".")):
         stem = f"_{stem}"
     yield stem + suffix
     yield f"{number}_{stem}{suffix}"

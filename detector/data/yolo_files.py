@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-_LABELS_OF = dict.fromkeys(("images", "image", "imgs", "img", "jpegimages"), ("labels", "label"))
+from detector.data.image_index import CUSTOMARY
+
+_LABELS_OF = dict.fromkeys(CUSTOMARY, ("labels", "label"))
 _SUFFIX = ".txt"
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import click
-
 from detector import __version__
+from detector.command_line import echo
 from detector.doctor.backends import BASE, TITLES, backend_lines, gpu_line, started_probes, wait_for
 from detector.doctor.line import Line
 from detector.doctor.machine import check_cameras, check_cpu, check_disk, check_python, check_screen
@@ -35,7 +34,7 @@ def run_doctor() -> None:
     Raises:
         DetectorError: something that the base install promises does not work.
     """
-    click.echo(f"ssdlite {__version__}\n")
+    echo(f"ssdlite {__version__}\n")
     lines: list[Line] = []
 
     def show(title: str, check: Callable[[], Line | Iterable[Line]]) -> None:
@@ -106,9 +105,9 @@ def _check_disk() -> Line:
 
 
 def _print(line: Line) -> None:
-    click.echo(f"  {_MARKS[line.state]:5}{line.title:16}{line.found}")
+    echo(f"  {_MARKS[line.state]:5}{line.title:16}{line.found}")
     if line.repair:
-        click.echo(f"{'':23}-> {line.repair}")
+        echo(f"{'':23}-> {line.repair}")
 
 
 def _print_jobs(lines: Sequence[Line]) -> None:
@@ -120,7 +119,7 @@ def _print_jobs(lines: Sequence[Line]) -> None:
         job: [title for title in needed if title not in working] + sorted(damaged)
         for job, needed in _JOBS.items()
     }
-    click.echo(f"\nWorks: {', '.join(job for job, lack in missing.items() if not lack) or 'nothing'}")
+    echo(f"\nWorks: {', '.join(job for job, lack in missing.items() if not lack) or 'nothing'}")
     for job, lack in missing.items():
         if lack:
-            click.echo(f"Does not work: {job} (see {', '.join(lack)})")
+            echo(f"Does not work: {job} (see {', '.join(lack)})")

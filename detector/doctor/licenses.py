@@ -14,10 +14,10 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-import click
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from detector.command_line import echo
 from detector.doctor.packages import extras_of
 from detector.errors import DetectorError
 from detector.files import replacing
@@ -146,14 +146,14 @@ def run_licenses(sbom: Path | None) -> None:
     for part in parts:
         bundled = "".join(f"; carries {name} ({licence})" for name, licence in part.bundled.items())
         mark = "GPL " if part.reciprocal else ""
-        click.echo(
+        echo(
             f"{mark:4}{part.name + ' ' + part.version:{width}}  {part.licence}{bundled}  "
             f"[{', '.join(part.groups)}]"
         )
     marked = [part for part in parts if part.reciprocal]
-    click.echo(f"\n{len(parts)} packages; {len(marked)} with parts under the GPL, marked GPL.")
+    echo(f"\n{len(parts)} packages; {len(marked)} with parts under the GPL, marked GPL.")
     if sbom is not None:
-        click.echo(f"Wrote {sbom} (CycloneDX 1.6).")
+        echo(f"Wrote {sbom} (CycloneDX 1.6).")
 
 
 def build_sbom(parts: list[Part]) -> dict[str, Any]:

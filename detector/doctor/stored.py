@@ -7,7 +7,6 @@ from pathlib import Path
 
 from detector.cache import cache_folder, converted_folder
 from detector.doctor.line import Line
-from detector.download import sha256
 from detector.errors import DetectorError
 from detector.files import check_writable
 from detector.pretrained import (
@@ -16,6 +15,7 @@ from detector.pretrained import (
     is_intact,
     source_path,
 )
+from detector.reading import sha256
 
 
 def check_cache() -> Line:

@@ -9,8 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import click
-
+from detector.command_line import echo
 from detector.data.dataset import Dataset
 from detector.errors import DatasetError
 from detector.evaluation.analysis import analyse, find_causes
@@ -61,7 +60,7 @@ def run_evaluation(
     sample = dataset is None and annotations is None
     whole = find_dataset(dataset, images, annotations, split, images_needed=detections is None)
     for finding in whole.findings:
-        click.echo(f"Note: {finding}")
+        echo(f"Note: {finding}")
     coco = select_images(whole, image_ids, limit)
     if write_thresholds is not None:
         check_same_kind(runtime["model"], write_thresholds)
@@ -77,10 +76,10 @@ def run_evaluation(
         measured = _evaluate_model(coco, about, **runtime)
     else:
         measured = _evaluate_file(detections, whole, coco, about)
-    _print(measured, per_class, click.echo)
+    _print(measured, per_class, echo)
     if output is not None:
         measured.evaluation.save(output, measured.settings)
-        click.echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
+        echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
     if report is not None or write_thresholds is not None:
         _go_deeper(measured, report, rounds, write_thresholds)
     if sample and measured.detector is not None:
@@ -94,9 +93,9 @@ def _evaluate_model(
 ) -> _Measured:
     coco.check_images()
     if note := missing_gui_note():
-        click.echo(note, err=True)
-    detector = Detector.load(model, classes=parse_classes(classes), say=click.echo, **options)
-    click.echo(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
+        echo(note, err=True)
+    detector = Detector.load(model, classes=parse_classes(classes), say=echo, **options)
+    echo(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
     evaluation = evaluate(detector, coco)
     contaminated = _contaminated_split(coco, detector.spec)
     settings = {
@@ -117,10 +116,10 @@ def _evaluate_model(
 
 
 def _evaluate_file(path: Path, whole: Dataset, coco: Dataset, about: dict[str, Any]) -> _Measured:
-    found = load_results(path, whole, say=click.echo)
-    click.echo(f"{path} on {coco.source}: {_count(coco)}, {len(found):,} detections")
+    found = load_results(path, whole, say=echo)
+    echo(f"{path} on {coco.source}: {_count(coco)}, {len(found):,} detections")
     if reaching := count_reaching_out(found, coco):
-        click.echo(
+        echo(
             f"Note: {reaching:,} boxes reach beyond their images by more than a pixel; COCO counts them as "
             "they are."
         )
@@ -142,7 +141,7 @@ def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thre
     )
     if write_thresholds is not None and measured.detector is not None:
         path = save_thresholds(measured.detector, measured.settings["model_file"], analysis, write_thresholds)
-        click.echo(f"Wrote {path}: the model with the best score threshold of each class.")
+        echo(f"Wrote {path}: the model with the best score threshold of each class.")
     if report is None:
         return
     notes = [
@@ -163,8 +162,8 @@ def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thre
     )
     ap = analysis.summary["AP"]
     if ap.low == ap.low:
-        click.echo(f"AP {100 * ap.value:.2f}, 95 % interval {100 * ap.low:.2f} to {100 * ap.high:.2f}")
-    click.echo(f"Wrote {report / HTML} and {report / JSON}.")
+        echo(f"AP {100 * ap.value:.2f}, 95 % interval {100 * ap.low:.2f} to {100 * ap.high:.2f}")
+    echo(f"Wrote {report / HTML} and {report / JSON}.")
 
 
 def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> None:
@@ -218,7 +217,7 @@ def _contaminated_split(coco: Dataset, spec: ModelSpec) -> str | None:
 
 def _print_next_commands(photographs: int, command: str) -> None:
     fetch, evaluate_coco = _next_commands(command)
-    click.echo(
+    echo(
         f"\nThese were {photographs} photographs that come with the package: they show that everything "
         f"works, and say nothing about accuracy.\nFor the real thing:\n  {fetch} coco      # fetches COCO "
         f"val2017 into the folder coco, 1 GB\n  {evaluate_coco} coco"
@@ -227,12 +226,12 @@ def _print_next_commands(photographs: int, command: str) -> None:
 
 def _print_contamination(split: str, spec: ModelSpec, *, subset: bool) -> None:
     if subset:
-        click.echo(
+        echo(
             f"\nNote: these weights were trained on images of {split}; the number is clean only if the ids "
             "are those of the minival, mscoco_minival_ids.txt."
         )
         return
-    click.echo(
+    echo(
         f"\nNote: these weights were trained on images of {split} ({spec.card['trained_on']}). The number "
         "shows that they run as published; it is no clean accuracy. Clean are the images of val2017 that are "
         "also in mscoco_minival_ids.txt (tensorflow/models, research/object_detection/data): pass it with "

@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
-
+from detector.command_line import echo
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.errors import DatasetError
 from detector.evaluation.bootstrap import LEAST_IMAGES, Interval
@@ -77,21 +76,21 @@ def run_compare(
     difference = comparison.summary["AP"].difference.value
     if difference != difference:
         raise DatasetError(f"{coco.source} has no object of a class that both look for: nothing to compare.")
-    click.echo(f"AP in percent over {len(coco.images):,} images, 95 % intervals from {rounds:,} resamplings")
+    echo(f"AP in percent over {len(coco.images):,} images, 95 % intervals from {rounds:,} resamplings")
     for letter, side in zip("AB", sides, strict=True):
-        click.echo(f"  {letter}  {side.name}")
+        echo(f"  {letter}  {side.name}")
     if len(coco.images) < LEAST_IMAGES:
-        click.echo("So few images say nothing about others, whatever the intervals.")
+        echo("So few images say nothing about others, whatever the intervals.")
     _print(comparison)
     latency = _time(sides, coco)
     worse = 100 * difference < -tolerance - 1e-9
     if output is not None:
         _save(output, sides, comparison, latency, tolerance, worse)
-        click.echo(f"Wrote {output}.")
+        echo(f"Wrote {output}.")
     if worse:
-        click.echo(f"B is worse by {-100 * difference:.2f} points of AP; the tolerance is {tolerance:g}.")
+        echo(f"B is worse by {-100 * difference:.2f} points of AP; the tolerance is {tolerance:g}.")
         sys.exit(1)
-    click.echo(f"B is not worse by more than the tolerance of {tolerance:g} points of AP.")
+    echo(f"B is not worse by more than the tolerance of {tolerance:g} points of AP.")
 
 
 def _is_file_of_detections(name: str) -> bool:
@@ -100,8 +99,8 @@ def _is_file_of_detections(name: str) -> bool:
 
 def _build_side(name: str, whole: Dataset, coco: Dataset, **options: Any) -> _Side:
     if _is_file_of_detections(name):
-        return _Side(name, frozenset(coco.categories), load_results(Path(name), whole, say=click.echo), None)
-    detector = Detector.load(name, score_threshold=None, say=click.echo, **options)
+        return _Side(name, frozenset(coco.categories), load_results(Path(name), whole, say=echo), None)
+    detector = Detector.load(name, score_threshold=None, say=echo, **options)
     matched = frozenset(match_categories(detector.classes, coco.categories).values())
     return _Side(name, matched, detect_dataset(detector, coco)[0], detector)
 
@@ -110,18 +109,18 @@ def _common_categories(sides: Sequence[_Side], coco: Dataset) -> list[int]:
     common = frozenset.intersection(*(side.category_ids for side in sides))
     absent = [name for id_, name in coco.categories.items() if id_ not in common]
     if absent:
-        click.echo(f"Left out, because not both look for them: {', '.join(absent)}")
+        echo(f"Left out, because not both look for them: {', '.join(absent)}")
     return sorted(common)
 
 
 def _print(comparison: Comparison) -> None:
-    click.echo(f"\n  {'':6}{'A':24}{'B':24}B minus A")
+    echo(f"\n  {'':6}{'A':24}{'B':24}B minus A")
     for name in _SHOWN:
         each = comparison.summary[name]
         if each.first.value != each.first.value:
-            click.echo(f"  {name:6}-1: the images have no such object")
+            echo(f"  {name:6}-1: the images have no such object")
             continue
-        click.echo(f"  {name:6}{_show(each.first):24}{_show(each.second):24}{_show_difference(each)}")
+        echo(f"  {name:6}{_show(each.first):24}{_show(each.second):24}{_show_difference(each)}")
     lost = [each for each in comparison.classes if each.ap.difference.value < 0][:_MOST_CLASSES]
     won = [each for each in reversed(comparison.classes) if each.ap.difference.value > 0][:_MOST_CLASSES]
     _print_classes("Classes that lost most", lost)
@@ -130,26 +129,26 @@ def _print(comparison: Comparison) -> None:
     better = [each for each in reversed(comparison.images) if each.errors_more < 0][:_MOST_IMAGES]
     _print_images("Images with the most new errors", worse)
     _print_images("Images with the most errors less", better)
-    click.echo()
+    echo()
 
 
 def _print_classes(title: str, classes: Sequence[ClassDifference]) -> None:
     if classes:
-        click.echo(f"\n{title}, AP")
+        echo(f"\n{title}, AP")
     for each in classes:
         difference = each.ap.difference
         said = f"{100 * difference.value:+6.2f} in too few images to say more"
         if difference.low == difference.low:
             said = _show_difference(each.ap)
-        click.echo(f"  {each.name:20} {said}  ({each.objects:,} objects)")
+        echo(f"  {each.name:20} {said}  ({each.objects:,} objects)")
 
 
 def _print_images(title: str, images: Sequence[ImageDifference]) -> None:
     if images:
-        click.echo(f"\n{title} (found, not found, false)")
+        echo(f"\n{title} (found, not found, false)")
     for each in images:
         counts = " -> ".join(", ".join(map(str, side)) for side in (each.first, each.second))
-        click.echo(f"  {each.name}: {counts}")
+        echo(f"  {each.name}: {counts}")
 
 
 def _show(interval: Interval, sign: str = "") -> str:
@@ -176,9 +175,9 @@ def _time(sides: Sequence[_Side], coco: Dataset) -> dict[str, dict[str, float]]:
     calls = {letter: partial(detector.detect, frame) for letter, detector in detectors.items()}
     timings = time_interleaved(calls, _TIMED_ROUNDS)
     size = f"{frame.shape[1]} x {frame.shape[0]}"
-    click.echo(f"Latency of a frame of {size}, in turns, median and 95th percentile")
+    echo(f"Latency of a frame of {size}, in turns, median and 95th percentile")
     for letter, timing in timings.items():
-        click.echo(f"  {letter}  {timing.p50:.1f} ms, {timing.p95:.1f} ms")
+        echo(f"  {letter}  {timing.p50:.1f} ms, {timing.p95:.1f} ms")
     return {letter: asdict(timing) for letter, timing in timings.items()}
 
 

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from detector.boxes import FloatArray, clip, xyxy_to_xywh
 from detector.cli import DEFAULT_MODEL, main
+from detector.command_line import echo
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.data.folder import load_split
 from detector.errors import DatasetError
@@ -195,7 +196,7 @@ def command(dataset: Path, model: str, split: str | None, cache: Path | None, ro
     """Compare ways of post-processing on DATASET: AP, its difference to the model's rule, and time."""
     coco = load_split(dataset, split)
     coco.check_images()
-    detector = Detector.load(model, score_threshold=None, say=click.echo)
+    detector = Detector.load(model, score_threshold=None, say=echo)
     if cache is not None and cache.exists():
         looks, network = load_looks(cache, len(coco.images))
     else:
@@ -203,15 +204,13 @@ def command(dataset: Path, model: str, split: str | None, cache: Path | None, ro
         if cache is not None:
             save_looks(looks, network, cache)
     rows = study(coco, looks, detector.spec, rounds)
-    click.echo(
-        f"{detector.spec.name} on {coco.source}: {len(coco.images):,} images; the network takes ", nl=False
-    )
-    click.echo(f"{network:.1f} ms an image with {detector.threads} threads, twice that with a flip\n")
-    click.echo("| variant | AP | difference | 95 % interval | processor ms an image |\n|---|---|---|---|---|")
+    echo(f"{detector.spec.name} on {coco.source}: {len(coco.images):,} images; the network takes ", nl=False)
+    echo(f"{network:.1f} ms an image with {detector.threads} threads, twice that with a flip\n")
+    echo("| variant | AP | difference | 95 % interval | processor ms an image |\n|---|---|---|---|---|")
     for row in rows:
         ap, gap = row.ap.second, row.ap.difference
         numbers = [f"{100 * value:+.2f}" for value in (gap.value, gap.low, gap.high)]
-        click.echo(
+        echo(
             f"| {row.name} | {100 * ap.value:.2f} | {numbers[0]} | {numbers[1]} to {numbers[2]} "
             f"| {row.milliseconds:.1f} |"
         )

@@ -9,8 +9,9 @@ from detector.data.coco import load_coco
 from detector.data.dataset import Dataset
 from detector.data.folder import load_split
 from detector.data.sample import SAMPLE_FOLDER
+from detector.data.text import decode_text
 from detector.errors import DatasetError
-from detector.reading import parsing, read_whole
+from detector.reading import read_whole
 
 _MOST_BYTES = 100_000_000
 _NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
@@ -66,21 +67,25 @@ def select_images(dataset: Dataset, image_ids: Path | None, limit: int | None) -
 
 def _read_ids(path: Path, dataset: Dataset) -> set[int]:
     data = read_whole(path, _MOST_BYTES, DatasetError)
+    try:
+        text = decode_text(data, "it")
+    except DatasetError as error:
+        raise DatasetError(f"{path} should hold one image id a line: {error}") from error
     known: dict[str, set[int]] = {}
     for image in dataset.images:
         for key in {image.text_id, image.name, PurePosixPath(image.name).stem}:
             if key:
                 known.setdefault(key, set()).add(image.id)
-    with parsing(f"{path} should hold one image id a line", DatasetError):
-        ids: set[int] = set()
-        for line in data.decode("utf-8-sig").splitlines():
-            words = line.split()
-            if all(_NUMBER.fullmatch(word) for word in words):
-                ids.update(map(int, words))
-            elif len(found := known.get(line.strip(), set())) == 1:
-                ids |= found
-            else:
-                raise ValueError(
-                    f"{line.strip()!r:.60} is no number, and of {len(found)} images the name or id"
-                )
+    ids: set[int] = set()
+    for line in map(str.strip, text.splitlines()):
+        words = line.split()
+        if all(_NUMBER.fullmatch(word) for word in words):
+            ids.update(map(int, words))
+        elif len(found := known.get(line, set())) == 1:
+            ids |= found
+        else:
+            raise DatasetError(
+                f"{path} should hold one image id a line ({line!r:.60} is no number, and of {len(found)} "
+                "images the name or id)."
+            )
     return ids

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from detector.boxes import xyxy_to_xywh
 from detector.cli import DEFAULT_MODEL, main
+from detector.command_line import echo
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.data.folder import load_split
 from detector.errors import DatasetError
@@ -118,10 +119,10 @@ def command(dataset: Path, model: str, split: str | None, rounds: int) -> None:
     if not truth.images:
         raise DatasetError(f"{coco.source} has fewer than {_COLUMNS * _ROWS} images, which make one frame.")
     whole: list[dict[str, Any]] = []
-    click.echo("| tiles | AP | gain | 95 % interval | ms a frame |\n|---|---|---|---|---|")
+    echo("| tiles | AP | gain | 95 % interval | ms a frame |\n|---|---|---|---|---|")
     for side in _SIDES:
         detector = Detector.load(
-            model, score_threshold=_SCORE_THRESHOLD, max_detections=_MOST, tile=side, say=click.echo
+            model, score_threshold=_SCORE_THRESHOLD, max_detections=_MOST, tile=side, say=echo
         )
         found, milliseconds = run_on_frames(detector, coco, truth)
         whole = whole or found
@@ -129,7 +130,7 @@ def command(dataset: Path, model: str, split: str | None, rounds: int) -> None:
         gain = ap.difference
         name = "none" if side is None else f"{side} x {side}"
         numbers = [f"{100 * value:+.1f}" for value in (gain.value, gain.low, gain.high)]
-        click.echo(
+        echo(
             f"| {name} | {100 * ap.second.value:.1f} | {numbers[0]} | {numbers[1]} to {numbers[2]} "
             f"| {milliseconds:.0f} |"
         )

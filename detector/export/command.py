@@ -11,9 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
-
 from detector.architecture import build_architecture
+from detector.command_line import echo
 from detector.errors import DatasetError, ModelError
 from detector.export.bundles import BUNDLES
 from detector.export.formats import Format, Network, find_format
@@ -65,7 +64,7 @@ def run_export(
         raise DatasetError(
             "--max-ap-drop is about AP, which takes annotated images: give them with --dataset."
         )
-    gate = Gate(weights, own_spec, trial, max_ap_drop, click.echo)
+    gate = Gate(weights, own_spec, trial, max_ap_drop, echo)
     quantization = _calibrate(weights, spec, parts, calibration, model)
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer) / "export"  # whose mode is that of any folder
@@ -75,9 +74,9 @@ def run_export(
             path = folder / part.name
             part.format.write(path, network)
             size = sum(map(size_in_bytes, model_files(path)))
-            click.echo(f"{part.name}: {size / 1e6:.2f} MB")
+            echo(f"{part.name}: {size / 1e6:.2f} MB")
             if fault := gate.find_fault(path, part.format, network):
-                click.echo(f"Not written: {part.name} is not the same detector: {fault}.", err=True)
+                echo(f"Not written: {part.name} is not the same detector: {fault}.", err=True)
                 sys.exit(1)
         if bundle:
             models: dict[str, Path] = {
@@ -92,7 +91,7 @@ def run_export(
 
 
 def _load(model: str, classes: str | None) -> tuple[Weights, ModelSpec]:
-    file = ModelFile(model, parse_classes(classes), say=click.echo)
+    file = ModelFile(model, parse_classes(classes), say=echo)
     if file.path.suffix != ".npz":
         raise ModelError(
             f"Export starts from weights: expected a released model, the folder of a training run or a .npz "
@@ -112,7 +111,7 @@ def _resize(spec: ModelSpec, size: int, dataset: Path | None) -> ModelSpec:
     resized = replace(spec, input_hw=(size, size))
     grids = [build_architecture(each).feature_map_sizes_hw for each in (spec, resized)]
     if grids[0] != grids[1]:
-        click.echo(
+        echo(
             f"Note: at {size}x{size} the anchors' grids are others than the weights were trained with; "
             "expect to lose AP."
         )
@@ -162,7 +161,7 @@ def _calibrate(
     """How the parts are quantized, once for all of them; None if none is int8."""
     if not any(part.precision == "int8" for part in parts):
         return None
-    inputs = load_network_inputs(find_calibration_images(calibration, model), spec, click.echo)
+    inputs = load_network_inputs(find_calibration_images(calibration, model), spec, echo)
     return calibrate(weights, spec, inputs, integer_heads=any(part.integer_heads for part in parts))
 
 
@@ -178,11 +177,11 @@ def _keep(path: Path, target: Path) -> None:
 
 
 def _print_outcome(target: Path, parts: Sequence[_Part], bundle: str | None) -> None:
-    click.echo(f"Wrote {target}.")
+    echo(f"Wrote {target}.")
     if bundle:
-        click.echo(f"Next: read {target / 'README.md'}")
+        echo(f"Next: read {target / 'README.md'}")
     elif parts[0].postprocess:
-        click.echo("Input: image, uint8 RGB. Outputs: detections; docs/export.md says how to read them.")
+        echo("Input: image, uint8 RGB. Outputs: detections; docs/export.md says how to read them.")
     else:
         trust = "" if parts[0].format.suffix else " --trust"  # a SavedModel is a program
-        click.echo(f"Next: ssdlite bench {shlex.quote(str(target))}{trust}")
+        echo(f"Next: ssdlite bench {shlex.quote(str(target))}{trust}")

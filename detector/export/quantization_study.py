@@ -20,6 +20,7 @@ from tqdm import tqdm
 from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
 from detector.cli import DEFAULT_MODEL, main
+from detector.command_line import echo
 from detector.data.dataset import Dataset
 from detector.evaluation.evaluate import detect_dataset, match_categories
 from detector.evaluation.selection import find_dataset
@@ -141,20 +142,20 @@ def study(
 def command(dataset: Path, calibration: Path | None, model: str) -> None:
     """Compare ways to quantize on DATASET: AP, what is found again, and the size of the file."""
     coco = find_dataset(dataset, None, None, None)
-    weights, spec = ModelFile(model, say=click.echo).weights()
+    weights, spec = ModelFile(model, say=echo).weights()
     files = find_calibration_images(calibration, model)
-    network_inputs = list(load_network_inputs(files, spec, click.echo))
-    click.echo(
+    network_inputs = list(load_network_inputs(files, spec, echo))
+    echo(
         f"{spec.name} on {coco.source}: {len(coco.images):,} images; {len(network_inputs)} to calibrate on\n"
     )
-    click.echo("| variant | AP | difference | 95 % interval | found again | IoU | score moved | MB |")
-    click.echo("|---|---|---|---|---|---|---|---|")
+    echo("| variant | AP | difference | 95 % interval | found again | IoU | score moved | MB |")
+    echo("|---|---|---|---|---|---|---|---|")
     for row in study(weights, spec, coco, network_inputs):
         parity = row.parity
         assert parity.ap is not None
         gap = parity.ap.difference
         numbers = [f"{100 * value:+.2f}" for value in (gap.value, gap.low, gap.high)]
-        click.echo(
+        echo(
             f"| {row.name} | {100 * parity.ap.second.value:.2f} "
             f"| {numbers[0]} | {numbers[1]} to {numbers[2]} "
             f"| {parity.found_again} of {parity.detections}, {parity.added} more "

@@ -10,6 +10,7 @@ from detector.evaluation.analysis import Analysis
 from detector.evaluation.bootstrap import LEAST_IMAGES
 from detector.evaluation.slices import Slice
 from detector.evaluation.tide import ERRORS
+from detector.terminal import counted
 
 _MOST_ERRORS, _MOST_SLICES = 3, 4
 _WORTH = 0.01  # AP50 that an error has to cost to be worth a sentence
@@ -53,7 +54,7 @@ def _on_certainty(analysis: Analysis) -> Iterator[str]:
     count = len(analysis.tables.images)
     if count < LEAST_IMAGES:
         yield (
-            f"{'1 image says' if count == 1 else f'{count} images say'} nothing about others, and there are "
+            f"{counted(count, 'image says', 'images say')} nothing about others, and there are "
             "no intervals; evaluate on some hundreds."
         )
     elif count < _FEW_IMAGES:

@@ -15,6 +15,7 @@ from detector.evaluation.thresholds import GRID, LEAST_OBJECTS
 from detector.report.advice import most_confused
 from detector.report.charts import COLOURS, Line, Mark, interval_bar, line_chart, sparkline
 from detector.report.markup import bounds, columns, paragraph, percent, section, shorten, table, with_bounds
+from detector.terminal import counted
 
 _MOST_LINES = COLOURS  # classes with lines of their own in a chart
 _MOST_CELLS = 15  # rows of the confusion matrix
@@ -63,7 +64,7 @@ def build_classes(analysis: Analysis) -> str:
 def _name_absent(names: Sequence[str]) -> str:
     if not names:
         return ""
-    have = "1 class has" if len(names) == 1 else f"{len(names)} classes have"
+    have = counted(len(names), "class has", "classes have")
     return paragraph(
         f"{have} no object here; AP is -1 there, which is no score and is part of no mean: "
         f"{', '.join(names)}.",

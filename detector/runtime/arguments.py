@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
+from detector.bounds import shown
 from detector.errors import ArgumentError
 
 MOST_THREADS = 1024
@@ -15,7 +16,7 @@ MOST_THREADS = 1024
 def check_model(model: Any) -> None:
     """Raise ArgumentError unless that is text or a path, and not empty."""
     if not isinstance(model, str | os.PathLike) or os.fspath(model) in ("", os.fsencode(model)):
-        raise ArgumentError(f"Expected a model's name or the path of its file, got {_shown(model)}")
+        raise ArgumentError(f"Expected a model's name or the path of its file, got {shown(model)}")
 
 
 def check_whole(name: str, number: Any, most: int | None = None) -> None:
@@ -25,7 +26,7 @@ def check_whole(name: str, number: Any, most: int | None = None) -> None:
     is_whole = isinstance(number, Integral) and not isinstance(number, bool)
     if not is_whole or not 1 <= number <= (number if most is None else most):
         limits = "from 1 on" if most is None else f"from 1 to {most:,}"
-        raise ArgumentError(f"Expected {name} to be a whole number {limits}, or None, got {_shown(number)}")
+        raise ArgumentError(f"Expected {name} to be a whole number {limits}, or None, got {shown(number)}")
 
 
 def class_list(classes: Any) -> list[str] | None:
@@ -41,11 +42,6 @@ def class_list(classes: Any) -> list[str] | None:
         names = list(classes)
     if not all(isinstance(name, str) for name in names):
         raise ArgumentError(
-            f'Expected classes to be a list of names, such as ["person"], got {_shown(classes)}'
+            f'Expected classes to be a list of names, such as ["person"], got {shown(classes)}'
         )
     return names
-
-
-def _shown(given: Any) -> str:
-    text = repr(given)
-    return text if len(text) <= 80 else f"{text[:80]} ..."

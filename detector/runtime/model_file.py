@@ -13,10 +13,10 @@ from detector.anchors import build_anchors
 from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
 from detector.conversions import conversion_name, find_conversions, is_damaged, keep_conversion
-from detector.download import sha256
 from detector.errors import BackendError, ModelError
 from detector.labels import find_classes
 from detector.pretrained import RELEASES, weights_path
+from detector.reading import sha256
 from detector.runtime.spec_reader import is_saved_model, read_spec
 from detector.spec import ModelSpec
 from detector.weights import load_weights, select_classes

@@ -10,10 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import click
 from tqdm import tqdm
 
 from detector import __version__
+from detector.command_line import echo
 from detector.config import ExperimentConfig, load_config
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DatasetError, DetectorError
@@ -93,7 +93,7 @@ def _alone(run: RunFolder) -> Iterator[None]:
         return
     run.make()
     try:
-        with locked(run.root, click.echo):
+        with locked(run.root, echo):
             yield
     finally:
         run.remove_if_empty()
@@ -104,7 +104,7 @@ def _begin(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str,
     run.check_free()
     spec, strategy = _prepare(run, plan, folder)
     training = plan.config.training
-    start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=click.echo)
+    start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=echo)
     spec = replace(spec, card=_card(start, folder))
     record = {**record, "weights": weights_digest(start.weights), "card": spec.card}
     with _alone(run):
@@ -120,13 +120,13 @@ def _resume(run: RunFolder, moved_to: Path | None) -> None:
     spec, strategy = _prepare(run, plan, folder)
     start = InitialWeights({}, f"the checkpoint of step {step}", {})
     if step is None:
-        start = reload_initial_weights(run, resumed, spec, click.echo)
+        start = reload_initial_weights(run, resumed, spec, echo)
     spec = replace(spec, card={str(key): str(value) for key, value in resumed.record["card"].items()})
     if is_chief():
         place = Path(resumed.record["dataset"]) if moved_to is None else moved_to.absolute()
         run.update_record(dataset=str(place), config=asdict(plan.config), finished=False)
         for line in resumed.lines:
-            click.echo(line)
+            echo(line)
     _train(run, plan, folder, spec, start, strategy)
 
 
@@ -135,7 +135,7 @@ def _prepare(run: RunFolder, plan: Plan, folder: LabelledFolder) -> tuple[ModelS
     spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes)
     left_out = _unknown_classes(spec, folder)
     if left_out and is_chief():
-        click.echo(f"Note: not trained, for the config does not name them: {listing(left_out)}")
+        echo(f"Note: not trained, for the config does not name them: {listing(left_out)}")
     return spec, import_with_tensorflow("trainer").build_strategy(plan.config)
 
 
@@ -164,7 +164,7 @@ def _train(
 
 def _tell_findings(folder: LabelledFolder) -> None:
     for finding in folder.findings if is_chief() else ():
-        click.echo(f"Note: {finding}")
+        echo(f"Note: {finding}")
 
 
 def _unknown_classes(spec: ModelSpec, folder: LabelledFolder) -> list[str]:
@@ -219,6 +219,6 @@ def _print_plan(
         "run": str(run.root),
     }
     for name, value in rows.items():
-        click.echo(f"{name:>10}  {value}")
+        echo(f"{name:>10}  {value}")
     for reason in plan.reasons:
-        click.echo(f"{'':>10}  ({reason})")
+        echo(f"{'':>10}  ({reason})")

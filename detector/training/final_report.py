@@ -6,8 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-import click
-
+from detector.command_line import echo
 from detector.data.coco import save_coco
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
@@ -34,28 +33,26 @@ def report_run(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSp
     best = _read_best(run)
     metrics, detections = json.loads(run.metrics.read_bytes()), json.loads(run.detections.read_bytes())
     if outcome.stopped_early:
-        click.echo(f"The last {plan.config.training.patience} evaluations brought nothing better.")
+        echo(f"The last {plan.config.training.patience} evaluations brought nothing better.")
     speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""
-    click.echo(
+    echo(
         f"Trained {outcome.steps:,} steps{speed}. Best weights: {best}, "
         f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
         f"{len(folder.val.images):,} validation images."
     )
     if metrics["AP"] < _HOPELESS_AP:
-        click.echo("An AP this low has a reason. What was found:")
+        echo("An AP this low has a reason. What was found:")
         for finding in diagnose(folder.val, detections, training=folder.train):
-            click.echo(f"- {finding}")
+            echo(f"- {finding}")
     draw_curves(run.load_history(), run.curves)
     draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
     if folder.test is not None:
         _evaluate_test(run, folder.test, spec)
     save_coco(folder.val, run.validation)
     root = shlex.quote(str(run.root))
-    click.echo(
-        f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures"
-    )
-    click.echo(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
-    click.echo(
+    echo(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
+    echo(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
+    echo(
         "Next:\n"
         f"  ssdlite eval {shlex.quote(str(run.validation))} --model {root}\n"
         f"  ssdlite detect PHOTO --model {root}\n"
@@ -81,6 +78,4 @@ def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec) -> None:
     evaluation.save(run.root / "test", {"model": spec.name, "dataset": str(test.source), "split": test.split})
     metrics = evaluation.metrics.summary
     numbers = f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f}"
-    click.echo(
-        f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}."
-    )
+    echo(f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}.")

@@ -19,6 +19,7 @@ from detector.evaluation.matching import GHOST, Scene, build_scenes, match_scene
 from detector.files import replacing
 from detector.images import Image
 from detector.outlines import Colour, Labels, draw_caption, draw_outline, draw_text, text_width
+from detector.terminal import counted
 
 _COLUMNS = 3
 _TILE_WH = (560, 420)  # pixels; every image is fitted into one, so that text is as large on all of them
@@ -131,7 +132,7 @@ def _draw_tile(judged: _Judged, names: Mapping[int, str], kind: str) -> Image:
             labels.add(text, box, ground=colour)
     labels.draw()
     counts = judged.counts.tolist()
-    facts = f"{kind}: {counts[0]} found, {counts[1]} missed, {counts[2]} ghost{'' if counts[2] == 1 else 's'}"
+    facts = f"{kind}: {counts[0]} found, {counts[1]} missed, {counted(counts[2], 'ghost')}"
     return np.vstack([draw_caption(scene.image.name, facts, (_TILE_WH[0], _CAPTION), _PAPER), tile])
 
 

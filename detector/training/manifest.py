@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from detector.download import sha256
 from detector.errors import DetectorError
 from detector.files import cannot_write, flush_to_disk, replacing
-from detector.reading import parsing, read_whole
+from detector.reading import parsing, read_whole, sha256
 
 _MOST_BYTES = 1 << 20
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-import click
-
+from detector.command_line import echo
 from detector.data.folder import load_labelled_folder
 from detector.errors import DetectorError
 from detector.labels import listing
@@ -24,17 +23,17 @@ def run_records(
         raise DetectorError(f"{output} lies in the dataset {dataset}; choose a folder outside of it.")
     labelled = load_labelled_folder(dataset, train=train, val=val)
     for finding in labelled.findings:
-        click.echo(f"Note: {finding}")
+        echo(f"Note: {finding}")
     writer.save_records(labelled, output, shards=shards)
-    click.echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
+    echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
     for part in (labelled.train, labelled.val, labelled.test):
         if part is not None:
             files = len(list(output.glob(f"{part.split}-*.tfrecord")))
             counts = f"{len(part.images):>9,} images{len(part.annotations):>11,} objects{files:>7,} files"
-            click.echo(f"  {part.split:6}{counts}")
+            echo(f"  {part.split:6}{counts}")
     size = sum(path.stat().st_size for path in output.iterdir())
-    click.echo(f"Wrote {output}: {_megabytes(size)}; classes: {listing(labelled.classes)}.")
-    click.echo(f"Next: ssdlite train {shlex.quote(str(output))}")
+    echo(f"Wrote {output}: {_megabytes(size)}; classes: {listing(labelled.classes)}.")
+    echo(f"Next: ssdlite train {shlex.quote(str(output))}")
 
 
 def _megabytes(size: int) -> str:

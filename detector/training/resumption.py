@@ -17,6 +17,7 @@ from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DatasetError, DetectorError, WeightsError
 from detector.labels import listing
 from detector.spec import ModelSpec
+from detector.terminal import counted
 from detector.training.checkpoints import find_checkpoint
 from detector.training.initial_weights import InitialWeights, load_initial_weights
 from detector.training.run_folder import RunFolder, fingerprint
@@ -104,7 +105,9 @@ def _find_progress(run: RunFolder, record: Mapping[str, Any]) -> tuple[int | Non
     lines.append(f"Going on from the checkpoint of step {step:,}{again}.")
     lost = found.facts.get("history", 0) - len(run.load_history(step))
     if lost > 0:
-        lines.append(f"Note: {lost} lines of {run.history} are missing or damaged; losses or AP are lost.")
+        lines.append(
+            f"Note: missing or damaged in {run.history}: {counted(lost, 'line')}; losses or AP are lost."
+        )
     return step, lines
 
 

@@ -99,21 +99,22 @@ def train(
     except tf.errors.OpError as error:
         if samples.failure is not None:  # on its way through TensorFlow it has lost its kind
             raise samples.failure from error
-        if not isinstance(error, tf.errors.ResourceExhaustedError):
-            raise TrainingError(
-                f"TensorFlow cannot go on ({first_line(error)}). Once that is put right, go on with "
-                f"`ssdlite train --resume {folder.root}`."
-            ) from error
-        if "No space left" in str(error):
-            raise TrainingError(
-                f"The disk of {folder.root} is full; free some space, then go on with "
-                f"`ssdlite train --resume {folder.root}`."
-            ) from error
-        batch = plan.config.training.batch_size
-        raise TrainingError(
-            f"There is too little memory for batches of {batch} ({first_line(error)}); try "
-            f"--set training.batch_size={max(1, batch // 2)}."
-        ) from error
+        raise _explained(error, folder, plan.config.training.batch_size) from error
+
+
+def _explained(error: tf.errors.OpError, folder: RunFolder, batch: int) -> TrainingError:
+    """What TensorFlow failed at, in a sentence with what to do about it."""
+    go_on = f"go on with `ssdlite train --resume {folder.root}`."
+    if not isinstance(error, tf.errors.ResourceExhaustedError):
+        return TrainingError(
+            f"TensorFlow cannot go on ({first_line(error)}). Once that is put right, {go_on}"
+        )
+    if "No space left" in str(error):
+        return TrainingError(f"The disk of {folder.root} is full; free some space, then {go_on}")
+    return TrainingError(
+        f"There is too little memory for batches of {batch} ({first_line(error)}); try "
+        f"--set training.batch_size={max(1, batch // 2)}."
+    )
 
 
 class Run:

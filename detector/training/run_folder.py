@@ -279,7 +279,8 @@ def fingerprint(*datasets: Dataset) -> str:
                 file = str(image.path.stat().st_size)
             else:  # the index was compared with the sizes of the files when it was loaded
                 file = f"{image.path.name} {image.record.offset} {image.record.length}"
-            digest.update(f"{image.id} {image.name} {file} {image.size_wh}".encode())
+            line = f"{image.id} {image.name} {file} {image.size_wh}"
+            digest.update(line.encode(errors="surrogatepass"))  # a name need not be UTF-8
         for annotation in dataset.annotations:
             digest.update(repr(sorted(annotation.items())).encode())
     return digest.hexdigest()

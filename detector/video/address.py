@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from detector.errors import SourceError
 
@@ -49,7 +50,14 @@ def without_password(text: str) -> str:
 
 
 def check_address(url: str) -> None:
-    """Raise SourceError for an address whose password ends the place that it has there."""
+    """Raise SourceError for an address that is none, or whose password ends the place that it has there."""
+    try:
+        urlsplit(f"//{url.partition('://')[2]}")
+    except ValueError:  # its words would show a password
+        raise SourceError(
+            f"The address {without_password(url)} cannot be understood; expected one such as "
+            "rtsp://HOST:PORT/PATH."
+        ) from None
     rest = url.partition("://")[2]
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     port = authority.rpartition(":")[2]

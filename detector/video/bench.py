@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from detector.boxes import FloatArray
 from detector.cli import DEFAULT_MODEL, main
+from detector.command_line import echo
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import Image, find_images, load_image
 from detector.processes import module_command
@@ -148,7 +149,7 @@ def bench(context: click.Context, model: str, backend: str) -> None:
 @click.pass_obj
 def age(obj: tuple[str, str], seconds: float, fps: float, detect_ms: float) -> None:
     """Age of frames when the camera is faster than the detector."""
-    detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
+    detector = Detector.load(obj[0], backend=obj[1], say=echo)
     detector.backend = _SlowBackend(detector.backend, detect_ms / 1000)
     draw = live_drawer()
     moments, ages, displays = [], [], []
@@ -169,15 +170,15 @@ def age(obj: tuple[str, str], seconds: float, fps: float, detect_ms: float) -> N
     p50, p95 = np.percentile(milliseconds, [50, 95])
     stages = pipeline.meter.whole().stages
     work = stages["detect"] + 1e3 * float(np.median(displays))
-    click.echo(
+    echo(
         f"{fps:.0f} frames a second from the camera, {len(ages) / since[-1]:.1f} through the detector, "
         f"{since[-1]:.0f} s"
     )
-    click.echo(
+    echo(
         f"frame age p50 {p50:.1f} ms, p95 {p95:.1f} ms: {p95 / work:.2f} times detection and display "
         f"({work:.1f} ms)"
     )
-    click.echo(
+    echo(
         f"p95 of the first {_END_SECONDS} s {first:.1f} ms, of the last {last:.1f} ms: "
         f"{last / first:.2f} times"
     )
@@ -189,7 +190,7 @@ def age(obj: tuple[str, str], seconds: float, fps: float, detect_ms: float) -> N
 @click.pass_obj
 def throughput(obj: tuple[str, str], turns: int, video: Path | None) -> None:
     """Frames a second of a video file, without a view, against those of the bare network."""
-    detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
+    detector = Detector.load(obj[0], backend=obj[1], say=echo)
     with tempfile.TemporaryDirectory() as folder:
         path = video or write_sample_video(Path(folder) / "sample.mp4")
         network_input = detector.preprocess(_sample_image())
@@ -207,7 +208,7 @@ def throughput(obj: tuple[str, str], turns: int, video: Path | None) -> None:
                 spent["network"] += time.monotonic() - between
                 frames += count
     rates = {name: frames / seconds for name, seconds in spent.items()}
-    click.echo(
+    echo(
         f"{frames:,} frames: pipeline {rates['pipeline']:.1f} a second, bare network {rates['network']:.1f} "
         f"a second: {rates['pipeline'] / rates['network']:.1%}"
     )
@@ -221,14 +222,14 @@ def throughput(obj: tuple[str, str], turns: int, video: Path | None) -> None:
 @click.pass_obj
 def soak(obj: tuple[str, str], frames: int, track: bool) -> None:
     """Memory, threads and disk over a long run with damaged pictures, jumping clocks and lost connections."""
-    detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
+    detector = Detector.load(obj[0], backend=obj[1], say=echo)
     with tempfile.TemporaryDirectory() as folder:
         video = write_sample_video(Path(folder) / "sample.mp4")
         runs = run_soak(detector, video, _sample_image(), frames, track=track)
     for name, samples in runs.items():
         least, most = samples.second_half("memory")
         threads, files = samples.second_half("threads"), samples.second_half("files")
-        click.echo(
+        echo(
             f"{name}, {frames:,} frames\n"
             f"memory in MB over the run: {', '.join(f'{value:.0f}' for value in samples.memory)}\n"
             f"second half: {least:.0f} to {most:.0f} MB; threads {threads}; open files {files}; "
@@ -243,7 +244,7 @@ def soak(obj: tuple[str, str], frames: int, track: bool) -> None:
 @click.pass_obj
 def viewers(obj: tuple[str, str], count: int, rounds: int, fps: float) -> None:
     """Frames a second with viewers in the browser against none."""
-    detector = Detector.load(obj[0], backend=obj[1], say=click.echo)
+    detector = Detector.load(obj[0], backend=obj[1], say=echo)
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         video = write_sample_video(Path(folder) / "sample.mp4")
@@ -265,7 +266,7 @@ def viewers(obj: tuple[str, str], count: int, rounds: int, fps: float) -> None:
             cost = bench_viewers(view.url, measure, viewers=count, rounds=rounds)
             stop.set()
             thread.join()
-    click.echo(
+    echo(
         f"detector {cost.alone:.1f} frames a second without viewers, {cost.watched:.1f} with {cost.viewers}: "
         f"{cost.ratio:.1%} in neighbouring turns; each viewer got {cost.viewer_fps:.1f} pictures a second"
     )
@@ -276,7 +277,7 @@ def viewers(obj: tuple[str, str], count: int, rounds: int, fps: float) -> None:
 @click.pass_obj
 def start(obj: tuple[str, str], rounds: int) -> None:
     """Seconds from typing `ssdlite demo` to its end after a single frame, the model cached."""
-    Detector.load(obj[0], backend=obj[1], say=click.echo)
+    Detector.load(obj[0], backend=obj[1], say=echo)
     photo = str(SAMPLE_FOLDER / "astronaut.jpg")
     options = ["--source", photo, "--headless", "--max-frames", "1", "--model", obj[0], "--backend", obj[1]]
     command = module_command("detector.cli", "demo", *options)
@@ -288,7 +289,7 @@ def start(obj: tuple[str, str], rounds: int) -> None:
     environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
-    click.echo(
+    echo(
         f"first detection, process and all, after {min(seconds):.2f} to {max(seconds):.2f} s; TensorFlow "
         f"{'was' if 'tensorflow' in imported else 'was not'} imported"
     )

@@ -8,16 +8,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
-import click
 import cv2
 
+from detector.command_line import echo
 from detector.errors import DetectorError
 from detector.images import Image
 from detector.labels import parse_classes
 from detector.runtime import Detector
+from detector.terminal import counted
 from detector.video.counting import CountLine, CountZone
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
@@ -60,17 +62,11 @@ def run_demo(
 ) -> None:
     """Detect in what a source shows until it ends or the user does."""
     counters = read_counters(count_line, zone)
-    if headless and (web or source == BROWSER):
-        shown = "--web" if web else f"--source {BROWSER}"
-        raise DetectorError(f"{shown} needs a page and --headless shows none; leave one of them out.")
-    web = web or source == BROWSER
+    web = _needs_page(source, web, headless)
     check_outputs(source, save, jsonl)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or headless else DisplayProbe()
-
-    def say(text: str) -> None:
-        click.echo(text, err=str(jsonl) == "-")
-
+    say = partial(echo, err=str(jsonl) == "-")
     with ExitStack() as stack:
         tracker = Tracker() if track or counters else None
         detector = Detector.load(
@@ -108,26 +104,42 @@ def run_demo(
             on_frame=outputs.log.write if outputs.log else None,
             max_frames=max_frames,
         )
-
-        def complete() -> None:
-            outputs.complete(pipeline.meter.whole())
-
-        with pipeline, closing(view), stopping() as stop:
-            watch(
-                pipeline,
-                view,
-                draw=scene.draw,
-                stop=stop,
-                recorder=outputs.recorder,
-                paced=not headless,
-                hold=None if max_frames else _farewell(view, opened),
-                ended=complete,
-            )
-            outputs.finish()  # before threads are waited for
-        complete()
+        hold = None if max_frames else _farewell(view, opened)
+        _follow(pipeline, view, scene, outputs, paced=not headless, hold=hold)
     if isinstance(opened, ImageSequence | VideoFile) and opened.remark:
-        click.echo(opened.remark, err=True)
+        echo(opened.remark, err=True)
     say(describe_run(pipeline.meter.whole()))
+
+
+def _needs_page(source: str, web: bool, headless: bool) -> bool:
+    """Whether the picture is in a browser from the start; DetectorError if it is to be nowhere as well."""
+    if headless and (web or source == BROWSER):
+        shown = "--web" if web else f"--source {BROWSER}"
+        raise DetectorError(f"{shown} needs a page and --headless shows none; leave one of them out.")
+    return web or source == BROWSER
+
+
+def _follow(
+    pipeline: LivePipeline, view: View, scene: _Scene, outputs: Outputs, *, paced: bool, hold: str | None
+) -> None:
+    """Show what the pipeline finds until its source ends or the user does, and complete what is written."""
+
+    def complete() -> None:
+        outputs.complete(pipeline.meter.whole())
+
+    with pipeline, closing(view), stopping() as stop:
+        watch(
+            pipeline,
+            view,
+            draw=scene.draw,
+            stop=stop,
+            recorder=outputs.recorder,
+            paced=paced,
+            hold=hold,
+            ended=complete,
+        )
+        outputs.finish()  # before threads are waited for
+    complete()
 
 
 def _farewell(view: View, source: Source) -> str | None:
@@ -229,7 +241,7 @@ def stopping() -> Iterator[threading.Event]:
 
 def describe_run(stats: LiveStats) -> str:
     """The end summary, in a line or two."""
-    frames = "1 frame" if stats.frames == 1 else f"{stats.frames:,} frames"
+    frames = counted(stats.frames, "frame")
     time_taken = f"{stats.seconds:.1f} s" if stats.seconds >= 0.1 else "less than 0.1 s"
     if stats.fps:
         lines = [f"{frames} in {time_taken}, {stats.fps:.1f} a second."]

@@ -9,6 +9,7 @@ import select
 import stat
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
@@ -53,9 +54,9 @@ class FrameLog:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-                self._continue()
             except OSError as error:
                 raise cannot_write(path, error) from error
+            self._continue()
         self._is_pipe = (
             hasattr(select, "PIPE_BUF")
             and self._stream is None
@@ -94,7 +95,8 @@ class FrameLog:
         if not stat.S_ISREG(state.st_mode) or not state.st_size:
             return
         self.note = f"{self._path} has lines already; new ones follow them."
-        with self._path.open("rb") as file:
+        # Who may write it need not be allowed to read it; a disk that is full is told by the next line.
+        with suppress(OSError), self._path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":
                 os.write(self._descriptor, b"\n")

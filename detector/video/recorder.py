@@ -77,7 +77,7 @@ class Recorder:
         self._written = 0
         self._shrunk_from: tuple[int, int] | None = None
         self._last: Image | None = None
-        self._failure: DetectorError | None = None
+        self._failure: Exception | None = None
         self._pictures: Channel[tuple[Image, float]] = Channel(newest_only=live, capacity=2)
         self._thread = threading.Thread(target=self._run, name="record", daemon=True)
         self._thread.start()
@@ -146,7 +146,7 @@ class Recorder:
             finally:
                 if self._encoder is not None:
                     self._encoder.close()
-        except DetectorError as error:
+        except Exception as error:  # of whatever kind: nobody else would hear of it
             self._failure = error
         finally:
             self._pictures.abandon()

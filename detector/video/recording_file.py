@@ -12,6 +12,7 @@ import struct
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from detector.errors import DetectorError
@@ -54,12 +55,12 @@ class RecordingFile:
             asked.parent.mkdir(parents=True, exist_ok=True)
             self.seekable = not asked.exists() or asked.is_file()
             if self.seekable:
+                if self.suffix == ".avi" != asked.suffix.lower():
+                    raise OSError(errno.EINVAL, f"it stands for {asked}, which does not end in .avi")
                 self.path, self._descriptor, self._is_new = _claim(asked)
                 if self.path != asked:
                     self.note = _describe_older(path, asked, self.path)
                 self.folder = asked.parent
-                if self.suffix == ".avi" != self.path.suffix.lower():
-                    raise OSError(errno.EINVAL, f"it stands for {asked}, which does not end in .avi")
             else:
                 self.path, self._descriptor, self._is_new = asked, _open_stream(asked, self.suffix), False
                 self.folder = Path(tempfile.gettempdir())
@@ -192,11 +193,10 @@ def _describe_older(asked: Path, first: Path, chosen: Path) -> str:
     newest = first
     for path in itertools.takewhile(lambda path: path != chosen, _names(first)):
         newest = path
-    with newest.open("rb") as file:
+    state = ""
+    with suppress(OSError), newest.open("rb") as file:  # it may be somebody else's
         head = file.read(_ENDS)
         file.seek(max(0, newest.stat().st_size - _ENDS))
-        tail = file.read()
-    state = ""
-    if is_cut_off(head, tail):
-        state = f" ({newest.name} was cut off or is being written; it plays as far as it goes)"
+        if is_cut_off(head, file.read()):
+            state = f" ({newest.name} was cut off or is being written; it plays as far as it goes)"
     return f"{asked} is there already{state}; this recording goes into {chosen}."

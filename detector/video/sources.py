@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 import shlex
 import stat
 import time
@@ -15,6 +16,7 @@ from urllib.request import url2pathname
 
 import cv2
 
+from detector.bounds import shown
 from detector.errors import ImageError, SourceError
 from detector.images import SUFFIXES, Image, find_images, load_image
 from detector.video.address import PASSWORD_HINT, check_address, has_password, scheme_of, without_password
@@ -32,7 +34,8 @@ from detector.video.motion_jpeg import Answer, ask, open_motion_jpeg
 from detector.video.video_file import VideoFile
 
 _UNREADABLE = "it is no video, or of a kind that OpenCV here cannot read (`ffmpeg -i` tells what it is)."
-_HTTP = ("http", "https")
+_CAMERA = re.compile(r"\d{1,9}", re.ASCII)
+_HTTP = ("http", "https")  # with FFmpeg's wrappers, such as cache:http, it is for FFmpeg alone
 _VIDEO_SUFFIXES = (".ts", ".flv", ".mkv", ".webm", ".mp4", ".mov", ".avi", ".ogv", ".m3u8", ".mpd")
 _NOT_ASKED = Answer(None, finite=False)
 _SECONDS_PER_IMAGE = 1.0  # how long each image of a folder is on screen
@@ -130,14 +133,15 @@ def open_source(source: str | int | Path, *, insecure: bool = False) -> Source:
         ImageError: a folder without images.
     """
     text = _as_text(source)
-    if text.isascii() and text.isdecimal():
+    if _CAMERA.fullmatch(text):
         return open_camera_source(int(text))
     if text.startswith("/dev/video"):
         return open_camera_source(text)
-    if text.lower().startswith("file://"):
+    if "://" in text:
+        check_address(text)
+        if scheme_of(text) != "file":
+            return _open_url(text, insecure)
         text = url2pathname(urlsplit(text).path)
-    elif "://" in text:
-        return _open_url(text, insecure)
     # A GIF may be a moving picture.
     if os.path.isdir(text) or (text.lower().endswith(SUFFIXES) and not text.lower().endswith(".gif")):
         return ImageSequence(text, find_images([text]))
@@ -163,9 +167,9 @@ def _as_text(source: str | int | Path) -> str:
         number = operator.index(source)
     except TypeError:
         number = -1
-    if number < 0 or isinstance(source, bool):
+    if not 0 <= number < 10**9 or isinstance(source, bool):
         raise SourceError(
-            f"A source is a camera's number, a path or a URL, got {type(source).__name__} {source!r}."
+            f"A source is a camera's number, a path or a URL, got {type(source).__name__} {shown(source)}."
         )
     return str(number)
 
@@ -184,33 +188,32 @@ def _open_file(text: str) -> VideoFile:
 
 
 def _open_url(url: str, insecure: bool) -> VideoFile | LiveSource:
-    check_address(url)
-    shown, open_ = without_password(url), partial(open_stream, url, insecure=insecure)
-    name = f"The stream {shown}"
+    title, open_ = without_password(url), partial(open_stream, url, insecure=insecure)
+    name = f"The stream {title}"
     hint = "check the address, and user name and password if it asks for them"
     hint = f"{hint}; {PASSWORD_HINT}." if has_password(url) else f"{hint}."
     answer = _ask_first(url, insecure)
     if answer.capture is not None:
-        return LiveSource(shown, partial(open_motion_jpeg, url, insecure=insecure), answer.capture)
+        return LiveSource(title, partial(open_motion_jpeg, url, insecure=insecure), answer.capture)
     try:
         opened = Opened(*open_in_time(open_, name, hint, decoder=missing_decoder("ADDRESS")))
     except SourceError as error:
-        if scheme_of(url) in _HTTP:
+        if urlsplit(url).scheme in _HTTP:
             ask(url, insecure=insecure)  # says why, if the server does
         opened = fall_back(url, error, insecure=insecure)
     counted = opened.capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
     if counted or answer.finite or (answer is _NOT_ASKED and _has_length(url, insecure)):
         opened = check_file(opened, url, name, "ADDRESS", insecure=insecure)
-        return VideoFile(shown, url, opened, insecure=insecure)
+        return VideoFile(title, url, opened, insecure=insecure)
     opened = check_stream(opened, url, name, insecure=insecure)
     if opened.by:
         open_ = partial(open_program, url, insecure=insecure)
-    return LiveSource(shown, open_, opened.capture)
+    return LiveSource(title, open_, opened.capture)
 
 
 def _ask_first(url: str, insecure: bool) -> Answer:
     """What a server answers; not asked where it has a video for sure, and perhaps for one viewer only."""
-    if scheme_of(url) not in _HTTP or urlsplit(url).path.lower().endswith(_VIDEO_SUFFIXES):
+    if urlsplit(url).scheme not in _HTTP or urlsplit(url).path.lower().endswith(_VIDEO_SUFFIXES):
         return _NOT_ASKED
     return ask(url, insecure=insecure)
 
@@ -218,6 +221,6 @@ def _ask_first(url: str, insecure: bool) -> Answer:
 def _has_length(url: str, insecure: bool) -> bool:
     """Whether a server tells how long a video is that has no duration, as browsers record it."""
     try:
-        return scheme_of(url) in _HTTP and ask(url, insecure=insecure).finite
+        return urlsplit(url).scheme in _HTTP and ask(url, insecure=insecure).finite
     except SourceError:  # it may have nothing more to say than what is being read
         return False

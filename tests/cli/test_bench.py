@@ -47,7 +47,8 @@ def test_everything_is_measured_and_written(
 
 def test_mistakes_are_one_sentence(run: Run, model: Path, tmp_path: Path) -> None:
     assert "tpu" in assert_mistake(run("bench", model, "--backends", "tpu"))
-    assert "joined by commas" in assert_mistake(run("bench", model, "--threads", "two"))
+    for threads in ("two", "0", "1025", "9" * 5000):
+        assert "joined by commas" in assert_mistake(run("bench", model, "--threads", threads))
     assert "no model file" in assert_mistake(run("bench", tmp_path / "absent.tflite", *QUICK))
     file = tmp_path / "bench.json"
     file.write_text("")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,9 @@ from detector.cli import main
 from detector.data.contact_sheet import choose_images
 from detector.data.folder import load_labelled_folder
 from detector.data.statistics import SIZE_BINS, count_objects
-from tests.data.labelled import Photo, write_voc, write_yolo
+from detector.terminal import printable
+from detector.training.run_folder import fingerprint
+from tests.data.labelled import Photo, write_coco, write_voc, write_yolo
 
 
 def check(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -47,6 +51,37 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert lines[-1] == f"Next: ssdlite train {tmp_path / 'set'}"
     picture = cv2.imread(str(output / "labelled.jpg"))
     assert picture.shape == (960, 2560, 3)
+
+
+@pytest.mark.parametrize("place", ["the folder", "an image", "a class"])
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\x9b31mb", "a\u202eb", "a\rb", "a\nb"])
+def test_names_are_shown_and_not_obeyed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, place: str
+) -> None:
+    stem = name if place == "an image" else "x"
+    photos = [Photo(f"{stem}{number}.png", [("cat", 0, 0, 40, 40)], "train") for number in range(6)]
+    root = write_coco(tmp_path / (name if place == "the folder" else "set"), photos)
+    (root / "train" / photos[0].name).write_bytes(b"no image")  # its name is in a finding
+    if place == "a class":
+        (path,) = root.glob("annotations/*")
+        path.write_text(path.read_text().replace('"cat"', json.dumps(name)))
+    code, out, err = check(capsys, root, "--output", tmp_path / "out")
+    assert code == 0, err
+    assert all(character.isprintable() or character == "\n" for character in out + err)
+    if place == "an image":  # of folders line breaks stay, of classes all of it is tidied when they are read
+        assert printable(name) in out
+
+
+def test_names_that_are_no_utf8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [os.fsdecode(b"\xff%d \xe9.png" % number) for number in range(6)]
+    photos = [Photo(name, [("cat", 0, 0, 40, 40)], look=number) for number, name in enumerate(names)]
+    root = write_yolo(tmp_path / "set", photos)
+    code, out, err = check(capsys, root, "--output", tmp_path / "out", "--fix", tmp_path / "fixed")
+    assert code == 0, err
+    assert "_0 _.png" in out  # the name of the copy
+    folder, copy = load_labelled_folder(root), load_labelled_folder(tmp_path / "fixed")
+    assert len(folder.train.images) == len(copy.train.images) == 5
+    assert len(fingerprint(folder.train, folder.val)) == 64
 
 
 def test_warning_of_small_objects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -348,6 +348,12 @@ def test_ids_that_are_texts(
         assert len({image.id for image in dataset.images}) == 3
 
 
+@pytest.mark.parametrize("id_", ["9" * 5000, "0" * 5000, "9" * 19, "\u0663", "\u00b2", "-"])
+def test_an_id_whose_digits_are_no_number(changed: Callable[..., Path], id_: str) -> None:
+    with pytest.raises(DatasetError, match="unknown image_id"):
+        load_coco(changed(_set("images", "id", id_)))  # the annotations have the number that it was
+
+
 def test_numbers_that_are_texts(changed: Callable[..., Path]) -> None:
     def write_texts(content: dict[str, Any]) -> None:
         for entry in content["annotations"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from PIL import Image as Pillow
 from detector.data.coco import load_coco, save_coco
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.data.folder import load_labelled_folder, load_split
-from detector.data.records import INDEX, is_records
+from detector.data.records import INDEX, is_records, load_records
 from detector.errors import DatasetError, ImageError
 from tests.data.labelled import CLASSES, WRITERS, Photo, write_coco, write_voc
 
@@ -202,6 +203,35 @@ def test_an_index_that_was_cut_off(records: Path) -> None:
         lambda content: content["splits"]["val"]["shards"].pop(),
         lambda content: content["splits"]["val"]["images"][0].update(offset=None),
         lambda content: content["splits"]["val"]["images"][0].update(shard="val"),
+        *(
+            lambda content, key=key, value=value: content["splits"]["val"]["images"][0].update({key: value})
+            for key in ("id", "width", "height", "offset", "length")
+            for value in ("7", 7.0, True, -(10**400), 10**400, float("nan"), [])
+        ),
+        lambda content: content["splits"]["val"]["images"][0].update(width=0),
+        lambda content: content["splits"]["val"]["images"][0].update(offset=11),
+        lambda content: content["splits"]["val"]["images"][0].update(shard=-1),
+        lambda content: content["splits"]["val"]["images"][0].update(shard=[]),
+        lambda content: content["splits"]["val"]["images"].append(content["splits"]["val"]["images"][0]),
+        *(
+            lambda content, key=key, value=value: content["splits"]["val"]["annotations"][0].update(
+                {key: value}
+            )
+            for key in ("bbox", "area", "iscrowd", "image_id", "category_id")
+            for value in (
+                "7",
+                None,
+                [],
+                [1, 2, 3],
+                [1, 2, 3, "4"],
+                [0, 0, 1, float("inf")],
+                {"a": 1},
+                10**400,
+            )
+        ),
+        lambda content: content["splits"]["val"]["shards"][0].update(file_name="../records.json"),
+        lambda content: content["splits"]["val"]["shards"][0].update(file_name="/etc/hostname"),
+        lambda content: content["splits"]["val"]["shards"][0].update(bytes="7"),
         lambda content: content["splits"].update(val=[]),
         lambda content: content.update(splits=[]),
     ],
@@ -210,8 +240,25 @@ def test_an_index_that_lacks_something(records: Path, change: Callable[[dict[str
     content = json.loads((records / INDEX).read_text())
     change(content)
     (records / INDEX).write_text(json.dumps(content))
-    with pytest.raises(DatasetError, match=f"{INDEX} is damaged or cut short .*; write the records again"):
+    with pytest.raises(DatasetError, match=f"{INDEX} is damaged or cut short; write the records again"):
         load_labelled_folder(records)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000, "[1e999]", "null", '"x"', "\0"]
+)
+def test_an_index_that_harms(records: Path, text: str) -> None:
+    whole = (records / INDEX).read_text()
+    (records / INDEX).write_text(whole.replace('"version": 1', f'"version": {text}'))
+    with pytest.raises(DatasetError, match=r"damaged or cut short|is of version"):
+        load_labelled_folder(records)
+
+
+def test_a_pipe_in_the_place_of_an_index_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / INDEX)
+    assert not is_records(tmp_path)
+    with pytest.raises(DatasetError):
+        load_records(tmp_path)
 
 
 def test_an_index_of_another_version(records: Path) -> None:

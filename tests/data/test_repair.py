@@ -475,6 +475,7 @@ NAMES = {
     "a:b?c.png": "a_b_c.png",
     "50%#1.png": "50__1.png",
     "con.png": "_con.png",
+    "COM\u00b9.tar.png": "_COM\u00b9.tar.png",
     "-rf.png": "_-rf.png",
     "line\nbreak.png": "line_break.png",
     "e\u0301.png": "\u00e9.png",
@@ -487,10 +488,14 @@ def test_names_that_every_system_takes(name: str) -> None:
     assert next(_safe_names(name, 7)) == NAMES[name]
 
 
-def test_long_names_and_names_of_bytes() -> None:
-    name = next(_safe_names("\u00e9" * 120 + "\udcff.png", 7))
-    assert len(name.encode()) <= 150
-    assert name.endswith(".png")
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [("\u00e9" * 120 + "\udcff.png", ".png"), ("1." + "9" * 200, "9"), ("a" * 147 + " bbb.x", "a.x")],
+)
+def test_long_names_and_names_of_bytes(name: str, end: str) -> None:
+    safe = next(_safe_names(name, 7))
+    assert 100 < len(safe.encode()) <= 150
+    assert safe.endswith(end)
 
 
 def test_names_that_are_the_same_on_another_system(

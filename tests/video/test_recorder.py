@@ -16,6 +16,7 @@ import pytest
 from detector.errors import DetectorError
 from detector.video import encoders, recording_file
 from detector.video import recorder as recorder_module
+from detector.video.frame_log import FrameLog
 from detector.video.recorder import Recorder
 from detector.video.recording_file import RecordingFile
 from tests.video.conftest import wait_until
@@ -320,6 +321,47 @@ def test_links_to_what_is_no_file(tmp_path, target):
         with pytest.raises(DetectorError):
             record(link)
     assert link.is_symlink()
+
+
+def open_descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="open descriptors are counted in /proc")
+def test_what_is_refused_leaves_nothing_open_and_no_file(tmp_path):
+    (tmp_path / "link.avi").symlink_to("target.mp4")
+    before = open_descriptors()
+    with pytest.raises(DetectorError, match=r"does not end in \.avi"):
+        RecordingFile(tmp_path / "link.avi")
+    assert open_descriptors() == before
+    assert os.listdir(tmp_path) == ["link.avi"]
+
+
+def test_an_older_file_that_may_not_be_read_is_in_nobodys_way(tmp_path, monkeypatch):
+    def refuse(path, *arguments):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "out.mp4").write_bytes(b"content")
+    monkeypatch.setattr(Path, "open", refuse)
+    recording = RecordingFile(tmp_path / "out.mp4")
+    recording.close()
+    assert recording.path.name == "out-2.mp4"
+    assert "out.mp4 is there already; this recording" in recording.note
+    log = FrameLog(tmp_path / "out.mp4", live=False)
+    log.close()
+    assert "has lines already" in log.note
+
+
+@pytest.mark.parametrize("error", [cv2.error("broken"), MemoryError(), OSError(5, "broken"), ValueError()])
+def test_no_failure_of_the_recording_thread_is_lost(tmp_path, monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    recorder = Recorder(tmp_path / "out.avi", 10)
+    monkeypatch.setattr(encoders.AviEncoder, "write", fail)
+    recorder.write(PICTURE, 0)
+    with pytest.raises(type(error)):
+        recorder.close()
 
 
 @pytest.mark.parametrize("name", ["out.gif", "out", "out.mp4/", "."])

@@ -63,10 +63,12 @@ def test_a_small_video_of_another_format(tmp_path):
     assert len(read_all(small)) == 5
 
 
-def test_a_video_on_a_server_is_a_file_not_a_stream(video):
+@pytest.mark.parametrize("address", ["/person.mp4", "/person"])
+@pytest.mark.parametrize("wrapper", ["", "cache:"])
+def test_a_video_on_a_server_is_a_file_not_a_stream(video, address, wrapper):
     with FileServer() as server:
-        server.files["/person.mp4"] = video.read_bytes()
-        source = open_source(f"{server.url}/person.mp4")
+        server.files[address] = video.read_bytes()
+        source = open_source(f"{wrapper}{server.url}{address}")
         assert not source.live
         assert len(read_all(source)) == VIDEO_FRAMES
 
@@ -89,6 +91,14 @@ def test_a_video_on_a_server_is_a_file_not_a_stream(video):
         (True, "got bool True"),
         (-1, "got int -1"),
         (1.5, "got float"),
+        pytest.param("9" * 5000, "Cannot read the source", id="5,000 digits"),
+        pytest.param(10**5000, "got int", id="an int of 5,000 digits"),
+        ("99999999999", "Cannot read the source"),
+        *(
+            (f"{scheme}://{place}", "cannot be understood")
+            for scheme in ("http", "https", "rtsp", "rtsps", "file", "cache:http")
+            for place in ("[x/y", "x]/y", "me:SECRET@[x/y", "me:SECRET@x\u2100/y")
+        ),
     ],
 )
 def test_what_is_no_source(tmp_path, monkeypatch, video, text, sentence):
@@ -99,6 +109,7 @@ def test_what_is_no_source(tmp_path, monkeypatch, video, text, sentence):
     with pytest.raises((SourceError, ImageError), match=sentence) as caught:
         open_source(text)
     assert isinstance(caught.value, DetectorError)
+    assert "SECRET" not in str(caught.value)
 
 
 @pytest.mark.parametrize("number", [99, np.int64(99), "99"])
