@@ -8,6 +8,7 @@ from detector.architecture import build_architecture
 from detector.command_line import echo
 from detector.config import load_config
 from detector.runtime.model_file import ModelFile
+from detector.terminal import counted
 
 
 def run_model(model: str) -> None:
@@ -20,13 +21,17 @@ def run_model(model: str) -> None:
     )
     architecture = build_architecture(spec)
     height, width = spec.input_hw
-    echo(f"{spec.name}: input {width}x{height} RGB, {len(spec.classes)} classes, ", nl=False)
+    echo(
+        f"{spec.name}: input {width}x{height} RGB, {counted(len(spec.classes), 'class', 'classes')}, ",
+        nl=False,
+    )
     echo(f"width multiplier {spec.width_multiplier:g}")
     echo(f"{architecture.trainable_parameters:,} trainable parameters, ", nl=False)
     echo(f"{architecture.multiply_adds:,} multiply-adds an image")
     for name, anchors in zip(architecture.feature_maps, spec.anchors.per_cell(), strict=True):
         layer = architecture[name]
         rows, columns = layer.out_hw
-        echo(f"  {name:18} {columns:>3}x{rows:<3} {layer.out_channels:>5} channels, {anchors} anchors a cell")
+        each_cell = counted(anchors, "anchor")
+        echo(f"  {name:18} {columns:>3}x{rows:<3} {layer.out_channels:>5} channels, {each_cell} a cell")
     for key, value in spec.card.items():
         echo(f"{key}: {value}")

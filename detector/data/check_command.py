@@ -113,7 +113,7 @@ def _print_findings(labelled: LabelledFolder) -> None:
 
 def _print_list(findings: Collection[Finding]) -> None:
     for finding in findings:
-        echo(f"  {finding.count:>6,}  {printable(finding.kind)}\n{'':10}{printable(finding.example)}")
+        echo(f"  {finding.count:>6,}  {printable(finding.words)}\n{'':10}{printable(finding.example)}")
 
 
 def _print_copy(parts: Mapping[str, Dataset], findings: Collection[Finding], target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,31 @@ from detector.terminal import printable
 Box = tuple[float, float, float, float]
 
 FRACTIONS = "boxes as fractions of the image instead of in pixels, converted"
+# Nouns that kinds of findings begin with, after an adjective or two; and what follows one in the singular.
+_NOUNS = {"boxes": "box", "categories": "category", "classes": "class"} | {
+    f"{noun}s": noun
+    for noun in (
+        *(
+            "annotation",
+            "confidence",
+            "description",
+            "file",
+            "folder",
+            "id",
+            "image",
+            "label",
+            "list",
+            "look-alike",
+        ),
+        *("name", "number", "object", "outline", "point", "region", "row", "shape", "split", "task", "time"),
+    )
+}
+_SINGULAR = {
+    "that are": "that is", "that differ": "that differs", "that fit": "that fits", "that have": "that has",
+    "that reach": "that reaches", "that say": "that says", "that share": "that shares",
+    "that were": "that was", "their": "its", "they are": "it is", "they were": "it was",
+    "the boxes around them": "the box around it",
+}  # fmt: skip
 _SILENT_OVERHANG = 1.0  # pixels that tools round a box beyond the image
 
 
@@ -33,7 +59,23 @@ class Finding:
 
     def __str__(self) -> str:
         """The finding in a line, whatever the names in it are."""
-        return printable(f"{self.count:,} {self.kind} (for example {self.example})")
+        return printable(f"{self.count:,} {self.words} (for example {self.example})")
+
+    @property
+    def words(self) -> str:
+        """The kind as it follows its count: in the singular after 1."""
+        return in_singular(self.kind) if self.count == 1 else self.kind
+
+
+def in_singular(kind: str) -> str:
+    """A kind of finding as it is said of one: ``box that reaches beyond its image, clipped``."""
+    first = re.findall(r"[\w-]+", re.split("[,:]", kind)[0])
+    if (noun := next((word for word in first if word in _NOUNS), None)) is None:
+        return kind
+    before, _, after = kind.partition(noun)
+    for plural, singular in _SINGULAR.items():
+        after = re.sub(rf"\b{plural}\b", singular, after)
+    return f"{before}{_NOUNS[noun]}{after}"
 
 
 class FindingLog:

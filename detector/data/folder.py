@@ -25,6 +25,7 @@ from detector.data.splits import Choice, choose_splits, find_split, positions_of
 from detector.data.voc import is_voc, read_voc_labels
 from detector.data.yolo import is_yolo, read_yolo_labels
 from detector.errors import DatasetError
+from detector.terminal import counted
 
 _FORMATS: tuple[tuple[str, Callable[[Listing], object], Callable[[Listing, FindingLog], RawLabels]], ...] = (
     ("COCO", is_coco, read_coco_labels),
@@ -154,7 +155,7 @@ def load_split(root: Path, split: str | None) -> Dataset:
         if labels.format == "COCO" and not _is_spread(listing):
             return load_coco(root, split=split, listing=listing if root.is_dir() else None)
         if format_note:
-            log.add("formats in one folder, of which one is read", format_note.removeprefix("; "))
+            log.add("folders with several formats, of which one is read", format_note.removeprefix("; "))
         return _build_split(labels, root, split, log)
 
 
@@ -230,7 +231,9 @@ def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:
         return labels, ""
     most = max(found, key=lambda name: found[name].num_objects)
     log.extend(logs[most])
-    counts = " and ".join(f"{name} ({labels.num_objects:,} objects)" for name, labels in found.items())
+    counts = " and ".join(
+        f"{name} ({counted(labels.num_objects, 'object')})" for name, labels in found.items()
+    )
     return found[most], f"; of {counts}, {most} is read"
 
 

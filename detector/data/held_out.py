@@ -11,6 +11,7 @@ from pathlib import Path
 from detector.data.cleaning import Annotations
 from detector.data.duplicates import ImageFacts, group_copies, group_same, natural_order
 from detector.data.findings import FindingLog
+from detector.terminal import counted
 
 HELD_OUT_SHARE = 0.2
 _MOST_HELD_OUT = 2000
@@ -242,5 +243,5 @@ def _note_unmeasured(held: set[int], objects: Objects, classes: Sequence[str], l
     for label in sorted(images.keys() - validated):
         log.add(
             "classes that are trained on and not validated, with too few images or too alike ones",
-            f"{classes[label - 1]}, {images[label]:,} images",
+            f"{classes[label - 1]}, {counted(images[label], 'image')}",
         )

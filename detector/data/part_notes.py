@@ -78,7 +78,7 @@ def _note_shared(
         first_of: dict[bytes, int] = {}
         for position in part:
             if (known := first_of.setdefault(facts[position].digest, position)) != position:
-                log.add(f"same image twice in {name}", f"{names[known]} and {names[position]}")
+                log.add(f"times the same image twice in {name}", f"{names[known]} and {names[position]}")
     files = {position: Path(name).name for position, name in names.items()}
     group_of = {
         position: number for number, group in enumerate(group_copies(facts, files)) for position in group
@@ -88,6 +88,6 @@ def _note_shared(
         alike = {group_of[position]: position for position in reversed(parts[one])}
         for position in parts[other]:
             if (first := same.get(facts[position].digest)) is not None:
-                log.add(f"same image in {one} and {other}", f"{names[first]} and {names[position]}")
+                log.add(f"times the same image in {one} and {other}", f"{names[first]} and {names[position]}")
             elif (first := alike.get(group_of[position])) is not None:
                 log.add(f"look-alikes in {one} and {other}", f"{names[first]} and {names[position]}")

@@ -32,7 +32,7 @@ _IN_BOX = 0.85  # share of a row's key points
 BOX, OUTLINE = "box", "outline"
 _CONFIDENCE = "confidences after the box, ignored"
 _TRACK = "track numbers after the box, ignored"
-_BOTH = "confidences and track numbers after the box, ignored"
+_BOTH = "rows with confidences and track numbers after the box, ignored"
 _KEY_POINTS = "key points after the box, not read"
 _OUTLINES = "outlines of objects, taken as the boxes around them"
 

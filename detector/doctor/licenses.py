@@ -21,6 +21,7 @@ from detector.command_line import echo
 from detector.doctor.packages import extras_of
 from detector.errors import DetectorError
 from detector.files import replacing
+from detector.terminal import counted
 
 # Licences whose terms reach those who pass the program on; of a choice the other one may be taken.
 _RECIPROCAL = re.compile(r"\b(A?GPL|GNU (Affero )?General Public)", re.IGNORECASE)
@@ -151,7 +152,10 @@ def run_licenses(sbom: Path | None) -> None:
             f"[{', '.join(part.groups)}]"
         )
     marked = [part for part in parts if part.reciprocal]
-    echo(f"\n{len(parts)} packages; {len(marked)} with parts under the GPL, marked GPL.")
+    under_gpl = (
+        f"{len(marked)} with parts under the GPL, marked GPL" if marked else "none with parts under the GPL"
+    )
+    echo(f"\n{counted(len(parts), 'package')}; {under_gpl}.")
     if sbom is not None:
         echo(f"Wrote {sbom} (CycloneDX 1.6).")
 

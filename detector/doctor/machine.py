@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from detector.doctor.line import Line
+from detector.terminal import counted
 
 _NO_ROOM, _LITTLE_ROOM = 0.2, 2.0  # GB
 _GPU_SECONDS = 10  # nvidia-smi hangs where the driver does
@@ -31,11 +32,12 @@ def check_cpu() -> Line:
 
         from detector.runtime.backend import available_threads
     except ImportError:  # which has a line of its own
-        return Line("CPU", "works", f"{cpu_name()}, {os.cpu_count()} processors")
+        return Line("CPU", "works", f"{cpu_name()}, {counted(os.cpu_count() or 1, 'processor')}")
     # OpenCV marks what it could use with * and what of it this processor lacks with ?.
     marked = cv2.getCPUFeaturesLine().split()
     present = [name.lstrip("*") for name in marked if not name.endswith("?")]
-    found = f"{cpu_name()}, {available_threads()} of {os.cpu_count()} processors; {' '.join(present)}"
+    processors = counted(os.cpu_count() or 1, "processor")
+    found = f"{cpu_name()}, {available_threads()} of {processors}; {' '.join(present)}"
     if platform.machine().lower() in ("x86_64", "amd64") and "AVX" not in present:
         return Line("CPU", "works", f"{found}, no AVX", "TensorFlow's wheels need AVX: train elsewhere")
     return Line("CPU", "works", found)

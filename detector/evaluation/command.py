@@ -23,6 +23,7 @@ from detector.labels import parse_classes
 from detector.opencv_build import missing_gui_note
 from detector.runtime import Detector
 from detector.spec import ModelSpec
+from detector.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -117,18 +118,18 @@ def _evaluate_model(
 
 def _evaluate_file(path: Path, whole: Dataset, coco: Dataset, about: dict[str, Any]) -> _Measured:
     found = load_results(path, whole, say=echo)
-    echo(f"{path} on {coco.source}: {_count(coco)}, {len(found):,} detections")
+    echo(f"{path} on {coco.source}: {_count(coco)}, {counted(len(found), 'detection')}")
     if reaching := count_reaching_out(found, coco):
         echo(
-            f"Note: {reaching:,} boxes reach beyond their images by more than a pixel; COCO counts them as "
-            "they are."
+            f"Note: {counted(reaching, 'box reaches', 'boxes reach')} beyond the image by more than a pixel, "
+            "and COCO counts that as it is."
         )
     evaluation = evaluate_detections(coco, found)
     return _Measured(path.stem, coco, evaluation, {"detections": str(path), **about}, None, None)
 
 
 def _count(coco: Dataset) -> str:
-    return f"{len(coco.images):,} images, {len(coco.annotations):,} objects"
+    return f"{counted(len(coco.images), 'image')}, {counted(len(coco.annotations), 'object')}"
 
 
 def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thresholds: Path | None) -> None:
@@ -171,9 +172,9 @@ def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> 
     if evaluation.other_size:
         first = evaluation.other_size[0].name
         say(
-            f"Warning: {len(evaluation.other_size)} images have another size than the annotations say (the "
-            f"first is {first}); where the shape is the same, detections are scaled to it, otherwise boxes "
-            "may not fit."
+            f"Warning: {counted(len(evaluation.other_size), 'image has', 'images have')} another size than "
+            f"the annotations say (the first is {first}); where the shape is the same, detections are scaled "
+            "to it, otherwise boxes may not fit."
         )
     if evaluation.unmatched:
         say(f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}")
@@ -187,13 +188,13 @@ def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> 
     for cause in find_causes(measured.dataset, evaluation.detections, evaluation.metrics):
         say(f"\nAP is next to nothing. {cause}" if evaluation.metrics.summary["AP"] >= 0 else f"\n{cause}")
     if measured.detector is None:
-        say(f"\n{evaluation.images:,} images, split {settings['split']}")
+        say(f"\n{counted(evaluation.images, 'image')}, split {settings['split']}")
         return
     say(
-        f"\n{evaluation.images:,} images, split {settings['split']}, backend {settings['backend']}, "
-        f"{settings['threads']} threads, resize {settings['resize']}, score threshold "
+        f"\n{counted(evaluation.images, 'image')}, split {settings['split']}, backend {settings['backend']}, "
+        f"{counted(settings['threads'], 'thread')}, resize {settings['resize']}, score threshold "
         f"{settings['score_threshold']:g}, IoU threshold {settings['iou_threshold']:g}, at most "
-        f"{settings['max_detections']} detections an image{_extras(settings)}"
+        f"{counted(settings['max_detections'], 'detection')} an image{_extras(settings)}"
     )
     say(f"{evaluation.images_per_second:.1f} images/s, from files to detections")
 

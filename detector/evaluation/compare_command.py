@@ -27,6 +27,7 @@ from detector.evaluation.results import load_results
 from detector.evaluation.selection import find_dataset, select_images
 from detector.files import check_writable, replacing
 from detector.runtime import Detector
+from detector.terminal import counted
 
 _SHOWN = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100", "ARs", "ARm", "ARl")
 _MOST_CLASSES, _MOST_IMAGES = 5, 5
@@ -76,7 +77,9 @@ def run_compare(
     difference = comparison.summary["AP"].difference.value
     if difference != difference:
         raise DatasetError(f"{coco.source} has no object of a class that both look for: nothing to compare.")
-    echo(f"AP in percent over {len(coco.images):,} images, 95 % intervals from {rounds:,} resamplings")
+    echo(
+        f"AP in percent over {counted(len(coco.images), 'image')}, 95 % intervals from {rounds:,} resamplings"
+    )
     for letter, side in zip("AB", sides, strict=True):
         echo(f"  {letter}  {side.name}")
     if len(coco.images) < LEAST_IMAGES:
@@ -140,7 +143,7 @@ def _print_classes(title: str, classes: Sequence[ClassDifference]) -> None:
         said = f"{100 * difference.value:+6.2f} in too few images to say more"
         if difference.low == difference.low:
             said = _show_difference(each.ap)
-        echo(f"  {each.name:20} {said}  ({each.objects:,} objects)")
+        echo(f"  {each.name:20} {said}  ({counted(each.objects, 'object')})")
 
 
 def _print_images(title: str, images: Sequence[ImageDifference]) -> None:

@@ -19,6 +19,7 @@ from detector.evaluation.box_faults import BoxFault, find_box_fault, repair_scen
 from detector.evaluation.label_faults import explain_exchange, find_exchange
 from detector.evaluation.matching import Scene, build_scenes, compute_ap50, match_scene
 from detector.labels import normalise_name
+from detector.terminal import counted
 
 _MOST_IMAGES = 500  # that boxes and classes are compared on
 _SOUND_AP = 0.99  # of the annotations against themselves
@@ -127,7 +128,7 @@ def _check_truth(truth: Dataset) -> list[str]:
     """There have to be objects, and given as detections they have to score 1."""
     causes = find_broken_annotations(truth)
     if not _objects(truth):
-        causes = causes or [f"{len(truth.annotations):,} annotations, all of crowds"] * bool(
+        causes = causes or [f"{counted(len(truth.annotations), 'annotation')}, all of crowds"] * bool(
             truth.annotations
         )
         return [

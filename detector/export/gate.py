@@ -21,6 +21,7 @@ from detector.preprocess import Preprocessor
 from detector.runtime import Detector
 from detector.runtime.backend import Backend, available_threads
 from detector.spec import ModelSpec
+from detector.terminal import counted
 from detector.weights import Weights
 
 T = TypeVar("T")
@@ -57,7 +58,8 @@ class Gate:
         """
         for way, exported in self._open(path, format_, network):
             parity = self._measure(exported)
-            self._say(f"Compared with the network on {parity.images} images of {self._trial.origin}{way}:")
+            images = counted(parity.images, "image")
+            self._say(f"Compared with the network on {images} of {self._trial.origin}{way}:")
             for line in parity.lines():
                 self._say(f"  {line}")
             verdict = parity.judge(network.precision, self._max_ap_drop)

@@ -13,6 +13,7 @@ import numpy as np
 from detector.boxes import FloatArray, intersection_over_union, xywh_to_xyxy
 from detector.data.dataset import Dataset
 from detector.evaluation.comparison import Difference, compare_detections
+from detector.terminal import counted
 
 LEAST_SCORE = 0.1  # of the network's detections that are looked for
 # A detection is the same one where it overlaps by this much and keeps this share of its score.
@@ -90,8 +91,8 @@ class Parity:
             fault += f"; --max-ap-drop {math.ceil(greatest)} lets it pass"
         return Verdict(
             fault,
-            f"Whether AP falls by more than {most:g} points cannot be told from so few images: what is found "
-            "again decides.",
+            f"Whether AP falls by more than the limit of {most:g} cannot be told from so few images: "
+            "what is found again decides.",
         )
 
     def _find_fault(self, precision: str) -> str | None:
@@ -102,7 +103,7 @@ class Parity:
                 f"find {100 * least:g} %"
             )
         if self.added > (1 - least) * self.detections + 1:
-            return f"it adds {self.added} detections to the network's {self.detections}"
+            return f"it adds {counted(self.added, 'detection')} to the network's {self.detections}"
         return None
 
     def lines(self) -> list[str]:
@@ -119,7 +120,7 @@ class Parity:
             lines.append(f"AP      {first:.2f} -> {second:.2f} ({difference:+.2f}{interval})")
         lines.append(
             f"found   {self.found_again} of the network's {self.detections} detections of score "
-            f"{LEAST_SCORE:g} or more, {self.added} others"
+            f"{LEAST_SCORE:g} or more, {counted(self.added, 'other')}"
         )
         if self.found_again:
             lines += [

@@ -22,6 +22,7 @@ from detector.images import find_images, load_image
 from detector.preprocess import Preprocessor
 from detector.reading import parsing, read_whole
 from detector.spec import ModelSpec
+from detector.terminal import counted
 
 # More change neither the ranges nor the comparison by much; see docs/export.md.
 CALIBRATION_IMAGES = 200
@@ -131,7 +132,7 @@ def load_network_inputs(
         yield preprocess(image)
     if not read:
         raise ImageError("None of the images to calibrate on could be read.")
-    say(f"Calibrated on {read} images.")
+    say(f"Calibrated on {counted(read, 'image')}.")
 
 
 def _spread(items: list[T], most: int) -> list[T]:

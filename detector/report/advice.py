@@ -115,7 +115,7 @@ def _on_slices(analysis: Analysis, slices: list[Slice], where: str) -> Iterator[
     if worse:
         listing = "; ".join(
             f"{part.dimension} '{part.name}' with {'AR' if part.ap is None else 'AP'} "
-            f"{100 * (part.ap or part.ar).value:.1f} ({part.objects:,} objects)"
+            f"{100 * (part.ap or part.ar).value:.1f} ({counted(part.objects, 'object')})"
             for part in worse[:_MOST_SLICES]
         )
         yield f"Weakest {where}, by more than chance: {listing}. More training images like these help most."

@@ -31,7 +31,7 @@ def build_classes(analysis: Analysis) -> str:
         sampled = np.nan_to_num(analysis.curves.precision[0, labels[facts.name]]).tolist()
         rows.append(
             (
-                f"{escape(facts.name)}<small>{facts.objects:,} in {facts.images:,} images</small>",
+                f"{escape(facts.name)}<small>{facts.objects:,} in {counted(facts.images, 'image')}</small>",
                 interval_bar(shown[0].value, shown[0].low, shown[0].high, overall),
                 *map(with_bounds, shown),
                 sparkline(sampled),

@@ -12,6 +12,7 @@ from detector.evaluation.tide import ERRORS
 from detector.report.advice import give_advice
 from detector.report.charts import cost_bar, interval_bar
 from detector.report.markup import bounds, paragraph, percent, section, table, with_bounds
+from detector.terminal import counted
 
 _ERROR_MEANING = {
     "classification": "right place, another class",
@@ -36,7 +37,7 @@ def build_head(analysis: Analysis, title: str, subtitle: str, notes: list[str]) 
     cards = [
         ("AP", percent(summary["AP"].value), f"95 % interval {bounds(summary['AP'])}"),
         ("AP50", percent(summary["AP50"].value), f"95 % interval {bounds(summary['AP50'])}"),
-        ("images", f"{len(tables.images):,}", f"{objects:,} objects"),
+        ("images", f"{len(tables.images):,}", counted(objects, "object")),
         ("classes", f"{len(analysis.classes):,}", "with objects"),
         ("best score threshold", f"{best.threshold:g}" if best.f1 else "none", f"F1 {best.f1:.2f}"),
     ]

@@ -12,6 +12,7 @@ from detector.evaluation.slices import Slice
 from detector.report.charts import interval_bar
 from detector.report.markup import paragraph, section, table, with_bounds
 from detector.report.pictures import Picture
+from detector.terminal import counted
 
 _TONES = {-1: "bad", 0: "", 1: "good"}
 _KINDS = {
@@ -78,12 +79,13 @@ def build_slices(analysis: Analysis) -> str:
 def _slice_table(slices: Sequence[Slice], analysis: Analysis) -> str:
     rows = []
     for part in slices:
+        size = f"{counted(part.objects, 'object')}, {counted(part.images, 'image')}"
         by_recall = part.ap is None
         shown = part.ar if part.ap is None else part.ap
         whole = analysis.summary["AR100" if by_recall else "AP"].value
         rows.append(
             (
-                f"{escape(part.name)}<small>{part.objects:,} objects, {part.images:,} images</small>",
+                f"{escape(part.name)}<small>{size}</small>",
                 interval_bar(shown.value, shown.low, shown.high, whole, _TONES[part.beyond_chance]),
                 "" if part.ap is None else with_bounds(part.ap),
                 with_bounds(part.ar),

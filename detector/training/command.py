@@ -20,6 +20,7 @@ from detector.errors import DatasetError, DetectorError
 from detector.evaluation.evaluate import match_categories
 from detector.labels import listing
 from detector.spec import ModelSpec
+from detector.terminal import counted
 from detector.training.cluster import is_chief, worker_count
 from detector.training.final_report import report_run
 from detector.training.initial_weights import InitialWeights, load_initial_weights
@@ -192,7 +193,7 @@ def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
         "source": f"trained with ssdlite {__version__}",
         "initial_weights": start.origin,
         **inherited,
-        "trained_on": f"{folder.root.resolve().name}, {len(folder.train.images):,} images",
+        "trained_on": f"{folder.root.resolve().name}, {counted(len(folder.train.images), 'image')}",
     }
 
 
@@ -208,7 +209,7 @@ def _print_plan(
     epochs = int(training.steps) * training.batch_size / len(folder.train.images)
     rows = {
         "dataset": f"{folder.root} ({folder.format})",
-        "images": f"{images}; {len(folder.train.annotations):,} objects to train on",
+        "images": f"{images}; {counted(len(folder.train.annotations), 'object')} to train on",
         "split": folder.split_note,
         "classes": f"{len(spec.classes)}: {listing(spec.classes)}",
         "weights": weights,

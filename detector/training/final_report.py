@@ -13,6 +13,7 @@ from detector.data.folder import LabelledFolder
 from detector.errors import DetectorError
 from detector.evaluation.diagnosis import diagnose
 from detector.spec import ModelSpec
+from detector.terminal import counted
 from detector.training.curves import draw_curves
 from detector.training.gallery import draw_gallery
 from detector.training.manifest import NotWholeError, read_manifest
@@ -33,10 +34,10 @@ def report_run(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSp
     best = _read_best(run)
     metrics, detections = json.loads(run.metrics.read_bytes()), json.loads(run.detections.read_bytes())
     if outcome.stopped_early:
-        echo(f"The last {plan.config.training.patience} evaluations brought nothing better.")
+        echo(f"The last {counted(plan.config.training.patience, 'evaluation')} brought nothing better.")
     speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""
     echo(
-        f"Trained {outcome.steps:,} steps{speed}. Best weights: {best}, "
+        f"Trained {counted(outcome.steps, 'step')}{speed}. Best weights: {best}, "
         f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
         f"{len(folder.val.images):,} validation images."
     )

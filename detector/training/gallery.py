@@ -159,7 +159,7 @@ def _draw_legend(judged: Sequence[_Judged], score_threshold: float) -> Image:
     strip = np.full((3 * _LINE + _GAP, _COLUMNS * (_TILE_WH[0] + _GAP) - _GAP, 3), _PAPER, np.uint8)
     title = (
         f"{len(judged):,} validation images at score {score_threshold:g} or more: {found:,} of "
-        f"{found + missed:,} objects found, {missed:,} missed, {ghosts:,} ghosts"
+        f"{counted(found + missed, 'object')} found, {missed:,} missed, {counted(ghosts, 'ghost')}"
     )
     draw_text(strip, title, (0, _LINE - 8), _WHITE, size=0.75)
     colour = class_colour("person")

@@ -9,6 +9,7 @@ from detector.command_line import echo
 from detector.data.folder import load_labelled_folder
 from detector.errors import DetectorError
 from detector.labels import listing
+from detector.terminal import counted
 from detector.training.tensorflow_import import import_with_tensorflow
 
 
@@ -29,8 +30,8 @@ def run_records(
     for part in (labelled.train, labelled.val, labelled.test):
         if part is not None:
             files = len(list(output.glob(f"{part.split}-*.tfrecord")))
-            counts = f"{len(part.images):>9,} images{len(part.annotations):>11,} objects{files:>7,} files"
-            echo(f"  {part.split:6}{counts}")
+            images, objects = counted(len(part.images), "image"), counted(len(part.annotations), "object")
+            echo(f"  {part.split:6}{images:>16}{objects:>19}{counted(files, 'file'):>13}")
     size = sum(path.stat().st_size for path in output.iterdir())
     echo(f"Wrote {output}: {_megabytes(size)}; classes: {listing(labelled.classes)}.")
     echo(f"Next: ssdlite train {shlex.quote(str(output))}")

@@ -98,10 +98,14 @@ def _find_progress(run: RunFolder, record: Mapping[str, Any]) -> tuple[int | Non
                 f"No checkpoint in {run.checkpoints} is whole ({faults}), so the run in {run.root} cannot go "
                 f"on from step {record['step']:,}. {_way_out(run, record)}"
             )
-        again = f"; {reached:,} steps are trained again" if reached else ""
+        again = f"; {counted(reached, 'step is', 'steps are')} trained again" if reached else ""
         return None, [*lines, f"No checkpoint had been written yet: training begins at step 0{again}."]
     step = found.whole.step
-    again = f"; the {reached - step:,} steps after it are trained again" if reached > step else ""
+    again = (
+        f"; {counted(reached - step, 'step after it is', 'steps after it are')} trained again"
+        if reached > step
+        else ""
+    )
     lines.append(f"Going on from the checkpoint of step {step:,}{again}.")
     lost = found.facts.get("history", 0) - len(run.load_history(step))
     if lost > 0:

@@ -83,7 +83,7 @@ def run_demo(
             web = True
         # Late, so that no old frames are waiting when the first one is read.
         opened = stack.enter_context(closing(_open_source(source, insecure)))
-        runs_on = f"{detector.backend_name}, {detector.threads} threads"
+        runs_on = f"{detector.backend_name}, {counted(detector.threads, 'thread')}"
         say(f"Looking at {opened.name} with {detector.spec.name} ({runs_on}).")
         scene = _Scene(opened, detector, LiveSettings(score_threshold), live_drawer(counters))
         if headless:

@@ -14,6 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from detector import __version__
 from detector.data.sample import SAMPLE_FOLDER
+from detector.terminal import counted
 from tests.cli.running import (
     CATEGORIES,
     METRICS,
@@ -95,7 +96,7 @@ def test_eval_settings_take_effect(run: Run, model: Path, tmp_path: Path) -> Non
         *("--score-threshold", 0.5, "--max-detections", 1),
     )
     assert outcome.code == 0
-    assert "1 threads, resize tf1, score threshold 0.5" in outcome.out
+    assert "1 thread, resize tf1, score threshold 0.5" in outcome.out
     detections = json.loads((tmp_path / "detections.json").read_text())
     assert 0 < len(detections) <= 4
     assert min(entry["score"] for entry in detections) >= 0.5
@@ -114,7 +115,7 @@ def test_limit_and_image_ids(run: Run, model: Path, tmp_path: Path) -> None:
     ):
         outcome = run("eval", "--model", model, "--output", tmp_path / "out", *options)
         assert outcome.code == 0
-        assert f"{len(images)} images" in outcome.out
+        assert counted(len(images), "image") in outcome.out
         assert read_metrics(tmp_path / "out")["images"] == len(images)
         detections = json.loads((tmp_path / "out" / "detections.json").read_text())
         assert {entry["image_id"] for entry in detections} == images
@@ -235,7 +236,7 @@ def test_images_of_another_size_than_annotated_are_said(
 
     outcome = run("eval", dataset(change), "--model", model)
     assert outcome.code == 0
-    assert "1 images have another size" in outcome.out
+    assert "1 image has another size" in outcome.out
 
 
 def test_two_categories_of_one_name_are_one_and_it_is_said(

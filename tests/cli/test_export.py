@@ -141,7 +141,7 @@ def test_calibration_images_that_cannot_be_read(run: Run, released_weights: Path
     done = run(*arguments, "--dataset", SAMPLE_FOLDER, "--max-ap-drop", 5, "--output", tmp_path / "a.tflite")
     assert done.code == 0, done
     assert "Left out: " in done.out
-    assert "Calibrated on 1 images" in done.out
+    assert "Calibrated on 1 image." in done.out
 
 
 @pytest.mark.parametrize("bundle", ["frigate", "android", "coral", "python"])

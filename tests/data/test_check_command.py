@@ -45,7 +45,7 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     # 40 x 40 of 64 x 48 is 217 pixels at 300 x 300; 3 x 3 is 16.
     assert "128 to 256 6 1 ##############################" in lines
     assert "under 20 6 0 ############################## too small for the anchors" in lines
-    assert "1 images without objects, kept as negatives" in lines
+    assert "1 image without objects, kept as negatives" in lines
     assert "JPEGImages/n.png" in lines
     assert "Warning" not in out
     assert lines[-1] == f"Next: ssdlite train {tmp_path / 'set'}"

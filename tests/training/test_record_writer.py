@@ -247,7 +247,7 @@ def test_command(source: LabelledFolder, tmp_path: Path, capsys: pytest.CaptureF
     code, out, _ = command(capsys, source.root, output, "--train", "val", "--val", "train", "--shards", 2)
     assert code == 0
     lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert "train 1 images 1 objects 1 files" in lines
+    assert "train 1 image 1 object 1 file" in lines
     assert "val 4 images 4 objects 2 files" in lines
     assert "Note: 2 images without objects, kept as negatives (for example JPEGImages/b.png)" in lines
     assert any(line.startswith(f"Wrote {output}: 0.0 MB; classes: ") for line in lines)
