@@ -185,9 +185,9 @@ def cli() -> None:
 def eval_command(context: click.Context, /, **options: Any) -> None:
     """Evaluate a model on a dataset: the 12 COCO numbers, by pycocotools.
 
-    DATASET is a folder in any of COCO's usual layouts, a COCO JSON file, or a folder of Pascal VOC, YOLO or
-    TFRecord labels. Without it the photographs that come with the package are used, to show that everything
-    works.
+    DATASET is a folder in any of COCO's usual layouts, a COCO JSON file, or a folder with labels of another
+    kind that `ssdlite train` takes. Without it the photographs that come with the package are used, to show
+    that everything works.
     """
     from detector.evaluation.command import run_evaluation
 
@@ -213,8 +213,9 @@ def eval_command(context: click.Context, /, **options: Any) -> None:
 def train(**options: Any) -> None:
     """Train a detector on your own images.
 
-    DATASET is a folder of images with labels: COCO JSON, Pascal VOC XML, YOLO text or the TFRecords of
-    `ssdlite data records`, recognised by itself. Look at it first with `ssdlite data check DATASET`.
+    DATASET is a folder of images with labels: COCO JSON, Pascal VOC XML, YOLO text, an export of CVAT or of
+    Label Studio, or the TFRecords of `ssdlite data records`, recognised by itself. Look at it first with
+    `ssdlite data check DATASET`.
     """
     from detector.training.command import run_train
 
@@ -499,7 +500,7 @@ def data_coco(folder: Path, split: str, server: str) -> None:
     help="Folder for labelled.jpg and findings.json.",
 )
 def data_check(**options: Any) -> None:
-    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC, YOLO or CVAT XML.
+    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC, YOLO, CVAT, Label Studio.
 
     Prints what a training would use, how large the objects are and what is wrong with the labels, draws some
     images with their boxes, and writes a list of every finding with its file and line. FOLDER itself is

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 FILE = Path(__file__).parents[1] / "constraints.txt"
@@ -30,3 +33,18 @@ def test_every_requirement_has_versions_that_it_takes() -> None:
     for requirement in asked:
         known = versions[canonicalize_name(requirement.name)]
         assert any(requirement.specifier.contains(version) for version in known), requirement
+
+
+def test_pip_takes_each_version_in_this_python() -> None:
+    tried = 0
+    for each in pinned():
+        try:
+            found = version(each.name)
+        except PackageNotFoundError:
+            continue
+        if each.specifier.contains(found) and (each.marker is None or each.marker.evaluate()):
+            pythons = metadata(each.name).get("Requires-Python") or ""
+            assert SpecifierSet(pythons).contains(platform.python_version(), prereleases=True), each
+            tried += 1
+    if not tried:
+        pytest.skip("none of these versions is installed here")

@@ -109,6 +109,7 @@ def _draw_precisions(axes: Any, history: Sequence[Mapping[str, Any]], best_trial
         _say(axes, "no evaluation yet")
         return
     axes.set_ylim(0, 1.45 * top or 1)  # leaves room for the legend
+    axes.set_yticks([tick for tick in axes.get_yticks() if tick <= min(100, axes.get_ylim()[1])])
     axes.legend(loc="upper left")
 
 
