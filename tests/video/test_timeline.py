@@ -41,6 +41,35 @@ def test_where_a_file_has_no_times_its_rate_goes_on(told):
     assert [timeline.next(value) for value in told] == pytest.approx([0, 0.1, 0.2])
 
 
+@given(st.sampled_from([1.0, 10.0, 25.0]), st.lists(st.integers(1, 9), min_size=5), st.randoms())
+def test_times_in_another_order_take_no_longer(rate, sizes, random):
+    """Groups of frames whose times come in the order of decoding, each group after the one before."""
+    order, begin = [], 0
+    for size in sizes:
+        order += random.sample(range(begin, begin + size), size)
+        begin += size
+    timeline = Timeline(rate)
+    times = [timeline.next(n / rate) for n in order]
+    assert all(before < after for before, after in pairwise(times))
+    assert times[-1] <= (begin + 16) / rate + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([0, 0.2, 0.1, 0.3, 0.4], [0, 0.2, 0.3, 0.3, 0.4]),
+        ([0, 0, 0.2, 0.2, 0.4], [0, 0.1, 0.2, 0.3, 0.4]),  # two frames have one time
+        ([0, math.nan, 0.2, math.nan, 0.4], [0, 0.1, 0.2, 0.3, 0.4]),
+        ([7, 7.1, 0, 0.1, 0.2], [0, 0.1, 0.2, 0.3, 0.4]),  # begins again
+        ([0, *[math.nan] * 99, 10, 10.1], [n / 10 for n in range(102)]),
+    ],
+)
+def test_what_has_no_time_of_its_own_makes_a_file_no_longer(told, expected):
+    timeline = Timeline(10)
+    assert [timeline.next(value) for value in told] == pytest.approx(expected, abs=1e-4)
+    assert timeline.remark is None
+
+
 def test_another_clock():
     timeline = Timeline(10)
     assert [timeline.next(3), timeline.restart(), timeline.next(50), timeline.next(50.5)] == [
