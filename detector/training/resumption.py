@@ -102,7 +102,7 @@ def _find_progress(run: RunFolder, record: Mapping[str, Any]) -> tuple[int | Non
         return None, [*lines, f"No checkpoint had been written yet: training begins at step 0{again}."]
     step = found.whole.step
     again = (
-        f"; {counted(reached - step, 'step after it is', 'steps after it are')} trained again"
+        f"; the {counted(reached - step, 'step after it is', 'steps after it are')} trained again"
         if reached > step
         else ""
     )

@@ -201,7 +201,7 @@ def test_a_run_that_was_interrupted_at_its_end_and_damaged_is_completed(
     assert outcome.returncode == 0, outcome.stderr
     for part in (
         "ckpt-2.index has 0 bytes",
-        "Going on from the checkpoint of step 1; the 1 step",
+        "Going on from the checkpoint of step 1; the 1 step after it is trained again",
         "are lost",
     ):
         assert part in outcome.stdout
