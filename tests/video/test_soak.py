@@ -20,5 +20,6 @@ def test_faults_cost_no_memory_threads_or_files(tmp_path, monkeypatch):
         for name in ("threads", "files"):
             least, most = samples.second_half(name)
             assert most - least <= 4  # a connection that ends while the next one begins
-        # An hour that is not there is not recorded: a second of the source takes what it always takes.
-        assert samples.recorded[-1] < 2 * max(samples.recorded[5:10])
+        # MB a second: some kB with so small a picture, and a hundred times more if hours that are not there
+        # were recorded. How much of it is on the disk at a moment hangs on what else the machine does.
+        assert samples.recorded[-1] < 0.05
