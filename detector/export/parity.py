@@ -66,7 +66,8 @@ class Parity:
         """Whether the export may be used.
 
         AP decides where it can tell: the whole 95 % interval of the loss is on one side of the limit. On few
-        images it often reaches over the limit, or there is none; then what is found again decides.
+        images it often reaches over the limit, or there is none; then what is found again decides. Where
+        the network shows nothing that could be found again, AP as measured decides.
 
         Args:
             precision: of the export; has limits of its own.
@@ -77,8 +78,8 @@ class Parity:
         most = MAX_AP_DROP[precision] if max_ap_drop is None else max_ap_drop
         gap = self.ap.difference
         loss, least, greatest = -100 * gap.value, -100 * gap.high, -100 * gap.low
-        if not self.detections:  # none of a score to look for: there is nothing but AP
-            least = greatest = loss
+        if not self.detections:
+            return self._judge_by_ap(loss, most, unsure=not (greatest <= most or least > most))
         if greatest <= most:
             return Verdict(None)
         if least > most:
@@ -94,6 +95,20 @@ class Parity:
             f"Whether AP falls by more than the limit of {most:g} cannot be told from so few images: "
             "what is found again decides.",
         )
+
+    @staticmethod
+    def _judge_by_ap(loss: float, most: float, *, unsure: bool) -> Verdict:
+        fault = None
+        if loss > most:
+            fault = (
+                f"it loses {loss:.2f} points of AP and may lose {most:g}; --max-ap-drop {math.ceil(loss)} "
+                "lets it pass"
+            )
+        note = (
+            f"Whether AP falls by more than {most:g} points cannot be told from so few images, and the network "
+            f"finds nothing of score {LEAST_SCORE:g} to look for: AP as it was measured decides."
+        )
+        return Verdict(fault, note if unsure else None)
 
     def _find_fault(self, precision: str) -> str | None:
         least = MIN_FOUND_AGAIN[precision]

@@ -109,10 +109,29 @@ def test_few_images_have_no_interval() -> None:
     assert "max-ap-drop" not in fault  # nobody can say how much would do
 
 
-def test_ap_alone_decides_where_the_network_is_sure_of_nothing() -> None:
-    verdict = with_interval(-0.05, -0.12, 0.01, detections=0, found_again=0).judge("int8")
-    assert "it loses 5.00 points of AP" in (verdict.fault or "")
-    assert with_interval(0.0, -0.12, 0.12, detections=0, found_again=0).judge("int8") == Verdict(None)
+@pytest.mark.parametrize(
+    ("value", "low", "high", "lets_pass"),
+    [
+        (-0.05, -0.12, 0.01, 5), (-0.0479, -0.0925, -0.0258, 5), (-0.05, float("nan"), float("nan"), 5),
+        (-0.02, -0.03, -0.015, 2), (-0.005, -0.03, 0.01, None), (-0.005, -0.008, 0.01, None),
+        (0.0, -0.12, 0.12, None),
+    ],
+)  # fmt: skip
+def test_ap_alone_decides_where_the_network_is_sure_of_nothing(
+    value: float, low: float, high: float, lets_pass: int | None
+) -> None:
+    parity = with_interval(value, low, high, detections=0, found_again=0)
+    verdict = parity.judge("int8")
+    if lets_pass is None:
+        assert verdict.fault is None
+    else:
+        said = f"it loses {-100 * value:.2f} points of AP and may lose 1; --max-ap-drop {lets_pass} lets it pass"
+        assert verdict.fault == said
+        assert parity.judge("int8", max_ap_drop=lets_pass).fault is None
+    if low < -0.01 and high < -0.01 or low > -0.01:  # the whole interval is on one side
+        assert verdict.note is None
+    else:
+        assert "AP as it was measured decides" in (verdict.note or "")
 
 
 def test_ap_of_real_detections() -> None:
