@@ -105,8 +105,8 @@ class Parity:
                 "lets it pass"
             )
         note = (
-            f"Whether AP falls by more than {most:g} points cannot be told from so few images, and the network "
-            f"finds nothing of score {LEAST_SCORE:g} to look for: AP as it was measured decides."
+            f"Whether AP falls by more than {most:g} points cannot be told from so few images, and the "
+            f"network finds nothing of score {LEAST_SCORE:g} to look for: AP as it was measured decides."
         )
         return Verdict(fault, note if unsure else None)
 

@@ -39,11 +39,11 @@ def without_password(text: str) -> str:
     name, *password = re.split(":|%3a", user if at else authority, maxsplit=1, flags=re.IGNORECASE)
     if "@" in after and password:
         return f"{scheme}{separator}{name}:***@..."
-    if at:
-        authority = f"{name}:***@{place}" if password else authority
+    if at and user:  # a name that stands alone may be a token
+        authority = f"{name}:***@{place}" if password else f"***@{place}"
     elif separator and password and not re.search(r"(^|:)\d*$|\]$", authority):
         authority = f"{name}:***"  # the @ and the host were forgotten
-    path = re.split(r"[?#]", after, maxsplit=1)[0]
+    path = re.split(r"[?#]|:(?=.*@)", after, maxsplit=1, flags=re.DOTALL)[0]
     shown = _SECRET.sub(r"\1***", path)
     more = after[len(path) :][:1]
     return f"{scheme}{separator}{authority}{shown}{more}{'...' if more else ''}"

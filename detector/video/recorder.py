@@ -63,7 +63,7 @@ class Recorder:
         rate = rate if rate is not None and math.isfinite(rate) and rate > 0 else _DEFAULT_RATE
         self.rate = min(max(rate, _LEAST_RATE), _GREATEST_RATE)
         try:
-            self._file.check_space()
+            self._file.check_space(begun=False)
             remove_left_clips(self._file.folder)
             choose_codec(self._file.folder, self._suffix, [np.zeros((64, 64, 3), np.uint8)], self.rate)
         except BaseException:
@@ -212,7 +212,7 @@ class Recorder:
     def _add(self, picture: Image) -> None:
         assert self._encoder is not None
         if self._written % _FRAMES_BETWEEN_CHECKS == 0:
-            self._file.check_space()
+            self._file.check_space(begun=self._written > 0)
         self._encoder.write(picture)
         self._written += 1
 

@@ -67,12 +67,15 @@ class RecordingFile:
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
             raise cannot_write(path, error if isinstance(error, OSError) else OSError(str(error))) from error
 
-    def check_space(self) -> None:
-        """Raise DetectorError if the disk is nearly full."""
-        if self.seekable and shutil.disk_usage(self.path.parent).free < _LEAST_FREE:
-            raise DetectorError(
-                f"The disk is nearly full, so the recording {self.path} ends here; what came before is in it."
-            )
+    def check_space(self, *, begun: bool) -> None:
+        """Raise DetectorError if the disk is nearly full; the sentence tells whether there are pictures."""
+        if not self.seekable or shutil.disk_usage(self.path.parent).free >= _LEAST_FREE:
+            return
+        if begun:
+            end = f"the recording {self.path} ends here; what came before is in it"
+        else:
+            end = f"{self.path} is not recorded; free some space and run it again"
+        raise DetectorError(f"The disk is nearly full, so {end}.")
 
     def append(self, boxes: bytes) -> None:
         """Write boxes of an MP4 file at the end, and wait until they are on the disk; all of them or nothing.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,34 @@ def test_ctrl_c_in_detect(model: Path, tmp_path: Path) -> None:
     assert all(cv2.imread(str(path)) is not None for path in written)
     assert {path.suffix for path in written} == {".jpg"}
     assert not [path for path in written if path.name.startswith(".")]
+
+
+@posix
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
+def test_ctrl_c_while_it_still_imports(tmp_path: Path, handler: Any) -> None:
+    """The import of click is where it waits; a parent that ignores Ctrl-C has it ignored here, too."""
+    (tmp_path / "click.py").write_text(
+        "import os, signal, sys\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "print('goes on', flush=True)\n"
+        "sys.exit(7)\n"
+    )
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from detector.entry import main; main()"
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "Traceback" not in done.stderr
+    if handler is signal.SIG_IGN:
+        assert (done.returncode, done.stdout) == (7, "goes on\n")
+    else:
+        assert (done.returncode, done.stdout) == (-signal.SIGINT, "")
+
+
+def test_the_program_begins_with_it() -> None:
+    assert {script.value for script in entry_points(name="ssdlite", group="console_scripts")} == {
+        "detector.entry:main"
+    }

@@ -125,10 +125,12 @@ def test_ap_alone_decides_where_the_network_is_sure_of_nothing(
     if lets_pass is None:
         assert verdict.fault is None
     else:
-        said = f"it loses {-100 * value:.2f} points of AP and may lose 1; --max-ap-drop {lets_pass} lets it pass"
+        said = (
+            f"it loses {-100 * value:.2f} points of AP and may lose 1; --max-ap-drop {lets_pass} lets it pass"
+        )
         assert verdict.fault == said
         assert parity.judge("int8", max_ap_drop=lets_pass).fault is None
-    if low < -0.01 and high < -0.01 or low > -0.01:  # the whole interval is on one side
+    if (low < -0.01 and high < -0.01) or low > -0.01:  # the whole interval is on one side
         assert verdict.note is None
     else:
         assert "AP as it was measured decides" in (verdict.note or "")

@@ -11,7 +11,8 @@ from detector.video.sources import open_source
     ("url", "shown"),
     [
         ("rtsp://me:secret@cam:554/a/b?pwd=x", "rtsp://me:***@cam:554/a/b?..."),
-        ("rtsp://me@cam/a", "rtsp://me@cam/a"),
+        ("https://secret@cam/a", "https://***@cam/a"),
+        ("udp://@239.0.0.1:5", "udp://@239.0.0.1:5"),
         ("rtsp://me:a@b:c@cam/a", "rtsp://me:***@cam/a"),
         ("http://cam/video.mjpg", "http://cam/video.mjpg"),
         ("http://cam", "http://cam"),
@@ -23,6 +24,8 @@ from detector.video.sources import open_source
         ("rtsp://me%3Asecret@cam/a", "rtsp://me:***@cam/a"),
         ("me:secret@cam/a", "me:***@cam/a"),
         ("rtsp:/me:secret@cam/a", "rtsp:***@..."),
+        ("rtsp//me:secret@cam/a", "rtsp//me:..."),
+        ("http://cam/me:secret@a/b?c=d", "http://cam/me:..."),
         ("rtsp://me:se/cret@cam/a", "rtsp://me:***@..."),
         ("http://cam:80/a?token=se@cret", "http://cam:***@..."),
         ("http://cam/a?token=se@cret", "http://cam/a?..."),
@@ -42,6 +45,8 @@ def test_no_password_is_shown_whatever_is_in_it(password, scheme):
         f"{scheme}://me:S{password}S@cam/live",
         f"{scheme}://cam/live?pwd=S{password}S",
         f"me:S{password}S@cam/live",
+        f"{scheme}//me:S{password}S@cam/live",
+        f"{scheme}://cam/me:S{password}S@live",
     ):
         assert "S" not in without_password(url)
 
@@ -57,7 +62,8 @@ def test_no_error_shows_a_password(password, scheme):
 
 
 @pytest.mark.parametrize(
-    "text", ["me:SECRET@127.0.0.1/live", "rtsp:/me:SECRET@cam", "x://me:SECRET@127.0.0.1:9/"]
+    "text",
+    ["me:SECRET@127.0.0.1/live", "rtsp:/me:SECRET@cam", "rtsp//me:SECRET@cam", "x://me:SECRET@127.0.0.1:9/"],
 )
 def test_neither_does_one_about_what_is_no_address(text):
     with pytest.raises(SourceError) as caught:

@@ -392,9 +392,17 @@ def test_a_disk_that_fills_up_ends_the_recording_and_keeps_it(tmp_path, monkeypa
     wait_until(lambda: recorder.seconds > 0)
     monkeypatch.setattr(recording_file, "_LEAST_FREE", 1e30)
     recorder.write(PICTURE, 4)
-    with pytest.raises(DetectorError, match="disk is nearly full"):
+    with pytest.raises(DetectorError, match=r"nearly full.*ends here; what came before is in it"):
         recorder.close()
     assert len(read_video(recorder.path)[0]) == 100
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_disk_that_is_full_from_the_start_leaves_no_file_and_says_so(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(recording_file, "_LEAST_FREE", 1e30)
+    with pytest.raises(DetectorError, match=r"nearly full, so .* is not recorded; free some space"):
+        Recorder(tmp_path / f"out{suffix}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_live_recording_lasts_as_long_as_what_it_shows_its_silences_included(tmp_path):
