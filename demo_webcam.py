@@ -13,7 +13,7 @@
 The comment above lets uv run this file in an environment of its own, without TensorFlow.
 """
 
-from detector.cli import demo, main
+from detector.commands.cli import demo, main
 
 if __name__ == "__main__":
     main(prog_name="demo_webcam.py", command=demo)

@@ -10,7 +10,7 @@
 The comment above lets uv run this file in a small environment of its own, without TensorFlow.
 """
 
-from detector.cli import eval_command, main
+from detector.commands.cli import eval_command, main
 
 if __name__ == "__main__":
     main(prog_name="eval_coco.py", command=eval_command)

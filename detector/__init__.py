@@ -15,6 +15,7 @@
 from typing import TYPE_CHECKING, Any
 
 from detector.errors import DetectorError
+from detector.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from detector.detections import Detections
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from detector.video.pipeline import LivePipeline
     from detector.video.sources import open_source
 
-__version__ = "0.1.0"
 __all__ = [
     "Detections",
     "Detector",
@@ -53,7 +53,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in _HOME:
-        from detector.processes import check_not_hidden
+        from detector.system.processes import check_not_hidden
 
         check_not_hidden()
         return getattr(import_module(_HOME[name]), name)

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from detector.bounds import check_count, check_integer, check_number
 from detector.boxes import FloatArray, cxcywh_to_xyxy
+from detector.system.bounds import check_count, check_integer, check_number
 
 # Wide of what is used, and narrow enough to build.
 _MOST_MAPS = _MOST_SHAPES = 16

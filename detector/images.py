@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from detector.errors import DetectorError, ImageError
 from detector.exif import Pixels, is_tiff, orientation_of, turn, turn_back
-from detector.files import files_below
 from detector.image_header import EXPECTED, MOST_PIXELS, ImageHeader, read_header
-from detector.reading import read_whole
+from detector.system.files import files_below
+from detector.system.reading import read_whole
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
 

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from detector.anchors import AnchorSpec
-from detector.bounds import check_count, check_integer, check_number, check_text, shown
 from detector.errors import ModelError
-from detector.reading import parsing
+from detector.system.bounds import check_count, check_integer, check_number, check_text, shown
+from detector.system.reading import parsing
 
 FORMAT = 1
+DEFAULT_SCORE_THRESHOLD = 0.4  # from which on a detection is worth showing
 MOST_BYTES = 1 << 23  # of a spec's JSON: all classes with long names, and their thresholds
 
 # Wide of what is used: the network's memory and time grow with these.

@@ -15,11 +15,11 @@ import numpy as np
 from detector.architecture import Architecture, build_architecture
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
-from detector.files import replacing
 from detector.labels import find_classes
-from detector.reading import open_regular
 from detector.spec import MOST_BYTES, ModelSpec
-from detector.zip_files import opened_zip, read_array
+from detector.system.files import replacing
+from detector.system.reading import open_regular
+from detector.system.zip_files import opened_zip, read_array
 
 Weights = Mapping[str, FloatArray]
 

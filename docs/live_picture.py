@@ -9,11 +9,11 @@ from pathlib import Path
 import cv2
 
 from detector import Detector, LivePipeline, open_source
-from detector.video.bench import write_sample_video
 from detector.video.counting import CountLine
 from detector.video.frames import Frame
 from detector.video.overlay import KEYS, add_figures, live_drawer
 from detector.video.tracking import Tracker
+from studies.live import write_sample_video
 
 WIDTH, FPS = 440, 10
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from detector.data.coco import load_coco
 from detector.data.dataset import Dataset
+from detector.data.readers.coco import load_coco
 from detector.errors import DetectorError
+from detector.formats.tflite.writer import build_tflite
 from detector.labels import COCO_IDS
-from detector.pretrained import DEFAULT_MODEL, weights_path
-from detector.tflite.writer import build_tflite
+from detector.pretrained.releases import DEFAULT_MODEL, weights_path
 from detector.weights import load_weights
 
 # How long an example takes depends on what else the machine does.

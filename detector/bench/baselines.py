@@ -12,7 +12,7 @@ from detector.boxes import FloatArray
 from detector.errors import BackendError
 from detector.images import Image
 from detector.postprocess import Postprocessor
-from detector.pretrained import DEFAULT_MODEL, is_published_intact, source_path
+from detector.pretrained.releases import DEFAULT_MODEL, is_published_intact, source_path
 from detector.runtime.model_file import ModelFile
 
 OFFICIAL = "official graph"
@@ -59,7 +59,7 @@ def open_opencv(file: ModelFile, threads: int) -> OpenCVBackend:
     if file.path.suffix != ".npz":
         raise BackendError(f"OpenCV reads ONNX files, and weights as ONNX; {file.path.name} is neither.")
     try:
-        from detector.onnx_writer import build_onnx  # type: ignore[import-untyped]
+        from detector.formats.onnx import build_onnx  # type: ignore[import-untyped]
     except ImportError as error:
         raise BackendError(f"nothing here writes ONNX, which OpenCV reads ({error}).") from error
     return OpenCVBackend(build_onnx(*file.weights()), threads)
@@ -80,7 +80,7 @@ def open_official(file: ModelFile, postprocess: Postprocessor, threads: int) -> 
             f"run `ssdlite weights fetch {DEFAULT_MODEL}`."
         )
     try:
-        from detector.model.official_graph import load_official_graph
+        from detector.pretrained.official_graph import load_official_graph
     except ImportError as error:
         raise BackendError(f"TensorFlow is not installed here ({error}).") from error
     graph = load_official_graph(source, file.spec, postprocess, threads)

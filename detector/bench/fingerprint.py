@@ -10,9 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from detector import __version__
-from detector.doctor.machine import cpu_name
-from detector.runtime.backend import available_threads
+from detector.system.machine import available_threads, cpu_name
+from detector.version import __version__
 
 PACKAGES = (
     "numpy", "opencv-python", "ai-edge-litert", "openvino", "onnxruntime", "tensorflow", "pycocotools",

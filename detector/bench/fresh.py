@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from detector.errors import BackendError
-from detector.processes import module_command
+from detector.system.processes import module_command
 
 if TYPE_CHECKING:
     from detector.bench.rows import Row

@@ -11,12 +11,13 @@ from typing import Any
 
 from detector.bench.baselines import BASELINES, OFFICIAL, OPENCV, open_official, open_opencv
 from detector.errors import BackendError, DetectorError
-from detector.files import size_in_bytes
+from detector.formats.contract import model_files
 from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
 from detector.runtime import Detector
-from detector.runtime.model_file import ModelFile, model_files
+from detector.runtime.model_file import ModelFile
+from detector.system.files import size_in_bytes
 
 # Their number of threads holds for a whole process, so they are measured with the largest number alone.
 _ONE_NUMBER_OF_THREADS = ("tensorflow", *BASELINES)

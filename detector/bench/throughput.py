@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from detector.bench.timing import resident_memory_mb
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.runtime import Detector
+from detector.system.timing import resident_memory_mb
 
 _WARM_UP_IMAGES = 100
 _CHUNK = 500  # images in a turn: so many that opening the workers' networks hardly counts

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from detector.data.coco import load_coco
 from detector.data.dataset import Dataset
-from detector.download import download
+from detector.data.readers.coco import load_coco
 from detector.errors import DatasetError
-from detector.files import cannot_write, replacing
-from detector.reading import sha256
+from detector.system.download import download
+from detector.system.files import cannot_write, replacing
+from detector.system.reading import sha256
 
 # images.cocodataset.org has no certificate of its own; this is where it leads.
 COCO_SERVER = "https://s3.amazonaws.com/images.cocodataset.org"

@@ -10,12 +10,11 @@ from typing import Literal
 import numpy as np
 
 from detector.boxes import FloatArray, xywh_to_xyxy, xyxy_to_xywh
+from detector.data.box_layouts import BoxFault, find_layout_fault
 from detector.data.dataset import Dataset, DatasetImage, have_same_shape
 from detector.data.duplicates import ImageFacts
 from detector.data.findings import FRACTIONS, FindingLog, is_fraction
 from detector.data.raw_labels import RawImage, RawLabels, RawObject, relative_name
-from detector.evaluation.annotation_faults import find_layout_fault
-from detector.evaluation.box_faults import BoxFault
 
 _ROUNDED = 2  # pixels by which a size or a box may be off through rounding
 _SMALLEST_SIDE = 10  # pixels; in a smaller image a box of one pixel is nothing odd

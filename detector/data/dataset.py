@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from detector.data.findings import Finding
-from detector.data.tfrecord import RecordPlace, load_record_image
 from detector.errors import DatasetError, ImageError
 from detector.images import MOST_BYTES, Image, decode_image, load_image
-from detector.reading import read_whole
+from detector.system.reading import read_whole
+from detector.system.tfrecord import RecordPlace, load_record_image
 
 _MISSING = "{} of the {} images of {} are not in {} (the first is {}); give the folder with --images."
 _MISSING_RECORDS = (

@@ -107,7 +107,7 @@ def _perhaps_equal(found: Sequence[ImageFacts | ImageError]) -> list[int]:
 
 def _map(function: Callable[[Item], Result], items: Sequence[Item], title: str) -> Iterator[Result]:
     """What the function gives for each item, in order, on all processors that this process may use."""
-    from detector.runtime.backend import available_threads  # loads the runtimes
+    from detector.system.machine import available_threads
 
     bar = tqdm(total=len(items), desc=title, unit="image", disable=None, leave=False)
     with ThreadPoolExecutor(available_threads()) as pool, bar:

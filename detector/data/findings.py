@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from detector.errors import DatasetError
-from detector.terminal import printable
+from detector.system.terminal import printable
 
 Box = tuple[float, float, float, float]
 

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.data.cleaning import Annotations, build_dataset, check_images, clean_images
-from detector.data.coco import load_coco
-from detector.data.coco_labels import is_coco, read_coco_labels
-from detector.data.coco_layout import files_of_one_part, find_coco_files
 from detector.data.corrections import put_right
-from detector.data.cvat import is_cvat, read_cvat_labels
 from detector.data.dataset import Dataset
 from detector.data.duplicates import ImageFacts
 from detector.data.findings import Finding, FindingLog
 from detector.data.held_out import choose_held_out
-from detector.data.label_studio import is_label_studio, read_label_studio_labels
 from detector.data.listing import Listing, list_files
 from detector.data.part_notes import note_parts, note_unused
 from detector.data.raw_labels import RawLabels
-from detector.data.records import is_records, load_records, load_records_split
+from detector.data.readers.coco import load_coco
+from detector.data.readers.coco_labels import is_coco, read_coco_labels
+from detector.data.readers.coco_layout import files_of_one_part, find_coco_files
+from detector.data.readers.cvat import is_cvat, read_cvat_labels
+from detector.data.readers.label_studio import is_label_studio, read_label_studio_labels
+from detector.data.readers.records import is_records, load_records, load_records_split
+from detector.data.readers.voc import is_voc, read_voc_labels
+from detector.data.readers.yolo import is_yolo, read_yolo_labels
 from detector.data.splits import Choice, choose_splits, find_split, positions_of
-from detector.data.voc import is_voc, read_voc_labels
-from detector.data.yolo import is_yolo, read_yolo_labels
 from detector.errors import DatasetError
-from detector.terminal import counted
+from detector.system.terminal import counted
 
 _FORMATS: tuple[tuple[str, Callable[[Listing], object], Callable[[Listing, FindingLog], RawLabels]], ...] = (
     ("COCO", is_coco, read_coco_labels),

@@ -11,7 +11,7 @@ from pathlib import Path
 from detector.data.cleaning import Annotations
 from detector.data.duplicates import ImageFacts, group_copies, group_same, natural_order
 from detector.data.findings import FindingLog
-from detector.terminal import counted
+from detector.system.terminal import counted
 
 HELD_OUT_SHARE = 0.2
 _MOST_HELD_OUT = 2000

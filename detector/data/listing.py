@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from detector.errors import DatasetError
-from detector.files import files_below
 from detector.images import SUFFIXES, UNREAD_SUFFIXES
+from detector.system.files import files_below
 
 
 @dataclass(frozen=True)

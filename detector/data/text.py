@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from detector.errors import DatasetError
-from detector.reading import read_whole
+from detector.system.reading import read_whole
 
 LARGEST_TEXT = 500_000_000  # bytes; millions of lines
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from detector.doctor.line import Line
 from detector.doctor.machine import find_gpus
-from detector.processes import module_command
+from detector.system.processes import module_command
 
 MODULES = {
     "litert": "ai_edge_litert",

@@ -6,7 +6,6 @@ and unwanted licences. Source: https://cyclonedx.org/docs/1.6/json/.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,11 +16,8 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from detector.command_line import echo
 from detector.doctor.packages import extras_of
 from detector.errors import DetectorError
-from detector.files import replacing
-from detector.terminal import counted
 
 # Licences whose terms reach those who pass the program on; of a choice the other one may be taken.
 _RECIPROCAL = re.compile(r"\b(A?GPL|GNU (Affero )?General Public)", re.IGNORECASE)
@@ -135,29 +131,6 @@ def _licence(package: Distribution) -> str:
         return ", ".join(names)  # classifiers do not say whether several are a choice
     text = metadata["License"].strip() if "License" in metadata else ""
     return text.splitlines()[0][:60] if text else "unknown"
-
-
-def run_licenses(sbom: Path | None) -> None:
-    """Print every package with its licence; write the same for programs, if asked for."""
-    parts = find_parts()
-    if sbom is not None:
-        with replacing(sbom) as temporary:
-            temporary.write_text(json.dumps(build_sbom(parts), indent=2) + "\n", encoding="utf-8")
-    width = max(len(f"{part.name} {part.version}") for part in parts)
-    for part in parts:
-        bundled = "".join(f"; carries {name} ({licence})" for name, licence in part.bundled.items())
-        mark = "GPL " if part.reciprocal else ""
-        echo(
-            f"{mark:4}{part.name + ' ' + part.version:{width}}  {part.licence}{bundled}  "
-            f"[{', '.join(part.groups)}]"
-        )
-    marked = [part for part in parts if part.reciprocal]
-    under_gpl = (
-        f"{len(marked)} with parts under the GPL, marked GPL" if marked else "none with parts under the GPL"
-    )
-    echo(f"\n{counted(len(parts), 'package')}; {under_gpl}.")
-    if sbom is not None:
-        echo(f"Wrote {sbom} (CycloneDX 1.6).")
 
 
 def build_sbom(parts: list[Part]) -> dict[str, Any]:

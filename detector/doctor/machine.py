@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from detector.doctor.line import Line
-from detector.terminal import counted
+from detector.system.machine import available_threads, cpu_name
+from detector.system.terminal import counted
 
 _NO_ROOM, _LITTLE_ROOM = 0.2, 2.0  # GB
 _GPU_SECONDS = 10  # nvidia-smi hangs where the driver does
@@ -29,8 +30,6 @@ def check_cpu() -> Line:
     """Name, number of processors and the instructions that make inference quick."""
     try:
         import cv2
-
-        from detector.runtime.backend import available_threads
     except ImportError:  # which has a line of its own
         return Line("CPU", "works", f"{cpu_name()}, {counted(os.cpu_count() or 1, 'processor')}")
     # OpenCV marks what it could use with * and what of it this processor lacks with ?.
@@ -41,15 +40,6 @@ def check_cpu() -> Line:
     if platform.machine().lower() in ("x86_64", "amd64") and "AVX" not in present:
         return Line("CPU", "works", f"{found}, no AVX", "TensorFlow's wheels need AVX: train elsewhere")
     return Line("CPU", "works", found)
-
-
-def cpu_name() -> str:
-    """What the processor calls itself; the architecture where it does not."""
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            if line.startswith(("model name", "Model")):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def check_screen() -> Line:

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from packaging.requirements import Requirement
 
-from detector import __version__
 from detector.doctor.line import Line
+from detector.version import __version__
 
 _OPENCV = (
     "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless",
@@ -80,7 +80,7 @@ def check_opencv() -> Line:
     try:
         import cv2
 
-        from detector.opencv_build import REPAIR, has_gui
+        from detector.system.opencv_build import REPAIR, has_gui
     except ImportError as error:
         repair = _SYSTEM_LIBRARIES if ".so" in str(error) else "pip install --force-reinstall opencv-python"
         return Line("OpenCV", "broken", f"cannot be imported ({error})", repair)

@@ -18,7 +18,7 @@ from detector.architecture import build_architecture
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DetectorError
 from detector.images import load_image
-from detector.pretrained import DEFAULT_MODEL, RELEASES
+from detector.pretrained.releases import DEFAULT_MODEL, RELEASES
 from detector.runtime import Detector
 from detector.weights import save_weights
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from detector.cache import cache_folder, converted_folder
 from detector.doctor.line import Line
 from detector.errors import DetectorError
-from detector.files import check_writable
-from detector.pretrained import (
+from detector.pretrained.releases import (
     RELEASES,
     is_cached,
     is_intact,
     source_path,
 )
-from detector.reading import sha256
+from detector.system.cache import cache_folder, converted_folder
+from detector.system.files import check_writable
+from detector.system.reading import sha256
 
 
 def check_cache() -> Line:

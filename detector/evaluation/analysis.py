@@ -21,7 +21,6 @@ from detector.evaluation.bootstrap import (
 from detector.evaluation.brightness import measure_brightness
 from detector.evaluation.calibration import Calibration, calibrate
 from detector.evaluation.coco_metrics import METRICS, CocoMetrics
-from detector.evaluation.diagnosis import diagnose
 from detector.evaluation.measure import AREA_RANGES, build_range
 from detector.evaluation.outcomes import Matrix, Outcomes, build_matrix, find_outcomes
 from detector.evaluation.slices import Slice, build_parts, build_size_parts, measure_slices
@@ -31,7 +30,6 @@ from detector.evaluation.tide import ErrorCosts, find_error_costs
 
 _SLICE_WORK = 100_000_000  # detections times rounds; more would take minutes
 _LEAST_ROUNDS = 100
-NEXT_TO_NOTHING = 0.01  # an AP below is a mistake somewhere more often than a weak model
 
 
 @dataclass(frozen=True)
@@ -128,6 +126,7 @@ def analyse(
     coco: CocoMetrics,
     *,
     rounds: int = ROUNDS,
+    causes: Sequence[str] = (),
 ) -> Analysis:
     """Everything that the report tells.
 
@@ -137,6 +136,7 @@ def analyse(
         category_ids: the categories that take part.
         coco: the numbers of pycocotools on the same.
         rounds: of the bootstrap.
+        causes: why an AP next to nothing is so low.
     """
     tables = build_tables(dataset, detections, category_ids)
     resamples = draw_resamples(len(tables.images), rounds)
@@ -173,13 +173,8 @@ def analyse(
         matrix=build_matrix(tables, outcomes),
         errors=find_error_costs(tables, assignment),
         calibration=calibrate(judged, len(tables.images), resamples),
-        causes=find_causes(dataset, detections, coco),
+        causes=list(causes),
     )
-
-
-def find_causes(dataset: Dataset, detections: Sequence[Mapping[str, Any]], coco: CocoMetrics) -> list[str]:
-    """Why an AP next to nothing is so low; nothing for any other AP."""
-    return diagnose(dataset, detections) if coco.summary["AP"] < NEXT_TO_NOTHING else []
 
 
 def _count_areas(tables: Tables) -> dict[str, int]:

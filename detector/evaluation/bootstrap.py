@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.evaluation.measure import Measure, Measured
-from detector.evaluation.parallel import map_threads
 from detector.evaluation.tables import Doubles, Tables
+from detector.system.parallel import map_threads
 
 Resamples = NDArray[np.uint8]  # (R, I): how often each image is counted in each round
 

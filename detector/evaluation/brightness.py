@@ -9,8 +9,8 @@ import numpy as np
 
 from detector.data.dataset import DatasetImage, load_image_bytes
 from detector.errors import DetectorError
-from detector.evaluation.parallel import map_threads
 from detector.image_header import read_header
+from detector.system.parallel import map_threads
 
 
 def measure_brightness(images: Sequence[DatasetImage]) -> dict[int, float]:

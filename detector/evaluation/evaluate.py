@@ -15,15 +15,15 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from detector import __version__
 from detector.boxes import xyxy_to_xywh
 from detector.data.dataset import Dataset, DatasetImage, have_same_shape, load_dataset_image
 from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
-from detector.files import replacing
 from detector.images import Image
 from detector.labels import normalise_name
+from detector.system.files import replacing
+from detector.version import __version__
 
 T = TypeVar("T")
 

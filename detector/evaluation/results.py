@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from detector.data.coco_file import read_json
-from detector.data.coco_values import is_box, is_number
 from detector.data.dataset import Dataset
+from detector.data.readers.coco_file import read_json
+from detector.data.readers.coco_values import is_box, is_number
 from detector.errors import DatasetError
 from detector.evaluation.result_ids import identity, join_categories, join_images
 

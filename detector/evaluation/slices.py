@@ -12,9 +12,9 @@ from detector.data.dataset import Dataset
 from detector.evaluation.bootstrap import Interval, Resamples, blocks, interval_of
 from detector.evaluation.measure import mean_of_known
 from detector.evaluation.metadata import Groups, group_metadata
-from detector.evaluation.parallel import map_threads
 from detector.evaluation.precision_recall import PrecisionRecall
 from detector.evaluation.tables import Doubles, Flags, Tables
+from detector.system.parallel import map_threads
 
 _ASPECTS = (0.5, 0.8, 1.25, 2.0)  # width by height
 _ASPECT_NAMES = ("tall, 2 : 1 or more", "upright", "about square", "lying", "wide, 2 : 1 or more")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from detector.export.bundle import Bundle, BundleModel, numbered_lines, render, write_text
 from detector.export.frigate import EDGE_TPU_SETTINGS, FRIGATE, edge_tpu_settings
+from detector.formats.tflite.postprocess import MOST_THREADS
 from detector.labels import listing, one_line_names
 from detector.spec import ModelSpec
-from detector.tflite.postprocess import MOST_THREADS
 
 _TFLITE = BundleModel("tflite", "ssdlite.tflite")
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from detector.boxes import clip
 from detector.detections import Detections
 from detector.errors import BackendError, ModelError
+from detector.formats.spec_reader import is_saved_model, read_spec
+from detector.formats.tflite.postprocess import MOST_THREADS, OUTPUTS
 from detector.images import Image
-from detector.runtime.spec_reader import is_saved_model, read_spec
 from detector.spec import ModelSpec
-from detector.tflite.postprocess import MOST_THREADS, OUTPUTS
 
 Outputs = dict[str, NDArray[Any]]
 Runner = Callable[[NDArray[np.uint8]], Outputs]
@@ -126,7 +126,7 @@ def _open_openvino(path: Path, threads: int) -> Runner:
 
 
 def _open_saved_model(path: Path, threads: int) -> Runner:
-    from detector.model.saved_model import open_saved_model
+    from detector.formats.saved_model import open_saved_model
 
     module, signature = open_saved_model(path, threads)
     _check_outputs(path, set(signature.structured_outputs))

@@ -11,17 +11,18 @@ from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.evaluate import FindsObjects, detect_dataset, match_categories
 from detector.export.complete import open_complete
-from detector.export.formats import Format, Network
 from detector.export.parity import Found, Parity, measure_parity
 from detector.export.trial_images import TrialImages
+from detector.formats.table import Format, Network
 from detector.images import Image
 from detector.numpy_network import NumpyNetwork
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
 from detector.runtime import Detector
-from detector.runtime.backend import Backend, available_threads
+from detector.runtime.backend import Backend
 from detector.spec import ModelSpec
-from detector.terminal import counted
+from detector.system.machine import available_threads
+from detector.system.terminal import counted
 from detector.weights import Weights
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ import numpy as np
 from detector.boxes import FloatArray, intersection_over_union, xywh_to_xyxy
 from detector.data.dataset import Dataset
 from detector.evaluation.comparison import Difference, compare_detections
-from detector.terminal import counted
+from detector.system.terminal import counted
 
 LEAST_SCORE = 0.1  # of the network's detections that are looked for
 # A detection is the same one where it overlaps by this much and keeps this share of its score.

@@ -16,13 +16,13 @@ from detector.data.dataset import Dataset, DatasetImage
 from detector.data.folder import load_labelled_folder
 from detector.data.listing import RUN_RECORD
 from detector.data.sample import SAMPLE_FOLDER
+from detector.data.selection import find_dataset
 from detector.errors import DatasetError, DetectorError, ImageError
-from detector.evaluation.selection import find_dataset
 from detector.images import find_images, load_image
 from detector.preprocess import Preprocessor
-from detector.reading import parsing, read_whole
 from detector.spec import ModelSpec
-from detector.terminal import counted
+from detector.system.reading import parsing, read_whole
+from detector.system.terminal import counted
 
 # More change neither the ranges nor the comparison by much; see docs/export.md.
 CALIBRATION_IMAGES = 200

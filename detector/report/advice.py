@@ -10,7 +10,7 @@ from detector.evaluation.analysis import Analysis
 from detector.evaluation.bootstrap import LEAST_IMAGES
 from detector.evaluation.slices import Slice
 from detector.evaluation.tide import ERRORS
-from detector.terminal import counted
+from detector.system.terminal import counted
 
 _MOST_ERRORS, _MOST_SLICES = 3, 4
 _WORTH = 0.01  # AP50 that an error has to cost to be worth a sentence

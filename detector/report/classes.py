@@ -15,7 +15,7 @@ from detector.evaluation.thresholds import GRID, LEAST_OBJECTS
 from detector.report.advice import most_confused
 from detector.report.charts import COLOURS, Line, Mark, interval_bar, line_chart, sparkline
 from detector.report.markup import bounds, columns, paragraph, percent, section, shorten, table, with_bounds
-from detector.terminal import counted
+from detector.system.terminal import counted
 
 _MOST_LINES = COLOURS  # classes with lines of their own in a chart
 _MOST_CELLS = 15  # rows of the confusion matrix

@@ -12,7 +12,7 @@ from detector.evaluation.tide import ERRORS
 from detector.report.advice import give_advice
 from detector.report.charts import cost_bar, interval_bar
 from detector.report.markup import bounds, paragraph, percent, section, table, with_bounds
-from detector.terminal import counted
+from detector.system.terminal import counted
 
 _ERROR_MEANING = {
     "classification": "right place, another class",

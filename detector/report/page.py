@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from detector.evaluation.analysis import Analysis
-from detector.files import replacing
 from detector.report.classes import build_calibration, build_classes, build_confusions, build_curves
 from detector.report.facts import build_facts
 from detector.report.overview import build_advice, build_errors, build_head, build_method, build_numbers
 from detector.report.parts import build_pictures, build_sizes, build_slices
 from detector.report.pictures import draw_pictures
 from detector.report.style import STYLE
+from detector.system.files import replacing
 
 HTML, JSON = "report.html", "report.json"
 _LINKS = {

@@ -12,7 +12,7 @@ from detector.evaluation.slices import Slice
 from detector.report.charts import interval_bar
 from detector.report.markup import paragraph, section, table, with_bounds
 from detector.report.pictures import Picture
-from detector.terminal import counted
+from detector.system.terminal import counted
 
 _TONES = {-1: "bad", 0: "", 1: "good"}
 _KINDS = {

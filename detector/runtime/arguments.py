@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
-from detector.bounds import shown
 from detector.errors import ArgumentError
+from detector.system.bounds import shown
 
 MOST_THREADS = 1024
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Protocol
 
 from detector.boxes import FloatArray
 from detector.errors import BackendError, ModelError
-from detector.pretrained import RELEASES
+from detector.pretrained.releases import RELEASES
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
 
@@ -135,8 +134,8 @@ def _open_onnxruntime(model: ModelFile, threads: int) -> Backend:
 
 def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
     try:
-        from detector.model.backend import TensorFlowBackend
-        from detector.model.saved_model import SavedModelBackend
+        from detector.formats.saved_model import SavedModelBackend
+        from detector.runtime.tensorflow import TensorFlowBackend
     except ImportError as error:
         raise BackendError(
             f"TensorFlow is not installed here ({error}): in a checkout run `uv run ssdlite ...`, "
@@ -160,11 +159,3 @@ NOT_FORKED = {
     "tensorflow": "TensorFlow does not work after a fork; start processes with "
     'multiprocessing.get_context("spawn"), or take another backend'
 }
-
-
-def available_threads() -> int:
-    """Number of processors that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows
-        return os.cpu_count() or 1

@@ -23,24 +23,16 @@ from detector.image_kinds import ImageLike, check_several, to_image
 from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
-from detector.pretrained import DEFAULT_MODEL
+from detector.pretrained.releases import DEFAULT_MODEL
 from detector.runtime.arguments import MOST_THREADS, check_model, check_whole, class_list
-from detector.runtime.backend import (
-    NOT_FORKED,
-    Backend,
-    ModelOpener,
-    available_threads,
-    check_name,
-    open_backend,
-)
+from detector.runtime.backend import NOT_FORKED, Backend, ModelOpener, check_name, open_backend
 from detector.runtime.model_file import ModelFile
 from detector.runtime.shared_network import SharedNetwork
 from detector.runtime.tiling import check_tile, detect_tiled
-from detector.spec import ModelSpec
+from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
+from detector.system.machine import available_threads
 
 T = TypeVar("T")
-
-DEFAULT_SCORE_THRESHOLD = 0.4
 
 
 class Detector:

@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.runtime.model_file import RAW_OUTPUTS, check_network
+from detector.formats.contract import RAW_OUTPUTS, check_network
 
 _STDERR_LOCK = threading.Lock()
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from detector.anchors import build_anchors
-from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
-from detector.conversions import conversion_name, find_conversions, is_damaged, keep_conversion
 from detector.errors import BackendError, ModelError
+from detector.formats.spec_reader import is_saved_model, read_spec
 from detector.labels import find_classes
-from detector.pretrained import RELEASES, weights_path
-from detector.reading import sha256
-from detector.runtime.spec_reader import is_saved_model, read_spec
+from detector.pretrained.releases import RELEASES, weights_path
 from detector.spec import ModelSpec
+from detector.system.conversions import conversion_name, find_conversions, is_damaged, keep_conversion
+from detector.system.reading import sha256
+from detector.system.run_names import RUN_WEIGHTS
 from detector.weights import load_weights, select_classes
 
 # Part of the name of every cached conversion; raised when the written graph changes.
 _CONVERSION = "3"
-RUN_WEIGHTS = "model.npz"  # the best weights in the folder of a training run
-RAW_OUTPUTS = ("box_encodings", "class_logits")
-_COMPLETE_OUTPUTS = {"detection_boxes", "detections"}
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,7 @@ class ModelFile:
 
         def build() -> bytes:
             # Imported here: TFLite's schema is large, and start-up time counts.
-            from detector.tflite.writer import build_tflite
+            from detector.formats.tflite.writer import build_tflite
 
             return build_tflite(*self.weights())
 
@@ -141,7 +137,7 @@ class ModelFile:
         """
 
         def build() -> bytes:
-            from detector.onnx_writer import build_onnx
+            from detector.formats.onnx import build_onnx
 
             return build_onnx(*self.weights())
 
@@ -189,39 +185,3 @@ class ModelFile:
                 f"{name} in the cache is not what was written: it was changed or cut short, and is made anew."
             )
         return keep_conversion(name, build())
-
-
-def model_files(path: Path) -> list[Path]:
-    """The files, or the folder, that a model consists of; OpenVINO's weights lie beside its ``.xml``."""
-    is_pair = path.suffix == ".xml" and not path.is_dir()
-    return [path.with_suffix(".bin"), path] if is_pair else [path]
-
-
-def check_network(path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Raise ModelError unless a network is one that this project runs, and the one that its spec describes.
-
-    Args:
-        path: the file, or the folder of a SavedModel.
-        shapes: of its input and its outputs, by name.
-    """
-    names = set(shapes) - {IMAGE}
-    if not set(RAW_OUTPUTS) <= names:
-        if _COMPLETE_OUTPUTS & names:
-            raise ModelError(
-                f"{path} has the post-processing inside, for other programs; use the same model with raw "
-                "outputs here."
-            )
-        raise ModelError(
-            f"{path} has the outputs {', '.join(sorted(names)) or 'of no name'}, expected "
-            f"{' and '.join(RAW_OUTPUTS)}; it is not a detector of this project."
-        )
-    spec = read_spec(path)
-    anchors = len(build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw))
-    columns = (4, len(spec.classes) + 1)
-    expected = dict(zip(RAW_OUTPUTS, ((1, anchors, each) for each in columns), strict=True))
-    for name, shape in {IMAGE: (1, *spec.input_hw, 3), **expected}.items():
-        if tuple(shapes.get(name, ())) != shape:
-            raise ModelError(
-                f"{path} has the spec of another network: {name} should have the shape {shape} and has "
-                f"{tuple(shapes.get(name, ()))}; export the model again."
-            )

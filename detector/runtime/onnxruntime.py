@@ -8,8 +8,8 @@ from typing import Any
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.runtime.model_file import RAW_OUTPUTS, check_network
-from detector.telemetry import import_onnxruntime
+from detector.formats.contract import RAW_OUTPUTS, check_network
+from detector.system.telemetry import import_onnxruntime
 
 onnxruntime = import_onnxruntime()
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.openvino_kernels import fit_int8_kernels
-from detector.runtime.model_file import RAW_OUTPUTS, check_network
-from detector.telemetry import import_openvino
+from detector.formats.contract import RAW_OUTPUTS, check_network
+from detector.formats.openvino_kernels import fit_int8_kernels
+from detector.system.telemetry import import_openvino
 
 openvino = import_openvino()
 

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from detector.config import ConfigError
+from detector.training.config import ConfigError
 
 
 def worker_count() -> int:

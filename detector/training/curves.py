@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.files import replacing
+from detector.system.files import replacing
 
 _LOSSES = {
     "loss": ("total", "#222222"),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from detector.command_line import echo
-from detector.data.coco import save_coco
+from detector.checks.diagnosis import diagnose
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
+from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
-from detector.evaluation.diagnosis import diagnose
 from detector.spec import ModelSpec
-from detector.terminal import counted
+from detector.system.terminal import counted
 from detector.training.curves import draw_curves
 from detector.training.gallery import draw_gallery
 from detector.training.manifest import NotWholeError, read_manifest
@@ -29,31 +29,38 @@ _HOPELESS_AP = 0.01
 _SHOWN_SCORE = 0.4
 
 
-def report_run(run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, outcome: Outcome) -> None:
+def report_run(
+    run: RunFolder,
+    plan: Plan,
+    folder: LabelledFolder,
+    spec: ModelSpec,
+    outcome: Outcome,
+    say: Callable[[str], None],
+) -> None:
     """Everything that is left of a run once it is over: numbers, pictures, and what to type next."""
     best = _read_best(run)
     metrics, detections = json.loads(run.metrics.read_bytes()), json.loads(run.detections.read_bytes())
     if outcome.stopped_early:
-        echo(f"The last {counted(plan.config.training.patience, 'evaluation')} brought nothing better.")
+        say(f"The last {counted(plan.config.training.patience, 'evaluation')} brought nothing better.")
     speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""
-    echo(
+    say(
         f"Trained {counted(outcome.steps, 'step')}{speed}. Best weights: {best}, "
         f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
         f"{len(folder.val.images):,} validation images."
     )
     if metrics["AP"] < _HOPELESS_AP:
-        echo("An AP this low has a reason. What was found:")
+        say("An AP this low has a reason. What was found:")
         for finding in diagnose(folder.val, detections, training=folder.train):
-            echo(f"- {finding}")
+            say(f"- {finding}")
     draw_curves(run.load_history(), run.curves)
     draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
     if folder.test is not None:
-        _evaluate_test(run, folder.test, spec)
+        _evaluate_test(run, folder.test, spec, say)
     save_coco(folder.val, run.validation)
     root = shlex.quote(str(run.root))
-    echo(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
-    echo(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
-    echo(
+    say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
+    say(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
+    say(
         "Next:\n"
         f"  ssdlite eval {shlex.quote(str(run.validation))} --model {root}\n"
         f"  ssdlite detect PHOTO --model {root}\n"
@@ -73,10 +80,10 @@ def _read_best(run: RunFolder) -> str:
         ) from error
 
 
-def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec) -> None:
+def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec, say: Callable[[str], None]) -> None:
     """The number on the split that had no part in choosing anything."""
     evaluation = evaluate_weights(load_weights(run.weights)[0], spec, test)
     evaluation.save(run.root / "test", {"model": spec.name, "dataset": str(test.source), "split": test.split})
     metrics = evaluation.metrics.summary
     numbers = f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f}"
-    echo(f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}.")
+    say(f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}.")

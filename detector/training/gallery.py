@@ -16,10 +16,10 @@ from detector.boxes import xywh_to_xyxy
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.drawing import class_colour
 from detector.evaluation.matching import GHOST, Scene, build_scenes, match_scene
-from detector.files import replacing
 from detector.images import Image
 from detector.outlines import Colour, Labels, draw_caption, draw_outline, draw_text, text_width
-from detector.terminal import counted
+from detector.system.files import replacing
+from detector.system.terminal import counted
 
 _COLUMNS = 3
 _TILE_WH = (560, 420)  # pixels; every image is fitted into one, so that text is as large on all of them

@@ -11,9 +11,9 @@ import numpy as np
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.labels import normalise_name
-from detector.pretrained import DEFAULT_MODEL, weights_path
-from detector.runtime.model_file import RUN_WEIGHTS
+from detector.pretrained.releases import DEFAULT_MODEL, weights_path
 from detector.spec import ModelSpec
+from detector.system.run_names import RUN_WEIGHTS
 from detector.weights import Weights, load_weights
 
 # A new class starts out improbable, so that the many anchors on background do not drown the first steps;

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
-from detector.files import cannot_write, flush_to_disk, replacing
-from detector.reading import parsing, read_whole, sha256
+from detector.system.files import cannot_write, flush_to_disk, replacing
+from detector.system.reading import parsing, read_whole, sha256
 
 _MOST_BYTES = 1 << 20
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from detector.config import AUTO, AugmentationConfig, ExperimentConfig
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.training.cluster import worker_count
+from detector.training.config import AUTO, AugmentationConfig, ExperimentConfig
 
 FIRST_HEAD = "extra_2_reduce"
 _EVALUATIONS = 15

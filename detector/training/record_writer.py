@@ -20,10 +20,10 @@ from tqdm import tqdm
 from detector.boxes import xywh_to_xyxy
 from detector.data.dataset import Dataset, DatasetImage, load_image_bytes
 from detector.data.folder import LabelledFolder
-from detector.data.records import INDEX, save_index
-from detector.data.tfrecord import FOOT_BYTES, HEAD_BYTES
+from detector.data.readers.records import INDEX, save_index
 from detector.errors import DetectorError
-from detector.files import cannot_write
+from detector.system.files import cannot_write
+from detector.system.tfrecord import FOOT_BYTES, HEAD_BYTES
 
 _IMAGES_PER_SHARD = 1000
 

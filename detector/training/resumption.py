@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from detector.config import AUTO, ConfigError, ExperimentConfig, load_config
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DatasetError, DetectorError, WeightsError
 from detector.labels import listing
 from detector.spec import ModelSpec
-from detector.terminal import counted
+from detector.system.terminal import counted
 from detector.training.checkpoints import find_checkpoint
+from detector.training.config import AUTO, ConfigError, ExperimentConfig, load_config
 from detector.training.initial_weights import InitialWeights, load_initial_weights
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.weights import Weights, load_weights

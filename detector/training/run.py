@@ -13,12 +13,12 @@ import orbit
 import tensorflow as tf
 from tqdm import tqdm
 
-from detector.config import AUTO
 from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.clock import WARM_UP_STEPS, Clock, describe_minutes
 from detector.training.cluster import is_chief, worker_count
+from detector.training.config import AUTO
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from detector.config import ExperimentConfig
 from detector.data.dataset import Dataset
 from detector.data.listing import RUN_RECORD
 from detector.errors import DetectorError
-from detector.files import cannot_write, check_writable, replacing
-from detector.reading import parsing, read_whole
-from detector.runtime.model_file import RUN_WEIGHTS
+from detector.system.files import cannot_write, check_writable, replacing
+from detector.system.reading import parsing, read_whole
+from detector.system.run_names import RUN_WEIGHTS
+from detector.training.config import ExperimentConfig
 from detector.training.run_lock import LOCK_NAME
 
 # Two checkpoints of weights, momentum and average, the best weights, and the logs.

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from detector.errors import DetectorError
-from detector.files import cannot_write
+from detector.system.files import cannot_write
 
 LOCK_NAME = ".lock"
 # What file systems say that have no locks.

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from detector.anchors import build_anchors
 from detector.architecture import build_architecture
 from detector.boxes import FloatArray, area, clip, xywh_to_xyxy
-from detector.config import AugmentationConfig
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.errors import DetectorError
 from detector.images import Image
@@ -32,6 +31,7 @@ from detector.training.augmentation import (
     sample_crop,
     sample_expansion,
 )
+from detector.training.config import AugmentationConfig
 from detector.training.targets import Targets, build_targets
 
 # Images in memory are at most so many times as large as the input: an augmented crop of a tenth of the area

@@ -11,8 +11,8 @@ import tf_keras
 from official.core import base_task, config_definitions
 
 from detector.model.network import build_network, set_weights, variables_by_key
-from detector.runtime.backend import available_threads
 from detector.spec import ModelSpec
+from detector.system.machine import available_threads
 from detector.training.losses import sum_losses
 from detector.training.plan import Plan
 from detector.training.samples import SampleSource

@@ -16,10 +16,10 @@ from official.core import base_trainer, config_definitions
 from official.modeling import optimization, performance
 
 from detector.boxes import FloatArray
-from detector.config import AUTO, ConfigError, ExperimentConfig
 from detector.model.network import variables_by_key
 from detector.spec import ModelSpec
 from detector.training.cluster import worker_count
+from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.task import DetectionTask
 
 

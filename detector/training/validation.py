@@ -14,10 +14,10 @@ from detector.boxes import FloatArray
 from detector.data.dataset import Dataset
 from detector.errors import DetectorError
 from detector.evaluation.evaluate import Evaluation, evaluate
-from detector.files import replacing
+from detector.formats.tflite.writer import build_tflite
 from detector.runtime import Detector
 from detector.spec import ModelSpec
-from detector.tflite.writer import build_tflite
+from detector.system.files import replacing
 from detector.training.manifest import NotWholeError, read_manifest, write_manifest
 from detector.training.run_folder import RunFolder
 from detector.weights import Weights, load_weights, save_weights

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detector.errors import DetectorError
-from detector.reading import open_regular
+from detector.system.reading import open_regular
 
 _MOST_PARTS = 100_000  # of a fragmented file; what comes after them is not looked at
 _MATROSKA = b"\x1a\x45\xdf\xa3"

@@ -19,8 +19,8 @@ import numpy as np
 
 from detector.errors import SourceError
 from detector.images import Image
-from detector.opencv_build import shows_interlaced
-from detector.processes import module_command
+from detector.system.opencv_build import shows_interlaced
+from detector.system.processes import module_command
 from detector.video.capture import (
     DECODED,
     Capture,

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.files import cannot_write
 from detector.images import Image
+from detector.system.files import cannot_write
 from detector.video.mp4 import Clip, Fragments, read_clip
 from detector.video.recording_file import RecordingFile
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from detector.errors import DetectorError
-from detector.files import cannot_write
+from detector.system.files import cannot_write
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 

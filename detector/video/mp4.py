@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from detector.errors import DetectorError
-from detector.reading import parsing
+from detector.system.reading import parsing
 
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)  # neither turned nor scaled
 _TICKS = 1000  # of each frame's time

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from detector.errors import DetectorError
-from detector.files import cannot_write
+from detector.system.files import cannot_write
 from detector.video.mp4 import is_cut_off
 
 SUFFIXES = (".mp4", ".avi")

@@ -16,9 +16,9 @@ from urllib.request import url2pathname
 
 import cv2
 
-from detector.bounds import shown
 from detector.errors import ImageError, SourceError
 from detector.images import SUFFIXES, Image, find_images, load_image
+from detector.system.bounds import shown
 from detector.video.address import PASSWORD_HINT, check_address, has_password, scheme_of, without_password
 from detector.video.capture import (
     LiveSource,

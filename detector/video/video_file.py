@@ -10,7 +10,7 @@ import cv2
 
 from detector.errors import SourceError
 from detector.images import Image
-from detector.opencv_build import shows_interlaced
+from detector.system.opencv_build import shows_interlaced
 from detector.video.capture import frame_rate, read_image
 from detector.video.container import is_cut_off
 from detector.video.decoding import Opened, is_wrong, replace_decoder, same_picture

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.files import replacing
 from detector.images import Image
-from detector.opencv_build import has_gui
-from detector.processes import code_command
+from detector.system.files import replacing
+from detector.system.opencv_build import has_gui
+from detector.system.processes import code_command
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.overlay import KEYS, add_figures

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.cli import data_coco
+from detector.commands.cli import data_coco
 from detector.data import coco_download
 from detector.data.coco_download import download_coco
-from detector.download import DownloadError
 from detector.errors import DatasetError, DetectorError
-from tests.test_download import FileServer, unused_address
+from detector.system.download import DownloadError
+from tests.system.test_download import FileServer, unused_address
 
 ANNOTATIONS = "/annotations/annotations_trainval2017.zip"
 IMAGES = "/zips/val2017.zip"

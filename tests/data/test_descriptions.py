@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import pytest
 
-from detector.data.coco import load_coco
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder, load_labelled_folder, load_split
+from detector.data.readers.coco import load_coco
 from detector.errors import DatasetError
 from tests.data.labelled import (
     Photo,

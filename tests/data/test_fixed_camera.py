@@ -20,7 +20,7 @@ MOST_MEMORY = 2_000_000  # kilobytes
 
 _RUN = """
 import resource, sys, time
-from detector.cli import main
+from detector.commands.cli import main
 start = time.perf_counter()
 try:
     main(sys.argv[1:])

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.data.coco import load_coco
 from detector.data.folder import load_labelled_folder, load_split
+from detector.data.readers.coco import load_coco
 from detector.errors import DatasetError
 from tests.conftest import SHARED
 from tests.data.labelled import (

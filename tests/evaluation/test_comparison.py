@@ -4,8 +4,8 @@ import pytest
 
 from detector.evaluation import compute_metrics
 from detector.evaluation.comparison import compare_detections
+from tests.checks.test_diagnosis import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
-from tests.evaluation.test_diagnosis import build_dataset, with_noise
 
 
 @pytest.fixture(scope="module")

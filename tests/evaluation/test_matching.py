@@ -4,8 +4,8 @@ import pytest
 
 from detector.evaluation import compute_metrics
 from detector.evaluation.matching import GHOST, IN_CROWD, build_scenes, compute_ap50, match_scene
+from tests.checks.test_diagnosis import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
-from tests.evaluation.test_diagnosis import build_dataset, with_noise
 
 
 def test_ap50_is_that_of_pycocotools(coco_sample, golden_detections):

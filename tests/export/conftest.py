@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from detector.architecture import build_architecture
+from detector.formats.tflite.quantization import Quantization
+from detector.formats.tflite.writer import build_tflite
 from detector.numpy_network import NumpyNetwork
 from detector.spec import ModelSpec
-from detector.tflite.quantization import Quantization
-from detector.tflite.writer import build_tflite
 from detector.weights import load_weights
-from tests.tflite.test_writer import random_weights
+from tests.formats.tflite.test_writer import random_weights
 
 SQUARE = ModelSpec("small", ("3 wheeler", "dog", "no"), input_hw=(96, 96), width_multiplier=0.35)
 

@@ -110,7 +110,7 @@ def test_frigate_sees_what_the_detector_sees(model, complete, tmp_path):
 @pytest.fixture(scope="module")
 def complete_openvino(model, tmp_path_factory):
     pytest.importorskip("openvino")
-    from detector.openvino_writer import save_openvino
+    from detector.formats.openvino import save_openvino
 
     path = tmp_path_factory.mktemp("openvino") / "ssdlite.xml"
     save_openvino(path, model.read_bytes(), COCO, postprocess=True)

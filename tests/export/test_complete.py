@@ -9,9 +9,9 @@ from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import ModelError
 from detector.export.complete import open_complete
-from detector.tflite.writer import build_tflite
+from detector.formats.tflite.writer import build_tflite
 from detector.weights import load_weights
-from tests.tflite.test_writer import SMALL, random_weights
+from tests.formats.tflite.test_writer import SMALL, random_weights
 
 LEAST = 0.3
 
@@ -63,7 +63,7 @@ def test_tflite_with_any_number_of_threads(threads, complete_tflite, photos, exp
 @pytest.mark.parametrize("half", [False, True])
 def test_onnx(half, released_weights, photos, expected, tmp_path):
     pytest.importorskip("onnxruntime")
-    writer = pytest.importorskip("detector.onnx_writer")
+    writer = pytest.importorskip("detector.formats.onnx")
     path = tmp_path / "model.onnx"
     path.write_bytes(writer.build_onnx(*load_weights(released_weights), half=half, postprocess=True))
     check(path, photos, expected)
@@ -71,7 +71,7 @@ def test_onnx(half, released_weights, photos, expected, tmp_path):
 
 @pytest.mark.parametrize("half", [False, True])
 def test_openvino(half, model, released_weights, photos, expected, tmp_path):
-    writer = pytest.importorskip("detector.openvino_writer")
+    writer = pytest.importorskip("detector.formats.openvino")
     path = tmp_path / "model.xml"
     _, spec = load_weights(released_weights)
     writer.save_openvino(path, model.read_bytes(), spec, half=half, postprocess=True)
@@ -80,7 +80,7 @@ def test_openvino(half, model, released_weights, photos, expected, tmp_path):
 
 @pytest.mark.slow
 def test_saved_model(released_weights, photos, expected, tmp_path):
-    saved_model = pytest.importorskip("detector.model.saved_model")
+    saved_model = pytest.importorskip("detector.formats.saved_model")
     saved_model.save_saved_model(tmp_path / "model", *load_weights(released_weights), postprocess=True)
     check(tmp_path / "model", photos, expected)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from detector.data.sample import SAMPLE_FOLDER
-from detector.export.formats import FORMATS, Network
 from detector.export.gate import Gate
 from detector.export.trial_images import find_trial_images
+from detector.formats.table import FORMATS, Network
 from detector.weights import load_weights
 
 pytestmark = pytest.mark.slow

@@ -15,19 +15,25 @@ from typing import Any
 import cv2
 import numpy as np
 
-from detector.config import load_config
 from detector.data.folder import load_labelled_folder
-from detector.data.tfrecord import RecordPlace, load_record_image
 from detector.errors import ImageError
 from detector.evaluation.results import load_results
+from detector.formats.spec_reader import SPEC_KEY, read_spec
+from detector.formats.tflite.metadata import pack_spec
 from detector.images import decode_image
-from detector.importers import CHECKPOINT_DATA, CHECKPOINT_INDEX, FROZEN_GRAPH, TFJS_MODEL, read_tensors
-from detector.runtime.spec_reader import SPEC_KEY, read_spec
+from detector.pretrained.archives import (
+    CHECKPOINT_DATA,
+    CHECKPOINT_INDEX,
+    FROZEN_GRAPH,
+    TFJS_MODEL,
+    read_tensors,
+)
 from detector.spec import ModelSpec
-from detector.tflite.metadata import pack_spec
+from detector.system.tfrecord import RecordPlace, load_record_image
+from detector.training.config import load_config
 from detector.weights import load_weights, save_weights
 from tests.data.labelled import Photo, write_coco, write_voc, write_yolo
-from tests.tflite.test_writer import SMALL, random_weights
+from tests.formats.tflite.test_writer import SMALL, random_weights
 
 SPEC = ModelSpec("small", ("cat", "dog"), class_thresholds={"cat": 0.5}, card={"licence": "MIT"})
 PHOTOS = [

@@ -7,16 +7,16 @@ import pytest
 
 from detector.architecture import build_architecture
 from detector.errors import WeightsError
+from detector.formats.tflite.writer import build_tflite
 from detector.runtime.litert import LiteRTBackend
 from detector.spec import ModelSpec
-from detector.tflite.writer import build_tflite
 from detector.weights import load_weights
-from tests.tflite.test_writer import random_weights
+from tests.formats.tflite.test_writer import random_weights
 
 pytestmark = pytest.mark.slow
 tf_keras = pytest.importorskip("tf_keras")
 network_module = pytest.importorskip("detector.model.network")
-conversion = pytest.importorskip("detector.model.conversion")
+conversion = pytest.importorskip("studies.conversion")
 
 
 SMALL = ModelSpec("small", ("cat", "dog"), input_hw=(64, 96), width_multiplier=0.35)

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detector.checks.diagnosis import find_causes
 from detector.evaluation.analysis import analyse
 from detector.evaluation.coco_metrics import METRICS, compute_metrics
 from detector.report.page import write_report
 from detector.report.pictures import _cut, _Error
+from tests.checks.test_diagnosis import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
-from tests.evaluation.test_diagnosis import build_dataset, with_noise
 
 VOID = {"meta", "img", "br"}
 
@@ -45,7 +46,14 @@ class Tree(HTMLParser):
 
 def report(folder, dataset, detections, rounds=30, notes=()):
     metrics = compute_metrics(dataset, detections, list(dataset.categories))
-    analysis = analyse(dataset, detections, dataset.categories, metrics, rounds=rounds)
+    analysis = analyse(
+        dataset,
+        detections,
+        dataset.categories,
+        metrics,
+        rounds=rounds,
+        causes=find_causes(dataset, detections, metrics),
+    )
     write_report(
         folder,
         analysis,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from detector import Detector, load_image
-from detector.cache import converted_folder
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import BackendError, ModelError
-from detector.tflite.metadata import read_spec, replace_spec
-from detector.tflite.writer import build_tflite
+from detector.formats.tflite.metadata import read_spec, replace_spec
+from detector.formats.tflite.writer import build_tflite
+from detector.system.cache import converted_folder
 from detector.weights import load_weights
 
 
@@ -129,7 +129,7 @@ def test_the_conversion_is_cached(released_weights, monkeypatch):
     def never(*_):
         raise AssertionError("converted again")
 
-    monkeypatch.setattr("detector.tflite.writer.build_tflite", never)
+    monkeypatch.setattr("detector.formats.tflite.writer.build_tflite", never)
     Detector.load(classes=["zebra"])
     assert sorted(converted_folder().iterdir()) == before
 
@@ -187,7 +187,7 @@ def test_a_damaged_conversion_is_made_again(released_weights, cat):
 
 
 def test_several_threads_may_load_at_once(released_weights, cat, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr("detector.conversions.converted_folder", lambda: tmp_path)
+    monkeypatch.setattr("detector.system.conversions.converted_folder", lambda: tmp_path)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: Detector.load(threads=1).detect(cat).names, range(4)))
     assert found == [["cat"]] * 4

@@ -11,10 +11,10 @@ import numpy as np
 
 from detector.architecture import build_architecture
 from detector.boxes import FloatArray
-from detector.config import ExperimentConfig, load_config
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.spec import ModelSpec
 from detector.training.checkpoints import Checkpoint
+from detector.training.config import ExperimentConfig, load_config
 from detector.training.resumption import weights_digest
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.validation import Validation

@@ -146,7 +146,7 @@ def test_files_are_on_the_disk_before_their_list(folder: Path, monkeypatch: pyte
     done: list[str] = []
     flush: Callable[[Path], None] = lambda path: done.append(path.name)  # noqa: E731
     monkeypatch.setattr("detector.training.manifest.flush_to_disk", flush)
-    monkeypatch.setattr("detector.files.flush_to_disk", flush)
+    monkeypatch.setattr("detector.system.files.flush_to_disk", flush)
     write(folder, 9).seal()
     assert sorted(done[:2]) == ["ckpt-9.data-00000-of-00001", "ckpt-9.index"]
     assert len(done) == 4  # then the list and its name

@@ -10,7 +10,7 @@ from detector.labels import COCO_CLASSES
 from detector.spec import ModelSpec
 from detector.training.initial_weights import fit_classes, load_initial_weights
 from detector.weights import check_weights, load_weights, save_weights
-from tests.tflite.test_writer import random_weights
+from tests.formats.tflite.test_writer import random_weights
 
 SOURCE = ModelSpec(
     "earlier",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.config import AUTO, load_config
+from detector.training.config import AUTO, load_config
 from detector.training.plan import Plan, build_plan, describe_depth
 from detector.training.run_folder import RunFolder
 

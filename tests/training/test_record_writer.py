@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cli import main
-from detector.config import AugmentationConfig
+from detector.commands.cli import main
 from detector.data.dataset import load_dataset_image
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DetectorError, ImageError
 from detector.spec import ModelSpec
+from detector.training.config import AugmentationConfig
 from detector.training.run_folder import fingerprint
 from detector.training.samples import SampleSource
 from tests.data.labelled import CLASSES, Photo, write_coco, write_image, write_voc
@@ -336,7 +336,17 @@ def test_ctrl_c(tmp_path: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     parent = tmp_path / "parent"
     process = subprocess.Popen(
-        [sys.executable, "-m", "detector.cli", "data", "records", root, parent / "out", "--shards", "3"],
+        [
+            sys.executable,
+            "-m",
+            "detector.commands.cli",
+            "data",
+            "records",
+            root,
+            parent / "out",
+            "--shards",
+            "3",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

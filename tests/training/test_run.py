@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.config import AugmentationConfig, ExperimentConfig, load_config
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.evaluation.evaluate import evaluate
 from detector.labels import COCO_CLASSES
 from detector.runtime import Detector
 from detector.training.checkpoints import Checkpoint
+from detector.training.config import AugmentationConfig, ExperimentConfig, load_config
 from detector.training.initial_weights import load_initial_weights
 from detector.training.plan import Plan, build_plan
 from detector.training.run_folder import RunFolder

@@ -10,12 +10,12 @@ import pytest
 from detector.anchors import build_anchors
 from detector.architecture import build_architecture
 from detector.box_coder import decode
-from detector.config import AugmentationConfig
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.data.folder import load_labelled_folder
 from detector.errors import ImageError
 from detector.preprocess import Preprocessor
 from detector.spec import ModelSpec
+from detector.training.config import AugmentationConfig
 from detector.training.samples import SampleSource
 from tests.data.labelled import WRITERS, Photo
 

@@ -53,7 +53,7 @@ def _interruptible() -> Iterator[None]:
 
 def command(*arguments: object, settings: tuple[str, ...] = QUICK) -> list[str]:
     options = [option for setting in settings for option in ("--set", setting)]
-    return [sys.executable, "-m", "detector.cli", "train", *map(str, arguments), *options]
+    return [sys.executable, "-m", "detector.commands.cli", "train", *map(str, arguments), *options]
 
 
 def train(
@@ -112,7 +112,7 @@ def test_the_plan_and_the_next_commands_are_printed(whole_run: Path) -> None:
 def test_the_next_command_gives_the_number_of_the_run(whole_run: Path) -> None:
     arguments = ["eval", whole_run / "validation.json", "--model", whole_run, "--output", whole_run / "again"]
     subprocess.run(
-        [sys.executable, "-m", "detector.cli", *map(str, arguments)], check=True, capture_output=True
+        [sys.executable, "-m", "detector.commands.cli", *map(str, arguments)], check=True, capture_output=True
     )
     again = json.loads((whole_run / "again/metrics.json").read_text())
     first = json.loads((whole_run / "metrics.json").read_text())
@@ -178,7 +178,7 @@ SMALL = (*QUICK[2:], "training.steps=2", "training.evaluate_every=1", "model.inp
 SMALL += ("model.width_multiplier=0.1", "training.initial_weights=none", "training.batch_norm=frozen")
 INTERRUPTED = """
 import os, signal, sys
-from detector.cli import main
+from detector.commands.cli import main
 from detector.training import final_report
 final_report.draw_gallery = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
 main(sys.argv[1:])
@@ -214,7 +214,7 @@ def detects(run: Path, photo: Path) -> bool:
     """Whether the weights of a run can be used."""
     arguments = ["detect", photo, "--model", run, "--output", run.parent / "detected"]
     outcome = subprocess.run(
-        [sys.executable, "-m", "detector.cli", *map(str, arguments)],
+        [sys.executable, "-m", "detector.commands.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

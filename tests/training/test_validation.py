@@ -163,7 +163,7 @@ def test_a_disk_that_is_full_is_said(run: RunFolder, monkeypatch: pytest.MonkeyP
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("detector.files.flush_to_disk", full)
+    monkeypatch.setattr("detector.system.files.flush_to_disk", full)
     with pytest.raises(DetectorError, match="The disk is full"):
         validation_of(run)(random_weights(SPEC, 1), 10)
     assert not run.best.exists()

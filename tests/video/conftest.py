@@ -97,7 +97,7 @@ class DemoProcess:
 
     def __init__(self, *arguments: object, **environment: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "detector.cli", "demo", *map(str, arguments)],
+            [sys.executable, "-m", "detector.commands.cli", "demo", *map(str, arguments)],
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

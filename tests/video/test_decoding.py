@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-from detector import opencv_build
 from detector.errors import SourceError
+from detector.system import opencv_build
 from detector.video import decoding
 from detector.video.ffmpeg_program import FfmpegProgram, ffmpeg_program
 from detector.video.sources import open_source

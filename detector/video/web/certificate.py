@@ -9,9 +9,9 @@ import socket
 import ssl
 from pathlib import Path
 
-from detector.cache import cache_folder
 from detector.errors import DetectorError
-from detector.files import replacing
+from detector.system.cache import cache_folder
+from detector.system.files import replacing
 
 _VALID = datetime.timedelta(days=397)  # Apple's browsers take none that is valid for longer
 _REMAINING = datetime.timedelta(days=7)

@@ -1,0 +1,1 @@
+"""The ``ssdlite`` command: the one package that knows click."""

@@ -1,0 +1,133 @@
+"""``ssdlite data check``: what a training would see in a folder, and what is wrong with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import cv2
+
+from detector.checks.repair import check_target, save_findings, write_repaired
+from detector.checks.review import review_labels
+from detector.checks.statistics import SIZE_BINS, SMALLEST_SIDE, Statistics, count_objects
+from detector.commands.command_line import echo
+from detector.data.contact_sheet import choose_images, draw_contact_sheet
+from detector.data.dataset import Dataset
+from detector.data.findings import Finding
+from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.errors import DatasetError
+from detector.system.files import check_writable, replacing
+from detector.system.terminal import counted, printable
+
+_BAR = 30  # characters
+_LONGEST_NAME = 24
+
+
+def run_check(
+    *, folder: Path, train: str | None, val: str | None, input_size: int, fix: Path | None, output: Path
+) -> None:
+    """Print what is in a labelled folder, write a picture of some of its images, and a repaired copy.
+
+    Raises:
+        DatasetError: the labels cannot be read, or a training would refuse them and no copy is asked for.
+    """
+    check_writable(output)
+    if fix is not None:
+        check_target(fix, folder)
+        check_writable(fix)
+    labelled = load_labelled_folder(folder, train=train, val=val, review=review_labels)
+    if fix is not None and labelled.format == "records":
+        raise DatasetError(f"{folder} holds records; repair the dataset that they were written from.")
+    parts: dict[str, Dataset] = {"train": labelled.train, "val": labelled.val}
+    if labelled.test is not None:
+        parts["test"] = labelled.test
+    counts = {name: count_objects(part, input_size) for name, part in parts.items()}
+    echo(f"{folder}: {labelled.format}, {counted(len(labelled.classes), 'class', 'classes')}")
+    echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
+    _print_parts(counts)
+    _print_classes(labelled.train.categories, counts)
+    _print_sizes(counts, input_size)
+    _print_findings(labelled)
+    _warn_of_small_objects(counts["train"], input_size)
+    picture = output / "labelled.jpg"
+    sheet = draw_contact_sheet(labelled.train, choose_images(labelled.train))
+    with replacing(picture) as temporary:
+        temporary.write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
+    save_findings(list(labelled.findings), output / "findings.json")
+    echo(f"\nLook at {picture}: do the boxes fit? {output / 'findings.json'} has every finding.")
+    if fix is not None:
+        _print_copy(*write_repaired(labelled, fix), fix)
+        return
+    if labelled.refusals:
+        raise DatasetError(
+            f"A training would refuse this: {labelled.refusals[0]} With --fix OUT a repaired copy is written."
+        )
+    options = f"{f' --train {train}' if train else ''}{f' --val {val}' if val else ''}"
+    echo(f"Next: ssdlite train {shlex.quote(str(folder))}{options}")
+
+
+def _print_parts(counts: Mapping[str, Statistics]) -> None:
+    echo("")
+    for name, part in counts.items():
+        ignored = f", and {part.ignored:,} ignored (difficult or crowd)" if part.ignored else ""
+        echo(
+            f"  {name:6}{counted(part.images, 'image'):>16}{counted(part.objects, 'object'):>18}, "
+            f"{part.negatives:,} without objects{ignored}"
+        )
+
+
+def _print_classes(categories: Mapping[int, str], counts: Mapping[str, Statistics]) -> None:
+    train, val = counts["train"].by_class, counts["val"].by_class
+    width = min(_LONGEST_NAME, max(5, *map(len, categories.values())))
+    echo(f"\nObjects by class\n  {'':{width}}{'train':>9}{'val':>9}")
+    for id_, name in categories.items():
+        bar = _bar(train[id_], train.values())
+        echo(f"  {printable(name)[:width]:{width}}{train[id_]:>9,}{val[id_]:>9,}  {bar}".rstrip())
+
+
+def _print_sizes(counts: Mapping[str, Statistics], input_size: int) -> None:
+    train, val = counts["train"].by_size, counts["val"].by_size
+    echo(
+        f"\nObjects by size: side in pixels once the image is {input_size} x {input_size}\n"
+        f"  {'':12}{'train':>9}{'val':>9}"
+    )
+    for number, name in enumerate(SIZE_BINS):
+        note = "  too small for the anchors" if number == 0 and (train[0] or val[0]) else ""
+        bar = _bar(train[number], train)
+        echo(f"  {name:12}{train[number]:>9,}{val[number]:>9,}  {bar}{note}".rstrip())
+
+
+def _bar(count: int, counts: Collection[int]) -> str:
+    """A bar of at most 30 characters, of at least one for what is there at all."""
+    return "#" * max(count > 0, round(_BAR * count / max(1, *counts)))
+
+
+def _print_findings(labelled: LabelledFolder) -> None:
+    if not labelled.findings:
+        echo("\nNothing is wrong with the labels.")
+        return
+    echo("\nFound")
+    _print_list(labelled.findings)
+
+
+def _print_list(findings: Collection[Finding]) -> None:
+    for finding in findings:
+        echo(f"  {finding.count:>6,}  {printable(finding.words)}\n{'':10}{printable(finding.example)}")
+
+
+def _print_copy(parts: Mapping[str, Dataset], findings: Collection[Finding], target: Path) -> None:
+    counts = ", ".join(f"{name} {len(part.images):,}" for name, part in parts.items())
+    echo(f"\nWrote {target}: COCO JSON, images: {counts}")
+    _print_list(findings)
+    echo(f"Next: ssdlite train {shlex.quote(str(target))}")
+
+
+def _warn_of_small_objects(train: Statistics, input_size: int) -> None:
+    small = train.by_size[0]
+    if small * 2 > train.objects:
+        echo(
+            f"\nWarning: {small:,} of {train.objects:,} objects are under {SMALLEST_SIDE} pixels at "
+            f"{input_size} x {input_size}, too small to be learned. Crop the images or cut them into tiles, "
+            "or train with a larger input size."
+        )

@@ -1,0 +1,71 @@
+"""What every command has: options that are given once, and standard streams that can be written."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections import Counter
+
+import click
+
+from detector.system.terminal import printable
+
+
+class OneValueCommand(click.Command):
+    """A command that refuses an option with one value when it is given twice, in place of taking the last."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        times = Counter(parameter for parameter in given if isinstance(parameter, click.Option))
+        for option, count in times.items():
+            # A flag that is said twice says the same, unless it has an opposite.
+            if count > 1 and not option.multiple and not option.count and not _is_plain_flag(option):
+                names = "/".join((*option.opts[:1], *option.secondary_opts))
+                raise click.UsageError(f"{names} is given {count} times; give it once.", ctx)
+        return super().parse_args(ctx, args)
+
+
+class OneValueGroup(click.Group):
+    """A group whose commands and subgroups are of this kind."""
+
+    command_class = OneValueCommand
+    group_class = type
+
+
+def _is_plain_flag(option: click.Option) -> bool:
+    return option.is_flag and not option.secondary_opts
+
+
+def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print lines to standard output, or to standard error, whose every character is shown and none obeyed:
+    names of files, classes and models come from outside. See ``printable``.
+    """
+    click.echo("\n".join(map(printable, str(text).split("\n"))), err=err, nl=nl)
+
+
+def prepare_streams() -> None:
+    """Make sure that standard output and error can be written, whatever this process was started with.
+
+    A stream that is closed goes nowhere, and its number is taken, so that no file that is opened later gets
+    what native libraries print. Characters that a stream's encoding lacks are written as escapes.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or stream.closed:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def abandon_output() -> None:
+    """Let go of a standard output that cannot be written, or the interpreter tries once more at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

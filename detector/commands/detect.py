@@ -1,0 +1,173 @@
+"""``ssdlite detect``: annotated pictures and JSON."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm import tqdm
+
+from detector.commands.detect_sources import find_pictures, is_video, refuse_live
+from detector.commands.picture_names import names_below, picture_names
+from detector.detections import Detections
+from detector.drawing import draw_detections
+from detector.errors import DetectorError, ImageError
+from detector.evaluation.coco_results import to_coco_results
+from detector.images import SUFFIXES, Image, find_unread_images, load_image
+from detector.labels import parse_classes
+from detector.runtime import Detector
+from detector.spec import DEFAULT_SCORE_THRESHOLD
+from detector.system.files import check_writable, replacing
+from detector.system.opencv_build import missing_gui_note
+from detector.system.terminal import counted, write_line
+
+_MOST_LINES = 20
+_RESULTS, _IMAGES = "detections.json", "images.json"
+# What would fail for every other picture, too.
+_END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+def run_detect(
+    *,
+    images: tuple[str, ...],
+    model: str,
+    trust: bool,
+    backend: str | None,
+    threads: int | None,
+    classes: str | None,
+    score_threshold: float | None,
+    voting: bool,
+    tile: int | None,
+    output: Path,
+) -> None:
+    """Detect in every image and write the results to a folder; what cannot be read or written is named and
+    left out, and the rest goes on.
+    """
+    refuse_live(images)
+    paths = find_pictures(images, output)
+    check_writable(output)
+    for path in find_unread_images(images):
+        write_line(f"Left out: {path} is in a format that is not read.", to_errors=True)
+    if note := missing_gui_note():
+        write_line(note, to_errors=True)
+    detector = Detector.load(
+        model,
+        trust=trust,
+        backend=backend,
+        threads=threads,
+        classes=parse_classes(classes),
+        score_threshold=DEFAULT_SCORE_THRESHOLD if score_threshold is None else score_threshold,
+        class_thresholds=score_threshold is None,
+        voting=voting,
+        tile=tile,
+        say=write_line,
+    )
+    if score_threshold is None and (own := detector.spec.class_thresholds):
+        least, most = min(own.values()), max(own.values())
+        write_line(f"Score thresholds of the model, class by class: {least:g} to {most:g}")
+    older = _pictures_in(output)
+    batch = _Batch(detector, output)
+    names = names_below(paths)
+    progress = tqdm(paths, desc="detecting", unit="image", disable=None, leave=False)
+    for path, name, picture_name in zip(progress, names, picture_names(names), strict=True):
+        batch.add(path, name, picture_name)
+    batch.finish(len(paths), older)
+
+
+@dataclass
+class _Batch:
+    """What was found so far, and what was left out."""
+
+    detector: Detector
+    output: Path
+    images: list[dict[str, Any]] = field(default_factory=list)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, path: Path, name: str, picture_name: str) -> None:
+        """Detect in one image and write its picture."""
+        try:
+            image = load_image(path)
+            detections = self.detector.detect(image)
+            picture = _write_picture(self.output, picture_name, draw_detections(image, detections))
+        except DetectorError as error:
+            if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
+                raise
+            hint = f"; `ssdlite demo --source {path}` detects in videos" if is_video(path) else ""
+            self.failures.append(f"{str(error).removesuffix('.')}{hint}.")
+            return
+        except MemoryError:
+            self.failures.append(f"{path} is too large for this machine's memory.")
+            return
+        file_name = Path(name).as_posix()
+        self.results += to_coco_results(detections, file_name)
+        self.images.append(
+            {
+                "file_name": file_name,
+                "image": str(path),
+                "width": image.shape[1],
+                "height": image.shape[0],
+                "picture": str(picture),
+            }
+        )
+        if len(self.images) <= _MOST_LINES:
+            write_line(f"{path}: {describe(detections)}")
+
+    def finish(self, count: int, older: set[Path]) -> None:
+        """Write the records, and tell what has become of so many images."""
+        for failure in self.failures:
+            write_line(f"Left out: {failure}", to_errors=True)
+        if not self.images:
+            raise DetectorError("None of the images could be read; they are named above.")
+        _write_json(self.output / _RESULTS, self.results)
+        _write_json(self.output / _IMAGES, self.images)
+        more = f" (the first {_MOST_LINES} are shown above)" if len(self.images) > _MOST_LINES else ""
+        pictures = counted(len(self.images), "picture")
+        write_line(f"{pictures} with {_RESULTS} and {_IMAGES} are in {self.output}{more}.")
+        if others := len(older - {Path(image["picture"]) for image in self.images}):
+            others_are = counted(others, "other picture is", "other pictures are")
+            write_line(f"{others_are} there from before; {_IMAGES} lists those of this run alone.")
+        if self.failures:
+            raise DetectorError(
+                f"{len(self.failures)} of {count} images were left out; they are named above."
+            )
+
+
+def _write_picture(output: Path, name: str, drawn: Image) -> Path:
+    """Write a picture under the name of its image, and return where.
+
+    Raises:
+        DetectorError: it cannot be written.
+    """
+    suffix = ".jpg" if max(drawn.shape) <= 65_500 else ".png"  # JPEG ends at 65,500 pixels a side
+    path = output / f"{name}{suffix}"
+    try:
+        content = cv2.imencode(suffix, drawn)[1].tobytes()
+    except cv2.error as error:
+        raise ImageError(f"The picture of {name} cannot be encoded ({error.err}).") from error
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return path
+
+
+def _write_json(path: Path, content: Sequence[dict[str, Any]]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1), encoding="ascii")
+
+
+def _pictures_in(output: Path) -> set[Path]:
+    found = (Path(folder) / name for folder, _, names in os.walk(output) for name in names)
+    return {path for path in found if path.suffix.lower() in SUFFIXES}
+
+
+def describe(detections: Detections) -> str:
+    """The detections in words: ``2 person, 1 dog``."""
+    names = detections.names
+    counts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)]
+    return ", ".join(counts) or "nothing found"

@@ -1,0 +1,261 @@
+"""``ssdlite eval``: what it reads, what it prints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from detector.checks.diagnosis import find_causes
+from detector.commands.command_line import echo
+from detector.data.dataset import Dataset
+from detector.data.selection import find_dataset, select_images
+from detector.errors import DatasetError
+from detector.evaluation.analysis import analyse
+from detector.evaluation.coco_metrics import MEANING, METRICS
+from detector.evaluation.evaluate import Evaluation, evaluate, evaluate_detections, versions_used
+from detector.evaluation.results import count_reaching_out, load_results
+from detector.export.threshold_writer import check_same_kind, save_thresholds
+from detector.labels import parse_classes
+from detector.runtime import Detector
+from detector.spec import ModelSpec
+from detector.system.files import check_writable
+from detector.system.opencv_build import missing_gui_note
+from detector.system.terminal import counted
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was evaluated, with what, and what came out; ``detector`` is None for a file of detections."""
+
+    name: str
+    dataset: Dataset
+    evaluation: Evaluation
+    settings: dict[str, Any]
+    detector: Detector | None
+    contaminated: str | None
+
+    @cached_property
+    def causes(self) -> list[str]:
+        """Why an AP next to nothing is so low."""
+        return find_causes(self.dataset, self.evaluation.detections, self.evaluation.metrics)
+
+
+def run_evaluation(
+    *,
+    command: str,
+    dataset: Path | None,
+    images: Path | None,
+    annotations: Path | None,
+    split: str | None,
+    image_ids: Path | None,
+    limit: int | None,
+    detections: Path | None,
+    per_class: bool,
+    output: Path | None,
+    report: Path | None,
+    rounds: int,
+    write_thresholds: Path | None,
+    **runtime: Any,
+) -> None:
+    """Evaluate, print the numbers, and write them to folders if some are given."""
+    if detections is not None and write_thresholds is not None:
+        raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
+    sample = dataset is None and annotations is None
+    whole = find_dataset(dataset, images, annotations, split, images_needed=detections is None)
+    for finding in whole.findings:
+        echo(f"Note: {finding}")
+    coco = select_images(whole, image_ids, limit)
+    if write_thresholds is not None:
+        check_same_kind(runtime["model"], write_thresholds)
+    for folder in filter(None, (output, report, write_thresholds and write_thresholds.absolute().parent)):
+        check_writable(folder)
+    about = {
+        "dataset": "bundled sample" if sample else str(coco.source),
+        "split": coco.split,
+        "image_ids": None if image_ids is None else str(image_ids),
+        "limit": limit,
+    }
+    if detections is None:
+        measured = _evaluate_model(coco, about, **runtime)
+    else:
+        measured = _evaluate_file(detections, whole, coco, about)
+    _print(measured, per_class, echo)
+    if output is not None:
+        measured.evaluation.save(output, measured.settings)
+        echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
+    if report is not None or write_thresholds is not None:
+        _go_deeper(measured, report, rounds, write_thresholds)
+    if sample and measured.detector is not None:
+        _print_next_commands(len(coco.images), command)
+    elif measured.contaminated and measured.detector is not None:
+        _print_contamination(measured.contaminated, measured.detector.spec, subset=image_ids is not None)
+
+
+def _evaluate_model(
+    coco: Dataset, about: dict[str, Any], *, model: str, classes: str | None, **options: Any
+) -> _Measured:
+    coco.check_images()
+    if note := missing_gui_note():
+        echo(note, err=True)
+    detector = Detector.load(model, classes=parse_classes(classes), say=echo, **options)
+    echo(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
+    evaluation = evaluate(detector, coco)
+    contaminated = _contaminated_split(coco, detector.spec)
+    settings = {
+        "model": detector.spec.name,
+        "model_file": model,
+        "classes": classes,
+        **about,
+        "trained_on_this_split": contaminated is not None,
+        "backend": detector.backend_name,
+        "threads": detector.threads,
+        "resize": options["resize"],
+        "score_threshold": detector.postprocess.score_threshold,
+        "iou_threshold": detector.postprocess.iou_threshold,
+        "max_detections": detector.postprocess.max_detections,
+        **{name: options[name] for name in ("voting", "tile")},
+    }
+    return _Measured(detector.spec.name, coco, evaluation, settings, detector, contaminated)
+
+
+def _evaluate_file(path: Path, whole: Dataset, coco: Dataset, about: dict[str, Any]) -> _Measured:
+    found = load_results(path, whole, say=echo)
+    echo(f"{path} on {coco.source}: {_count(coco)}, {counted(len(found), 'detection')}")
+    if reaching := count_reaching_out(found, coco):
+        echo(
+            f"Note: {counted(reaching, 'box reaches', 'boxes reach')} beyond the image by more than a pixel, "
+            "and COCO counts that as it is."
+        )
+    evaluation = evaluate_detections(coco, found)
+    return _Measured(path.stem, coco, evaluation, {"detections": str(path), **about}, None, None)
+
+
+def _count(coco: Dataset) -> str:
+    return f"{counted(len(coco.images), 'image')}, {counted(len(coco.annotations), 'object')}"
+
+
+def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thresholds: Path | None) -> None:
+    """Analyse the detections; write the report and the model with its thresholds."""
+    from detector.report.page import HTML, JSON, write_report
+
+    evaluation, coco = measured.evaluation, measured.dataset
+    analysis = analyse(
+        coco,
+        evaluation.detections,
+        evaluation.category_ids,
+        evaluation.metrics,
+        rounds=rounds,
+        causes=measured.causes,
+    )
+    if write_thresholds is not None and measured.detector is not None:
+        path = save_thresholds(measured.detector, measured.settings["model_file"], analysis, write_thresholds)
+        echo(f"Wrote {path}: the model with the best score threshold of each class.")
+    if report is None:
+        return
+    notes = [
+        f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}."
+    ] * bool(evaluation.unmatched)
+    if measured.contaminated:
+        notes.append(
+            f"The model was trained on images of {measured.contaminated}: this is no clean accuracy."
+        )
+    write_report(
+        report,
+        analysis,
+        title=f"{measured.name} on {coco.split}",
+        subtitle=f"{_count(coco)} of {coco.source}, {date.today().isoformat()}",
+        notes=notes,
+        settings=measured.settings,
+        versions=versions_used(),
+    )
+    ap = analysis.summary["AP"]
+    if ap.low == ap.low:
+        echo(f"AP {100 * ap.value:.2f}, 95 % interval {100 * ap.low:.2f} to {100 * ap.high:.2f}")
+    echo(f"Wrote {report / HTML} and {report / JSON}.")
+
+
+def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> None:
+    evaluation, settings = measured.evaluation, measured.settings
+    if evaluation.other_size:
+        first = evaluation.other_size[0].name
+        say(
+            f"Warning: {counted(len(evaluation.other_size), 'image has', 'images have')} another size than "
+            f"the annotations say (the first is {first}); where the shape is the same, detections are scaled "
+            "to it, otherwise boxes may not fit."
+        )
+    if evaluation.unmatched:
+        say(f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}")
+    if per_class:
+        say("\nAP by class, in percent (-1: the dataset has no such object)")
+        for name, value in evaluation.metrics.per_class.items():
+            say(f"  {name:20}{_percent(value):>7}")
+    say("\nCOCO metrics, in percent (-1: the dataset has no such object)")
+    for name in METRICS:
+        say(f"  {name:6}{_percent(evaluation.metrics.summary[name]):>7}  {MEANING[name]}")
+    for cause in measured.causes:
+        say(f"\nAP is next to nothing. {cause}" if evaluation.metrics.summary["AP"] >= 0 else f"\n{cause}")
+    if measured.detector is None:
+        say(f"\n{counted(evaluation.images, 'image')}, split {settings['split']}")
+        return
+    say(
+        f"\n{counted(evaluation.images, 'image')}, split {settings['split']}, backend {settings['backend']}, "
+        f"{counted(settings['threads'], 'thread')}, resize {settings['resize']}, score threshold "
+        f"{settings['score_threshold']:g}, IoU threshold {settings['iou_threshold']:g}, at most "
+        f"{counted(settings['max_detections'], 'detection')} an image{_extras(settings)}"
+    )
+    say(f"{evaluation.images_per_second:.1f} images/s, from files to detections")
+
+
+def _extras(settings: dict[str, Any]) -> str:
+    """The options that raise AP, where they are at work: a number says how it was come by."""
+    extras = ["voting"] if settings["voting"] else []
+    extras += [f"tiles of {settings['tile']} pixels"] if settings["tile"] else []
+    return "".join(f", {extra}" for extra in extras)
+
+
+def _percent(value: float) -> str:
+    return "-1" if value < 0 else f"{100 * value:.2f}"
+
+
+def _contaminated_split(coco: Dataset, spec: ModelSpec) -> str | None:
+    """The split of the dataset that the weights were trained on, if it is one."""
+    splits = spec.card.get("contaminated", "").split(", ")
+    return next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)
+
+
+def _print_next_commands(photographs: int, command: str) -> None:
+    fetch, evaluate_coco = _next_commands(command)
+    echo(
+        f"\nThese were {photographs} photographs that come with the package: they show that everything "
+        f"works, and say nothing about accuracy.\nFor the real thing:\n  {fetch} coco      # fetches COCO "
+        f"val2017 into the folder coco, 1 GB\n  {evaluate_coco} coco"
+    )
+
+
+def _print_contamination(split: str, spec: ModelSpec, *, subset: bool) -> None:
+    if subset:
+        echo(
+            f"\nNote: these weights were trained on images of {split}; the number is clean only if the ids "
+            "are those of the minival, mscoco_minival_ids.txt."
+        )
+        return
+    echo(
+        f"\nNote: these weights were trained on images of {split} ({spec.card['trained_on']}). The number "
+        "shows that they run as published; it is no clean accuracy. Clean are the images of val2017 that are "
+        "also in mscoco_minival_ids.txt (tensorflow/models, research/object_detection/data): pass it with "
+        "--image-ids."
+    )
+
+
+def _next_commands(command: str) -> tuple[str, str]:
+    """How to fetch COCO and to evaluate on it, in the way in which this program was started."""
+    if not command.endswith(".py"):
+        return "ssdlite data coco", command
+    if "UV" in os.environ:  # started by uv run, whose environment for the script is not on the path
+        return "uvx --from . ssdlite data coco", f"uv run {command}"
+    return "ssdlite data coco", f"python {command}"

@@ -1,0 +1,37 @@
+"""``ssdlite model``: what a model is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detector.architecture import build_architecture
+from detector.commands.command_line import echo
+from detector.runtime.model_file import ModelFile
+from detector.system.terminal import counted
+from detector.training.config import load_config
+
+
+def run_model(model: str) -> None:
+    """Print a model's shape, size and card."""
+    path = Path(model)
+    spec = (
+        load_config(path).model.build_spec(path.stem)
+        if path.suffix in (".yaml", ".yml")
+        else ModelFile(model, say=echo).spec
+    )
+    architecture = build_architecture(spec)
+    height, width = spec.input_hw
+    echo(
+        f"{spec.name}: input {width}x{height} RGB, {counted(len(spec.classes), 'class', 'classes')}, ",
+        nl=False,
+    )
+    echo(f"width multiplier {spec.width_multiplier:g}")
+    echo(f"{architecture.trainable_parameters:,} trainable parameters, ", nl=False)
+    echo(f"{architecture.multiply_adds:,} multiply-adds an image")
+    for name, anchors in zip(architecture.feature_maps, spec.anchors.per_cell(), strict=True):
+        layer = architecture[name]
+        rows, columns = layer.out_hw
+        each_cell = counted(anchors, "anchor")
+        echo(f"  {name:18} {columns:>3}x{rows:<3} {layer.out_channels:>5} channels, {each_cell} a cell")
+    for key, value in spec.card.items():
+        echo(f"{key}: {value}")

@@ -1,0 +1,41 @@
+"""``ssdlite data records``: labelled images as TFRecord files, to train at scale."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from detector.commands.command_line import echo
+from detector.data.folder import load_labelled_folder
+from detector.errors import DetectorError
+from detector.labels import listing
+from detector.system.terminal import counted
+from detector.training.tensorflow_import import import_with_tensorflow
+
+
+def run_records(
+    *, dataset: Path, output: Path, train: str | None, val: str | None, shards: int | None
+) -> None:
+    """Write the records of a dataset and print what was written."""
+    writer = import_with_tensorflow("record_writer")
+    writer.check_output(output)
+    # There its files would be taken for a part of the dataset.
+    if dataset.is_dir() and output.resolve().is_relative_to(dataset.resolve()):
+        raise DetectorError(f"{output} lies in the dataset {dataset}; choose a folder outside of it.")
+    labelled = load_labelled_folder(dataset, train=train, val=val)
+    for finding in labelled.findings:
+        echo(f"Note: {finding}")
+    writer.save_records(labelled, output, shards=shards)
+    echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
+    for part in (labelled.train, labelled.val, labelled.test):
+        if part is not None:
+            files = len(list(output.glob(f"{part.split}-*.tfrecord")))
+            images, objects = counted(len(part.images), "image"), counted(len(part.annotations), "object")
+            echo(f"  {part.split:6}{images:>16}{objects:>19}{counted(files, 'file'):>13}")
+    size = sum(path.stat().st_size for path in output.iterdir())
+    echo(f"Wrote {output}: {_megabytes(size)}; classes: {listing(labelled.classes)}.")
+    echo(f"Next: ssdlite train {shlex.quote(str(output))}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

@@ -1,0 +1,72 @@
+"""What single values in COCO's files mean: sizes, boxes, numbers, also where they are texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from typing import Any
+
+from detector.data.readers.masks import bounds_of_segmentation
+
+MOST_PIXELS = 1e9  # what is beyond is no place in an image
+MOST_AREA = 1e18
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
+
+
+def fault_of(entry: Any, categories: Container[int], images: Container[int]) -> str | None:
+    """What keeps an annotation from being read, its box aside; None if nothing does."""
+    if not isinstance(entry, dict):
+        return f"{entry!r:.50} instead of an object"
+    for key, known in (("image_id", images), ("category_id", categories)):
+        value = entry.get(key)
+        if type(value) is not int or value not in known:
+            return f"{key} {value!r:.50}"
+    if entry.get("iscrowd") is not None and number_of(entry["iscrowd"]) is None:
+        return f"iscrowd {entry['iscrowd']!r:.50}"
+    return None
+
+
+def crowd_of(entry: dict[str, Any]) -> int:
+    """COCO's ``iscrowd``; absent and null are 0, true is 1."""
+    value = entry.get("iscrowd")
+    return int(value) if isinstance(value, bool) else int(number_of(value) or 0)
+
+
+def size_of(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """Width and height of an entry of ``images``, or None where they are no sizes."""
+    numbers = [number_of(entry.get(key)) for key in ("width", "height")]
+    width, height = (int(number) if number is not None and number > 0 else 0 for number in numbers)
+    return (width, height) if width and height and [width, height] == numbers else None
+
+
+def box_of(entry: dict[str, Any]) -> list[float] | None:
+    """The box of an annotation, x, y, width, height; that around its segmentation where it has none."""
+    box = entry.get("bbox")
+    if isinstance(box, list) and is_box(box):
+        return box
+    if isinstance(box, list) and len(box) == 4:
+        numbers = [number_of(value) for value in box]
+        return None if None in numbers else [value for value in numbers if value is not None]
+    if box is None or box == []:
+        bounds = bounds_of_segmentation(entry.get("segmentation"))
+        if bounds is not None and all(abs(value) <= MOST_PIXELS for value in bounds):
+            left, top, right, bottom = bounds
+            return [left, top, right - left, bottom - top]
+    return None
+
+
+def is_box(value: object) -> bool:
+    """Whether a JSON value is a list of four numbers that may be a place in an image."""
+    return isinstance(value, list) and len(value) == 4 and all(is_number(number) for number in value)
+
+
+def is_number(value: object, most: float = MOST_PIXELS) -> bool:
+    """Whether a JSON value is a number, finite and not beyond any image's size (or what is given)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= most
+
+
+def number_of(value: object, most: float = MOST_PIXELS) -> float | None:
+    """The finite number that a JSON value is, also as a text; None where it is none."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    return float(value) if isinstance(value, int | float) and is_number(value, most) else None

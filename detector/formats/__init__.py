@@ -1,0 +1,1 @@
+"""Model files: what is in them, and how each format is written and read."""

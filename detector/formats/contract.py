@@ -1,0 +1,50 @@
+"""What every model file of this project has: its ports, the files that it consists of, its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from detector.anchors import build_anchors
+from detector.architecture import IMAGE, build_architecture
+from detector.errors import ModelError
+from detector.formats.spec_reader import read_spec
+
+RAW_OUTPUTS = ("box_encodings", "class_logits")
+_COMPLETE_OUTPUTS = {"detection_boxes", "detections"}
+
+
+def model_files(path: Path) -> list[Path]:
+    """The files, or the folder, that a model consists of; OpenVINO's weights lie beside its ``.xml``."""
+    is_pair = path.suffix == ".xml" and not path.is_dir()
+    return [path.with_suffix(".bin"), path] if is_pair else [path]
+
+
+def check_network(path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise ModelError unless a network is one that this project runs, and the one that its spec describes.
+
+    Args:
+        path: the file, or the folder of a SavedModel.
+        shapes: of its input and its outputs, by name.
+    """
+    names = set(shapes) - {IMAGE}
+    if not set(RAW_OUTPUTS) <= names:
+        if _COMPLETE_OUTPUTS & names:
+            raise ModelError(
+                f"{path} has the post-processing inside, for other programs; use the same model with raw "
+                "outputs here."
+            )
+        raise ModelError(
+            f"{path} has the outputs {', '.join(sorted(names)) or 'of no name'}, expected "
+            f"{' and '.join(RAW_OUTPUTS)}; it is not a detector of this project."
+        )
+    spec = read_spec(path)
+    anchors = len(build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw))
+    columns = (4, len(spec.classes) + 1)
+    expected = dict(zip(RAW_OUTPUTS, ((1, anchors, each) for each in columns), strict=True))
+    for name, shape in {IMAGE: (1, *spec.input_hw, 3), **expected}.items():
+        if tuple(shapes.get(name, ())) != shape:
+            raise ModelError(
+                f"{path} has the spec of another network: {name} should have the shape {shape} and has "
+                f"{tuple(shapes.get(name, ()))}; export the model again."
+            )

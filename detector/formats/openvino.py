@@ -1,0 +1,206 @@
+"""Writes the network as OpenVINO's IR, a pair of ``.xml`` and ``.bin``; needs the package ``openvino``.
+
+Two shapes of model:
+
+- Raw outputs, the same as those of ``tflite.writer``. Input ``image``: float32 (1, H, W, 3), RGB,
+  normalised as the spec says. Outputs ``box_encodings`` float32 (1, A, 4) and ``class_logits`` float32
+  (1, A, K + 1).
+- With post-processing, as OpenVINO's programs for SSD expect it. Input ``image``: uint8 (1, H, W, 3), RGB.
+  One output ``detections``: float32 (1, 1, N, 7), the best first, N = ``max_detections`` of the spec. A row
+  is the number of the image, the class (1 is the first, 0 the background), the score, and left, top, right,
+  bottom as shares of the image, clipped to it. Rows after the last detection have image -1 and score 0.
+
+The spec and the names of the classes are in the model's ``rt_info``, as ``model_spec`` and ``labels``; with
+post-processing also ``model_info``, by which OpenVINO's Model API knows what to do with the model.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector.anchors import build_anchors
+from detector.architecture import IMAGE, build_architecture
+from detector.errors import ModelError
+from detector.formats.openvino_kernels import fit_int8_kernels
+from detector.labels import one_line_names
+from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
+from detector.system.files import cannot_write, replacing
+from detector.system.telemetry import import_openvino
+
+openvino = import_openvino()
+ops = openvino.opset8
+
+DETECTIONS = "detections"
+SPEC_KEY, LABELS_KEY = "model_spec", "labels"
+
+
+def save_openvino(
+    path: Path, tflite: bytes, spec: ModelSpec, *, half: bool = False, postprocess: bool = False
+) -> None:
+    """Write the network as ``path`` and, beside it, the ``.bin`` of the same name.
+
+    Each file appears whole or not at all, the ``.xml`` last.
+
+    Args:
+        path: ends in ``.xml``.
+        tflite: the network as ``build_tflite`` gives it with raw outputs, float32 or int8; an int8 one stays
+            int8.
+        spec: what network it is.
+        half: store float32 constants as float16.
+        postprocess: take bytes and give detections, instead of raw inputs and outputs.
+
+    Raises:
+        ModelError: the path has another suffix.
+        DetectorError: the folder cannot be written to, or the disk is full.
+    """
+    if path.suffix != ".xml":
+        raise ModelError(f"OpenVINO's models are files that end in .xml, got {path}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the target, so that both files can be renamed.
+        folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=".openvino-")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with folder as name:
+        model = _read_tflite(tflite, Path(name))
+        if postprocess:
+            model = _add_postprocess(model, spec)
+        _name_nodes(model)
+        model.set_rt_info(spec.to_json(), SPEC_KEY)
+        model.set_rt_info("\n".join(one_line_names(spec.classes)), LABELS_KEY)
+        if postprocess:
+            for key, value in _describe_for_model_api(spec).items():
+                model.set_rt_info(value, ["model_info", key])
+        written = Path(name) / path.name
+        try:
+            openvino.save_model(model, written, compress_to_fp16=half)
+        except RuntimeError as error:  # OpenVINO's only word for a full disk
+            raise ModelError(f"OpenVINO could not write {path} ({error}); is the disk full?") from error
+        _ask_for_float32(written)
+        for suffix in (".bin", ".xml"):
+            with replacing(path.with_suffix(suffix)) as temporary:
+                written.with_suffix(suffix).replace(temporary)
+
+
+def _describe_for_model_api(spec: ModelSpec) -> dict[str, str]:
+    """What OpenVINO's Model API wants to know of an SSD; it takes pictures as OpenCV has them.
+
+    It parts labels at white space, so that a name has underscores in place of its own.
+
+    Source: openvino-model-api 0.4, ``model_api/models/ssd.py`` and ``parameters.py``.
+    """
+    names = ("background", *("_".join(name.split()) for name in one_line_names(spec.classes)))
+    return {
+        "model_type": "ssd",
+        "labels": " ".join(names),
+        "confidence_threshold": str(DEFAULT_SCORE_THRESHOLD),
+        "iou_threshold": str(spec.iou_threshold),
+        "nms_execute": "False",  # it is inside
+        "resize_type": "standard",  # squashed to the input
+        "reverse_input_channels": "True",
+    }
+
+
+def _read_tflite(content: bytes, folder: Path) -> Any:
+    """The model, with no trace of the file that it was read from."""
+    file = folder / "model.tflite"
+    file.write_bytes(content)
+    model = openvino.Core().read_model(file)
+    fit_int8_kernels(model)
+    model.set_friendly_name("ssdlite_mobilenet_v2")
+    return model
+
+
+def _name_nodes(model: Any) -> None:
+    """Number the nodes: OpenVINO's own numbers count on from model to model, so they would differ."""
+    for number, node in enumerate(model.get_ordered_ops()):
+        kind = node.get_type_name()
+        if kind != "Parameter":
+            node.set_friendly_name(f"{kind}_{number}")
+
+
+def _ask_for_float32(path: Path) -> None:
+    """Mark every layer of a written model as one that needs its precision.
+
+    Programs that compile it without a word on precision would otherwise get bfloat16 on processors that have
+    it, and AP 32.17 in place of 32.34. Layers in int8 stay in int8.
+
+    Source: OpenVINO, ``transformations/rt_info/disable_fp16_compression.hpp``, the attribute ``precise``.
+    """
+    tree = ElementTree.parse(path)
+    for layer in tree.iter("layer"):
+        info = layer.find("rt_info")
+        if info is None:
+            info = ElementTree.SubElement(layer, "rt_info")
+        if info.find("attribute[@name='precise']") is None:  # OpenVINO 2025 reads no file that says it twice
+            ElementTree.SubElement(info, "attribute", name="precise", version="0")
+    tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _add_postprocess(model: Any, spec: ModelSpec) -> Any:
+    """The model with bytes as its input and detections as its output."""
+    image = ops.parameter([1, *spec.input_hw, 3], np.uint8, name=IMAGE)
+    image.output(0).set_names({IMAGE})
+    # For a program that gives BGR, OpenVINO reverses the channels of the first kernel, and then takes the
+    # kernel that is in the file all the same (seen in 2026.4). Past a reshape it reverses the image's.
+    bytes_ = ops.reshape(image, ops.constant(np.array([1, *spec.input_hw, 3])), False)
+    scaled = ops.multiply(ops.convert(bytes_, "f32"), ops.constant(np.float32(spec.pixel_scale)))
+    normalised = ops.add(scaled, ops.constant(np.float32(spec.pixel_offset)))
+    (parameter,) = model.get_parameters()
+    for reader in parameter.output(0).get_target_inputs():
+        reader.replace_source_output(normalised.output(0))
+    box_encodings, class_logits = (
+        model.output(name).get_node().input_value(0) for name in ("box_encodings", "class_logits")
+    )
+    sorted_rows = _sort(_detection_output(spec, box_encodings, class_logits), spec.max_detections)
+    sorted_rows.output(0).set_names({DETECTIONS})
+    return openvino.Model([sorted_rows], [image], "ssdlite_mobilenet_v2")
+
+
+def _detection_output(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> Any:
+    """OpenVINO's operator for SSD: decoding, suppression within each class, the N best of all."""
+    anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+    order = [1, 0, 3, 2]  # (ty, tx, th, tw) to the operator's (tx, ty, tw, th)
+    variances = 1 / np.array(spec.box_coder_scales, np.float32)[order]
+    priors = np.stack([anchors.reshape(-1), np.tile(variances, len(anchors))])[None]
+    flat = ops.constant(np.array([1, -1]))
+    in_order = ops.gather(box_encodings, ops.constant(np.array(order)), ops.constant(np.int64(2)))
+    return ops.detection_output(
+        ops.reshape(in_order, flat, False),
+        ops.reshape(ops.sigmoid(class_logits), flat, False),
+        ops.constant(priors.astype(np.float32)),
+        {
+            "background_label_id": 0,
+            "top_k": -1,
+            "keep_top_k": [spec.max_detections],
+            "code_type": "caffe.PriorBoxParameter.CENTER_SIZE",
+            "variance_encoded_in_target": False,
+            "share_location": True,
+            "nms_threshold": spec.iou_threshold,
+            "confidence_threshold": spec.inside_score_threshold,
+            # As in the released model: clipped boxes overlap differently.
+            "clip_before_nms": False,
+            "clip_after_nms": True,
+            "normalized": True,
+        },
+    )
+
+
+def _sort(rows: Any, count: int) -> Any:
+    """The rows with the best scores first: the operator sorts by class, and programs stop at a low score."""
+    scores = ops.gather(rows, ops.constant(np.int64(2)), ops.constant(np.int64(3)))
+    best = ops.topk(scores, ops.constant(np.int64(count)), 2, "max", "value")
+    order = ops.reshape(best.output(1), ops.constant(np.array([-1])), False)
+    chosen = ops.gather(rows, order, ops.constant(np.int64(2)))
+    # Of the rows after the last the operator marks one alone, and not all of what is in them is 0.
+    found = ops.greater(
+        ops.reshape(best.output(0), ops.constant(np.array([1, 1, count, 1])), False),
+        ops.constant(np.float32(0)),
+    )
+    nothing = np.array([-1, 0, 0, 0, 0, 0, 0], np.float32).reshape(1, 1, 1, 7)
+    return ops.select(found, chosen, ops.constant(nothing))

@@ -1,0 +1,158 @@
+"""The network as a SavedModel, and SavedModels as a backend.
+
+Two shapes, the same as those of ``tflite.writer``; the signature is ``serving_default``, and the loaded model
+can be called as well:
+
+- Raw outputs. Input ``image``: float32 (1, H, W, 3), RGB, normalised as the spec says. Outputs
+  ``box_encodings`` float32 (1, A, 4) and ``class_logits`` float32 (1, A, K + 1).
+- With post-processing. Input ``image``: uint8 (1, H, W, 3), RGB. Outputs, for N = ``max_detections`` of the
+  spec: ``detection_boxes`` float32 (1, N, 4), top, left, bottom, right as shares of the image, not clipped;
+  ``detection_classes`` float32 (1, N), 0 is the first class; ``detection_scores`` float32 (1, N), the best
+  first; ``num_detections`` float32 (1,), how many of them are detections. The rest is zeros.
+
+The spec and the names of the classes lie in the folder as ``model_spec.json`` and ``labels.txt``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from detector.anchors import build_anchors
+from detector.architecture import IMAGE, Architecture, build_architecture
+from detector.boxes import FloatArray, xyxy_to_cxcywh
+from detector.errors import ModelError
+from detector.formats.contract import check_network
+from detector.formats.spec_reader import write_spec
+from detector.spec import ModelSpec
+from detector.system.files import replacing_folder
+from detector.weights import Weights, fold_batch_norm
+
+SIGNATURE = "serving_default"
+Tensors = dict[str, Any]
+Folded = dict[str, tuple[FloatArray, FloatArray]]
+
+
+def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postprocess: bool = False) -> None:
+    """Write the network as a SavedModel; the folder appears whole or not at all.
+
+    Args:
+        folder: to make; it may be there if it is empty.
+        weights: of the spec's network.
+        spec: what network it is.
+        postprocess: take bytes and give detections, instead of raw inputs and outputs.
+
+    Raises:
+        DetectorError: the folder is occupied or cannot be written.
+    """
+    architecture = build_architecture(spec)
+    folded = fold_batch_norm(weights, architecture)
+
+    def run(image: Any) -> Tensors:
+        if not postprocess:
+            return _run_network(image, spec, architecture, folded)
+        normalised = tf.cast(image, tf.float32) * spec.pixel_scale + spec.pixel_offset
+        return _add_postprocess(spec, **_run_network(normalised, spec, architecture, folded))
+
+    module = tf.Module()
+    kind = tf.uint8 if postprocess else tf.float32
+    image = tf.TensorSpec((1, *spec.input_hw, 3), kind, name="image")
+    # What `tf.saved_model.load` gives back is then called as it is, as programs do with models of the Object
+    # Detection API, or by its signature.
+    module.__call__ = tf.function(run, input_signature=[image], autograph=False)
+    with replacing_folder(folder) as temporary:
+        tf.saved_model.save(module, str(temporary), signatures={SIGNATURE: module.__call__})
+        write_spec(temporary, spec)
+
+
+def _run_network(image: Any, spec: ModelSpec, architecture: Architecture, folded: Folded) -> Tensors:
+    """The raw outputs. Kernels are constants, which TensorFlow fuses with what follows them."""
+    outputs = {IMAGE: image}
+    for layer in architecture.layers:
+        kernel, bias = folded[layer.name]
+        convolve = tf.nn.conv2d if layer.kind == "conv" else tf.nn.depthwise_conv2d
+        x = convolve(outputs[layer.source], kernel, [1, layer.stride, layer.stride, 1], "SAME")
+        x = tf.nn.bias_add(x, bias)
+        if layer.relu6:
+            x = tf.nn.relu6(x)
+        if layer.shortcut:
+            x = x + outputs[layer.shortcut]
+        outputs[layer.name] = x
+    heads = (
+        ("box_encodings", architecture.box_heads, 4),
+        ("class_logits", architecture.class_heads, len(spec.classes) + 1),
+    )
+    return {
+        name: tf.concat([tf.reshape(outputs[layer], (1, -1, columns)) for layer in layers], axis=1)
+        for name, layers, columns in heads
+    }
+
+
+def _add_postprocess(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> Tensors:
+    """Decoded boxes, scores, and suppression within each class."""
+    anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+    anchors_yxhw = xyxy_to_cxcywh(anchors)[:, [1, 0, 3, 2]]
+    offsets = box_encodings / np.array(spec.box_coder_scales, np.float32)
+    centre_yx = anchors_yxhw[:, :2] + offsets[..., :2] * anchors_yxhw[:, 2:]
+    half_yx = tf.exp(offsets[..., 2:]) * (anchors_yxhw[:, 2:] / 2)
+    boxes_yxyx = tf.concat([centre_yx - half_yx, centre_yx + half_yx], axis=-1)
+    found = tf.image.combined_non_max_suppression(
+        boxes_yxyx[:, :, None],
+        tf.sigmoid(class_logits[..., 1:]),
+        max_output_size_per_class=spec.max_detections,
+        max_total_size=spec.max_detections,
+        iou_threshold=spec.iou_threshold,
+        score_threshold=spec.inside_score_threshold,
+        clip_boxes=False,
+    )
+    return {
+        "detection_boxes": found.nmsed_boxes,
+        "detection_classes": found.nmsed_classes,
+        "detection_scores": found.nmsed_scores,
+        "num_detections": tf.cast(found.valid_detections, tf.float32),
+    }
+
+
+def open_saved_model(folder: Path, threads: int) -> tuple[Any, Any]:
+    """A SavedModel and its signature, to be called with ``image=`` for as long as the model is held.
+
+    The number of threads holds for the whole process and cannot be changed once TensorFlow has run.
+
+    Raises:
+        ModelError: TensorFlow cannot load it, or it has no such signature.
+    """
+    with suppress(RuntimeError):  # TensorFlow has run already and keeps the threads that it has
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    try:
+        module = tf.saved_model.load(str(folder))
+        signature = module.signatures[SIGNATURE]
+    except Exception as error:  # of damaged files TensorFlow raises whatever its parts raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"TensorFlow cannot load {folder} ({reason}); get it again.") from error
+    return module, signature
+
+
+class SavedModelBackend:
+    """Runs a SavedModel with raw outputs in TensorFlow.
+
+    Raises:
+        ModelError: TensorFlow cannot load it, or its inputs and outputs are not a detector's.
+    """
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._module, self._signature = open_saved_model(folder, threads)
+        ports = {**self._signature.structured_input_signature[1], **self._signature.structured_outputs}
+        check_network(folder, {name: port.shape.as_list() for name, port in ports.items()})
+
+    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
+        outputs = self._signature(image=tf.constant(network_input))
+        return outputs["box_encodings"].numpy()[0], outputs["class_logits"].numpy()[0]
+
+    def split(self, count: int) -> Sequence[SavedModelBackend]:
+        """This backend for every caller: TensorFlow takes several at once and shares its threads out."""
+        return [self] * count

@@ -1,0 +1,1 @@
+"""Released weights: fetched, verified, read from their archives, cached."""

@@ -1,0 +1,84 @@
+"""The released weights under the names and in the layouts of TF-Slim."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.architecture import Architecture, build_architecture
+from detector.boxes import FloatArray
+from detector.labels import COCO_IDS
+from detector.pretrained.releases import DEFAULT_MODEL, source_path
+from detector.pretrained.slim import slim_name
+from detector.spec import ModelSpec
+from detector.weights import BATCH_NORM_EPSILON, Weights, load_weights
+
+NUM_COLUMNS = 91
+
+
+@pytest.fixture(scope="session")
+def published(released_weights: Path) -> Path:
+    """The published archive that the released weights were imported from."""
+    return source_path(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="session")
+def released(released_weights: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
+    return load_weights(released_weights)
+
+
+@pytest.fixture(scope="session")
+def true_statistics_tensors(released: tuple[Weights, ModelSpec]) -> dict[str, FloatArray]:
+    """The layout of the checkpoint: every layer with its batch normalisation as it was trained."""
+    weights, spec = released
+    architecture = build_architecture(spec)
+    tensors = {}
+    for layer in architecture.layers:
+        scope = slim_name(layer, architecture)
+        name = "weights" if layer.kind == "conv" else "depthwise_weights"
+        tensors[f"{scope}/{name}"] = weights[f"{layer.name}/kernel"]
+        if layer.batch_norm is None:
+            tensors[f"{scope}/biases"] = weights[f"{layer.name}/bias"]
+            continue
+        for variable in ("gamma", "beta", "moving_mean", "moving_variance"):
+            tensors[f"{scope}/BatchNorm/{variable}"] = weights[f"{layer.batch_norm}/{variable}"]
+    return _with_unused_columns(tensors, spec, architecture)
+
+
+@pytest.fixture(scope="session")
+def folded_constants_tensors(
+    true_statistics_tensors: dict[str, FloatArray], released: tuple[Weights, ModelSpec]
+) -> dict[str, FloatArray]:
+    """The layout after constant folding: raw kernels, and each normalisation's factor and shift."""
+    tensors = dict(true_statistics_tensors)
+    architecture = build_architecture(released[1])
+    for layer in architecture.layers:
+        if layer.batch_norm is None:
+            continue
+        norm = f"{slim_name(layer, architecture)}/BatchNorm"
+        gamma, beta, mean, variance = (
+            tensors.pop(f"{norm}/{variable}")
+            for variable in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        factor = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
+        tensors[f"{norm}/batchnorm/mul"] = factor
+        tensors[f"{norm}/batchnorm/sub"] = beta - mean * factor
+    return tensors
+
+
+def _with_unused_columns(
+    tensors: dict[str, FloatArray], spec: ModelSpec, architecture: Architecture
+) -> dict[str, FloatArray]:
+    """The class heads with columns for all of COCO's 90 ids; those that no class uses hold noise."""
+    random = np.random.default_rng(0)
+    columns = [0, *COCO_IDS.values()]
+    for head, anchors in zip(architecture.class_heads, spec.anchors.per_cell(), strict=True):
+        for variable in ("weights", "biases"):
+            name = f"{slim_name(architecture[head], architecture)}/{variable}"
+            used = tensors[name].reshape(*tensors[name].shape[:-1], anchors, len(columns))
+            every = random.normal(size=(*used.shape[:-1], NUM_COLUMNS)).astype(np.float32)
+            every[..., columns] = used
+            tensors[name] = every.reshape(*used.shape[:-2], anchors * NUM_COLUMNS)
+    return tensors

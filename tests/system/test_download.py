@@ -1,0 +1,303 @@
+"""Downloads from a server on this machine that answers as well, or as badly, as a test wants."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import http.client
+import http.server
+import shutil
+import socket
+import ssl
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detector.errors import DetectorError
+from detector.system.download import DownloadError, _NoWayDown, download
+
+CONTENT = np.random.default_rng(0).bytes(2_500_000)  # more than two of the chunks that are read at a time
+
+
+class FileServer:
+    """Serves the files it is given, and notes what was asked of it.
+
+    Attributes:
+        files: content by path.
+        ranges: whether it honours the header Range.
+        cuts: by path, after how many bytes of the body each answer in turn breaks off; whole answers follow.
+        requests: (path, header Range) of each request in turn.
+        raw: sent in place of an HTTP answer when it is not None.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.ranges = True
+        self.cuts: dict[str, list[int]] = {}
+        self.requests: list[tuple[str, str | None]] = []
+        self.raw: bytes | None = None
+
+    def __enter__(self) -> FileServer:
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.answer(self)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        asked = request.headers["Range"]
+        self.requests.append((request.path, asked))
+        if self.raw is not None:
+            request.wfile.write(self.raw)
+            return
+        if request.path not in self.files:
+            request.send_error(404)
+            return
+        content = self.files[request.path]
+        start = 0
+        if asked and self.ranges:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(content):
+                request.send_response(416)
+                request.send_header("Content-Range", f"bytes */{len(content)}")
+                request.end_headers()
+                return
+            request.send_response(206)
+            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        else:
+            request.send_response(200)
+        request.send_header("Content-Length", str(len(content) - start))
+        request.end_headers()
+        cuts = self.cuts.get(request.path)
+        end = start + cuts.pop(0) if cuts else len(content)
+        with contextlib.suppress(ConnectionError):  # the client may have gone
+            request.wfile.write(content[start:end])
+
+
+def unused_address() -> str:
+    """An address of this machine at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with FileServer() as server:
+        server.files["/file.bin"] = CONTENT
+        yield server
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "file.bin"
+
+
+@pytest.fixture
+def part(target: Path) -> Path:
+    target.parent.mkdir()
+    return target.with_name("file.bin.part")
+
+
+def test_a_file_arrives_whole_and_alone(server: FileServer, target: Path) -> None:
+    download(f"{server.url}/file.bin", target)
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+    assert server.requests == [("/file.bin", None)]
+
+
+def test_an_empty_file_arrives(server: FileServer, target: Path) -> None:
+    server.files["/file.bin"] = b""
+    download(f"{server.url}/file.bin", target)
+    assert target.read_bytes() == b""
+
+
+def test_a_file_replaces_the_one_that_was_there(server: FileServer, target: Path, part: Path) -> None:
+    target.write_bytes(b"old")
+    download(f"{server.url}/file.bin", target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_only_the_rest_is_asked_for(server: FileServer, target: Path, part: Path) -> None:
+    # Other bytes than the server's show that what was here is kept and not fetched again.
+    part.write_bytes(b"x" * 1_000_000)
+    download(f"{server.url}/file.bin", target)
+    assert server.requests == [("/file.bin", "bytes=1000000-")]
+    assert target.read_bytes() == b"x" * 1_000_000 + CONTENT[1_000_000:]
+    assert not part.exists()
+
+
+def test_a_server_that_cannot_resume_sends_everything_again(
+    server: FileServer, target: Path, part: Path
+) -> None:
+    server.ranges = False
+    part.write_bytes(b"x" * 1_000_000)
+    download(f"{server.url}/file.bin", target)
+    assert server.requests == [("/file.bin", "bytes=1000000-")]
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_part_that_is_longer_than_the_file_is_thrown_away(
+    server: FileServer, target: Path, part: Path
+) -> None:
+    part.write_bytes(b"x" * (len(CONTENT) + 1))
+    download(f"{server.url}/file.bin", target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_part_that_is_the_whole_file_needs_no_more_bytes(
+    server: FileServer, target: Path, part: Path
+) -> None:
+    part.write_bytes(CONTENT)
+    download(f"{server.url}/file.bin", target)
+    assert server.requests == [("/file.bin", f"bytes={len(CONTENT)}-")]
+    assert target.read_bytes() == CONTENT
+    assert not part.exists()
+
+
+def test_a_broken_connection_is_taken_up_again(server: FileServer, target: Path) -> None:
+    server.cuts["/file.bin"] = [1_200_000, 7]
+    download(f"{server.url}/file.bin", target)
+    assert [asked for _, asked in server.requests] == [None, "bytes=1200000-", "bytes=1200007-"]
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_broken_connection_without_ranges_starts_anew(server: FileServer, target: Path) -> None:
+    server.ranges = False
+    server.cuts["/file.bin"] = [1_200_000]
+    download(f"{server.url}/file.bin", target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_server_that_sends_no_more_is_given_up(server: FileServer, target: Path) -> None:
+    server.cuts["/file.bin"] = [1000] + [0] * 99
+    with pytest.raises(DownloadError, match="broke off"):
+        download(f"{server.url}/file.bin", target)
+    assert [asked for _, asked in server.requests] == [None, "bytes=1000-"]
+    assert not target.exists()
+    assert target.with_name("file.bin.part").read_bytes() == CONTENT[:1000]
+    server.cuts.clear()
+    download(f"{server.url}/file.bin", target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_server_that_always_breaks_off_is_given_up(server: FileServer, target: Path) -> None:
+    server.cuts["/file.bin"] = [10] * 99
+    with pytest.raises(DownloadError, match="broke off"):
+        download(f"{server.url}/file.bin", target)
+    assert target.with_name("file.bin.part").read_bytes() == CONTENT[: 10 * len(server.requests)]
+
+
+@pytest.mark.parametrize("raw", [b"", b"this is not HTTP\r\n\r\n"], ids=["silence", "not HTTP"])
+def test_a_server_without_a_proper_answer_is_a_download_error(
+    server: FileServer, target: Path, raw: bytes
+) -> None:
+    server.raw = raw
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1"):
+        download(f"{server.url}/file.bin", target)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EHOSTUNREACH, "No route to host"), ssl.SSLError("bad record")]
+)
+def test_a_network_that_goes_away_is_not_blamed_on_the_disk(
+    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def read(*_: Any) -> bytes:
+        raise error
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", read)
+    with pytest.raises(DownloadError, match="broke off"):
+        download(f"{server.url}/file.bin", target)
+
+
+def test_a_file_that_the_server_lacks(server: FileServer, target: Path) -> None:
+    with pytest.raises(DownloadError, match=r"404 .*/absent"):
+        download(f"{server.url}/absent", target)
+    assert not target.exists()
+
+
+@pytest.mark.usefixtures("server")
+def test_nobody_listens(target: Path) -> None:
+    with pytest.raises(DownloadError, match="check the network"):
+        download(f"{unused_address()}/file.bin", target)
+
+
+def test_a_disk_that_is_too_small_is_noticed_before_the_first_byte(
+    server: FileServer, target: Path, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part.write_bytes(CONTENT[:1_000_000])
+    needed = len(CONTENT) - 1_000_000
+    usage = shutil.disk_usage(target.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=needed - 1))
+    with pytest.raises(DetectorError, match="disk is full"):
+        download(f"{server.url}/file.bin", target)
+    assert part.read_bytes() == CONTENT[:1_000_000]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=needed))
+    download(f"{server.url}/file.bin", target)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_disk_that_fills_up_meanwhile(server: FileServer, target: Path, part: Path) -> None:
+    part.symlink_to("/dev/full")
+    with pytest.raises(DetectorError, match="disk is full"):
+        download(f"{server.url}/file.bin", target)
+    assert not target.exists()
+
+
+def test_a_folder_that_cannot_be_made(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    with pytest.raises(DetectorError, match="Cannot write"):
+        download(f"{server.url}/file.bin", tmp_path / "taken" / "file.bin")
+
+
+def test_more_than_a_file_may_have_is_not_kept(server: FileServer, tmp_path: Path) -> None:
+    server.files["/file.bin"] = CONTENT
+    with pytest.raises(DownloadError, match="more than it should"):
+        download(f"{server.url}/file.bin", tmp_path / "file.bin", most_bytes=len(CONTENT) - 1)
+    assert list(tmp_path.iterdir()) == []
+    download(f"{server.url}/file.bin", tmp_path / "file.bin", most_bytes=len(CONTENT))
+
+
+def test_a_server_that_hides_its_size_is_stopped(server: FileServer, tmp_path: Path) -> None:
+    server.raw = b"HTTP/1.0 200 OK\r\n\r\n" + CONTENT
+    with pytest.raises(DownloadError, match="more than it should"):
+        download(f"{server.url}/file.bin", tmp_path / "file.bin", most_bytes=100_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_is_too_large_is_started_over(server: FileServer, tmp_path: Path) -> None:
+    server.files["/file.bin"] = CONTENT
+    (tmp_path / "file.bin.part").write_bytes(bytes(len(CONTENT) + 1))
+    download(f"{server.url}/file.bin", tmp_path / "file.bin", most_bytes=len(CONTENT))
+    assert (tmp_path / "file.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("target", ["http://example.org/x", "ftp://example.org/x", "file:///etc/passwd"])
+def test_no_redirection_leaves_https(target: str) -> None:
+    request = urllib.request.Request("https://example.org/file.bin")
+    with pytest.raises(DownloadError, match="not HTTPS"):
+        _NoWayDown().redirect_request(request, None, 302, "Found", {}, target)
+    followed = _NoWayDown().redirect_request(request, None, 302, "Found", {}, "https://example.org/other")
+    assert followed.full_url == "https://example.org/other"
