@@ -13,7 +13,8 @@
 The comment above lets uv run this file in an environment of its own, without TensorFlow.
 """
 
-from detector.commands.cli import demo, main
+from detector.commands.cli import main
+from detector.commands.demo import demo_command
 
 if __name__ == "__main__":
-    main(prog_name="demo_webcam.py", command=demo)
+    main(prog_name="demo_webcam.py", command=demo_command)

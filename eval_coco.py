@@ -10,7 +10,8 @@
 The comment above lets uv run this file in a small environment of its own, without TensorFlow.
 """
 
-from detector.commands.cli import eval_command, main
+from detector.commands.cli import main
+from detector.commands.eval import eval_command
 
 if __name__ == "__main__":
     main(prog_name="eval_coco.py", command=eval_command)

@@ -22,8 +22,9 @@ import numpy as np
 from tqdm import tqdm
 
 from detector.boxes import FloatArray
-from detector.commands.cli import DEFAULT_MODEL, main
+from detector.commands.cli import main
 from detector.commands.command_line import echo
+from detector.commands.options import DEFAULT_MODEL
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import Image, find_images, load_image
 from detector.runtime import Backend, Detector

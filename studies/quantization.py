@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray
-from detector.commands.cli import DEFAULT_MODEL, main
+from detector.commands.cli import main
 from detector.commands.command_line import echo
+from detector.commands.options import DEFAULT_MODEL
 from detector.data.dataset import Dataset
 from detector.data.selection import find_dataset
 from detector.evaluation.evaluate import detect_dataset, match_categories

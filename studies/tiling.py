@@ -18,8 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from detector.boxes import xyxy_to_xywh
-from detector.commands.cli import DEFAULT_MODEL, main
+from detector.commands.cli import main
 from detector.commands.command_line import echo
+from detector.commands.options import DEFAULT_MODEL
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.data.folder import load_split
 from detector.errors import DatasetError

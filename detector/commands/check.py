@@ -5,33 +5,64 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
+import click
 
-from detector.checks.repair import check_target, save_findings, write_repaired
-from detector.checks.review import review_labels
-from detector.checks.statistics import SIZE_BINS, SMALLEST_SIDE, Statistics, count_objects
-from detector.commands.command_line import echo
-from detector.data.contact_sheet import choose_images, draw_contact_sheet
-from detector.data.dataset import Dataset
-from detector.data.findings import Finding
-from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import PATH, SIDE, parts_options
 from detector.errors import DatasetError
 from detector.system.files import check_writable, replacing
 from detector.system.terminal import counted, printable
+
+if TYPE_CHECKING:
+    from detector.checks.statistics import Statistics
+    from detector.data.dataset import Dataset
+    from detector.data.findings import Finding
+    from detector.data.folder import LabelledFolder
 
 _BAR = 30  # characters
 _LONGEST_NAME = 24
 
 
-def run_check(
-    *, folder: Path, train: str | None, val: str | None, input_size: int, fix: Path | None, output: Path
+@click.command("check", cls=OneValueCommand)
+@click.argument("folder", type=PATH)
+@parts_options
+@click.option(
+    "--input-size",
+    type=SIDE,
+    default=300,
+    show_default=True,
+    help="Of the model, in pixels.",
+)
+@click.option(
+    "--fix", type=PATH, metavar="OUT", help="Write a repaired copy (COCO JSON) into this new folder."
+)
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("output/check"),
+    show_default=True,
+    help="Folder for labelled.jpg and findings.json.",
+)
+def check_command(
+    folder: Path, train: str | None, val: str | None, input_size: int, fix: Path | None, output: Path
 ) -> None:
-    """Print what is in a labelled folder, write a picture of some of its images, and a repaired copy.
+    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC, YOLO, CVAT, Label Studio.
 
-    Raises:
-        DatasetError: the labels cannot be read, or a training would refuse them and no copy is asked for.
+    Prints what a training would use, how large the objects are and what is wrong with the labels, draws some
+    images with their boxes, and writes a list of every finding with its file and line. FOLDER itself is
+    never changed; --fix writes a copy in which the boxes and class numbers that can be put right are right,
+    the rest is left out, images turned by EXIF are stored upright, and no part has images of another.
     """
+    import cv2
+
+    from detector.checks.repair import check_target, save_findings, write_repaired
+    from detector.checks.review import review_labels
+    from detector.checks.statistics import count_objects
+    from detector.data.contact_sheet import choose_images, draw_contact_sheet
+    from detector.data.folder import load_labelled_folder
+
     check_writable(output)
     if fix is not None:
         check_target(fix, folder)
@@ -87,6 +118,8 @@ def _print_classes(categories: Mapping[int, str], counts: Mapping[str, Statistic
 
 
 def _print_sizes(counts: Mapping[str, Statistics], input_size: int) -> None:
+    from detector.checks.statistics import SIZE_BINS
+
     train, val = counts["train"].by_size, counts["val"].by_size
     echo(
         f"\nObjects by size: side in pixels once the image is {input_size} x {input_size}\n"
@@ -124,6 +157,8 @@ def _print_copy(parts: Mapping[str, Dataset], findings: Collection[Finding], tar
 
 
 def _warn_of_small_objects(train: Statistics, input_size: int) -> None:
+    from detector.checks.statistics import SMALLEST_SIDE
+
     small = train.by_size[0]
     if small * 2 > train.objects:
         echo(

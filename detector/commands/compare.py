@@ -8,26 +8,30 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from detector.commands.command_line import echo
-from detector.data.dataset import Dataset, load_dataset_image
-from detector.data.selection import find_dataset, select_images
-from detector.errors import DatasetError
-from detector.evaluation.bootstrap import LEAST_IMAGES, Interval
-from detector.evaluation.comparison import (
-    ClassDifference,
-    Comparison,
-    Difference,
-    ImageDifference,
-    compare_detections,
+import click
+
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import (
+    PATH,
+    RuntimeOptions,
+    Selection,
+    collected,
+    images_option,
+    rounds_option,
+    runtime_options,
+    selection_options,
 )
-from detector.evaluation.evaluate import detect_dataset, match_categories
-from detector.evaluation.measure import nan_to_minus_1
-from detector.evaluation.results import load_results
-from detector.runtime import Detector
+from detector.errors import DatasetError
 from detector.system.files import check_writable, replacing
 from detector.system.terminal import counted
+
+if TYPE_CHECKING:
+    from detector.data.dataset import Dataset
+    from detector.evaluation.bootstrap import Interval
+    from detector.evaluation.comparison import ClassDifference, Comparison, Difference, ImageDifference
+    from detector.runtime import Detector
 
 _SHOWN = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100", "ARs", "ARm", "ARl")
 _MOST_CLASSES, _MOST_IMAGES = 5, 5
@@ -44,32 +48,51 @@ class _Side:
     detector: Detector | None
 
 
-def run_compare(
-    *,
+@click.command("compare", cls=OneValueCommand)
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.argument("dataset", type=PATH)
+@images_option
+@selection_options
+@runtime_options
+@rounds_option
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 100),
+    default=0.5,
+    show_default=True,
+    help="Points of AP by which B may be worse before the exit code is 1.",
+)
+@click.option("--output", type=PATH, metavar="FILE", help="JSON file for everything that was compared.")
+@collected(Selection, "selection")
+@collected(RuntimeOptions, "runtime")
+def compare_command(
     first: str,
     second: str,
-    dataset: Path,
-    images: Path | None,
-    split: str | None,
-    image_ids: Path | None,
-    limit: int | None,
-    trust: bool,
-    backend: str | None,
-    threads: int | None,
+    selection: Selection,
+    runtime: RuntimeOptions,
     rounds: int,
     tolerance: float,
     output: Path | None,
 ) -> None:
-    """Print what differs; exit with 1 when the second is worse by more than the tolerance."""
+    """Compare two models, or two files of detections, on the same DATASET.
+
+    A and B are each a detections.json in COCO's results format, or a model as in `ssdlite eval --model`.
+    Prints AP with intervals from a paired bootstrap, what changed by size, by class and by image, and the
+    latency of models. Exits with 1 when B is worse than A by more than --tolerance, to guard a CI.
+    """
+    from detector.data.selection import find_dataset, select_images
+    from detector.evaluation.bootstrap import LEAST_IMAGES
+    from detector.evaluation.comparison import compare_detections
+
     files = [_is_file_of_detections(name) for name in (first, second)]
-    whole = find_dataset(dataset, images, None, split, images_needed=not all(files))
-    coco = select_images(whole, image_ids, limit)
+    whole = find_dataset(
+        selection.dataset, selection.images, None, selection.split, images_needed=not all(files)
+    )
+    coco = select_images(whole, selection.image_ids, selection.limit)
     if output is not None:
         check_writable(output.absolute().parent)
-    sides = [
-        _build_side(name, whole, coco, backend=backend, threads=threads, trust=trust)
-        for name in (first, second)
-    ]
+    sides = [_build_side(name, whole, coco, runtime) for name in (first, second)]
     categories = _common_categories(sides, coco)
     comparison = compare_detections(
         coco, *(side.detections for side in sides), category_ids=categories, rounds=rounds
@@ -100,10 +123,14 @@ def _is_file_of_detections(name: str) -> bool:
     return Path(name).suffix.lower() == ".json"
 
 
-def _build_side(name: str, whole: Dataset, coco: Dataset, **options: Any) -> _Side:
+def _build_side(name: str, whole: Dataset, coco: Dataset, runtime: RuntimeOptions) -> _Side:
+    from detector.evaluation.evaluate import detect_dataset, match_categories
+    from detector.evaluation.results import load_results
+    from detector.runtime import Detector
+
     if _is_file_of_detections(name):
         return _Side(name, frozenset(coco.categories), load_results(Path(name), whole, say=echo), None)
-    detector = Detector.load(name, score_threshold=None, say=echo, **options)
+    detector = Detector.load(name, score_threshold=None, say=echo, **vars(runtime))
     matched = frozenset(match_categories(detector.classes, coco.categories).values())
     return _Side(name, matched, detect_dataset(detector, coco)[0], detector)
 
@@ -168,6 +195,7 @@ def _show_difference(each: Difference) -> str:
 def _time(sides: Sequence[_Side], coco: Dataset) -> dict[str, dict[str, float]]:
     """Milliseconds of a whole frame of each model, in turns; printed, and empty where there is no model."""
     from detector.bench import time_interleaved
+    from detector.data.dataset import load_dataset_image
 
     detectors = {
         letter: side.detector for letter, side in zip("AB", sides, strict=True) if side.detector is not None
@@ -192,6 +220,8 @@ def _save(
     tolerance: float,
     worse: bool,
 ) -> None:
+    from detector.evaluation.measure import nan_to_minus_1
+
     record = {
         "A": sides[0].name,
         "B": sides[1].name,

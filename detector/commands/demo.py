@@ -11,42 +11,82 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-import cv2
+import click
 
-from detector.commands.command_line import echo
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import PATH, ModelOptions, collected, model_options, score_option
 from detector.errors import DetectorError
-from detector.images import Image
 from detector.labels import parse_classes
-from detector.runtime import Detector
 from detector.system.terminal import counted
-from detector.video.counting import CountLine, CountZone
-from detector.video.frames import LiveFrame
-from detector.video.meter import LiveStats
-from detector.video.outputs import Outputs, check_outputs
-from detector.video.overlay import live_drawer
-from detector.video.pipeline import LivePipeline
-from detector.video.settings import LiveSettings
-from detector.video.sources import ImageSequence, Source, open_source
-from detector.video.tracking import Tracker
-from detector.video.video_file import VideoFile
-from detector.video.view import ProgressView, View
-from detector.video.watch import watch
-from detector.video.window import DisplayProbe, Window
+
+if TYPE_CHECKING:
+    from detector.images import Image
+    from detector.runtime import Detector
+    from detector.video.counting import CountLine, CountZone
+    from detector.video.frames import LiveFrame
+    from detector.video.meter import LiveStats
+    from detector.video.outputs import Outputs
+    from detector.video.pipeline import LivePipeline
+    from detector.video.settings import LiveSettings
+    from detector.video.sources import Source
+    from detector.video.view import View
 
 BROWSER = "browser"  # the source that is a viewer's own camera
 _SNAPSHOTS = Path("output/snapshots")
 _ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
-def run_demo(
-    *,
+@click.command("demo", cls=OneValueCommand)
+@click.option(
+    "--source",
+    default="0",
+    show_default=True,
+    metavar="CAMERA|FILE|FOLDER|URL|browser",
+    help="A camera's number or device, a video, an image, a folder of images, an RTSP or HTTP stream, or the "
+    "camera of the browser that looks on.",
+)
+@model_options
+@score_option("--score")
+@click.option("--web", is_flag=True, help="Show it in the browser.  [default: where no window can be opened]")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of the browser view; 0.0.0.0 lets other machines in, with a token.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Of the browser view; 0 for any that is free.",
+)
+@click.option("--headless", is_flag=True, help="Show nothing; for --save, --jsonl and counts.")
+@click.option("--save", type=PATH, metavar="FILE", help="Record what is shown: .mp4 or .avi.")
+@click.option("--jsonl", type=PATH, metavar="FILE", help="Write a line of JSON for each frame; - for stdout.")
+@click.option("--max-frames", type=click.IntRange(1), help="End after so many frames.")
+@click.option(
+    "--insecure", is_flag=True, help="Take any certificate of a https:// or rtsps:// source, password or not."
+)
+@click.option("--track", is_flag=True, help="Number each object, the same from frame to frame.")
+@click.option(
+    "--count-line",
+    multiple=True,
+    metavar="X1,Y1,X2,Y2",
+    help="Count what crosses a line: pixels, or shares of the frame if none is over 1. Implies --track.",
+)
+@click.option(
+    "--zone",
+    multiple=True,
+    metavar="X1,Y1,X2,Y2,X3,Y3...",
+    help="Count what is in a polygon, comes in and goes out. Implies --track.",
+)
+@collected(ModelOptions, "chosen")
+def demo_command(
     source: str,
-    model: str,
-    trust: bool,
-    backend: str | None,
-    threads: int | None,
-    classes: str | None,
+    chosen: ModelOptions,
     score_threshold: float,
     web: bool,
     host: str,
@@ -55,12 +95,28 @@ def run_demo(
     save: Path | None,
     jsonl: Path | None,
     max_frames: int | None,
+    insecure: bool,
     track: bool,
     count_line: tuple[str, ...],
     zone: tuple[str, ...],
-    insecure: bool = False,
 ) -> None:
-    """Detect in what a source shows until it ends or the user does."""
+    """Detect live: from a camera by default, in a window or in the browser.
+
+    In the window: space pauses, s saves a snapshot, + and - move the threshold, q or Esc quits.
+    """
+    import cv2
+
+    from detector.runtime import Detector
+    from detector.video.outputs import Outputs, check_outputs
+    from detector.video.overlay import live_drawer
+    from detector.video.pipeline import LivePipeline
+    from detector.video.settings import LiveSettings
+    from detector.video.sources import ImageSequence
+    from detector.video.tracking import Tracker
+    from detector.video.video_file import VideoFile
+    from detector.video.view import ProgressView
+    from detector.video.window import DisplayProbe, Window
+
     counters = read_counters(count_line, zone)
     web = _needs_page(source, web, headless)
     check_outputs(source, save, jsonl)
@@ -70,11 +126,11 @@ def run_demo(
     with ExitStack() as stack:
         tracker = Tracker() if track or counters else None
         detector = Detector.load(
-            model,
-            trust=trust,
-            backend=backend,
-            threads=threads,
-            classes=parse_classes(classes),
+            chosen.model,
+            trust=chosen.trust,
+            backend=chosen.backend,
+            threads=chosen.threads,
+            classes=parse_classes(chosen.classes),
             score_threshold=score_threshold,
             say=say,
         )
@@ -123,6 +179,7 @@ def _follow(
     pipeline: LivePipeline, view: View, scene: _Scene, outputs: Outputs, *, paced: bool, hold: str | None
 ) -> None:
     """Show what the pipeline finds until its source ends or the user does, and complete what is written."""
+    from detector.video.watch import watch
 
     def complete() -> None:
         outputs.complete(pipeline.meter.whole())
@@ -144,6 +201,10 @@ def _follow(
 
 def _farewell(view: View, source: Source) -> str | None:
     """What is shown when a source has ended; None to end as well, as a window does with a video."""
+    from detector.video.sources import ImageSequence
+    from detector.video.view import ProgressView
+    from detector.video.window import Window
+
     if isinstance(view, ProgressView):
         return None
     if isinstance(source, ImageSequence):
@@ -180,6 +241,8 @@ def _open_page(scene: _Scene, host: str, port: int, say: Callable[[str], None]) 
 
 
 def _open_source(text: str, insecure: bool) -> Source:
+    from detector.video.sources import open_source
+
     if text != BROWSER:
         return open_source(text, insecure=insecure)
     from detector.video.web.camera import BrowserSource
@@ -193,6 +256,8 @@ def read_counters(lines: Sequence[str], zones: Sequence[str]) -> list[CountLine 
     Raises:
         DetectorError: not numbers, or too few or too many of them.
     """
+    from detector.video.counting import CountLine, CountZone
+
     counters: list[CountLine | CountZone] = []
     kinds: list[tuple[str, Sequence[str], type[CountLine] | type[CountZone]]] = [
         ("line", lines, CountLine),

@@ -8,24 +8,28 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
-from tqdm import tqdm
+import click
 
-from detector.commands.detect_sources import find_pictures, is_video, refuse_live
-from detector.commands.picture_names import names_below, picture_names
-from detector.detections import Detections
-from detector.drawing import draw_detections
+from detector.commands.command_line import OneValueCommand
+from detector.commands.options import (
+    PATH,
+    ModelOptions,
+    accuracy_options,
+    collected,
+    model_options,
+    score_option,
+)
 from detector.errors import DetectorError, ImageError
-from detector.evaluation.coco_results import to_coco_results
-from detector.images import SUFFIXES, Image, find_unread_images, load_image
 from detector.labels import parse_classes
-from detector.runtime import Detector
-from detector.spec import DEFAULT_SCORE_THRESHOLD
 from detector.system.files import check_writable, replacing
-from detector.system.opencv_build import missing_gui_note
 from detector.system.terminal import counted, write_line
+
+if TYPE_CHECKING:
+    from detector.detections import Detections
+    from detector.images import Image
+    from detector.runtime import Detector
 
 _MOST_LINES = 20
 _RESULTS, _IMAGES = "detections.json", "images.json"
@@ -33,22 +37,37 @@ _RESULTS, _IMAGES = "detections.json", "images.json"
 _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
-def run_detect(
-    *,
+@click.command("detect", cls=OneValueCommand)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB...")
+@model_options
+@score_option(
+    "--score",
+    default=None,
+    help="Least score of a detection.  [default: the model's for each class, else 0.4]",
+)
+@accuracy_options
+@click.option(
+    "--output", type=PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
+)
+@collected(ModelOptions, "chosen")
+def detect_command(
     images: tuple[str, ...],
-    model: str,
-    trust: bool,
-    backend: str | None,
-    threads: int | None,
-    classes: str | None,
+    chosen: ModelOptions,
     score_threshold: float | None,
     voting: bool,
     tile: int | None,
     output: Path,
 ) -> None:
-    """Detect in every image and write the results to a folder; what cannot be read or written is named and
-    left out, and the rest goes on.
-    """
+    """Find objects in images; writes annotated pictures, and detections.json in COCO's results format."""
+    from tqdm import tqdm
+
+    from detector.commands.detect_sources import find_pictures, refuse_live
+    from detector.commands.picture_names import names_below, picture_names
+    from detector.images import find_unread_images
+    from detector.runtime import Detector
+    from detector.spec import DEFAULT_SCORE_THRESHOLD
+    from detector.system.opencv_build import missing_gui_note
+
     refuse_live(images)
     paths = find_pictures(images, output)
     check_writable(output)
@@ -57,11 +76,11 @@ def run_detect(
     if note := missing_gui_note():
         write_line(note, to_errors=True)
     detector = Detector.load(
-        model,
-        trust=trust,
-        backend=backend,
-        threads=threads,
-        classes=parse_classes(classes),
+        chosen.model,
+        trust=chosen.trust,
+        backend=chosen.backend,
+        threads=chosen.threads,
+        classes=parse_classes(chosen.classes),
         score_threshold=DEFAULT_SCORE_THRESHOLD if score_threshold is None else score_threshold,
         class_thresholds=score_threshold is None,
         voting=voting,
@@ -92,6 +111,11 @@ class _Batch:
 
     def add(self, path: Path, name: str, picture_name: str) -> None:
         """Detect in one image and write its picture."""
+        from detector.commands.detect_sources import is_video
+        from detector.drawing import draw_detections
+        from detector.evaluation.coco_results import to_coco_results
+        from detector.images import load_image
+
         try:
             image = load_image(path)
             detections = self.detector.detect(image)
@@ -145,6 +169,8 @@ def _write_picture(output: Path, name: str, drawn: Image) -> Path:
     Raises:
         DetectorError: it cannot be written.
     """
+    import cv2
+
     suffix = ".jpg" if max(drawn.shape) <= 65_500 else ".png"  # JPEG ends at 65,500 pixels a side
     path = output / f"{name}{suffix}"
     try:
@@ -162,6 +188,8 @@ def _write_json(path: Path, content: Sequence[dict[str, Any]]) -> None:
 
 
 def _pictures_in(output: Path) -> set[Path]:
+    from detector.images import SUFFIXES
+
     found = (Path(folder) / name for folder, _, names in os.walk(output) for name in names)
     return {path for path in found if path.suffix.lower() in SUFFIXES}
 

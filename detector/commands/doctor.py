@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from detector.commands.command_line import echo
-from detector.doctor.backends import BASE, TITLES, backend_lines, gpu_line, started_probes, wait_for
-from detector.doctor.line import Line
-from detector.doctor.machine import check_cameras, check_cpu, check_disk, check_python, check_screen
-from detector.doctor.packages import check_opencv, check_packages
+import click
+
+from detector.commands.command_line import OneValueCommand, echo
+from detector.doctor.backends import BASE, TITLES
 from detector.errors import DetectorError
 from detector.version import __version__
+
+if TYPE_CHECKING:
+    from detector.doctor.line import Line
 
 # The lines that have to work for each job; what is absent hinders none but those that need it.
 _BASE = ("Python", "packages", "OpenCV", "CPU", TITLES[BASE], "cache", "weights", "disk")
@@ -28,12 +31,18 @@ _JOBS = {
 _MARKS = {"works": "ok", "absent": "-", "broken": "BAD"}
 
 
-def run_doctor() -> None:
-    """Print what works on this machine and what does not, each with what to do.
+@click.command("doctor", cls=OneValueCommand)
+def doctor_command() -> None:
+    """Show what works on this machine, what does not, and what to do about it.
 
-    Raises:
-        DetectorError: something that the base install promises does not work.
+    Looks at Python, packages, OpenCV, processor, screen, cameras, cache, weights and disk, and tries out the
+    backends that are installed. Exits with 0 when everything that the base install promises works and with
+    2 when something of it does not; extras, GPU, screen and cameras may be absent.
     """
+    from detector.doctor.backends import backend_lines, gpu_line, started_probes, wait_for
+    from detector.doctor.machine import check_cameras, check_cpu, check_python, check_screen
+    from detector.doctor.packages import check_opencv, check_packages
+
     echo(f"ssdlite {__version__}\n")
     lines: list[Line] = []
 
@@ -65,6 +74,8 @@ def run_doctor() -> None:
 
 def guard(title: str, check: Callable[[], Line | Iterable[Line]]) -> list[Line]:
     """The lines of a check; one that fails by itself is a line too: a doctor has to reach the end."""
+    from detector.doctor.line import Line
+
     try:
         found = check()
         return [found] if isinstance(found, Line) else list(found)
@@ -99,6 +110,7 @@ def _check_weights() -> Iterable[Line]:
 
 
 def _check_disk() -> Line:
+    from detector.doctor.machine import check_disk
     from detector.system.cache import cache_folder
 
     return check_disk(cache_folder())

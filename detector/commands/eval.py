@@ -8,24 +8,45 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from detector.checks.diagnosis import find_causes
-from detector.commands.command_line import echo
-from detector.data.dataset import Dataset
-from detector.data.selection import find_dataset, select_images
+import click
+
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import (
+    PATH,
+    ModelOptions,
+    Score,
+    Selection,
+    accuracy_options,
+    collected,
+    images_option,
+    is_given,
+    model_options,
+    rounds_option,
+    selection_options,
+)
 from detector.errors import DatasetError
-from detector.evaluation.analysis import analyse
-from detector.evaluation.coco_metrics import MEANING, METRICS
-from detector.evaluation.evaluate import Evaluation, evaluate, evaluate_detections, versions_used
-from detector.evaluation.results import count_reaching_out, load_results
-from detector.export.threshold_writer import check_same_kind, save_thresholds
 from detector.labels import parse_classes
-from detector.runtime import Detector
-from detector.spec import ModelSpec
 from detector.system.files import check_writable
-from detector.system.opencv_build import missing_gui_note
 from detector.system.terminal import counted
+
+if TYPE_CHECKING:
+    from detector.data.dataset import Dataset
+    from detector.evaluation.evaluate import Evaluation
+    from detector.runtime import Detector
+    from detector.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """How images are read and what is kept of what is found."""
+
+    resize: Literal["half-pixel", "tf1"]
+    score_threshold: float | None
+    max_detections: int | None
+    voting: bool
+    tile: int | None
 
 
 @dataclass(frozen=True)
@@ -42,46 +63,103 @@ class _Measured:
     @cached_property
     def causes(self) -> list[str]:
         """Why an AP next to nothing is so low."""
+        from detector.checks.diagnosis import find_causes
+
         return find_causes(self.dataset, self.evaluation.detections, self.evaluation.metrics)
 
 
-def run_evaluation(
-    *,
-    command: str,
-    dataset: Path | None,
-    images: Path | None,
-    annotations: Path | None,
-    split: str | None,
-    image_ids: Path | None,
-    limit: int | None,
+@click.command("eval", cls=OneValueCommand)
+@click.argument("dataset", type=PATH, required=False)
+@model_options
+@images_option
+@click.option("--annotations", type=PATH, help="COCO JSON file, if it is not found by itself.")
+@selection_options
+@click.option(
+    "--resize",
+    type=click.Choice(["half-pixel", "tf1"]),
+    default="half-pixel",
+    show_default=True,
+    help="tf1 is the resize of the released TensorFlow 1 graph, for parity.",
+)
+@click.option(
+    "--score-threshold",
+    type=Score(),
+    help="Least score.  [default: the model's]",
+)
+@click.option(
+    "--max-detections", type=click.IntRange(1, 5000), help="Detections an image.  [default: the model's]"
+)
+@click.option(
+    "--detections",
+    type=PATH,
+    help="File in COCO's results format to evaluate in place of a model, whatever wrote it.",
+)
+@accuracy_options
+@click.option("--per-class", is_flag=True, help="Print the AP of each class.")
+@click.option("--output", type=PATH, help="Folder for metrics.json and detections.json.")
+@click.option(
+    "--report", type=PATH, help="Folder for report.html: where AP is lost, with intervals and pictures."
+)
+@rounds_option
+@click.option(
+    "--write-thresholds",
+    type=PATH,
+    metavar="FILE",
+    help="Write the model with the best score threshold of each class, which `ssdlite detect` then uses.",
+)
+@collected(ModelOptions, "chosen")
+@collected(Selection, "selection")
+@collected(_Settings, "settings")
+@click.pass_context
+def eval_command(
+    context: click.Context,
+    /,
+    chosen: ModelOptions,
+    selection: Selection,
+    settings: _Settings,
     detections: Path | None,
     per_class: bool,
     output: Path | None,
     report: Path | None,
     rounds: int,
     write_thresholds: Path | None,
-    **runtime: Any,
 ) -> None:
-    """Evaluate, print the numbers, and write them to folders if some are given."""
+    """Evaluate a model on a dataset: the 12 COCO numbers, by pycocotools.
+
+    DATASET is a folder in any of COCO's usual layouts, a COCO JSON file, or a folder with labels of another
+    kind that `ssdlite train` takes. Without it the photographs that come with the package are used, to show
+    that everything works.
+    """
+    from detector.data.selection import find_dataset, select_images
+    from detector.export.threshold_writer import check_same_kind
+
+    if detections is not None and is_given(context, "model"):
+        raise click.UsageError("--detections takes the place of a model; leave out --model.")
     if detections is not None and write_thresholds is not None:
         raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
-    sample = dataset is None and annotations is None
-    whole = find_dataset(dataset, images, annotations, split, images_needed=detections is None)
+    sample = selection.dataset is None and selection.annotations is None
+    whole = find_dataset(
+        selection.dataset,
+        selection.images,
+        selection.annotations,
+        selection.split,
+        images_needed=detections is None,
+    )
     for finding in whole.findings:
         echo(f"Note: {finding}")
-    coco = select_images(whole, image_ids, limit)
+    coco = select_images(whole, selection.image_ids, selection.limit)
     if write_thresholds is not None:
-        check_same_kind(runtime["model"], write_thresholds)
+        check_same_kind(chosen.model, write_thresholds)
     for folder in filter(None, (output, report, write_thresholds and write_thresholds.absolute().parent)):
         check_writable(folder)
     about = {
         "dataset": "bundled sample" if sample else str(coco.source),
         "split": coco.split,
-        "image_ids": None if image_ids is None else str(image_ids),
-        "limit": limit,
+        "image_ids": None if selection.image_ids is None else str(selection.image_ids),
+        "limit": selection.limit,
     }
     if detections is None:
-        measured = _evaluate_model(coco, about, **runtime)
+        measured = _evaluate_model(coco, about, chosen, settings)
     else:
         measured = _evaluate_file(detections, whole, coco, about)
     _print(measured, per_class, echo)
@@ -91,39 +169,55 @@ def run_evaluation(
     if report is not None or write_thresholds is not None:
         _go_deeper(measured, report, rounds, write_thresholds)
     if sample and measured.detector is not None:
-        _print_next_commands(len(coco.images), command)
+        _print_next_commands(len(coco.images), context.command_path)
     elif measured.contaminated and measured.detector is not None:
-        _print_contamination(measured.contaminated, measured.detector.spec, subset=image_ids is not None)
+        _print_contamination(
+            measured.contaminated, measured.detector.spec, subset=selection.image_ids is not None
+        )
 
 
-def _evaluate_model(
-    coco: Dataset, about: dict[str, Any], *, model: str, classes: str | None, **options: Any
-) -> _Measured:
+def _evaluate_model(coco: Dataset, about: dict[str, Any], chosen: ModelOptions, how: _Settings) -> _Measured:
+    from detector.evaluation.evaluate import evaluate
+    from detector.runtime import Detector
+    from detector.system.opencv_build import missing_gui_note
+
     coco.check_images()
     if note := missing_gui_note():
         echo(note, err=True)
-    detector = Detector.load(model, classes=parse_classes(classes), say=echo, **options)
+    detector = Detector.load(
+        chosen.model,
+        classes=parse_classes(chosen.classes),
+        trust=chosen.trust,
+        backend=chosen.backend,
+        threads=chosen.threads,
+        say=echo,
+        **vars(how),
+    )
     echo(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
     evaluation = evaluate(detector, coco)
     contaminated = _contaminated_split(coco, detector.spec)
     settings = {
         "model": detector.spec.name,
-        "model_file": model,
-        "classes": classes,
+        "model_file": chosen.model,
+        "classes": chosen.classes,
         **about,
         "trained_on_this_split": contaminated is not None,
         "backend": detector.backend_name,
         "threads": detector.threads,
-        "resize": options["resize"],
+        "resize": how.resize,
         "score_threshold": detector.postprocess.score_threshold,
         "iou_threshold": detector.postprocess.iou_threshold,
         "max_detections": detector.postprocess.max_detections,
-        **{name: options[name] for name in ("voting", "tile")},
+        "voting": how.voting,
+        "tile": how.tile,
     }
     return _Measured(detector.spec.name, coco, evaluation, settings, detector, contaminated)
 
 
 def _evaluate_file(path: Path, whole: Dataset, coco: Dataset, about: dict[str, Any]) -> _Measured:
+    from detector.evaluation.evaluate import evaluate_detections
+    from detector.evaluation.results import count_reaching_out, load_results
+
     found = load_results(path, whole, say=echo)
     echo(f"{path} on {coco.source}: {_count(coco)}, {counted(len(found), 'detection')}")
     if reaching := count_reaching_out(found, coco):
@@ -141,6 +235,9 @@ def _count(coco: Dataset) -> str:
 
 def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thresholds: Path | None) -> None:
     """Analyse the detections; write the report and the model with its thresholds."""
+    from detector.evaluation.analysis import analyse
+    from detector.evaluation.evaluate import versions_used
+    from detector.export.threshold_writer import save_thresholds
     from detector.report.page import HTML, JSON, write_report
 
     evaluation, coco = measured.evaluation, measured.dataset
@@ -180,6 +277,8 @@ def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thre
 
 
 def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> None:
+    from detector.evaluation.coco_metrics import MEANING, METRICS
+
     evaluation, settings = measured.evaluation, measured.settings
     if evaluation.other_size:
         first = evaluation.other_size[0].name

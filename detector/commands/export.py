@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from detector.architecture import build_architecture
-from detector.commands.command_line import echo
+import click
+
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import DEFAULT_MODEL, PATH, SIDE, collected, is_given
 from detector.errors import DatasetError, ModelError
-from detector.export.bundles import BUNDLES
-from detector.export.gate import Gate
-from detector.export.trial_images import find_calibration_images, find_trial_images, load_network_inputs
-from detector.formats.contract import model_files
-from detector.formats.table import Format, Network, find_format
-from detector.formats.tflite.calibration import calibrate
-from detector.formats.tflite.quantization import Quantization
 from detector.labels import parse_classes
-from detector.runtime.model_file import ModelFile
-from detector.spec import ModelSpec
 from detector.system.file_names import safe_file_name
 from detector.system.files import check_writable, refuse_occupied, replacing, replacing_folder, size_in_bytes
-from detector.weights import Weights
+
+if TYPE_CHECKING:
+    from detector.formats.table import Format
+    from detector.formats.tflite.quantization import Quantization
+    from detector.spec import ModelSpec
+    from detector.weights import Weights
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What is asked for: one format, or the bundle of a consumer."""
+
+    format_name: str
+    quantize: str
+    postprocess: bool
+    bundle: str | None
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What tells whether an export is as good as the network, and how good it has to be."""
+
+    calibration: Path | None
+    dataset: Path | None
+    max_ap_drop: float | None
 
 
 @dataclass(frozen=True)
@@ -40,33 +56,102 @@ class _Part:
     integer_heads: bool = False
 
 
-def run_export(
-    *,
+@click.command("export", cls=OneValueCommand)
+@click.argument("model", default=DEFAULT_MODEL, metavar="[NAME|RUN|FILE]")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["tflite", "onnx", "openvino", "saved_model"]),
+    default="tflite",
+    show_default=True,
+    help="What to write.",
+)
+@click.option(
+    "--quantize",
+    type=click.Choice(["none", "fp16", "int8"]),
+    default="none",
+    show_default=True,
+    help="fp16 halves the file, int8 quarters it and computes in integers.",
+)
+@click.option(
+    "--postprocess",
+    is_flag=True,
+    help="Put normalisation, box decoding and suppression inside: bytes in, detections out.",
+)
+@click.option(
+    "--for",
+    "bundle",
+    type=click.Choice(["frigate", "android", "coral", "python"]),
+    help="Write a folder with all that this consumer needs.",
+)
+@click.option(
+    "--calibration",
+    type=PATH,
+    metavar="FOLDER",
+    help="Images like those that the detector will see, for int8, and to compare on where there are no "
+    "annotated ones.  [default: what the run was trained on]",
+)
+@click.option(
+    "--dataset",
+    type=PATH,
+    help="Annotated images to compare AP on.  [default: the run's validation images, if it is a run]",
+)
+@click.option("--classes", metavar="NAMES", help="Keep these classes alone; the others are cut out.")
+@click.option(
+    "--input-size",
+    type=SIDE,
+    metavar="PIXELS",
+    help="Side of the input, where the weights stand it.  [default: the model's]",
+)
+@click.option(
+    "--max-ap-drop",
+    type=click.FloatRange(0, 100),
+    metavar="POINTS",
+    help="AP that may be lost.  [default: 0.1, 0.2 with fp16, 1 with int8]",
+)
+@click.option("--output", type=PATH, help="Where to write it.  [default: export/NAME]")
+@collected(_Form, "form")
+@collected(_Evidence, "evidence")
+@click.pass_context
+def export_command(
+    context: click.Context,
+    /,
     model: str,
-    format_name: str,
-    quantize: str,
-    postprocess: bool,
-    bundle: str | None,
-    calibration: Path | None,
-    dataset: Path | None,
+    form: _Form,
+    evidence: _Evidence,
     classes: str | None,
     input_size: int | None,
-    max_ap_drop: float | None,
     output: Path | None,
 ) -> None:
-    """Write, compare, and keep what is as good as the network; exit with 1 where it is not."""
+    """Write a model for other programs and devices.
+
+    Every export is run on images and compared with the network before it is kept; one that finds something
+    else is not written, and the exit code is 1. docs/export.md has names and shapes of inputs and outputs.
+    """
+    import shutil
+    import tempfile
+
+    from detector.export.bundles import BUNDLES
+    from detector.export.gate import Gate
+    from detector.export.trial_images import find_trial_images
+    from detector.formats.contract import model_files
+    from detector.formats.table import Network
+
+    bundle = form.bundle
+    if bundle and (is_given(context, "format_name") or form.postprocess):
+        raise click.UsageError("--for knows what its consumer needs; leave out --format and --postprocess.")
     weights, own_spec = _load(model, classes)
-    spec = own_spec if input_size is None else _resize(own_spec, input_size, dataset)
-    parts = _list_parts(spec, format_name, quantize, postprocess, bundle)
+    spec = own_spec if input_size is None else _resize(own_spec, input_size, evidence.dataset)
+    parts = _list_parts(spec, form)
     target = output or Path("export") / (f"{safe_file_name(spec.name)}-{bundle}" if bundle else parts[0].name)
     _check_target(target, None if bundle else parts[0].format)
-    trial = find_trial_images(dataset, calibration, model, spec)
-    if max_ap_drop is not None and not trial.annotated:
+    trial = find_trial_images(evidence.dataset, evidence.calibration, model, spec)
+    if evidence.max_ap_drop is not None and not trial.annotated:
         raise DatasetError(
             "--max-ap-drop is about AP, which takes annotated images: give them with --dataset."
         )
-    gate = Gate(weights, own_spec, trial, max_ap_drop, echo)
-    quantization = _calibrate(weights, spec, parts, calibration, model)
+    gate = Gate(weights, own_spec, trial, evidence.max_ap_drop, echo)
+    quantization = _calibrate(weights, spec, parts, evidence.calibration, model)
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer) / "export"  # whose mode is that of any folder
         folder.mkdir()
@@ -92,6 +177,8 @@ def run_export(
 
 
 def _load(model: str, classes: str | None) -> tuple[Weights, ModelSpec]:
+    from detector.runtime.model_file import ModelFile
+
     file = ModelFile(model, parse_classes(classes), say=echo)
     if file.path.suffix != ".npz":
         raise ModelError(
@@ -102,6 +189,8 @@ def _load(model: str, classes: str | None) -> tuple[Weights, ModelSpec]:
 
 
 def _resize(spec: ModelSpec, size: int, dataset: Path | None) -> ModelSpec:
+    from detector.architecture import build_architecture
+
     if spec.input_hw == (size, size):
         return spec
     if dataset is None:
@@ -119,17 +208,19 @@ def _resize(spec: ModelSpec, size: int, dataset: Path | None) -> ModelSpec:
     return resized
 
 
-def _list_parts(
-    spec: ModelSpec, format_name: str, quantize: str, postprocess: bool, bundle: str | None
-) -> list[_Part]:
+def _list_parts(spec: ModelSpec, form: _Form) -> list[_Part]:
+    from detector.export.bundles import BUNDLES
+    from detector.formats.table import find_format
+
+    bundle, quantize = form.bundle, form.quantize
     if bundle is None:
-        format_ = find_format(format_name, quantize)
+        format_ = find_format(form.format_name, quantize)
         words = [
             safe_file_name(spec.name),
             *([quantize] if quantize != "none" else []),
-            *(["detections"] * postprocess),
+            *(["detections"] * form.postprocess),
         ]
-        return [_Part("-".join(words) + format_.suffix, format_, quantize, postprocess)]
+        return [_Part("-".join(words) + format_.suffix, format_, quantize, form.postprocess)]
     models = BUNDLES[bundle].models
     if quantize == "fp16" and all(needed.integer for needed in models):
         raise ModelError(f"--for {bundle} computes in integers throughout; leave --quantize out.")
@@ -143,6 +234,8 @@ def _list_parts(
 
 def _check_target(target: Path, format_: Format | None) -> None:
     """Raise DetectorError where the export could not be written in the end."""
+    from detector.formats.contract import model_files
+
     if format_ is not None and format_.suffix:
         if target.suffix != format_.suffix:
             raise ModelError(f"Expected --output to end in {format_.suffix}, got {target}.")
@@ -160,6 +253,9 @@ def _calibrate(
     weights: Weights, spec: ModelSpec, parts: Sequence[_Part], calibration: Path | None, model: str
 ) -> Quantization | None:
     """How the parts are quantized, once for all of them; None if none is int8."""
+    from detector.export.trial_images import find_calibration_images, load_network_inputs
+    from detector.formats.tflite.calibration import calibrate
+
     if not any(part.precision == "int8" for part in parts):
         return None
     inputs = load_network_inputs(find_calibration_images(calibration, model), spec, echo)
@@ -168,6 +264,10 @@ def _calibrate(
 
 def _keep(path: Path, target: Path) -> None:
     """Move an export from its temporary folder to where it is wanted, whole or not at all."""
+    import shutil
+
+    from detector.formats.contract import model_files
+
     if path.is_dir():
         with replacing_folder(target) as temporary:
             shutil.copytree(path, temporary, dirs_exist_ok=True)

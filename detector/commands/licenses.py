@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from detector.commands.command_line import echo
-from detector.doctor.licenses import build_sbom, find_parts
+import click
+
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import PATH
 from detector.system.files import replacing
 from detector.system.terminal import counted
 
 
-def run_licenses(sbom: Path | None) -> None:
-    """Print every package with its licence; write the same for programs, if asked for."""
+@click.command("licenses", cls=OneValueCommand)
+@click.option("--sbom", type=PATH, help="Also write a CycloneDX file, for programs.")
+def licenses_command(sbom: Path | None) -> None:
+    """List all that is installed, for the base install and each extra, with its licence.
+
+    Packages that are or carry along something under the GPL are marked.
+    """
+    from detector.doctor.licenses import build_sbom, find_parts
+
     parts = find_parts()
     if sbom is not None:
         with replacing(sbom) as temporary:

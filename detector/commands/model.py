@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detector.architecture import build_architecture
-from detector.commands.command_line import echo
-from detector.runtime.model_file import ModelFile
+import click
+
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import DEFAULT_MODEL
 from detector.system.terminal import counted
-from detector.training.config import load_config
 
 
-def run_model(model: str) -> None:
-    """Print a model's shape, size and card."""
+@click.command("model", cls=OneValueCommand)
+@click.argument("model", default=DEFAULT_MODEL, metavar="[NAME|FILE|CONFIG]")
+def model_command(model: str) -> None:
+    """Show a model: feature maps, parameters, multiply-adds and where it comes from."""
+    from detector.architecture import build_architecture
+    from detector.runtime.model_file import ModelFile
+    from detector.training.config import load_config
+
     path = Path(model)
     spec = (
         load_config(path).model.build_spec(path.stem)

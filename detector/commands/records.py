@@ -5,18 +5,34 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from detector.commands.command_line import echo
-from detector.data.folder import load_labelled_folder
+import click
+
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import PATH, parts_options
 from detector.errors import DetectorError
 from detector.labels import listing
 from detector.system.terminal import counted
 from detector.training.tensorflow_import import import_with_tensorflow
 
 
-def run_records(
-    *, dataset: Path, output: Path, train: str | None, val: str | None, shards: int | None
+@click.command("records", cls=OneValueCommand)
+@click.argument("dataset", type=PATH)
+@click.argument("output", type=PATH)
+@parts_options
+@click.option(
+    "--shards", type=click.IntRange(1, 99_999), help="Files of each split.  [default: one for 1,000 images]"
+)
+def records_command(
+    dataset: Path, output: Path, train: str | None, val: str | None, shards: int | None
 ) -> None:
-    """Write the records of a dataset and print what was written."""
+    """Write the labelled images in DATASET as TFRecord files into the folder OUTPUT.
+
+    A few large files instead of many small ones, for network disks and many workers. `ssdlite train OUTPUT`
+    trains as on DATASET. Model Garden's TfExampleDecoder reads them too, but does not turn images by EXIF.
+    Needs TensorFlow.
+    """
+    from detector.data.folder import load_labelled_folder
+
     writer = import_with_tensorflow("record_writer")
     writer.check_output(output)
     # There its files would be taken for a part of the dataset.

@@ -4,45 +4,66 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+import click
 
-from detector.commands.command_line import echo
-from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.options import PATH
 from detector.errors import DatasetError, DetectorError
-from detector.evaluation.evaluate import match_categories
 from detector.labels import listing
-from detector.spec import ModelSpec
 from detector.system.terminal import counted
-from detector.training.cluster import is_chief, worker_count
-from detector.training.config import ExperimentConfig, load_config
-from detector.training.final_report import report_run
-from detector.training.initial_weights import InitialWeights, load_initial_weights
-from detector.training.plan import Plan, build_plan, describe_depth
-from detector.training.resumption import reload_initial_weights, take_up, weights_digest
-from detector.training.run_folder import RunFolder, fingerprint, free_run_folder
-from detector.training.run_lock import locked
 from detector.training.tensorflow_import import import_with_tensorflow
-from detector.training.validation import Validation
 from detector.version import __version__
 
+if TYPE_CHECKING:
+    from detector.data.folder import LabelledFolder
+    from detector.spec import ModelSpec
+    from detector.training.config import ExperimentConfig
+    from detector.training.initial_weights import InitialWeights
+    from detector.training.plan import Plan
+    from detector.training.run_folder import RunFolder
 
-def run_train(
-    *,
+
+@click.command("train", cls=OneValueCommand)
+@click.argument("dataset", type=PATH, required=False)
+@click.option("--config", type=PATH, help="Experiment file; configs/ has some.  [default: fine-tuning]")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set one key of the experiment, for example training.steps=500. May be given several times.",
+)
+@click.option("--train", help="Split to train on, or several joined by commas.  [default: train]")
+@click.option("--val", help="Split to validate on.  [default: val, or a fifth of the images]")
+@click.option("--output", type=PATH, help="Folder of the run.  [default: runs/NAME]")
+@click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was interrupted.")
+def train_command(
     dataset: Path | None,
     config: Path | None,
-    settings: Sequence[str],
+    settings: tuple[str, ...],
     train: str | None,
     val: str | None,
     output: Path | None,
     resume: Path | None,
 ) -> None:
-    """Train, or go on with a run that was interrupted."""
+    """Train a detector on your own images.
+
+    DATASET is a folder of images with labels: COCO JSON, Pascal VOC XML, YOLO text, an export of CVAT or of
+    Label Studio, or the TFRecords of `ssdlite data records`, recognised by itself. Look at it first with
+    `ssdlite data check DATASET`.
+    """
+    from detector.data.folder import load_labelled_folder
+    from detector.training.cluster import worker_count
+    from detector.training.config import load_config
+    from detector.training.plan import build_plan
+    from detector.training.run_folder import RunFolder, fingerprint, free_run_folder
+
     if resume is not None:
         if config is not None or settings or output is not None or train or val:
             raise DetectorError(
@@ -89,6 +110,9 @@ def _with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
 @contextmanager
 def _alone(run: RunFolder) -> Iterator[None]:
     """A block in which no other process trains in the run's folder; of several workers the first has it."""
+    from detector.training.cluster import is_chief
+    from detector.training.run_lock import locked
+
     if not is_chief():
         yield
         return
@@ -102,6 +126,10 @@ def _alone(run: RunFolder) -> Iterator[None]:
 
 def _begin(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str, Any]) -> None:
     """Train from the start; everything that can be wrong with the request comes before the run's folder."""
+    from detector.training.cluster import is_chief
+    from detector.training.initial_weights import load_initial_weights
+    from detector.training.resumption import weights_digest
+
     run.check_free()
     spec, strategy = _prepare(run, plan, folder)
     training = plan.config.training
@@ -116,6 +144,11 @@ def _begin(run: RunFolder, plan: Plan, folder: LabelledFolder, record: dict[str,
 
 def _resume(run: RunFolder, moved_to: Path | None) -> None:
     """Go on with a run; whatever is in the way is said before anything is changed."""
+    from detector.training.cluster import is_chief
+    from detector.training.initial_weights import InitialWeights
+    from detector.training.plan import Plan
+    from detector.training.resumption import reload_initial_weights, take_up
+
     resumed = take_up(run, moved_to, _tell_findings)
     plan, folder, step = Plan(resumed.config), resumed.folder, resumed.step
     spec, strategy = _prepare(run, plan, folder)
@@ -133,6 +166,8 @@ def _resume(run: RunFolder, moved_to: Path | None) -> None:
 
 def _prepare(run: RunFolder, plan: Plan, folder: LabelledFolder) -> tuple[ModelSpec, Any]:
     """The network, and the devices that train it."""
+    from detector.training.cluster import is_chief
+
     spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes)
     left_out = _unknown_classes(spec, folder)
     if left_out and is_chief():
@@ -143,6 +178,12 @@ def _prepare(run: RunFolder, plan: Plan, folder: LabelledFolder) -> tuple[ModelS
 def _train(
     run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, start: InitialWeights, strategy: Any
 ) -> None:
+    from tqdm import tqdm
+
+    from detector.training.cluster import is_chief
+    from detector.training.final_report import report_run
+    from detector.training.validation import Validation
+
     terminal = sys.stdout  # while Orbit talks, sys.stdout is another
 
     def say(line: str) -> None:
@@ -164,6 +205,8 @@ def _train(
 
 
 def _tell_findings(folder: LabelledFolder) -> None:
+    from detector.training.cluster import is_chief
+
     for finding in folder.findings if is_chief() else ():
         echo(f"Note: {finding}")
 
@@ -174,6 +217,8 @@ def _unknown_classes(spec: ModelSpec, folder: LabelledFolder) -> list[str]:
     Raises:
         DatasetError: it will have none of them.
     """
+    from detector.evaluation.evaluate import match_categories
+
     known = match_categories(spec.classes, folder.train.categories)
     if not known:
         raise DatasetError(
@@ -200,6 +245,8 @@ def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
 def _print_plan(
     run: RunFolder, plan: Plan, folder: LabelledFolder, spec: ModelSpec, start: InitialWeights
 ) -> None:
+    from detector.training.plan import describe_depth
+
     training, optimizer = plan.config.training, plan.config.optimizer
     parts = [("train", folder.train), ("validate", folder.val), ("test", folder.test)]
     images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)

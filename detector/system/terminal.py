@@ -8,8 +8,6 @@ import unicodedata
 from contextlib import suppress
 from typing import TextIO
 
-from tqdm import tqdm
-
 _JOINERS = "\u200c\u200d"  # within words of Persian and Hindi, and between parts of an emoji
 
 
@@ -48,6 +46,8 @@ def write_line(line: str, *, to_errors: bool = False) -> None:
     if stream is None or stream.closed:  # there is none: pythonw, services
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
+    from tqdm import tqdm  # late, so that ``--help`` is quick
+
     try:
         tqdm.write(printable(line).encode(encoding, "backslashreplace").decode(encoding), file=stream)
         stream.flush()

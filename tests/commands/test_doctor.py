@@ -223,9 +223,10 @@ def test_cameras_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tensorflow_stays_out_of_the_process() -> None:
     program = (
-        "import sys\nfrom detector.doctor import backends, command\n"
+        "import sys\nfrom detector.doctor import backends\n"
+        "from detector.commands.doctor import doctor_command\n"
         "backends.Probe.__init__.__defaults__ = ([sys.executable, '-c', 'pass'],)\n"
-        "try: command.run_doctor()\nexcept Exception: pass\n"
+        "try: doctor_command.callback()\nexcept Exception: pass\n"
         "assert not {'tensorflow', 'tf_keras', 'openvino'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

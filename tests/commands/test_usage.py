@@ -94,14 +94,16 @@ def test_what_would_never_end_or_crash_is_refused(
 
 
 def test_names_that_the_command_repeats_to_start_quickly_are_the_real_ones() -> None:
-    from detector.commands import cli as command
+    from detector.commands import options
+    from detector.commands.demo import demo_command
+    from detector.commands.detect import detect_command
     from detector.pretrained.releases import DEFAULT_MODEL
     from detector.runtime import BACKENDS
     from detector.spec import DEFAULT_SCORE_THRESHOLD
 
-    assert command.DEFAULT_MODEL == DEFAULT_MODEL
-    assert tuple(BACKENDS) == command._BACKEND_NAMES
-    thresholds = {option.name: option.default for option in command.demo.params}
+    assert options.DEFAULT_MODEL == DEFAULT_MODEL
+    assert tuple(BACKENDS) == options.BACKEND_NAMES
+    thresholds = {option.name: option.default for option in demo_command.params}
     assert thresholds["score_threshold"] == DEFAULT_SCORE_THRESHOLD
-    helps = {option.name: getattr(option, "help", None) for option in command.detect.params}
+    helps = {option.name: getattr(option, "help", None) for option in detect_command.params}
     assert f"else {DEFAULT_SCORE_THRESHOLD}]" in str(helps["score_threshold"])

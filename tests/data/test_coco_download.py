@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.commands.cli import data_coco
+from detector.commands.data import data_coco
 from detector.data import coco_download
 from detector.data.coco_download import download_coco
 from detector.errors import DatasetError, DetectorError

@@ -1,0 +1,201 @@
+"""Options that more than one command has, each declared once, and the kinds of values that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# Said once more here, so that ``--help`` imports nothing that takes time; a test holds them to be the same.
+DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
+BACKEND_NAMES = ("litert", "tensorflow", "openvino", "onnxruntime")
+DEFAULT_SCORE_THRESHOLD = 0.4
+
+PATH = click.Path(path_type=Path)
+SIDE = click.IntRange(32, 4096)  # of a network's input, in pixels
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+class Score(click.FloatRange):
+    """A score in [0, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        score: float = super().convert(value, param, ctx)
+        if score != score:
+            self.fail("a number is expected, not nan.", param, ctx)
+        return score
+
+
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Numbers of threads, joined by commas."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if not isinstance(value, str):
+            return value
+        words = [word.strip() for word in value.split(",")] if value else []
+        if not all(word.isdecimal() and len(word) < 5 and 1 <= int(word) <= 1024 for word in words):
+            self.fail(f"numbers from 1 to 1024 are expected, joined by commas, not {value!r}.", param, ctx)
+        return tuple(map(int, words))
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """How a model is run."""
+
+    trust: bool
+    backend: str | None
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class ModelOptions(RuntimeOptions):
+    """Which model is run, and how; ``classes`` are names joined by commas."""
+
+    model: str
+    classes: str | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which images of which dataset; ``dataset`` is None where a command can do without it."""
+
+    dataset: Path | None
+    split: str | None
+    image_ids: Path | None
+    limit: int | None
+    images: Path | None = None
+    annotations: Path | None = None
+
+
+def collected(kind: type[DataclassInstance], name: str) -> Callable[[Command], Command]:
+    """A decorator for below the options of a command: it hands those that are fields of a dataclass over as
+    one argument of this name.
+    """
+    names = [field.name for field in fields(kind)]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(*arguments: object, **values: Any) -> object:
+            own = {each: values.pop(each) for each in names if each in values}
+            return command(*arguments, **{name: kind(**own)}, **values)
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def _joined(
+    *options: Callable[[Callable[..., object]], Callable[..., object]],
+) -> Callable[[Command], Command]:
+    """Options as one decorator; the first is the first in the help."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+trust_option = click.option(
+    "--trust", is_flag=True, help="Run a SavedModel, which is a program and can do what you can do."
+)
+backend_option = click.option(
+    "--backend",
+    type=click.Choice(BACKEND_NAMES),
+    help="Runtime.  [default: what the model's file was made for; litert for names and weights]",
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Processors to use.  [default: all]"
+)
+runtime_options = _joined(trust_option, backend_option, threads_option)
+"""For a command with an argument ``runtime: RuntimeOptions`` under ``collected``."""
+
+model_options = _joined(
+    click.option(
+        "--model",
+        default=DEFAULT_MODEL,
+        show_default=True,
+        metavar="NAME|FILE",
+        help="A released model, the folder of a training run or of a SavedModel, or a .npz, .tflite, .onnx "
+        "or OpenVINO .xml file of this project.",
+    ),
+    runtime_options,
+    click.option(
+        "--classes",
+        metavar="NAMES",
+        help="Look for these classes alone, for example 'person,traffic light' (names with commas in double "
+        "quotes: '\"cup, large\",person').",
+    ),
+)
+"""For a command with an argument ``chosen: ModelOptions`` under ``collected``."""
+
+accuracy_options = _joined(
+    click.option("--voting", is_flag=True, help="Move each box to the mean of those around it: more AP."),
+    click.option(
+        "--tile",
+        type=click.IntRange(100, 20_000),
+        metavar="PIXELS",
+        help="Look at larger images also in tiles of this side, for small objects.",
+    ),
+)
+
+images_option = click.option("--images", type=PATH, help="Folder of images, if it is not found by itself.")
+selection_options = _joined(
+    click.option(
+        "--split", help="Which annotations to take.  [default: val2017, val or test, or the only ones]"
+    ),
+    click.option("--image-ids", type=PATH, help="File with the ids of the images to take, one a line."),
+    click.option("--limit", type=click.IntRange(1), help="Take the first images only."),
+)
+"""For a command with an argument ``selection: Selection`` under ``collected``."""
+
+rounds_option = click.option(
+    "--rounds",
+    type=click.IntRange(10, 100_000),
+    default=1000,
+    show_default=True,
+    help="Resamplings of the images, for the intervals.",
+)
+
+parts_options = _joined(
+    click.option(
+        "--train", metavar="SPLIT", help="Split to train on, or several: 'train,val'.  [default: train]"
+    ),
+    click.option("--val", metavar="SPLIT", help="Split to validate on.  [default: val, or a fifth of train]"),
+)
+
+
+def score_option(
+    *names: str, default: float | None = DEFAULT_SCORE_THRESHOLD, help: str = "Least score of a detection."
+) -> Callable[[Command], Command]:
+    """``--score-threshold``, with the default that a command has for it."""
+    return click.option(
+        *names,
+        "--score-threshold",
+        "score_threshold",
+        type=Score(),
+        default=default,
+        show_default=default is not None,
+        help=help,
+    )
+
+
+def is_given(context: click.Context, name: str) -> bool:
+    """Whether an option was given on the command line, be it with its default."""
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE

@@ -1,0 +1,59 @@
+"""``ssdlite weights``: the released weights and the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from detector.commands.command_line import OneValueGroup, echo
+from detector.commands.options import DEFAULT_MODEL, PATH
+
+
+@click.group("weights", cls=OneValueGroup)
+def weights_command() -> None:
+    """Released weights: fetch, list, remove."""
+
+
+@weights_command.command("fetch")
+@click.argument("name", default=DEFAULT_MODEL)
+@click.option("--from", "from_file", type=PATH, help="A published archive that is already on this machine.")
+def weights_fetch(name: str, from_file: Path | None) -> None:
+    """Fetch released weights, verify and cache them, ready to run: no later command has to write there."""
+    from detector.pretrained.releases import fetch
+    from detector.runtime.model_file import ModelFile
+
+    path = fetch(name, from_file=from_file, say=echo)
+    ModelFile(name).tflite()
+    echo(f"Ready: {path}")
+
+
+@weights_command.command("list")
+def weights_list() -> None:
+    """List the released weights and what is in the cache."""
+    from detector.pretrained.releases import RELEASES, is_cached, is_intact, is_published_intact
+    from detector.system.cache import cache_folder, converted_folder
+    from detector.system.conversions import find_damaged_conversions
+
+    for name, release in RELEASES.items():
+        if not is_cached(name):
+            state = "not fetched"
+        else:
+            state = "in the cache, verified" if is_intact(name) else "in the cache, DAMAGED: fetch it again"
+        echo(f"{name}  {state}\n  {release.spec.card['source']} ({release.spec.card['licence']})")
+        if not is_published_intact(name):
+            echo("  its published archive in the cache is DAMAGED; it is fetched again when needed")
+    for path in find_damaged_conversions(converted_folder()):
+        echo(f"{path}  DAMAGED; it is made anew when needed")
+    echo(f"Cache: {cache_folder()}")
+
+
+@weights_command.command("remove")
+@click.argument("name", default=DEFAULT_MODEL)
+def weights_remove(name: str) -> None:
+    """Delete released weights, and what was converted from them, from the cache."""
+    from detector.pretrained.releases import is_cached, remove
+
+    present = is_cached(name)
+    remove(name)
+    echo(f"Removed {name} from the cache." if present else f"{name} is not in the cache.")
