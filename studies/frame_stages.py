@@ -16,7 +16,7 @@ import click
 import cv2
 import numpy as np
 
-from detector.commands.bench import load_frame
+from detector.bench.measurement import load_frame
 from detector.commands.command_line import echo
 from detector.drawing import draw_detections
 from detector.errors import BackendError

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from detector.bench.plot import draw_plot
 from detector.bench.rows import Figures, Row
 from detector.bench.throughput import Throughput
+from detector.system.files import replacing
 
 FRAME_WH = (640, 480)
 _HEAD = (
@@ -139,3 +143,14 @@ def points(figures: Mapping[Row, Figures]) -> Iterator[tuple[str, float, float, 
     for row, found in figures.items():
         threads = f"{row.threads} thread{'s' * (row.threads > 1)}"
         yield f"{_name(row, figures).rstrip('*')}, {threads}", found.frame[0], found.ap, row.is_baseline
+
+
+def save_record(
+    folder: Path, record: Mapping[str, Any], figures: Mapping[Row, Figures], machine: Mapping[str, Any]
+) -> None:
+    """Write the plot and then the record, each whole or not at all."""
+    subtitle = f"{machine['cpu']}, {', '.join(machine['instructions'][-2:])}, {machine['date']}"
+    with replacing(folder / "bench.svg") as temporary:
+        temporary.write_text(draw_plot(list(points(figures)), subtitle), encoding="utf-8")
+    with replacing(folder / "bench.json") as path:
+        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

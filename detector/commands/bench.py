@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import DEFAULT_MODEL, PATH, Numbers, score_option, trust_option
+from detector.commands.options import DEFAULT_MODEL, PATH, Numbers, collected, score_option, trust_option
 from detector.errors import DetectorError
 from detector.labels import parse_classes
-from detector.system.files import check_writable, replacing
+from detector.system.files import check_writable
 
 if TYPE_CHECKING:
-    from detector.bench.rows import Figures, Row, Runner
-    from detector.bench.throughput import Throughput
-    from detector.data.dataset import Dataset
-    from detector.images import Image
-    from detector.runtime import Detector
-    from detector.system.timing import Blocks
+    from detector.bench.rows import Row
+    from detector.runtime.model_file import ModelFile
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be compared."""
+
+    models: tuple[str, ...]
+    backends: str | None
+    threads: tuple[int, ...]
+    classes: str | None
+    score_threshold: float
+    baselines: bool
+    trust: bool
+
+    def backend_names(self) -> list[str] | None:
+        """Names of backends, each once; None for all that a model runs on. Raises BackendError."""
+        from detector.runtime.backend import check_name
+
+        if self.backends is None:
+            return None
+        names = list(dict.fromkeys(map(str.strip, self.backends.split(","))))
+        for name in names:
+            check_name(name)
+        return names
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """How much is measured: new processes, time or rounds, and images."""
+
+    starts: int
+    seconds: float
+    rounds: int | None
+    images: int
 
 
 @click.command("bench", cls=OneValueCommand)
@@ -70,21 +99,9 @@ if TYPE_CHECKING:
 )
 @trust_option
 @click.option("--output", type=PATH, metavar="FOLDER", help="Folder for bench.json and bench.svg.")
-def bench_command(
-    models: tuple[str, ...],
-    backends: str | None,
-    threads: tuple[int, ...],
-    seconds: float,
-    rounds: int | None,
-    starts: int,
-    dataset: Path | None,
-    images: int,
-    classes: str | None,
-    score_threshold: float,
-    baselines: bool,
-    trust: bool,
-    output: Path | None,
-) -> None:
+@collected(_Asked, "asked")
+@collected(_Effort, "effort")
+def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: Path | None) -> None:
     """Measure speed: every MODEL on every runtime that is installed and can read it.
 
     MODEL is a name or a file as for `ssdlite detect`; the released model if none is given. Everything takes
@@ -92,160 +109,67 @@ def bench_command(
     those of the bare network and of a whole frame of a camera. The released graph in TensorFlow and OpenCV's
     own runtime take part as baselines, where they are there.
     """
-    from detector.bench.baselines import OFFICIAL
+    from detector.bench import measurement, report
     from detector.bench.fingerprint import take_fingerprint
-    from detector.bench.fresh import measure_starts
-    from detector.bench.report import FRAME_WH, format_machine, format_rows, to_record
-    from detector.bench.rows import Figures, describe_file, open_rows, plan_rows
+    from detector.bench.rows import open_rows
     from detector.data.selection import find_dataset
-    from detector.runtime.backend import check_name
-    from detector.runtime.model_file import ModelFile
-    from detector.system.machine import available_threads
 
-    models = models or (DEFAULT_MODEL,)
-    names = None if backends is None else list(dict.fromkeys(map(str.strip, backends.split(","))))
-    for name in names or ():
-        check_name(name)
+    backends = asked.backend_names()
     annotated = None if dataset is None else find_dataset(dataset, None, None, None, images_needed=True)
     if annotated is not None:
         annotated.check_images()
     if output is not None:
         _check_folder(output)
-    chosen = parse_classes(classes)
-    numbers = list(dict.fromkeys(threads)) or [available_threads()]
-    files = {model: ModelFile(model, say=echo) for model in models}
-    runs_on = {model: names or file.backends for model, file in files.items()}
-    planned = plan_rows(runs_on, numbers, chosen, score_threshold, baselines=baselines, trust=trust)
+    files, planned = _plan(asked, backends)
     machine = take_fingerprint()
-    echo(format_machine(machine))
-    runners = open_rows(list(planned), echo)
-    frame = load_frame()
-    figures = {row: Figures() for row in runners}
-    for row in figures:
-        if row.backend != OFFICIAL:
-            figures[row].file_format, figures[row].file_mb = describe_file(files[row.model].path)
-    if starts:
-        for row, (tries, memory) in measure_starts(list(runners), starts).items():
-            figures[row].start_seconds, figures[row].memory_mb = tries, memory
-    _measure_times(runners, frame, figures, rounds, seconds)
+    echo(report.format_machine(machine))
+    runners = open_rows(planned, echo)
+    figures = measurement.measure_rows(
+        runners, files, starts=effort.starts, rounds=effort.rounds, seconds=effort.seconds
+    )
     if annotated is not None:
-        _measure_ap(runners, annotated, figures)
-    echo(format_rows(figures))
-    throughput = _measure_throughput(next(iter(runners)), annotated, images) if images else None
+        measurement.measure_ap(runners, annotated, figures, echo, progress=partial(echo, err=True))
+    echo(report.format_rows(figures))
+    throughput = None
+    if effort.images:
+        row = next(iter(runners))
+        throughput = measurement.measure_throughput(row, annotated, effort.images, echo)
+        echo(report.format_throughput(row, throughput))
     if output is not None:
         settings = {
-            "frame_wh": FRAME_WH,
-            "seconds": None if rounds is not None else seconds,
-            "rounds": rounds,
-            "classes": chosen,
-            "score_threshold": score_threshold,
+            "frame_wh": report.FRAME_WH,
+            "seconds": None if effort.rounds is not None else effort.seconds,
+            "rounds": effort.rounds,
+            "classes": parse_classes(asked.classes),
+            "score_threshold": asked.score_threshold,
             "dataset": None if annotated is None else annotated.split,
             "dataset_images": None if annotated is None else len(annotated.images),
         }
-        _save(output, to_record(machine, settings, figures, throughput), figures, machine)
+        report.save_record(output, report.to_record(machine, settings, figures, throughput), figures, machine)
+        echo(f"Wrote {output / 'bench.json'} and {output / 'bench.svg'}.")
 
 
-def load_frame() -> Image:
-    """A photograph of the size that cameras have."""
-    import cv2
-    import numpy as np
+def _plan(asked: _Asked, backends: list[str] | None) -> tuple[dict[str, ModelFile], list[Row]]:
+    """The files of the models, and the rows of the table."""
+    from detector.bench.rows import plan_rows
+    from detector.runtime.model_file import ModelFile
+    from detector.system.machine import available_threads
 
-    from detector.bench.report import FRAME_WH
-    from detector.data.sample import SAMPLE_FOLDER
-    from detector.images import load_image
-
-    photograph = load_image(SAMPLE_FOLDER / "astronaut.jpg")
-    return np.asarray(cv2.resize(photograph, FRAME_WH), np.uint8)
-
-
-def _measure_times(
-    runners: Mapping[Row, Runner],
-    frame: Image,
-    figures: Mapping[Row, Figures],
-    rounds: int | None,
-    seconds: float,
-) -> None:
-    from detector.bench.baselines import OFFICIAL
-    from detector.system.timing import time_in_blocks
-
-    calls = {row.key: runner.calls(frame) for row, runner in runners.items()}
-    blocks = time_in_blocks(calls, rounds=rounds, seconds=seconds)
-    official = next((blocks[row.key]["frame"] for row in runners if row.backend == OFFICIAL), None)
-    for row, found in figures.items():
-        own = blocks[row.key]
-        found.frame = _percentiles(own["frame"])
-        if "network" in own:
-            found.network = _percentiles(own["network"])
-            found.to_network = own["frame"].ratio(own["network"])
-        if official is not None:
-            found.to_official = official.ratio(own["frame"])
-
-
-def _percentiles(blocks: Blocks) -> tuple[float, float]:
-    return blocks.timing.p50, blocks.timing.p95
-
-
-def _measure_ap(runners: Mapping[Row, Runner], dataset: Dataset, figures: Mapping[Row, Figures]) -> None:
-    """AP of each model on each backend, once, whatever the number of threads; with the model's threshold."""
-    from detector.evaluation.evaluate import evaluate
-
-    known: dict[tuple[str, str], float] = {}
-    for row, runner in runners.items():
-        if row.is_baseline or runner.detector is None:
-            continue
-        key = row.model, row.backend
-        if key not in known:
-            echo(f"AP of {row.title} on {row.backend}", err=True)
-            ap = evaluate(_evaluating(row), dataset).metrics.summary["AP"]
-            known[key] = ap if ap >= 0 else math.nan  # COCO's -1: there is nothing to find
-        figures[row].ap = known[key]
-
-
-def _evaluating(row: Row) -> Detector:
-    """The row's detector with the score threshold of evaluation and all processors' threads."""
-    from detector.runtime import Detector
-
-    return Detector.load(
-        row.model,
-        trust=row.trust,
-        backend=row.backend,
-        threads=row.threads,
-        classes=row.classes,
-        score_threshold=None,
-        say=echo,
+    classes = parse_classes(asked.classes)
+    threads = list(dict.fromkeys(asked.threads)) or [available_threads()]
+    files = {model: ModelFile(model, say=echo) for model in asked.models or (DEFAULT_MODEL,)}
+    rows = plan_rows(
+        {model: backends or file.backends for model, file in files.items()},
+        threads,
+        classes,
+        asked.score_threshold,
+        baselines=asked.baselines,
+        trust=asked.trust,
     )
-
-
-def _measure_throughput(row: Row, dataset: Dataset | None, images: int) -> Throughput:
-    from detector.bench.report import format_throughput
-    from detector.bench.throughput import bench_evaluation
-    from detector.data.readers.coco import load_coco
-    from detector.data.sample import SAMPLE_FOLDER
-
-    throughput = bench_evaluation(_evaluating(row), dataset or load_coco(SAMPLE_FOLDER), images)
-    echo(format_throughput(row, throughput))
-    return throughput
+    return files, list(rows)
 
 
 def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise DetectorError(f"{folder} is a file; --output takes a folder for bench.json and bench.svg.")
     check_writable(folder)
-
-
-def _save(
-    folder: Path, record: Mapping[str, Any], figures: Mapping[Row, Figures], machine: Mapping[str, Any]
-) -> None:
-    _save_plot(folder / "bench.svg", figures, machine)
-    with replacing(folder / "bench.json") as path:
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    echo(f"Wrote {folder / 'bench.json'} and {folder / 'bench.svg'}.")
-
-
-def _save_plot(path: Path, figures: Mapping[Row, Figures], machine: Mapping[str, Any]) -> None:
-    from detector.bench.plot import draw_plot
-    from detector.bench.report import points
-
-    subtitle = f"{machine['cpu']}, {', '.join(machine['instructions'][-2:])}, {machine['date']}"
-    with replacing(path) as temporary:
-        temporary.write_text(draw_plot(list(points(figures)), subtitle), encoding="utf-8")

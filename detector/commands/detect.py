@@ -22,7 +22,6 @@ from detector.commands.options import (
     score_option,
 )
 from detector.errors import DetectorError, ImageError
-from detector.labels import parse_classes
 from detector.system.files import check_writable, replacing
 from detector.system.terminal import counted, write_line
 
@@ -64,7 +63,6 @@ def detect_command(
     from detector.commands.detect_sources import find_pictures, refuse_live
     from detector.commands.picture_names import names_below, picture_names
     from detector.images import find_unread_images
-    from detector.runtime import Detector
     from detector.spec import DEFAULT_SCORE_THRESHOLD
     from detector.system.opencv_build import missing_gui_note
 
@@ -75,17 +73,12 @@ def detect_command(
         write_line(f"Left out: {path} is in a format that is not read.", to_errors=True)
     if note := missing_gui_note():
         write_line(note, to_errors=True)
-    detector = Detector.load(
-        chosen.model,
-        trust=chosen.trust,
-        backend=chosen.backend,
-        threads=chosen.threads,
-        classes=parse_classes(chosen.classes),
+    detector = chosen.load(
+        write_line,
         score_threshold=DEFAULT_SCORE_THRESHOLD if score_threshold is None else score_threshold,
         class_thresholds=score_threshold is None,
         voting=voting,
         tile=tile,
-        say=write_line,
     )
     if score_threshold is None and (own := detector.spec.class_thresholds):
         least, most = min(own.values()), max(own.values())

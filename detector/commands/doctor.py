@@ -1,34 +1,10 @@
-"""``ssdlite doctor``: the lines in order, and what they come to."""
+"""``ssdlite doctor``: what works on this machine."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.doctor.backends import BASE, TITLES
-from detector.errors import DetectorError
-from detector.version import __version__
-
-if TYPE_CHECKING:
-    from detector.doctor.line import Line
-
-# The lines that have to work for each job; what is absent hinders none but those that need it.
-_BASE = ("Python", "packages", "OpenCV", "CPU", TITLES[BASE], "cache", "weights", "disk")
-_JOBS = {
-    "detecting in pictures and evaluating": ("Python", "packages", "CPU", TITLES[BASE], "cache", "disk"),
-    "windows": ("OpenCV", "screen"),
-    "cameras": ("OpenCV", "cameras"),
-    "the OpenVINO backend": (TITLES["openvino"],),
-    "the ONNX Runtime backend": (TITLES["onnxruntime"],),
-    "training": ("extra train", TITLES["tensorflow"]),
-    "training on a GPU": ("extra train", TITLES["tensorflow"], "GPU"),
-}
-_MARKS = {"works": "ok", "absent": "-", "broken": "BAD"}
 
 
 @click.command("doctor", cls=OneValueCommand)
@@ -39,99 +15,6 @@ def doctor_command() -> None:
     backends that are installed. Exits with 0 when everything that the base install promises works and with
     2 when something of it does not; extras, GPU, screen and cameras may be absent.
     """
-    from detector.doctor.backends import backend_lines, gpu_line, started_probes, wait_for
-    from detector.doctor.machine import check_cameras, check_cpu, check_python, check_screen
-    from detector.doctor.packages import check_opencv, check_packages
+    from detector.doctor.examination import examine
 
-    echo(f"ssdlite {__version__}\n")
-    lines: list[Line] = []
-
-    def show(title: str, check: Callable[[], Line | Iterable[Line]]) -> None:
-        for line in guard(title, check):
-            lines.append(line)
-            _print(line)
-
-    with started_probes(_released_weights()) as probes:  # they run while the rest is looked at
-        show("Python", check_python)
-        show("packages", check_packages)
-        show("OpenCV", check_opencv)
-        show("CPU", check_cpu)
-        show("screen", check_screen)
-        show("cameras", check_cameras)
-        show("cache", _check_cache)
-        show("weights", _check_weights)
-        show("disk", _check_disk)
-        wait_for(probes)
-    show("backends", lambda: backend_lines(probes))
-    show("GPU", lambda: gpu_line(probes))
-    _print_jobs(lines)
-    broken = [line.title for line in lines if line.state == "broken" and line.title in _BASE]
-    if broken:
-        raise DetectorError(
-            f"The base install does not work as it should: {', '.join(broken)}; see what to do above."
-        )
-
-
-def guard(title: str, check: Callable[[], Line | Iterable[Line]]) -> list[Line]:
-    """The lines of a check; one that fails by itself is a line too: a doctor has to reach the end."""
-    from detector.doctor.line import Line
-
-    try:
-        found = check()
-        return [found] if isinstance(found, Line) else list(found)
-    except Exception as error:
-        return [Line(title, "broken", f"could not be looked at ({type(error).__name__}: {error})")]
-
-
-# The following need numpy, and a machine on which that is broken is one that needs the doctor.
-
-
-def _released_weights() -> Path | None:
-    """The weights that the backends are tried with; None where they are absent or damaged."""
-    with suppress(Exception):
-        from detector.doctor.stored import weights_file
-        from detector.pretrained.releases import DEFAULT_MODEL, is_cached, is_intact
-
-        if is_cached(DEFAULT_MODEL) and is_intact(DEFAULT_MODEL):
-            return weights_file(DEFAULT_MODEL)
-    return None
-
-
-def _check_cache() -> Line:
-    from detector.doctor.stored import check_cache
-
-    return check_cache()
-
-
-def _check_weights() -> Iterable[Line]:
-    from detector.doctor.stored import check_weights
-
-    return check_weights()
-
-
-def _check_disk() -> Line:
-    from detector.doctor.machine import check_disk
-    from detector.system.cache import cache_folder
-
-    return check_disk(cache_folder())
-
-
-def _print(line: Line) -> None:
-    echo(f"  {_MARKS[line.state]:5}{line.title:16}{line.found}")
-    if line.repair:
-        echo(f"{'':23}-> {line.repair}")
-
-
-def _print_jobs(lines: Sequence[Line]) -> None:
-    """What can be done here, and what cannot and for want of what."""
-    working = {line.title for line in lines if line.state == "works"}
-    # Weights that were not fetched yet are fetched when they are needed; damaged ones hinder.
-    damaged = {line.title for line in lines if line.state == "broken" and line.title == "weights"}
-    missing = {
-        job: [title for title in needed if title not in working] + sorted(damaged)
-        for job, needed in _JOBS.items()
-    }
-    echo(f"\nWorks: {', '.join(job for job, lack in missing.items() if not lack) or 'nothing'}")
-    for job, lack in missing.items():
-        if lack:
-            echo(f"Does not work: {job} (see {', '.join(lack)})")
+    examine(echo)

@@ -13,6 +13,8 @@ import click
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from detector.runtime import Detector
+
 # Said once more here, so that ``--help`` imports nothing that takes time; a test holds them to be the same.
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
 BACKEND_NAMES = ("litert", "tensorflow", "openvino", "onnxruntime")
@@ -68,6 +70,32 @@ class ModelOptions(RuntimeOptions):
 
     model: str
     classes: str | None
+
+    def load(
+        self,
+        say: Callable[[str], None],
+        *,
+        score_threshold: float,
+        class_thresholds: bool = False,
+        voting: bool = False,
+        tile: int | None = None,
+    ) -> Detector:
+        """The detector, with what a command adds; see ``Detector.load``."""
+        from detector.labels import parse_classes
+        from detector.runtime import Detector
+
+        return Detector.load(
+            self.model,
+            trust=self.trust,
+            backend=self.backend,
+            threads=self.threads,
+            classes=parse_classes(self.classes),
+            score_threshold=score_threshold,
+            class_thresholds=class_thresholds,
+            voting=voting,
+            tile=tile,
+            say=say,
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from detector.bench import plot
+from detector.bench import report
 from detector.data.sample import SAMPLE_FOLDER
 from studies import frame_stages as stages
 from tests.commands.running import Run, assert_mistake
@@ -67,7 +67,7 @@ def test_an_interrupt_leaves_nothing_behind(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(plot, "draw_plot", interrupt)
+    monkeypatch.setattr(report, "draw_plot", interrupt)
     outcome = run("bench", model, *QUICK, "--starts", "0", "--images", "0", "--output", tmp_path / "out")
     assert outcome.code == 130
     assert list((tmp_path / "out").iterdir()) == []

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from detector.commands import doctor as command
-from detector.doctor import backends, machine, packages, stored
+from detector.doctor import backends, examination, machine, packages, stored
 from detector.doctor.line import Line
 from detector.doctor.probe import run_probe
 from detector.video import cameras
@@ -145,7 +144,7 @@ def test_a_check_that_fails_is_a_line() -> None:
     def fail() -> Line:
         raise OSError("no such thing")
 
-    (line,) = command.guard("disk", fail)
+    (line,) = examination.guard("disk", fail)
     assert line == Line("disk", "broken", "could not be looked at (OSError: no such thing)")
 
 
