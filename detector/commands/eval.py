@@ -16,7 +16,6 @@ from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.options import (
     PATH,
     ModelOptions,
-    Score,
     Selection,
     accuracy_options,
     collected,
@@ -24,6 +23,7 @@ from detector.commands.options import (
     is_given,
     model_options,
     rounds_option,
+    score_option,
     selection_options,
 )
 from detector.errors import DatasetError
@@ -81,11 +81,7 @@ class _Measured:
     show_default=True,
     help="tf1 is the resize of the released TensorFlow 1 graph, for parity.",
 )
-@click.option(
-    "--score-threshold",
-    type=Score(),
-    help="Least score.  [default: the model's]",
-)
+@score_option(default=None, help="Least score.  [default: the model's]")
 @click.option(
     "--max-detections", type=click.IntRange(1, 5000), help="Detections an image.  [default: the model's]"
 )
