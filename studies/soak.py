@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
 from detector.bench import resident_memory_mb
@@ -172,4 +171,8 @@ def _open_files() -> int:
 
 
 def _size_mb(folder: Path) -> float:
-    return float(np.sum([path.stat().st_size for path in folder.iterdir()])) / 1e6
+    size = 0
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # the recorder renames and removes files meanwhile
+            size += path.stat().st_size
+    return size / 1e6
