@@ -21,6 +21,7 @@ from detector.boxes import xyxy_to_xywh
 from detector.commands.cli import main
 from detector.commands.command_line import echo
 from detector.commands.options import DEFAULT_MODEL
+from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.data.folder import load_split
 from detector.errors import DatasetError
@@ -57,7 +58,7 @@ def build_truth(dataset: Dataset) -> Dataset:
         objects[annotation["image_id"]].append(annotation)
     size_wh = (_CELL_WH[0] * _COLUMNS, _CELL_WH[1] * _ROWS)
     images: list[DatasetImage] = []
-    annotations: list[dict[str, Any]] = []
+    annotations: list[Annotation] = []
     for frame, group in enumerate(_groups(dataset), start=1):
         images.append(DatasetImage(frame, Path(f"frame_{frame}"), size_wh))
         for number, image in enumerate(group):
@@ -67,8 +68,15 @@ def build_truth(dataset: Dataset) -> Dataset:
             scale = _scale(image.size_wh)
             for entry in objects[image.id]:
                 x, y, w, h = (scale * side for side in entry["bbox"])
-                moved = {"bbox": [x + left, y + top, w, h], "area": entry["area"] * scale**2}
-                annotations.append({**entry, **moved, "image_id": frame, "id": len(annotations) + 1})
+                annotations.append(
+                    {
+                        **entry,
+                        "bbox": [x + left, y + top, w, h],
+                        "area": entry["area"] * scale**2,
+                        "image_id": frame,
+                        "id": len(annotations) + 1,
+                    }
+                )
     return Dataset(dataset.source, tuple(images), tuple(annotations), dataset.categories, "frames")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from detector.data.annotations import Annotation
 from detector.data.box_layouts import BoxFault
 from detector.data.dataset import Dataset
 from detector.evaluation.coco_metrics import match_detections, mean_precision, silenced
@@ -56,7 +57,7 @@ def find_broken_annotations(dataset: Dataset) -> list[str]:
 def repair_annotations(dataset: Dataset, fault: BoxFault) -> Dataset:
     """The dataset with its boxes repaired, for looking at the detections all the same."""
     sizes = {image.id: image.size_wh for image in dataset.images}
-    annotations = []
+    annotations: list[Annotation] = []
     for entry in dataset.annotations:
         box = fault.repair(np.array([entry["bbox"]], np.float32), sizes.get(entry["image_id"]))[0]
         annotations.append({**entry, "bbox": box.tolist(), "area": float(box[2] * box[3])})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from detector.boxes import FloatArray
+from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.duplicates import ImageFacts, group_copies, look_at_files
 from detector.data.findings import FindingLog
@@ -87,7 +87,7 @@ def _objects_of(part: Dataset) -> dict[int, Objects]:
     return objects
 
 
-def _object(annotation: Mapping[str, Any], sides: FloatArray) -> tuple[int, int, FloatArray]:
+def _object(annotation: Annotation, sides: FloatArray) -> tuple[int, int, FloatArray]:
     box = np.array(annotation["bbox"], np.float32) / sides
     return annotation["category_id"], annotation["iscrowd"], box
 

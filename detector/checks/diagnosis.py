@@ -11,6 +11,7 @@ import numpy as np
 from detector.checks.annotation_faults import find_broken_annotations, repair_annotations, score_truth
 from detector.checks.box_faults import find_box_fault, repair_scenes
 from detector.checks.label_faults import explain_exchange, find_exchange
+from detector.data.annotations import Annotation
 from detector.data.box_layouts import BoxFault, find_layout_fault
 from detector.data.dataset import Dataset
 from detector.evaluation.coco_metrics import CocoMetrics
@@ -62,7 +63,7 @@ def diagnose(
     return findings or [_tell_nothing_found(scenes, score_threshold)]
 
 
-def _objects(dataset: Dataset) -> list[dict[str, Any]]:
+def _objects(dataset: Dataset) -> list[Annotation]:
     """The annotations that count: of an image and a category of the dataset, and no crowd."""
     ids = {image.id for image in dataset.images}
     return [

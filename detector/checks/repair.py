@@ -13,7 +13,6 @@ import shutil
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 from tqdm import tqdm
@@ -136,7 +135,7 @@ def _safe_names(name: str, number: int) -> Iterator[str]:
         yield f"{number}_{more}_{stem}{suffix}"
 
 
-def _content(part: Dataset, names: Mapping[int, str]) -> dict[str, Any]:
+def _content(part: Dataset, names: Mapping[int, str]) -> dict[str, object]:
     title = (
         f"{part.split} of {part.source.name}, repaired by ssdlite data check --fix; segmentation: the boxes"
     )
@@ -158,6 +157,6 @@ def _corners(box: list[float]) -> list[list[float]]:
     return [[x, y, right, y, right, bottom, x, bottom]]
 
 
-def _entry(image: DatasetImage, name: str) -> dict[str, Any]:
+def _entry(image: DatasetImage, name: str) -> dict[str, object]:
     width, height = image.size_wh or (0, 0)
     return {"id": image.id, "file_name": name, "width": width, "height": height}

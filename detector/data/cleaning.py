@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
+from detector.data.annotations import LabelledObject
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.duplicates import ImageFacts, look_at_files
 from detector.data.findings import Finding, FindingLog, place_box
 from detector.data.raw_labels import RawImage, RawLabels, relative_name
 from detector.errors import DatasetError, ImageError
 
-Annotations = list[dict[str, Any]]
+Annotations = list[LabelledObject]
 
 
 def check_images(
@@ -99,8 +99,15 @@ def build_dataset(
         source=root,
         images=tuple(DatasetImage(p + 1, labels.images[p].path, facts[p].size_wh) for p in order),
         annotations=tuple(
-            {"id": number, "image_id": position + 1, **annotation}
-            for number, (position, annotation) in enumerate(listed, start=1)
+            {
+                "id": number,
+                "image_id": position + 1,
+                "category_id": each["category_id"],
+                "bbox": each["bbox"],
+                "area": each["area"],
+                "iscrowd": each["iscrowd"],
+            }
+            for number, (position, each) in enumerate(listed, start=1)
         ),
         categories={label + 1: name for label, name in enumerate(labels.classes)},
         split=split,

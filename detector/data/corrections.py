@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from detector.boxes import FloatArray, xywh_to_xyxy, xyxy_to_xywh
+from detector.data.annotations import Annotation
 from detector.data.box_layouts import BoxFault, find_layout_fault
 from detector.data.dataset import Dataset, DatasetImage, have_same_shape
 from detector.data.duplicates import ImageFacts
@@ -179,10 +180,14 @@ def _find_layout(labels: RawLabels, root: Path, facts: Mapping[int, ImageFacts])
     images = [
         DatasetImage(position, labels.images[position].path, facts[position].size_wh) for position in facts
     ]
-    annotations = [
+    annotations: list[Annotation] = [
         {
+            "id": 0,
             "image_id": position,
+            "category_id": each.label + 1,
             "bbox": xyxy_to_xywh(_pixels(labels.images[position], each, facts[position].size_wh))[0].tolist(),
+            "area": 0.0,
+            "iscrowd": each.iscrowd,
         }
         for position in facts
         for each in labels.images[position].objects

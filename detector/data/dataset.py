@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from detector.data.annotations import Annotation
 from detector.data.findings import Finding
 from detector.errors import DatasetError, ImageError
 from detector.images import MOST_BYTES, Image, decode_image, load_image
@@ -37,7 +37,7 @@ class DatasetImage:
     path: Path
     size_wh: tuple[int, int] | None
     record: RecordPlace | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    metadata: Mapping[str, object] = field(default_factory=dict, compare=False)
     text_id: str | None = None
 
     @property
@@ -64,7 +64,7 @@ class Dataset:
 
     source: Path
     images: tuple[DatasetImage, ...]
-    annotations: tuple[dict[str, Any], ...]
+    annotations: tuple[Annotation, ...]
     categories: dict[int, str]
     split: str
     origin: str = ""

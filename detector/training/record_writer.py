@@ -18,6 +18,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from detector.boxes import xywh_to_xyxy
+from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, DatasetImage, load_image_bytes
 from detector.data.folder import LabelledFolder
 from detector.data.readers.records import INDEX, save_index
@@ -94,7 +95,7 @@ def _save_split(part: Dataset, split: str, folder: Path, shards: int | None, bar
     """Write the TFRecord files of a split; what the index says of it comes back."""
     count = min(shards or max(1, round(len(part.images) / _IMAGES_PER_SHARD)), len(part.images))
     order = np.random.default_rng(0).permutation(len(part.images))
-    annotations: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    annotations: dict[int, list[Annotation]] = defaultdict(list)
     for annotation in part.annotations:
         annotations[annotation["image_id"]].append(annotation)
     files: list[dict[str, Any]] = []
@@ -128,7 +129,7 @@ def _describe(image: DatasetImage, data: bytes) -> dict[str, Any]:
 
 
 def _build_example(
-    image: DatasetImage, data: bytes, annotations: Sequence[dict[str, Any]], categories: dict[int, str]
+    image: DatasetImage, data: bytes, annotations: Sequence[Annotation], categories: dict[int, str]
 ) -> bytes:
     """The serialised ``tf.train.Example`` of an image; boxes are normalised."""
     width, height = _size_of(image)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from detector.anchors import build_anchors
 from detector.architecture import build_architecture
 from detector.boxes import FloatArray, area, clip, xywh_to_xyxy
+from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.errors import DetectorError
 from detector.images import Image
@@ -185,7 +185,7 @@ def _objects_by_image(dataset: Dataset, classes: Sequence[str]) -> list[_Objects
     """What is in each image, of the classes that the network has."""
     label_of_name = {normalise_name(name): label for label, name in enumerate(classes)}
     label_of = {id_: label_of_name.get(normalise_name(name)) for id_, name in dataset.categories.items()}
-    by_image: dict[int, list[dict[str, Any]]] = {image.id: [] for image in dataset.images}
+    by_image: dict[int, list[Annotation]] = {image.id: [] for image in dataset.images}
     for annotation in dataset.annotations:
         if label_of[annotation["category_id"]] is None:
             continue

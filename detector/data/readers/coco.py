@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.findings import FRACTIONS, FindingLog, is_fraction
 from detector.data.listing import Listing, list_files
@@ -105,7 +106,7 @@ def _build(content: CocoFile, paths: Iterable[Path], log: FindingLog) -> Dataset
     )
 
 
-def metadata_of(entry: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+def metadata_of(entry: dict[str, Any], known: frozenset[str]) -> dict[str, object]:
     """What an entry says beyond COCO's own keys: tags, attributes, anything."""
     return {key: value for key, value in entry.items() if key not in known}
 
@@ -160,7 +161,7 @@ def _categories(content: CocoFile, log: FindingLog) -> tuple[dict[int, str], dic
     return {id_: classes[label] for label, id_ in first.items()}, id_of
 
 
-def _annotations(content: CocoFile, id_of: dict[int, int]) -> Iterable[dict[str, Any]]:
+def _annotations(content: CocoFile, id_of: dict[int, int]) -> Iterable[Annotation]:
     """The annotations with everything that the COCO evaluation needs filled in; the originals stay."""
     path, images = content.path, set(content.image_ids)
     for number, entry in enumerate(content.annotations, start=1):
@@ -177,20 +178,22 @@ def _annotations(content: CocoFile, id_of: dict[int, int]) -> Iterable[dict[str,
             raise DatasetError(
                 f"{path}: annotation {number} has the area {entry['area']!r:.50}; expected a number."
             )
-        yield {
+        annotation: Annotation = {
             "id": number,
             "image_id": entry["image_id"],
             "category_id": id_of[entry["category_id"]],
             "bbox": box,
             "area": area if area is not None else float(box[2] * box[3]),
             "iscrowd": crowd_of(entry),
-            **({"metadata": extras} if (extras := metadata_of(entry, _ANNOTATION_KEYS)) else {}),
         }
+        if extras := metadata_of(entry, _ANNOTATION_KEYS):
+            annotation["metadata"] = extras
+        yield annotation
 
 
 def _in_pixels(
-    annotations: list[dict[str, Any]], images: Iterable[DatasetImage], path: Path, log: FindingLog
-) -> list[dict[str, Any]]:
+    annotations: list[Annotation], images: Iterable[DatasetImage], path: Path, log: FindingLog
+) -> list[Annotation]:
     """The annotations with boxes that are fractions of their images multiplied by the sizes in the file."""
     sizes = {image.id: image.size_wh for image in images}
     fractions = [entry for entry in annotations if is_fraction(entry["bbox"])]
@@ -207,7 +210,7 @@ def _in_pixels(
             log.add(FRACTIONS, f"{path.name}, annotation {number}")
             x, y, width, height = entry["bbox"]
             box = [x * size_wh[0], y * size_wh[1], width * size_wh[0], height * size_wh[1]]
-            entry.update(bbox=box, area=box[2] * box[3])
+            entry["bbox"], entry["area"] = box, box[2] * box[3]
     return annotations
 
 
