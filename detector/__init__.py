@@ -4,6 +4,9 @@
 ``Detector``           a model, ready to be shown images; ``Detector.load`` makes one
 ``Detections``         what it returns: ``boxes``, ``scores``, ``labels``, ``names``
 ``ModelSpec``          all that has to be known about a network to use it
+``load_dataset``       a folder of annotated images as a ``Dataset``, whatever its format
+``evaluate``           the COCO numbers of a model on a dataset: an ``Evaluation``
+``compare``            how two models differ on the same images: a ``Comparison``
 ``load_image``         the one image decoder
 ``draw_detections``    detections drawn onto an image
 ``open_source``        a camera, video, stream or folder of images to look at live
@@ -12,12 +15,16 @@
 =====================  ==============================================================
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
 from detector.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from detector.api.comparison import Comparison, compare
+    from detector.api.evaluation import Evaluation, evaluate
+    from detector.api.inputs import load_dataset
+    from detector.data.dataset import Dataset
     from detector.detections import Detections
     from detector.drawing import draw_detections
     from detector.images import load_image
@@ -27,28 +34,40 @@ if TYPE_CHECKING:
     from detector.video.sources import open_source
 
 __all__ = [
+    "Comparison",
+    "Dataset",
     "Detections",
     "Detector",
     "DetectorError",
+    "Evaluation",
     "LivePipeline",
     "ModelSpec",
+    "compare",
     "draw_detections",
+    "evaluate",
+    "load_dataset",
     "load_image",
     "open_source",
 ]
 
 _HOME = {
+    "Comparison": "detector.api.comparison",
+    "Dataset": "detector.data.dataset",
     "Detections": "detector.detections",
     "Detector": "detector.runtime",
+    "Evaluation": "detector.api.evaluation",
     "LivePipeline": "detector.video.pipeline",
     "ModelSpec": "detector.spec",
+    "compare": "detector.api.comparison",
     "draw_detections": "detector.drawing",
+    "evaluate": "detector.api.evaluation",
+    "load_dataset": "detector.api.inputs",
     "load_image": "detector.images",
     "open_source": "detector.video.sources",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first used: ``ssdlite --help`` needs none of them."""
     from importlib import import_module
 

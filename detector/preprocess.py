@@ -31,11 +31,11 @@ class Preprocessor:
         self._spec = spec
         self._height, self._width = spec.input_hw
         self._scale, self._offset = spec.pixel_scale, spec.pixel_offset
-        self._resize: Resize = resize
+        self.resize: Resize = resize
         self._kept = threading.local()
 
     def __reduce__(self) -> tuple[type[Preprocessor], tuple[ModelSpec, Resize]]:
-        return Preprocessor, (self._spec, self._resize)  # what a thread keeps stays in its process
+        return Preprocessor, (self._spec, self.resize)  # what a thread keeps stays in its process
 
     def __call__(self, image: Image, out: FloatArray | None = None) -> FloatArray:
         """(1, H, W, 3) float32 RGB from an image (h, w, 3) uint8 BGR.
@@ -47,7 +47,7 @@ class Preprocessor:
         if out is None:
             out = np.empty((1, self._height, self._width, 3), np.float32)
         rgb: np.ndarray[Any, Any]
-        if self._resize == "tf1":
+        if self.resize == "tf1":
             rgb = cv2.cvtColor(_resize_tf1(image, self._height, self._width), cv2.COLOR_BGR2RGB)
         else:
             # Into arrays that each thread keeps: new ones cost as much as converting the colours.

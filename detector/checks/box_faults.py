@@ -14,6 +14,7 @@ from tqdm import tqdm
 from detector.boxes import FloatArray
 from detector.data.box_layouts import LAYOUTS, UNITS, BoxFault
 from detector.evaluation.matching import Scene, compute_ap50
+from detector.system.progress import bars_hidden
 
 _VOTERS = 10  # detections of an image that take part in the estimate of a scale
 _SIDES = (1, 100, 192, 224, 256, 300, 320, 384, 416, 448, 512, 608, 640, 768, 800, 1024)  # usual ones
@@ -39,7 +40,7 @@ def find_box_fault(scenes: Sequence[Scene]) -> tuple[BoxFault, float]:
     """
     tested: list[tuple[int, BoxFault, float]] = []
     pairs = list(product(LAYOUTS, ("", *UNITS)))
-    for layout, unit in tqdm(pairs, desc="testing box faults", unit="", disable=None, leave=False):
+    for layout, unit in tqdm(pairs, desc="testing box faults", unit="", disable=bars_hidden(), leave=False):
         fault = BoxFault(layout, unit)
         if unit:
             factor = _estimate_factor(scenes, layout, unit)

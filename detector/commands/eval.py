@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -32,8 +29,9 @@ from detector.system.files import check_writable
 from detector.system.terminal import counted
 
 if TYPE_CHECKING:
+    from detector.api.evaluation import Evaluation
+    from detector.api.inputs import LoadOptions
     from detector.data.dataset import Dataset
-    from detector.evaluation.evaluate import Evaluation
     from detector.runtime import Detector
     from detector.spec import ModelSpec
 
@@ -47,25 +45,6 @@ class _Settings:
     max_detections: int | None
     voting: bool
     tile: int | None
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What was evaluated, with what, and what came out; ``detector`` is None for a file of detections."""
-
-    name: str
-    dataset: Dataset
-    evaluation: Evaluation
-    settings: dict[str, Any]
-    detector: Detector | None
-    contaminated: str | None
-
-    @cached_property
-    def causes(self) -> list[str]:
-        """Why an AP next to nothing is so low."""
-        from detector.checks.diagnosis import find_causes
-
-        return find_causes(self.dataset, self.evaluation.detections, self.evaluation.metrics)
 
 
 @click.command("eval", cls=OneValueCommand)
@@ -126,201 +105,140 @@ def eval_command(
     kind that `ssdlite train` takes. Without it the photographs that come with the package are used, to show
     that everything works.
     """
-    from detector.data.selection import find_dataset, select_images
+    from detector.api.evaluation import evaluate
     from detector.export.threshold_writer import check_same_kind
+    from detector.system.opencv_build import missing_gui_note
 
     if detections is not None and is_given(context, "model"):
         raise click.UsageError("--detections takes the place of a model; leave out --model.")
     if detections is not None and write_thresholds is not None:
         raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
     sample = selection.dataset is None and selection.annotations is None
-    whole = find_dataset(
-        selection.dataset,
-        selection.images,
-        selection.annotations,
-        selection.split,
-        images_needed=detections is None,
-    )
-    for finding in whole.findings:
-        echo(f"Note: {finding}")
-    coco = select_images(whole, selection.image_ids, selection.limit)
+    dataset = _load(selection, images_needed=detections is None)
     if write_thresholds is not None:
         check_same_kind(chosen.model, write_thresholds)
     for folder in filter(None, (output, report, write_thresholds and write_thresholds.absolute().parent)):
         check_writable(folder)
-    about = {
-        "dataset": "bundled sample" if sample else str(coco.source),
-        "split": coco.split,
-        "image_ids": None if selection.image_ids is None else str(selection.image_ids),
-        "limit": selection.limit,
-    }
-    if detections is None:
-        measured = _evaluate_model(coco, about, chosen, settings)
-    else:
-        measured = _evaluate_file(detections, whole, coco, about)
-    _print(measured, per_class, echo)
+    if detections is None and (note := missing_gui_note()):
+        echo(note, err=True)
+    evaluation = evaluate(
+        dataset,
+        model=chosen.model if detections is None else None,
+        detections=detections,
+        say=echo,
+        progress=True,
+        image_ids=selection.image_ids,
+        limit=selection.limit,
+        **(_options_for_loading(chosen, settings) if detections is None else {}),
+    )
+    _print(evaluation, per_class)
     if output is not None:
-        measured.evaluation.save(output, measured.settings)
+        evaluation.save(output)
         echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
     if report is not None or write_thresholds is not None:
-        _go_deeper(measured, report, rounds, write_thresholds)
-    if sample and measured.detector is not None:
-        _print_next_commands(len(coco.images), context.command_path)
-    elif measured.contaminated and measured.detector is not None:
+        _go_deeper(evaluation, chosen.model, report, rounds, write_thresholds)
+    if sample and evaluation.detector is not None:
+        _print_next_commands(evaluation.images, context.command_path)
+    elif evaluation.contaminated and evaluation.detector is not None:
         _print_contamination(
-            measured.contaminated, measured.detector.spec, subset=selection.image_ids is not None
+            evaluation.contaminated, evaluation.detector.spec, subset=selection.image_ids is not None
         )
 
 
-def _evaluate_model(coco: Dataset, about: dict[str, Any], chosen: ModelOptions, how: _Settings) -> _Measured:
-    from detector.evaluation.evaluate import evaluate
-    from detector.runtime import Detector
-    from detector.system.opencv_build import missing_gui_note
+def _load(selection: Selection, *, images_needed: bool) -> Dataset | None:
+    """What is to be evaluated on; None is the bundled sample as it is."""
+    from detector.api.inputs import load_dataset
 
-    coco.check_images()
-    if note := missing_gui_note():
-        echo(note, err=True)
-    detector = Detector.load(
-        chosen.model,
-        classes=parse_classes(chosen.classes),
-        trust=chosen.trust,
-        backend=chosen.backend,
-        threads=chosen.threads,
+    named = selection.dataset, selection.annotations, selection.images, selection.split
+    if named == (None, None, None, None):
+        return None
+    return load_dataset(
+        selection.dataset,
+        split=selection.split,
+        images=selection.images,
+        annotations=selection.annotations,
+        images_needed=images_needed,
         say=echo,
-        **vars(how),
+        progress=True,
     )
-    echo(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
-    evaluation = evaluate(detector, coco)
-    contaminated = _contaminated_split(coco, detector.spec)
-    settings = {
-        "model": detector.spec.name,
-        "model_file": chosen.model,
-        "classes": chosen.classes,
-        **about,
-        "trained_on_this_split": contaminated is not None,
-        "backend": detector.backend_name,
-        "threads": detector.threads,
-        "resize": how.resize,
-        "score_threshold": detector.postprocess.score_threshold,
-        "iou_threshold": detector.postprocess.iou_threshold,
-        "max_detections": detector.postprocess.max_detections,
-        "voting": how.voting,
-        "tile": how.tile,
+
+
+def _options_for_loading(chosen: ModelOptions, settings: _Settings) -> LoadOptions:
+    return {
+        "backend": chosen.backend,
+        "threads": chosen.threads,
+        "classes": parse_classes(chosen.classes),
+        "trust": chosen.trust,
+        "resize": settings.resize,
+        "score_threshold": settings.score_threshold,
+        "max_detections": settings.max_detections,
+        "voting": settings.voting,
+        "tile": settings.tile,
     }
-    return _Measured(detector.spec.name, coco, evaluation, settings, detector, contaminated)
 
 
-def _evaluate_file(path: Path, whole: Dataset, coco: Dataset, about: dict[str, Any]) -> _Measured:
-    from detector.evaluation.evaluate import evaluate_detections
-    from detector.evaluation.results import count_reaching_out, load_results
-
-    found = load_results(path, whole, say=echo)
-    echo(f"{path} on {coco.source}: {_count(coco)}, {counted(len(found), 'detection')}")
-    if reaching := count_reaching_out(found, coco):
-        echo(
-            f"Note: {counted(reaching, 'box reaches', 'boxes reach')} beyond the image by more than a pixel, "
-            "and COCO counts that as it is."
-        )
-    evaluation = evaluate_detections(coco, found)
-    return _Measured(path.stem, coco, evaluation, {"detections": str(path), **about}, None, None)
-
-
-def _count(coco: Dataset) -> str:
-    return f"{counted(len(coco.images), 'image')}, {counted(len(coco.annotations), 'object')}"
-
-
-def _go_deeper(measured: _Measured, report: Path | None, rounds: int, write_thresholds: Path | None) -> None:
+def _go_deeper(
+    evaluation: Evaluation, model: str, report: Path | None, rounds: int, write_thresholds: Path | None
+) -> None:
     """Analyse the detections; write the report and the model with its thresholds."""
-    from detector.evaluation.analysis import analyse
-    from detector.evaluation.evaluate import versions_used
     from detector.export.threshold_writer import save_thresholds
-    from detector.report.page import HTML, JSON, write_report
+    from detector.report.page import HTML, JSON
 
-    evaluation, coco = measured.evaluation, measured.dataset
-    analysis = analyse(
-        coco,
-        evaluation.detections,
-        evaluation.category_ids,
-        evaluation.metrics,
-        rounds=rounds,
-        causes=measured.causes,
-    )
-    if write_thresholds is not None and measured.detector is not None:
-        path = save_thresholds(measured.detector, measured.settings["model_file"], analysis, write_thresholds)
+    analysis = evaluation.analyse(rounds=rounds, progress=True)
+    if write_thresholds is not None and evaluation.detector is not None:
+        path = save_thresholds(evaluation.detector, model, analysis, write_thresholds)
         echo(f"Wrote {path}: the model with the best score threshold of each class.")
     if report is None:
         return
-    notes = [
-        f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}."
-    ] * bool(evaluation.unmatched)
-    if measured.contaminated:
-        notes.append(
-            f"The model was trained on images of {measured.contaminated}: this is no clean accuracy."
-        )
-    write_report(
-        report,
-        analysis,
-        title=f"{measured.name} on {coco.split}",
-        subtitle=f"{_count(coco)} of {coco.source}, {date.today().isoformat()}",
-        notes=notes,
-        settings=measured.settings,
-        versions=versions_used(),
-    )
+    evaluation.report(report, analysis, progress=True)
     ap = analysis.summary["AP"]
     if ap.low == ap.low:
         echo(f"AP {100 * ap.value:.2f}, 95 % interval {100 * ap.low:.2f} to {100 * ap.high:.2f}")
     echo(f"Wrote {report / HTML} and {report / JSON}.")
 
 
-def _print(measured: _Measured, per_class: bool, say: Callable[[str], None]) -> None:
-    from detector.evaluation.coco_metrics import MEANING, METRICS
+def _print(evaluation: Evaluation, per_class: bool) -> None:
+    from detector.api.evaluation import percent
+    from detector.evaluation.coco_metrics import MEANING
 
-    evaluation, settings = measured.evaluation, measured.settings
     if evaluation.other_size:
         first = evaluation.other_size[0].name
-        say(
+        echo(
             f"Warning: {counted(len(evaluation.other_size), 'image has', 'images have')} another size than "
             f"the annotations say (the first is {first}); where the shape is the same, detections are scaled "
             "to it, otherwise boxes may not fit."
         )
     if evaluation.unmatched:
-        say(f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}")
+        echo(f"Left out, because the model does not look for them: {', '.join(evaluation.unmatched)}")
     if per_class:
-        say("\nAP by class, in percent (-1: the dataset has no such object)")
+        echo("\nAP by class, in percent (-1: the dataset has no such object)")
         for name, value in evaluation.metrics.per_class.items():
-            say(f"  {name:20}{_percent(value):>7}")
-    say("\nCOCO metrics, in percent (-1: the dataset has no such object)")
-    for name in METRICS:
-        say(f"  {name:6}{_percent(evaluation.metrics.summary[name]):>7}  {MEANING[name]}")
-    for cause in measured.causes:
-        say(f"\nAP is next to nothing. {cause}" if evaluation.metrics.summary["AP"] >= 0 else f"\n{cause}")
-    if measured.detector is None:
-        say(f"\n{counted(evaluation.images, 'image')}, split {settings['split']}")
+            echo(f"  {name:20}{percent(value):>7}")
+    echo("\nCOCO metrics, in percent (-1: the dataset has no such object)")
+    for name, value in evaluation.summary.items():
+        echo(f"  {name:6}{percent(value):>7}  {MEANING[name]}")
+    for cause in evaluation.causes:
+        echo(f"\nAP is next to nothing. {cause}" if evaluation.ap >= 0 else f"\n{cause}")
+    looked_at = f"\n{counted(evaluation.images, 'image')}, split {evaluation.dataset.split}"
+    detector = evaluation.detector
+    if detector is None:
+        echo(looked_at)
         return
-    say(
-        f"\n{counted(evaluation.images, 'image')}, split {settings['split']}, backend {settings['backend']}, "
-        f"{counted(settings['threads'], 'thread')}, resize {settings['resize']}, score threshold "
-        f"{settings['score_threshold']:g}, IoU threshold {settings['iou_threshold']:g}, at most "
-        f"{counted(settings['max_detections'], 'detection')} an image{_extras(settings)}"
+    post = detector.postprocess
+    echo(
+        f"{looked_at}, backend {detector.backend_name}, {counted(detector.threads, 'thread')}, resize "
+        f"{detector.preprocess.resize}, score threshold {post.score_threshold:g}, IoU threshold "
+        f"{post.iou_threshold:g}, at most {counted(post.max_detections, 'detection')} an image"
+        f"{_extras(detector)}"
     )
-    say(f"{evaluation.images_per_second:.1f} images/s, from files to detections")
+    echo(f"{evaluation.images_per_second:.1f} images/s, from files to detections")
 
 
-def _extras(settings: dict[str, Any]) -> str:
+def _extras(detector: Detector) -> str:
     """The options that raise AP, where they are at work: a number says how it was come by."""
-    extras = ["voting"] if settings["voting"] else []
-    extras += [f"tiles of {settings['tile']} pixels"] if settings["tile"] else []
+    extras = ["voting"] if detector.postprocess.voting else []
+    extras += [f"tiles of {detector.tile} pixels"] if detector.tile else []
     return "".join(f", {extra}" for extra in extras)
-
-
-def _percent(value: float) -> str:
-    return "-1" if value < 0 else f"{100 * value:.2f}"
-
-
-def _contaminated_split(coco: Dataset, spec: ModelSpec) -> str | None:
-    """The split of the dataset that the weights were trained on, if it is one."""
-    splits = spec.card.get("contaminated", "").split(", ")
-    return next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)
 
 
 def _print_next_commands(photographs: int, command: str) -> None:

@@ -19,6 +19,7 @@ from detector.data.look_alikes import join_look_alikes, neighbours_alike
 from detector.data.raw_labels import RawImage
 from detector.errors import ImageError
 from detector.images import Image, load_image, load_preview
+from detector.system.progress import bars_hidden
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -109,7 +110,7 @@ def _map(function: Callable[[Item], Result], items: Sequence[Item], title: str) 
     """What the function gives for each item, in order, on all processors that this process may use."""
     from detector.system.machine import available_threads
 
-    bar = tqdm(total=len(items), desc=title, unit="image", disable=None, leave=False)
+    bar = tqdm(total=len(items), desc=title, unit="image", disable=bars_hidden(), leave=False)
     with ThreadPoolExecutor(available_threads()) as pool, bar:
         waiting: deque[Future[Result]] = deque()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from detector.data.dataset import Dataset
@@ -52,8 +53,8 @@ def find_dataset(
             raise error from None  # what was wrong at first
 
 
-def select_images(dataset: Dataset, image_ids: Path | None, limit: int | None) -> Dataset:
-    """The dataset cut to the ids in a file and to a number of images, where they are given.
+def select_images(dataset: Dataset, image_ids: Path | Collection[int] | None, limit: int | None) -> Dataset:
+    """The dataset cut to some ids, which may be in a file, and to a number of images, where they are given.
 
     The file has ids, also several a line; ids that are texts, file names or their stems stand one a line.
 
@@ -62,7 +63,7 @@ def select_images(dataset: Dataset, image_ids: Path | None, limit: int | None) -
     """
     if image_ids is None and limit is None:
         return dataset
-    return dataset.select(None if image_ids is None else _read_ids(image_ids, dataset), limit)
+    return dataset.select(_read_ids(image_ids, dataset) if isinstance(image_ids, Path) else image_ids, limit)
 
 
 def _read_ids(path: Path, dataset: Dataset) -> set[int]:

@@ -14,6 +14,7 @@ from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
 from detector.data.dataset import Dataset
+from detector.system.progress import bars_hidden
 
 # In the order of pycocotools' ``stats``.
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -141,7 +142,7 @@ def _build_eval(dataset: Dataset, detections: Sequence[Mapping[str, Any]]) -> Co
 
 
 def _bar(ticks: int) -> Any:
-    return tqdm(total=ticks, desc="matching", unit="", unit_scale=True, leave=False, disable=None)
+    return tqdm(total=ticks, desc="matching", unit="", unit_scale=True, leave=False, disable=bars_hidden())
 
 
 def mean_precision(precision: np.ndarray[Any, Any]) -> float:

@@ -23,6 +23,7 @@ from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
 from detector.images import Image
 from detector.labels import normalise_name
 from detector.system.files import replacing
+from detector.system.progress import bars_hidden
 from detector.version import __version__
 
 T = TypeVar("T")
@@ -151,7 +152,14 @@ def detect_dataset(
     results = detector.detect_batch(dataset.images, load=load)
     for image, detections in zip(
         dataset.images,
-        tqdm(results, total=len(dataset.images), desc="detecting", unit="image", disable=None, leave=None),
+        tqdm(
+            results,
+            total=len(dataset.images),
+            desc="detecting",
+            unit="image",
+            disable=bars_hidden(),
+            leave=None,
+        ),
         strict=True,
     ):
         found.extend(_to_coco(detections, image.id, category_of, scale_of.get(image.id, 1)))

@@ -39,7 +39,13 @@ def load_results(path: Path, dataset: Dataset, say: Callable[[str], None] = _kee
             ids that may be read in several ways.
     """
     _check_size(path)
-    content = read_json(path, "detections")
+    return check_results(path, read_json(path, "detections"), dataset, say)
+
+
+def check_results(
+    path: Path, content: object, dataset: Dataset, say: Callable[[str], None] = _keep_silent
+) -> list[Result]:
+    """As ``load_results``, for what is read already; the path is what errors call it."""
     if not isinstance(content, list):
         raise DatasetError(
             f"{path} is not in COCO's results format: expected a list of detections, got {_kind(content)}."

@@ -16,6 +16,7 @@ from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
 from detector.data.dataset import Dataset, DatasetImage
+from detector.system.progress import bars_hidden
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]  # pycocotools computes in these, and 1e-9 is asked for
@@ -186,7 +187,7 @@ def _build_overlaps(objects: Objects, found: Found, images: int) -> Overlaps:
         np.flatnonzero((np.diff(edges) > 0) & (np.diff(object_edges) > 0)).tolist(),
         desc="overlaps",
         unit="image",
-        disable=None,
+        disable=bars_hidden(),
         leave=False,
     ):
         rows = by_image[edges[image] : edges[image + 1]]

@@ -26,6 +26,7 @@ from detector.spec import ModelSpec
 from detector.system.cache import cache_folder, converted_folder, make_in_cache
 from detector.system.download import DownloadError, download
 from detector.system.files import replacing
+from detector.system.progress import bars_hidden
 from detector.system.reading import read_head, sha256
 from detector.weights import save_weights
 
@@ -79,7 +80,7 @@ def _run_and_show_time(command: list[str], *, title: str) -> tuple[int, str]:
     """Exit code and error output of a command that shows no progress of its own."""
     with (
         subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process,
-        tqdm(desc=title, bar_format="{desc} {elapsed}", disable=None, leave=False) as bar,
+        tqdm(desc=title, bar_format="{desc} {elapsed}", disable=bars_hidden(), leave=False) as bar,
     ):
         while True:
             try:

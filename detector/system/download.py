@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from detector.errors import DetectorError
 from detector.system.files import cannot_write, flush_to_disk
+from detector.system.progress import bars_hidden
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 30
@@ -106,7 +107,13 @@ def _fetch_rest(url: str, part: Path, most_bytes: int, *, title: str) -> bool:
                 f"The disk is full: {url} needs {(total - have) / 1e9:.1f} GB more in {part.parent}."
             )
         bar = tqdm(
-            total=total, initial=have, desc=title, unit="B", unit_scale=True, unit_divisor=1024, disable=None
+            total=total,
+            initial=have,
+            desc=title,
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1024,
+            disable=bars_hidden(),
         )
         with part.open("ab" if have else "wb") as file, bar:
             while chunk := _read(response):

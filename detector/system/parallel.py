@@ -9,6 +9,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from detector.system.machine import available_threads
+from detector.system.progress import bars_hidden
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,6 +22,6 @@ def map_threads(
     pool = ThreadPoolExecutor(available_threads(), "evaluate")
     try:
         results = pool.map(function, items)
-        yield from tqdm(results, total=len(items), desc=desc, unit=unit, disable=None, leave=False)
+        yield from tqdm(results, total=len(items), desc=desc, unit=unit, disable=bars_hidden(), leave=False)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from detector.system.progress import bars_hidden
+
 Call = Callable[[], Any]
 
 BLOCK_SECONDS = 0.3
@@ -82,7 +84,7 @@ def time_in_blocks(
         row: {name: [] for name in calls} for row, calls in rows.items()
     }
     start, done = clock(), 0
-    with tqdm(total=rounds, desc="timing", unit="round", disable=None, leave=False) as bar:
+    with tqdm(total=rounds, desc="timing", unit="round", disable=bars_hidden(), leave=False) as bar:
         while done < rounds if rounds is not None else done < _LEAST_ROUNDS or clock() - start < seconds:
             for row in order.sample(list(rows), len(rows)):
                 bar.set_postfix_str(row, refresh=True)
@@ -114,7 +116,7 @@ def time_interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, Timing
     """Time of each call, by name; the calls take turns one by one, so all meet the same machine."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for round_ in tqdm(
-        range(-_WARM_UP_ROUNDS, rounds), desc="timing", unit="round", disable=None, leave=False
+        range(-_WARM_UP_ROUNDS, rounds), desc="timing", unit="round", disable=bars_hidden(), leave=False
     ):
         for name, call in calls.items():
             start = time.perf_counter()

@@ -28,6 +28,7 @@ from detector.data.readers.voc_images import VocFile, match_images
 from detector.data.readers.xml_lines import read_xml, root_tag
 from detector.data.splits import splits_of_folders, splits_of_lists
 from detector.errors import DatasetError
+from detector.system.progress import bars_hidden
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def read_voc_labels(listing: Listing, log: FindingLog) -> RawLabels:
     """The labels in the XML files of a folder and of the folders in it."""
     read: list[_File] = []
     for path in tqdm(
-        listing.with_suffix(".xml"), desc="reading labels", unit="file", disable=None, leave=False
+        listing.with_suffix(".xml"), desc="reading labels", unit="file", disable=bars_hidden(), leave=False
     ):
         if (file := _read_file(path, listing.root, log)) is not None:
             read.append(file)

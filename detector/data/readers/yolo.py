@@ -24,6 +24,7 @@ from detector.data.readers.yolo_names import NameList
 from detector.data.readers.yolo_rows import BadRow, Row, box_of, count_large, parse_row
 from detector.data.text import read_lines
 from detector.errors import DatasetError
+from detector.system.progress import bars_hidden
 
 _LARGEST_LABELS = 100_000_000  # bytes of one image's label file
 _MOST_UNNAMED = 255  # class numbers without names, where there are fewer objects than that
@@ -118,7 +119,7 @@ class _Reader:
         columns = Columns(part.key_points)
         found: list[_File] = []
         images = dict.fromkeys(part.images)
-        for image in tqdm(images, desc="reading labels", unit="file", disable=None, leave=False):
+        for image in tqdm(images, desc="reading labels", unit="file", disable=bars_hidden(), leave=False):
             if image in self._layout.left_out or self._is_known(image, part):
                 continue
             file = self._read_file(image, part, columns)

@@ -1,0 +1,132 @@
+"""What ``evaluate`` and ``compare`` take: datasets, models and detections, each in several forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from detector.data.dataset import Dataset
+from detector.data.selection import find_dataset, select_images
+from detector.evaluation.results import Result, check_results, load_results
+from detector.runtime import Detector
+from detector.system.progress import bars_wanted
+
+Say = Callable[[str], None]
+
+
+class LoadOptions(TypedDict, total=False):
+    """How a model is run: the arguments of ``Detector.load`` of the same names."""
+
+    backend: str | None
+    threads: int | None
+    classes: Sequence[str] | None
+    score_threshold: float | None
+    iou_threshold: float | None
+    max_detections: int | None
+    resize: Literal["half-pixel", "tf1"]
+    voting: bool
+    tile: int | None
+    trust: bool
+
+
+class EvaluationOptions(LoadOptions, total=False):
+    """Which images are taken: those with some ids, which may be in a file; and the first so many."""
+
+    image_ids: str | Path | Collection[int] | None
+    limit: int | None
+
+
+def load_dataset(
+    path: str | Path | None = None,
+    *,
+    split: str | None = None,
+    images: str | Path | None = None,
+    annotations: str | Path | None = None,
+    images_needed: bool = True,
+    say: Say | None = None,
+    progress: bool = False,
+) -> Dataset:
+    """The annotated images of a folder in any of the formats that are read, recognised by itself.
+
+    >>> from detector import load_dataset
+    >>> dataset = load_dataset()
+    >>> len(dataset.images), sorted(dataset.categories.values())
+    (4, ['cat', 'cup', 'dining table', 'person', 'spoon'])
+
+    Args:
+        path: a folder in one of COCO's usual layouts, a COCO JSON file, or a folder with labels of another
+            kind: Pascal VOC, YOLO, CVAT, Label Studio, records. None is the sample that comes with the
+            package.
+        split: which annotations to take: val2017, val or test, or the only ones, if it is not given.
+        images: folder of images, if it is not found by itself.
+        annotations: COCO JSON file, if it is not found by itself.
+        images_needed: whether it is an error that no image is found.
+        say: takes a line for each thing that is worth knowing; None for silence.
+        progress: show progress bars, at a terminal.
+
+    Raises:
+        DatasetError: there is no such dataset, or it cannot be read.
+    """
+    with bars_wanted(progress):
+        dataset = find_dataset(
+            _as_path(path), _as_path(images), _as_path(annotations), split, images_needed=images_needed
+        )
+    for finding in dataset.findings if say else ():
+        tell(say, f"Note: {finding}")
+    return dataset
+
+
+def as_dataset(
+    dataset: str | Path | Dataset | None, *, images_needed: bool, say: Say | None, progress: bool
+) -> Dataset:
+    """The dataset, loaded if it is not yet."""
+    if isinstance(dataset, Dataset):
+        return dataset
+    return load_dataset(dataset, images_needed=images_needed, say=say, progress=progress)
+
+
+def select(dataset: Dataset, options: EvaluationOptions) -> tuple[Dataset, LoadOptions]:
+    """The images that the options name, and the options that are for the model."""
+    how = options.copy()
+    ids, limit = how.pop("image_ids", None), how.pop("limit", None)
+    return select_images(dataset, Path(ids) if isinstance(ids, str) else ids, limit), how
+
+
+def open_detector(model: str | Path | Detector, how: LoadOptions, say: Say | None) -> Detector:
+    """The model as a Detector with the score threshold that AP is meant with, if it is none yet.
+
+    Raises:
+        ValueError: options for a Detector.
+    """
+    if isinstance(model, Detector):
+        if how:
+            raise ValueError(f"a Detector is measured as it is set; leave out {', '.join(how)}")
+        return model
+    how = how.copy()
+    how.setdefault("score_threshold", None)
+    return Detector.load(model, say=say, **how)
+
+
+def read_detections(
+    detections: str | Path | Sequence[Result], dataset: Dataset, say: Say | None
+) -> list[Result]:
+    """COCO's result objects with the ids of the dataset; raises DatasetError as ``load_results`` does."""
+    if isinstance(detections, str | Path):
+        return load_results(Path(detections), dataset, say or _say_nothing)
+    copies = [dict(each) if isinstance(each, dict) else each for each in detections]
+    return check_results(Path("detections"), copies, dataset, say or _say_nothing)
+
+
+def tell(say: Say | None, line: str) -> None:
+    """Say a line, if anybody listens."""
+    if say is not None:
+        say(line)
+
+
+def _as_path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _say_nothing(_line: str) -> None:
+    pass
