@@ -24,6 +24,13 @@ _WEIGHT = 500  # of the font: a little bolder than regular
 def draw_detections(image: ImageLike, detections: Detections) -> Image:
     """A copy of the image with boxes, names and scores, readable at any size and on any background.
 
+    >>> from detector import Detector, draw_detections, load_image
+    >>> from detector.data.sample import SAMPLE_FOLDER
+    >>> image = load_image(SAMPLE_FOLDER / "coffee.jpg")
+    >>> picture = draw_detections(image, Detector.load().detect(image))
+    >>> picture.shape == image.shape
+    True
+
     Args:
         image: an array (H, W, 3) of uint8, BGR, a path, or a Pillow image; see ``to_image``.
         detections: in this image's pixels; drawn from the lowest score to the highest.

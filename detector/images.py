@@ -45,6 +45,12 @@ UNREAD_SUFFIXES = (*(suffix for suffix in _FORMATS if suffix not in SUFFIXES), *
 def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> Image:
     """The image in a file as the camera saw it.
 
+    >>> from detector import load_image
+    >>> from detector.data.sample import SAMPLE_FOLDER
+    >>> image = load_image(SAMPLE_FOLDER / "coffee.jpg")
+    >>> image.shape, image.dtype
+    ((400, 600, 3), dtype('uint8'))
+
     Any bit depth and colour model becomes 8-bit BGR; transparency is dropped. The EXIF orientation is
     applied, except that ``size_wh`` is believed: when only the stored, unrotated image has that size, it
     is the one that was annotated and it comes back.

@@ -1,7 +1,10 @@
+import sys
+
 import numpy as np
 import pytest
 
 from detector.detections import Detections
+from detector.errors import DetectorError
 
 DETECTIONS = Detections(
     boxes=np.array([[0, 1, 2, 3], [4, 5, 6, 7.123]], np.float32),
@@ -59,3 +62,43 @@ def test_equality():
     assert not DETECTIONS[:0]
     with pytest.raises(TypeError, match="unhashable"):
         hash(DETECTIONS)
+
+
+def test_it_shows_its_objects():
+    assert repr(DETECTIONS) == "<Detections: 2 objects: dog 0.90 [0 1 2 3], cat 0.50 [4 5 6 7]>"
+    assert repr(DETECTIONS[:0]) == "<Detections: 0 objects>"
+    assert repr(DETECTIONS[[0] * 7]).endswith(" and 2 more>")
+    named = Detections(DETECTIONS.boxes, DETECTIONS.scores, DETECTIONS.labels, ("<b>\n", "dog"))
+    assert "\n" not in repr(named)
+    page = named._repr_html_()
+    assert "<td>&lt;b&gt;\n</td><td>0.50</td><td>4.0, 5.0, 6.0, 7.1</td>" in page
+    assert page.count("<tr>") == 3
+
+
+def test_to_supervision():
+    pytest.importorskip("supervision")
+    for found in (DETECTIONS, DETECTIONS[:0]):
+        theirs = found.to_supervision()
+        assert np.array_equal(theirs.xyxy, found.boxes)
+        assert np.array_equal(theirs.confidence, found.scores)
+        assert np.array_equal(theirs.class_id, found.labels)
+        assert theirs.data["class_name"].tolist() == found.names
+
+
+def test_to_dataframe():
+    pytest.importorskip("pandas")
+    table = DETECTIONS.to_dataframe()
+    assert list(table.columns) == ["name", "score", "x1", "y1", "x2", "y2"]
+    assert table["name"].tolist() == ["dog", "cat"]
+    assert np.array_equal(table[["x1", "y1", "x2", "y2"]].to_numpy(), DETECTIONS.boxes)
+    assert len(DETECTIONS[:0].to_dataframe()) == 0
+
+
+@pytest.mark.parametrize(
+    ("package", "install"), [("supervision", "'supervision<0.30'"), ("pandas", "pandas")]
+)
+def test_what_is_not_installed_is_said(package: str, install: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    convert = DETECTIONS.to_supervision if package == "supervision" else DETECTIONS.to_dataframe
+    with pytest.raises(DetectorError, match=f"needs the package {package} .*; pip install {install}"):
+        convert()

@@ -164,7 +164,7 @@ def evaluate(
     >>> from detector import evaluate
     >>> evaluation = evaluate(limit=2)
     >>> evaluation
-    <Evaluation of ssdlite_mobilenet_v2_coco on 2 images: AP 69.95, AP50 100.00, AP75 100.00>
+    <Evaluation of ssdlite_mobilenet_v2_coco on 2 images: AP 90.00, AP50 100.00, AP75 100.00>
 
     Args:
         dataset: as ``load_dataset`` takes or gives it; None is the sample that comes with the package.

@@ -38,6 +38,14 @@ T = TypeVar("T")
 class Detector:
     """Finds objects in images. ``Detector.load`` makes one.
 
+    >>> from detector import Detector
+    >>> from detector.data.sample import SAMPLE_FOLDER
+    >>> detector = Detector.load(classes=["cat", "cup"])
+    >>> detector.detect(SAMPLE_FOLDER / "coffee.jpg").names
+    ['cup']
+    >>> [found.names for found in detector.detect_batch(sorted(SAMPLE_FOLDER.glob("c*.jpg")))]
+    [[], ['cat'], ['cup']]
+
     Any number of threads may share one. They take turns at its network, which has all processors in each
     turn; ``share`` gives each of them settings of its own. After a fork the child opens the model again when
     it first needs it, and a pickled Detector opens it where it arrives; TensorFlow does not survive a fork.

@@ -32,6 +32,16 @@ class LivePipeline:
     is ever processed, and only the newest result given, so nothing piles up and grows old; of a file, every
     frame in order. Use it in a ``with`` block.
 
+    >>> from detector import Detector, LivePipeline, open_source
+    >>> from detector.data.sample import SAMPLE_FOLDER
+    >>> with LivePipeline(open_source(SAMPLE_FOLDER), Detector.load()) as pipeline:
+    ...     for live in pipeline:
+    ...         print(live.frame.number, live.detections.names)
+    0 ['person']
+    1 ['person']
+    2 ['cat']
+    3 ['cup', 'dining table']
+
     Args:
         source: where frames come from; the pipeline closes it.
         detector: finds the objects, with the score threshold of ``settings``; it may be that of several

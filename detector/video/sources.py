@@ -122,6 +122,11 @@ class ImageSequence:
 def open_source(source: str | int | Path, *, insecure: bool = False) -> Source:
     """The source that a user names; it has given its first frame.
 
+    >>> from detector import open_source
+    >>> from detector.data.sample import SAMPLE_FOLDER
+    >>> source = open_source(SAMPLE_FOLDER)
+    >>> source.close()
+
     Args:
         source: a camera's number or device, the URL of a stream or video, a video file, an image, or a folder
             or glob pattern of images.

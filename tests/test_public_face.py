@@ -1,0 +1,47 @@
+"""The public face: its names, its examples, and that it is light."""
+
+from __future__ import annotations
+
+import doctest
+import sys
+
+import pytest
+
+import detector
+
+NAMES = {
+    *("Comparison", "Dataset", "Detections", "Detector", "DetectorError", "Evaluation", "LivePipeline"),
+    *("ModelSpec", "compare", "draw_detections", "evaluate", "load_dataset", "load_image", "open_source"),
+}
+
+
+def test_the_names_are_these() -> None:
+    assert set(detector.__all__) == NAMES
+    assert detector.__all__ == sorted(detector.__all__)
+    for name in NAMES:
+        assert getattr(detector, name).__name__ == name
+        assert f"``{name}``" in (detector.__doc__ or "")
+
+
+def test_no_module_hides_a_name() -> None:
+    for name in NAMES:
+        assert f"detector.{name}" not in sys.modules
+
+
+def _examples() -> list[doctest.DocTest]:
+    found = [doctest.DocTestFinder().find(getattr(detector, name), name, globs={}) for name in sorted(NAMES)]
+    return [test for tests in found for test in tests if test.examples]
+
+
+@pytest.mark.usefixtures("released_weights")
+@pytest.mark.parametrize("example", _examples(), ids=lambda example: example.name)
+def test_the_examples_do_what_they_say(example: doctest.DocTest) -> None:
+    said: list[str] = []
+    runner = doctest.DocTestRunner(verbose=False)
+    runner.run(example, out=said.append)
+    assert not runner.failures, "".join(said)
+
+
+def test_there_are_examples() -> None:
+    have = {example.name.split(".")[0] for example in _examples()}
+    assert NAMES - have == {"Comparison", "Dataset", "DetectorError", "Evaluation", "ModelSpec"}
