@@ -14,6 +14,7 @@ from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.pretrained.releases import DEFAULT_MODEL, is_published_intact, source_path
 from detector.runtime.model_file import ModelFile
+from detector.system.telemetry import quieten_tensorflow
 
 OFFICIAL = "official graph"
 OPENCV = "opencv dnn"
@@ -79,6 +80,7 @@ def open_official(file: ModelFile, postprocess: Postprocessor, threads: int) -> 
             "the cache does not hold the published file as it was published; "
             f"run `ssdlite weights fetch {DEFAULT_MODEL}`."
         )
+    quieten_tensorflow()
     try:
         from detector.pretrained.official_graph import load_official_graph
     except ImportError as error:

@@ -18,6 +18,7 @@ from detector.formats.spec_reader import is_saved_model, read_spec
 from detector.formats.tflite.postprocess import MOST_THREADS, OUTPUTS
 from detector.images import Image
 from detector.spec import ModelSpec
+from detector.system.telemetry import quieten_tensorflow
 
 Outputs = dict[str, NDArray[Any]]
 Runner = Callable[[NDArray[np.uint8]], Outputs]
@@ -126,6 +127,7 @@ def _open_openvino(path: Path, threads: int) -> Runner:
 
 
 def _open_saved_model(path: Path, threads: int) -> Runner:
+    quieten_tensorflow()
     from detector.formats.saved_model import open_saved_model
 
     module, signature = open_saved_model(path, threads)

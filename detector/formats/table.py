@@ -10,6 +10,7 @@ from detector.errors import BackendError, ModelError
 from detector.formats.tflite.quantization import Quantization
 from detector.formats.tflite.writer import build_tflite
 from detector.spec import ModelSpec
+from detector.system.telemetry import quieten_tensorflow
 from detector.weights import Weights
 
 PRECISIONS = ("none", "fp16", "int8")
@@ -88,6 +89,7 @@ def _write_openvino(path: Path, network: Network) -> None:
 
 
 def _write_saved_model(path: Path, network: Network) -> None:
+    quieten_tensorflow()
     try:
         from detector.formats.saved_model import save_saved_model
     except ImportError as error:

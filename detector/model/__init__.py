@@ -1,5 +1,5 @@
 """The TensorFlow side: the network that is trained. Nothing of the core imports this package at start."""
 
-import os
+from detector.system.telemetry import quieten_tensorflow
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is there, which says much at its start
+quieten_tensorflow()

@@ -12,6 +12,7 @@ from detector.errors import BackendError, ModelError
 from detector.pretrained.releases import RELEASES
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
+from detector.system.telemetry import quieten_tensorflow
 
 
 class Backend(Protocol):
@@ -133,6 +134,7 @@ def _open_onnxruntime(model: ModelFile, threads: int) -> Backend:
 
 
 def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
+    quieten_tensorflow()
     try:
         from detector.formats.saved_model import SavedModelBackend
         from detector.runtime.tensorflow import TensorFlowBackend

@@ -1,4 +1,4 @@
-"""OpenVINO and ONNX Runtime, imported so that neither reports to its maker.
+"""OpenVINO and ONNX Runtime, imported so that neither reports to its maker; TensorFlow, so that it is quiet.
 
 As they come, OpenVINO's import writes an id into the home folder and reports to Google Analytics, and ONNX
 Runtime writes a device id and reports to Microsoft where Python, processor and system are described. Every
@@ -40,6 +40,11 @@ def import_onnxruntime() -> Any:
     """
     os.environ.setdefault(_ONNXRUNTIME_SWITCH, "1")
     return import_module("onnxruntime")
+
+
+def quieten_tensorflow() -> None:
+    """Let TensorFlow, which is imported next, say little at its start; a user's own word holds."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager

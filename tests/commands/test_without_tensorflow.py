@@ -13,9 +13,10 @@ from detector.data.sample import SAMPLE_FOLDER
 WITHOUT_TENSORFLOW = """
 import importlib, pkgutil, sys
 NEEDING_IT = {f"detector.training.{name}" for name in (
-    "bench", "imagenet", "losses", "record_writer", "run", "saved_state", "task", "trainer", "trial"
+    "imagenet", "losses", "record_writer", "run", "saved_state", "task", "trainer", "trial"
 )} | {f"detector.{name}" for name in (
-    "onnx_writer", "openvino_kernels", "openvino_writer", "runtime.onnxruntime", "runtime.openvino"
+    "formats.onnx", "formats.openvino", "formats.openvino_kernels", "formats.saved_model",
+    "pretrained.official_graph", "runtime.onnxruntime", "runtime.openvino", "runtime.tensorflow",
 )}
 BLOCKED = {"tensorflow", "tf_keras", "keras", "official", "orbit"}
 

@@ -94,8 +94,8 @@ def watched(tmp_path: Path, models: Path):
     "program",
     [
         DETECT.format("('m.xml', None), ('m.onnx', None), ('m.npz', 'openvino'), ('m.npz', 'onnxruntime')"),
-        IMPORTS.format("openvino_writer"),
-        IMPORTS.format("openvino_kernels"),
+        IMPORTS.format("formats.openvino"),
+        IMPORTS.format("formats.openvino_kernels"),
     ],
     ids=["detect", "writer", "kernels"],
 )
@@ -125,3 +125,14 @@ def test_what_openvino_is_not_given_is_there_for_others() -> None:
         "assert sys.modules['openvino.tools.ovc.telemetry_utils'].tm.__name__.endswith('stub')"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.slow
+def test_tensorflow_says_nothing_at_its_start(models: Path) -> None:
+    pytest.importorskip("tensorflow")
+    program = DETECT.format("('m.npz', 'tensorflow'),")
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=models, env=environment, capture_output=True, check=True
+    )
+    assert b"tensorflow/core" not in done.stderr
