@@ -87,9 +87,7 @@ def compare_command(
         progress=True,
         image_ids=selection.image_ids,
         limit=selection.limit,
-        trust=runtime.trust,
-        backend=runtime.backend,
-        threads=runtime.threads,
+        **runtime.for_loading(),
     )
     images = len(comparison.dataset.images)
     echo(f"AP in percent over {counted(images, 'image')}, 95 % intervals from {rounds:,} resamplings")

@@ -88,6 +88,7 @@ def demo_command(  # each argument is an option, and none belongs to another
     import cv2
 
     from detector.commands import screens
+    from detector.runtime import Detector
     from detector.video.outputs import Outputs, check_outputs
     from detector.video.overlay import live_drawer
     from detector.video.settings import LiveSettings
@@ -102,7 +103,9 @@ def demo_command(  # each argument is an option, and none belongs to another
     say = partial(echo, err=str(jsonl) == "-")
     with ExitStack() as stack:
         tracker = Tracker() if track or counters else None
-        detector = chosen.load(say, score_threshold=score_threshold)
+        detector = Detector.load(
+            chosen.model, score_threshold=score_threshold, say=say, **chosen.for_loading()
+        )
         if probe and (problem := probe.problem()):
             say(f"No window can be opened: {problem}. The picture is in the browser instead.")
             web = True

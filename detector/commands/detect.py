@@ -63,6 +63,7 @@ def detect_command(
     from detector.commands.detect_sources import find_pictures, refuse_live
     from detector.commands.picture_names import names_below, picture_names
     from detector.images import find_unread_images
+    from detector.runtime import Detector
     from detector.spec import DEFAULT_SCORE_THRESHOLD
     from detector.system.opencv_build import missing_gui_note
 
@@ -73,12 +74,14 @@ def detect_command(
         write_line(f"Left out: {path} is in a format that is not read.", to_errors=True)
     if note := missing_gui_note():
         write_line(note, to_errors=True)
-    detector = chosen.load(
-        write_line,
+    detector = Detector.load(
+        chosen.model,
         score_threshold=DEFAULT_SCORE_THRESHOLD if score_threshold is None else score_threshold,
         class_thresholds=score_threshold is None,
         voting=voting,
         tile=tile,
+        say=write_line,
+        **chosen.for_loading(),
     )
     if score_threshold is None and (own := detector.spec.class_thresholds):
         least, most = min(own.values()), max(own.values())

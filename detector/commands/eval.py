@@ -86,7 +86,7 @@ class _Settings:
 @collected(Selection, "selection")
 @collected(_Settings, "settings")
 @click.pass_context
-def eval_command(
+def eval_command(  # options that are read together are one argument; these are not
     context: click.Context,
     /,
     chosen: ModelOptions,

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
+from detector.labels import parse_classes
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-
-    from detector.runtime import Detector
 
 # Said once more here, so that ``--help`` imports nothing that takes time; a test holds them to be the same.
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
@@ -55,6 +55,20 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         return tuple(map(int, words))
 
 
+class RuntimeArguments(TypedDict):
+    """Arguments of ``Detector.load``."""
+
+    trust: bool
+    backend: str | None
+    threads: int | None
+
+
+class ModelArguments(RuntimeArguments):
+    """Those of a model that is chosen, too."""
+
+    classes: list[str] | None
+
+
 @dataclass(frozen=True)
 class RuntimeOptions:
     """How a model is run."""
@@ -62,6 +76,10 @@ class RuntimeOptions:
     trust: bool
     backend: str | None
     threads: int | None
+
+    def for_loading(self) -> RuntimeArguments:
+        """The same as arguments of ``Detector.load``."""
+        return {"trust": self.trust, "backend": self.backend, "threads": self.threads}
 
 
 @dataclass(frozen=True)
@@ -71,31 +89,9 @@ class ModelOptions(RuntimeOptions):
     model: str
     classes: str | None
 
-    def load(
-        self,
-        say: Callable[[str], None],
-        *,
-        score_threshold: float,
-        class_thresholds: bool = False,
-        voting: bool = False,
-        tile: int | None = None,
-    ) -> Detector:
-        """The detector, with what a command adds; see ``Detector.load``."""
-        from detector.labels import parse_classes
-        from detector.runtime import Detector
-
-        return Detector.load(
-            self.model,
-            trust=self.trust,
-            backend=self.backend,
-            threads=self.threads,
-            classes=parse_classes(self.classes),
-            score_threshold=score_threshold,
-            class_thresholds=class_thresholds,
-            voting=voting,
-            tile=tile,
-            say=say,
-        )
+    def for_loading(self) -> ModelArguments:
+        """The same as arguments of ``Detector.load``."""
+        return {**super().for_loading(), "classes": parse_classes(self.classes)}
 
 
 @dataclass(frozen=True)
