@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -66,7 +65,7 @@ def open_opencv(file: ModelFile, threads: int) -> OpenCVBackend:
     return OpenCVBackend(build_onnx(*file.weights()), threads)
 
 
-def open_official(file: ModelFile, postprocess: Postprocessor, threads: int) -> Callable[[Image], Any]:
+def open_official(file: ModelFile, postprocess: Postprocessor, threads: int) -> Callable[[Image], object]:
     """The released graph, from a BGR image to detections.
 
     Raises:

@@ -8,7 +8,7 @@ import sys
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from detector.system.machine import available_threads, cpu_name
 from detector.version import __version__
@@ -27,8 +27,23 @@ _INSTRUCTIONS = {
 }  # fmt: skip
 
 
-def take_fingerprint() -> dict[str, Any]:
-    """Processor, memory, system and versions, for JSON."""
+class Machine(TypedDict):
+    """A machine as JSON has it; None is what the system does not tell."""
+
+    date: str
+    cpu: str
+    architecture: str
+    instructions: list[str]
+    processors: int | None
+    processors_available: int
+    memory_gb: float | None
+    system: str
+    python: str
+    packages: dict[str, str]
+
+
+def take_fingerprint() -> Machine:
+    """Processor, memory, system and versions."""
     return {
         "date": date.today().isoformat(),
         "cpu": cpu_name(),

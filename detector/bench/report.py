@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
+from detector.bench.fingerprint import Machine
 from detector.bench.plot import draw_plot
 from detector.bench.rows import Figures, Row
 from detector.bench.throughput import Throughput
@@ -20,7 +20,7 @@ _HEAD = (
 )  # fmt: skip
 
 
-def format_machine(machine: Mapping[str, Any]) -> str:
+def format_machine(machine: Machine) -> str:
     """The machine in two lines."""
     memory = "" if machine["memory_gb"] is None else f", {machine['memory_gb']:g} GB"
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
@@ -91,13 +91,13 @@ def format_throughput(row: Row, throughput: Throughput) -> str:
 
 
 def to_record(
-    machine: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    machine: Machine,
+    settings: Mapping[str, object],
     figures: Mapping[Row, Figures],
     throughput: Throughput | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Everything as plain values; null is what was not measured."""
-    record: dict[str, Any] = {
+    record: dict[str, object] = {
         "machine": dict(machine),
         "settings": dict(settings),
         "rows": list(map(_row_record, figures, figures.values())),
@@ -112,7 +112,7 @@ def to_record(
     return record
 
 
-def _row_record(row: Row, found: Figures) -> dict[str, Any]:
+def _row_record(row: Row, found: Figures) -> dict[str, object]:
     return {
         "model": row.title,
         "format": found.file_format or None,
@@ -146,7 +146,7 @@ def points(figures: Mapping[Row, Figures]) -> Iterator[tuple[str, float, float, 
 
 
 def save_record(
-    folder: Path, record: Mapping[str, Any], figures: Mapping[Row, Figures], machine: Mapping[str, Any]
+    folder: Path, record: Mapping[str, object], figures: Mapping[Row, Figures], machine: Machine
 ) -> None:
     """Write the plot and then the record, each whole or not at all."""
     subtitle = f"{machine['cpu']}, {', '.join(machine['instructions'][-2:])}, {machine['date']}"

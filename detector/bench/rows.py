@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from detector.bench.baselines import BASELINES, OFFICIAL, OPENCV, open_official, open_opencv
 from detector.errors import BackendError, DetectorError
@@ -65,12 +64,12 @@ class Runner:
         detector: what does so; None for the released graph, which is no detector of this project.
     """
 
-    detect: Callable[[Image], Any]
+    detect: Callable[[Image], object]
     detector: Detector | None
 
-    def calls(self, frame: Image) -> dict[str, Callable[[], Any]]:
+    def calls(self, frame: Image) -> dict[str, Callable[[], object]]:
         """What is timed: ``frame``, BGR to detections, and ``network``, from its input to its outputs."""
-        calls: dict[str, Callable[[], Any]] = {"frame": partial(self.detect, frame)}
+        calls: dict[str, Callable[[], object]] = {"frame": partial(self.detect, frame)}
         if self.detector is not None:
             backend = self.detector.backend
             network_input = self.detector.preprocess(frame, out=getattr(backend, "input", None))

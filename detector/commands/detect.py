@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
@@ -95,14 +95,24 @@ def detect_command(
     batch.finish(len(paths), older)
 
 
+class _Entry(TypedDict):
+    """An image in ``images.json``: its name in ``detections.json``, where it lies, and its picture."""
+
+    file_name: str
+    image: str
+    width: int
+    height: int
+    picture: str
+
+
 @dataclass
 class _Batch:
     """What was found so far, and what was left out."""
 
     detector: Detector
     output: Path
-    images: list[dict[str, Any]] = field(default_factory=list)
-    results: list[dict[str, Any]] = field(default_factory=list)
+    images: list[_Entry] = field(default_factory=list)
+    results: list[Mapping[str, object]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def add(self, path: Path, name: str, picture_name: str) -> None:
@@ -178,7 +188,7 @@ def _write_picture(output: Path, name: str, drawn: Image) -> Path:
     return path
 
 
-def _write_json(path: Path, content: Sequence[dict[str, Any]]) -> None:
+def _write_json(path: Path, content: Sequence[Mapping[str, object]]) -> None:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="ascii")
 

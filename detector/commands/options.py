@@ -39,13 +39,13 @@ class Score(click.FloatRange):
         return score
 
 
-class Numbers(click.ParamType[tuple[int, ...]]):
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # it takes none before click 8.5
     """Numbers of threads, joined by commas."""
 
     name = "numbers"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
         if not isinstance(value, str):
             return value
@@ -114,7 +114,7 @@ def collected(kind: type[DataclassInstance], name: str) -> Callable[[Command], C
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def call(*arguments: object, **values: Any) -> object:
+        def call(*arguments: object, **values: object) -> object:
             own = {each: values.pop(each) for each in names if each in values}
             return command(*arguments, **{name: kind(**own)}, **values)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, TypedDict
 
 from tqdm import tqdm
 
@@ -37,6 +37,12 @@ _EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "tensorflow": "train"}
 _SECONDS = 120  # TensorFlow's import takes a minute where disk or processor is slow
 
 
+class _Known(TypedDict, total=False):
+    gpus: list[str]
+    ran: str
+    error: str
+
+
 class Probe:
     """A backend that is being tried out; ``wait_for`` sees to the end of it.
 
@@ -46,7 +52,7 @@ class Probe:
 
     def __init__(self, name: str, weights: Path | None, command: Sequence[str] | None = None) -> None:
         self.name = name
-        self.known: dict[str, Any] = {}
+        self.known: _Known = {}
         # Files, not pipes: TensorFlow says more than a pipe holds, and nobody reads until the end.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ``stop``
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
@@ -81,7 +87,7 @@ class Probe:
         self._errors.close()
 
 
-def _read(file: Any) -> list[str]:
+def _read(file: IO[bytes]) -> list[str]:
     file.seek(0)
     return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -133,7 +132,7 @@ def _licence(package: Distribution) -> str:
     return text.splitlines()[0][:60] if text else "unknown"
 
 
-def build_sbom(parts: list[Part]) -> dict[str, Any]:
+def build_sbom(parts: list[Part]) -> dict[str, object]:
     """The parts as a CycloneDX document; the first one is what they are parts of."""
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -145,7 +144,7 @@ def build_sbom(parts: list[Part]) -> dict[str, Any]:
     }
 
 
-def _component(part: Part, kind: str) -> dict[str, Any]:
+def _component(part: Part, kind: str) -> dict[str, object]:
     reference = f"pkg:pypi/{canonicalize_name(part.name)}@{part.version}"
     return {
         "type": kind,
