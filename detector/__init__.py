@@ -67,6 +67,10 @@ _HOME = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used: ``ssdlite --help`` needs none of them."""
     from importlib import import_module

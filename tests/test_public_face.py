@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import doctest
-import sys
+import subprocess
+from importlib.util import find_spec
 
 import pytest
 
 import detector
+from detector.system.processes import code_command
 
 NAMES = {
     *("Comparison", "Dataset", "Detections", "Detector", "DetectorError", "Evaluation", "LivePipeline"),
@@ -18,6 +20,7 @@ NAMES = {
 def test_the_names_are_these() -> None:
     assert set(detector.__all__) == NAMES
     assert detector.__all__ == sorted(detector.__all__)
+    assert set(dir(detector)) > NAMES
     for name in NAMES:
         assert getattr(detector, name).__name__ == name
         assert f"``{name}``" in (detector.__doc__ or "")
@@ -25,7 +28,7 @@ def test_the_names_are_these() -> None:
 
 def test_no_module_hides_a_name() -> None:
     for name in NAMES:
-        assert f"detector.{name}" not in sys.modules
+        assert find_spec(f"detector.{name}") is None
 
 
 def _examples() -> list[doctest.DocTest]:
@@ -45,3 +48,9 @@ def test_the_examples_do_what_they_say(example: doctest.DocTest) -> None:
 def test_there_are_examples() -> None:
     have = {example.name.split(".")[0] for example in _examples()}
     assert NAMES - have == {"Comparison", "Dataset", "DetectorError", "Evaluation", "ModelSpec"}
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    heavy = ("cv2", "numpy", "pycocotools", "tqdm", "ai_edge_litert")
+    code = f"import detector, sys; dir(detector); print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run(code_command(code), capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -38,6 +38,8 @@ from detector.system.terminal import counted
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+_MUCH = 0.01  # a score threshold over this costs AP
+
 
 @dataclass(frozen=True, repr=False)
 class Evaluation(Measurement):
@@ -138,7 +140,9 @@ class Evaluation(Measurement):
 
     def __repr__(self) -> str:
         numbers = ", ".join(f"{name} {percent(self.summary[name])}" for name in ("AP", "AP50", "AP75"))
-        return f"<Evaluation of {self.name} on {counted(self.images, 'image')}: {numbers}>"
+        least = self.settings.get("score_threshold")
+        cut = f", scores from {least:g} on" if isinstance(least, float) and least > _MUCH else ""
+        return f"<Evaluation of {self.name} on {counted(self.images, 'image')}: {numbers}{cut}>"
 
     def _repr_html_(self) -> str:
         return html_table(

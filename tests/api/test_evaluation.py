@@ -62,6 +62,7 @@ def test_a_model_may_be_a_detector(model: Path, evaluation: Evaluation) -> None:
     assert found.settings == {**evaluation.settings, "model_file": None}
     with pytest.raises(ValueError, match="leave out voting"):
         evaluate(model=detector, voting=True)
+    assert repr(evaluate(model=Detector.load(model))).endswith(", scores from 0.4 on>")
     few = evaluate(model=Detector.load(model, classes=["Cup", "cat"]))
     assert few.settings["classes"] == "cat,cup"
     assert few.unmatched == ("person", "spoon", "dining table")
