@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -131,6 +131,8 @@ def eval_command(  # options that are read together are one argument; these are 
         limit=selection.limit,
         **(_options_for_loading(chosen, settings) if detections is None else {}),
     )
+    if chosen.classes is not None and detections is None:  # told as it was written
+        evaluation = replace(evaluation, settings={**evaluation.settings, "classes": chosen.classes})
     _print(evaluation, per_class)
     if output is not None:
         evaluation.save(output)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.measure import nan_to_minus_1
@@ -14,8 +13,8 @@ from detector.report.overview import explain_undefined
 
 
 def build_facts(
-    analysis: Analysis, settings: Mapping[str, Any], versions: Mapping[str, str]
-) -> dict[str, Any]:
+    analysis: Analysis, settings: Mapping[str, object], versions: Mapping[str, str]
+) -> dict[str, object]:
     """Everything that the page tells, but for the pictures; numbers in [0, 1], and -1 where undefined."""
     tables, curves = analysis.tables, analysis.curves
     known = [label for label, name in enumerate(tables.classes) if name not in analysis.without_objects]
@@ -63,5 +62,5 @@ def build_facts(
         "settings": dict(settings),
         "versions": dict(versions),
     }
-    plain: dict[str, Any] = nan_to_minus_1(facts)
+    plain: dict[str, object] = nan_to_minus_1(facts)
     return plain

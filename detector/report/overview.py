@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.coco_metrics import MEANING, METRICS
@@ -139,7 +138,7 @@ def _scale(analysis: Analysis) -> float:
     return max(*analysis.errors.costs.values(), 0.05)
 
 
-def build_method(analysis: Analysis, settings: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+def build_method(analysis: Analysis, settings: Mapping[str, object], versions: Mapping[str, str]) -> str:
     """With what the numbers were measured, so that others can measure them again."""
     rows = [
         (escape(str(key).replace("_", " ")), f'<span class="soft">{escape(str(value))}</span>')

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from detector.evaluation.analysis import Analysis
 from detector.report.classes import build_calibration, build_classes, build_confusions, build_curves
@@ -40,7 +39,7 @@ def write_report(
     title: str,
     subtitle: str,
     notes: list[str],
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
     versions: Mapping[str, str],
 ) -> None:
     """Write both files into a folder.
