@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from detector.data.folder import LabelledFolder, load_labelled_folder
-from detector.training.config import ExperimentConfig, load_config
+from detector.training.config import ExperimentConfig
+from detector.training.config_file import load_config
 from detector.training.initial_weights import load_initial_weights
 from detector.training.plan import build_plan
 from detector.training.samples import SampleSource

@@ -17,7 +17,7 @@ def model_command(model: str) -> None:
     """Show a model: feature maps, parameters, multiply-adds and where it comes from."""
     from detector.architecture import build_architecture
     from detector.runtime.model_file import ModelFile
-    from detector.training.config import load_config
+    from detector.training.config_file import load_config
 
     path = Path(model)
     spec = (

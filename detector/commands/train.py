@@ -60,7 +60,7 @@ def train_command(
     """
     from detector.data.folder import load_labelled_folder
     from detector.training.cluster import worker_count
-    from detector.training.config import load_config
+    from detector.training.config_file import load_config
     from detector.training.plan import build_plan
     from detector.training.run_folder import RunFolder, fingerprint, free_run_folder
 

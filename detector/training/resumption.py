@@ -18,7 +18,8 @@ from detector.labels import listing
 from detector.spec import ModelSpec
 from detector.system.terminal import counted
 from detector.training.checkpoints import find_checkpoint
-from detector.training.config import AUTO, ConfigError, ExperimentConfig, load_config
+from detector.training.config import AUTO, ConfigError, ExperimentConfig
+from detector.training.config_file import load_config
 from detector.training.initial_weights import InitialWeights, load_initial_weights
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.weights import Weights, load_weights

@@ -30,7 +30,7 @@ from detector.pretrained.archives import (
 )
 from detector.spec import ModelSpec
 from detector.system.tfrecord import RecordPlace, load_record_image
-from detector.training.config import load_config
+from detector.training.config_file import load_config
 from detector.weights import load_weights, save_weights
 from tests.data.labelled import Photo, write_coco, write_voc, write_yolo
 from tests.formats.tflite.test_writer import SMALL, random_weights

@@ -14,7 +14,8 @@ from detector.boxes import FloatArray
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.spec import ModelSpec
 from detector.training.checkpoints import Checkpoint
-from detector.training.config import ExperimentConfig, load_config
+from detector.training.config import ExperimentConfig
+from detector.training.config_file import load_config
 from detector.training.resumption import weights_digest
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.validation import Validation

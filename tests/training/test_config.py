@@ -16,8 +16,8 @@ from detector.training.config import (
     ModelConfig,
     OptimizerConfig,
     TrainingConfig,
-    load_config,
 )
+from detector.training.config_file import load_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 _SIZE = re.compile(r"([\d,]+) trainable parameters, ([\d,]+) multiply-adds")

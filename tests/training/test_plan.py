@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from detector.training.config import AUTO, load_config
+from detector.training.config import AUTO
+from detector.training.config_file import load_config
 from detector.training.plan import Plan, build_plan, describe_depth
 from detector.training.run_folder import RunFolder
 

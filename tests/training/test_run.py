@@ -16,7 +16,8 @@ from detector.evaluation.evaluate import evaluate
 from detector.labels import COCO_CLASSES
 from detector.runtime import Detector
 from detector.training.checkpoints import Checkpoint
-from detector.training.config import AugmentationConfig, ExperimentConfig, load_config
+from detector.training.config import AugmentationConfig, ExperimentConfig
+from detector.training.config_file import load_config
 from detector.training.initial_weights import load_initial_weights
 from detector.training.plan import Plan, build_plan
 from detector.training.run_folder import RunFolder
