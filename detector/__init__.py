@@ -7,6 +7,7 @@
 ``load_dataset``       a folder of annotated images as a ``Dataset``, whatever its format
 ``evaluate``           the COCO numbers of a model on a dataset: an ``Evaluation``
 ``compare``            how two models differ on the same images: a ``Comparison``
+``train``              a detector from a folder of labelled images: a ``TrainedRun``
 ``load_image``         the one image decoder
 ``draw_detections``    detections drawn onto an image
 ``open_source``        a camera, video, stream or folder of images to look at live
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from detector.api.comparison import Comparison, compare
     from detector.api.evaluation import Evaluation, evaluate
     from detector.api.inputs import load_dataset
+    from detector.api.training import TrainedRun, train
     from detector.data.dataset import Dataset
     from detector.detections import Detections
     from detector.drawing import draw_detections
@@ -42,12 +44,14 @@ __all__ = [
     "Evaluation",
     "LivePipeline",
     "ModelSpec",
+    "TrainedRun",
     "compare",
     "draw_detections",
     "evaluate",
     "load_dataset",
     "load_image",
     "open_source",
+    "train",
 ]
 
 _HOME = {
@@ -59,11 +63,13 @@ _HOME = {
     "LivePipeline": "detector.video.pipeline",
     "ModelSpec": "detector.spec",
     "compare": "detector.api.comparison",
+    "TrainedRun": "detector.api.training",
     "draw_detections": "detector.drawing",
     "evaluate": "detector.api.evaluation",
     "load_dataset": "detector.api.inputs",
     "load_image": "detector.images",
     "open_source": "detector.video.sources",
+    "train": "detector.api.training",
 }
 
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from detector.errors import DetectorError
-from detector.training.manifest import NotWholeError, read_manifest, write_manifest
+from detector.training.manifest import Facts, NotWholeError, read_manifest, write_manifest
 
 _NAME = re.compile(r"ckpt-([0-9]{1,12})[._].*", re.DOTALL)
 
@@ -71,7 +69,7 @@ class Checkpoint:
             else:
                 path.unlink(missing_ok=True)
 
-    def read_facts(self) -> dict[str, Any]:
+    def read_facts(self) -> Facts:
         """What its list says, once its files are known to be whole.
 
         Raises:
@@ -102,7 +100,7 @@ class Found:
 
     whole: Checkpoint | None
     faults: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    facts: Facts = field(default_factory=dict, compare=False)
 
 
 def find_checkpoint(folder: Path) -> Found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from detector.checks.diagnosis import diagnose
@@ -12,12 +11,11 @@ from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
-from detector.spec import ModelSpec
 from detector.system.terminal import counted
 from detector.training.curves import draw_curves
 from detector.training.gallery import draw_gallery
+from detector.training.job import Job
 from detector.training.manifest import NotWholeError, read_manifest
-from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.validation import evaluate_weights
 from detector.weights import load_weights
@@ -29,19 +27,13 @@ _HOPELESS_AP = 0.01
 _SHOWN_SCORE = 0.4
 
 
-def report_run(
-    run: RunFolder,
-    plan: Plan,
-    folder: LabelledFolder,
-    spec: ModelSpec,
-    outcome: Outcome,
-    say: Callable[[str], None],
-) -> None:
+def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     """Everything that is left of a run once it is over: numbers, pictures, and what to type next."""
+    run, say = job.folder, job.say
     best = _read_best(run)
     metrics, detections = json.loads(run.metrics.read_bytes()), json.loads(run.detections.read_bytes())
     if outcome.stopped_early:
-        say(f"The last {counted(plan.config.training.patience, 'evaluation')} brought nothing better.")
+        say(f"The last {counted(job.plan.config.training.patience, 'evaluation')} brought nothing better.")
     speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""
     say(
         f"Trained {counted(outcome.steps, 'step')}{speed}. Best weights: {best}, "
@@ -55,7 +47,7 @@ def report_run(
     draw_curves(run.load_history(), run.curves)
     draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
     if folder.test is not None:
-        _evaluate_test(run, folder.test, spec, say)
+        _evaluate_test(job, folder.test)
     save_coco(folder.val, run.validation)
     root = shlex.quote(str(run.root))
     say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
@@ -80,10 +72,11 @@ def _read_best(run: RunFolder) -> str:
         ) from error
 
 
-def _evaluate_test(run: RunFolder, test: Dataset, spec: ModelSpec, say: Callable[[str], None]) -> None:
+def _evaluate_test(job: Job, test: Dataset) -> None:
     """The number on the split that had no part in choosing anything."""
-    evaluation = evaluate_weights(load_weights(run.weights)[0], spec, test)
-    evaluation.save(run.root / "test", {"model": spec.name, "dataset": str(test.source), "split": test.split})
+    evaluation = evaluate_weights(load_weights(job.folder.weights)[0], job.spec, test)
+    source = {"dataset": str(test.source), "split": test.split}
+    evaluation.save(job.folder.root / "test", {"model": job.spec.name, **source})
     metrics = evaluation.metrics.summary
     numbers = f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f}"
-    say(f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}.")
+    job.say(f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from detector.errors import DetectorError
 from detector.system.files import cannot_write, flush_to_disk, replacing
@@ -13,12 +12,15 @@ from detector.system.reading import parsing, read_whole, sha256
 
 _MOST_BYTES = 1 << 20
 
+Facts = Mapping[str, float | str]
+"""What is said about files that were written together."""
+
 
 class NotWholeError(DetectorError):
     """Files that are not as they were written; the message is a clause that says what is wrong."""
 
 
-def write_manifest(path: Path, files: Iterable[Path], facts: Mapping[str, Any]) -> None:
+def write_manifest(path: Path, files: Iterable[Path], facts: Facts) -> None:
     """Write the list of files that lie beside it, with facts about them.
 
     The files are on the disk before the list is, so that a list speaks of whole files even after a power cut.
@@ -37,7 +39,7 @@ def write_manifest(path: Path, files: Iterable[Path], facts: Mapping[str, Any]) 
         temporary.write_text(json.dumps({**facts, "files": listed}, indent=1))
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> Facts:
     """The facts of a list whose files are all as they were when it was written.
 
     Raises:

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -21,7 +20,7 @@ from detector.training.checkpoints import find_checkpoint
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.config_file import load_config
 from detector.training.initial_weights import InitialWeights, load_initial_weights
-from detector.training.run_folder import RunFolder, fingerprint
+from detector.training.run_folder import RunFolder, RunRecord, fingerprint
 from detector.weights import Weights, load_weights
 
 # All else decides what has been trained already, and stays.
@@ -40,7 +39,7 @@ class Resumed:
         lines: what there is to say: where it goes on, and what was changed.
     """
 
-    record: dict[str, Any]
+    record: RunRecord
     step: int | None
     config: ExperimentConfig
     folder: LabelledFolder
@@ -72,7 +71,7 @@ def take_up(run: RunFolder, moved_to: Path | None, tell: Callable[[LabelledFolde
     return Resumed(record, step, config, folder, (*lines, *changes))
 
 
-def _refuse_finished(run: RunFolder, record: Mapping[str, Any]) -> None:
+def _refuse_finished(run: RunFolder, record: RunRecord) -> None:
     """Raise DetectorError where the weights of a finished run are whole, so that nothing is left to do."""
     try:
         load_weights(run.weights)
@@ -83,7 +82,7 @@ def _refuse_finished(run: RunFolder, record: Mapping[str, Any]) -> None:
     )
 
 
-def _find_progress(run: RunFolder, record: Mapping[str, Any]) -> tuple[int | None, list[str]]:
+def _find_progress(run: RunFolder, record: RunRecord) -> tuple[int | None, list[str]]:
     """The step that a run goes on from, None where it has no checkpoint yet, and what is to be said of it.
 
     Raises:
@@ -108,7 +107,7 @@ def _find_progress(run: RunFolder, record: Mapping[str, Any]) -> tuple[int | Non
         else ""
     )
     lines.append(f"Going on from the checkpoint of step {step:,}{again}.")
-    lost = found.facts.get("history", 0) - len(run.load_history(step))
+    lost = int(found.facts.get("history", 0)) - len(run.load_history(step))
     if lost > 0:
         lines.append(
             f"Note: missing or damaged in {run.history}: {counted(lost, 'line')}; losses or AP are lost."
@@ -116,7 +115,7 @@ def _find_progress(run: RunFolder, record: Mapping[str, Any]) -> tuple[int | Non
     return step, lines
 
 
-def _load_config(run: RunFolder, record: Mapping[str, Any], step: int) -> tuple[ExperimentConfig, list[str]]:
+def _load_config(run: RunFolder, record: RunRecord, step: int) -> tuple[ExperimentConfig, list[str]]:
     """The run's experiment, and a line for each value that was changed since it began.
 
     Raises:
@@ -153,7 +152,7 @@ def _load_config(run: RunFolder, record: Mapping[str, Any], step: int) -> tuple[
     return config, lines
 
 
-def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(sections: Mapping[str, object]) -> dict[str, object]:
     return {
         f"{section}.{key}": value
         for section, values in sections.items()
@@ -162,9 +161,7 @@ def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _load_dataset(
-    run: RunFolder, record: Mapping[str, Any], moved_to: Path | None, seed: int
-) -> LabelledFolder:
+def _load_dataset(run: RunFolder, record: RunRecord, moved_to: Path | None, seed: int) -> LabelledFolder:
     """The dataset that a run was begun with, from where it was or from where it is now.
 
     Raises:
@@ -181,7 +178,7 @@ def _load_dataset(
     return folder
 
 
-def _check_dataset(run: RunFolder, record: Mapping[str, Any], folder: LabelledFolder) -> None:
+def _check_dataset(run: RunFolder, record: RunRecord, folder: LabelledFolder) -> None:
     """Raise DatasetError unless images, objects and classes are those that the run began with."""
     if fingerprint(folder.train, folder.val) == record["fingerprint"]:
         return
@@ -221,7 +218,7 @@ def weights_digest(weights: Weights) -> str:
     return digest.hexdigest()
 
 
-def _way_out(run: RunFolder, record: Mapping[str, Any]) -> str:
+def _way_out(run: RunFolder, record: RunRecord) -> str:
     """What can be done with a run that cannot go on, as a sentence."""
     command = f"ssdlite train {shlex.quote(record['dataset'])}"
     try:

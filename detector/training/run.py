@@ -1,38 +1,36 @@
-"""A training run from its first step to its last, through Model Garden's trainer."""
+"""A training run from its first step to its last: the loop around ``DetectionTask.train_step``."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import orbit
 import tensorflow as tf
-from tqdm import tqdm
 
-from detector.data.dataset import Dataset
-from detector.spec import ModelSpec
 from detector.training.checkpoints import Checkpoint, find_checkpoint
-from detector.training.clock import WARM_UP_STEPS, Clock, describe_minutes
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
-from detector.training.plan import Plan
+from detector.training.job import Job
 from detector.training.run_folder import RunFolder
+from detector.training.run_log import RunLog
 from detector.training.samples import SampleSource
 from detector.training.saved_state import SavedState, TrainingError, first_line
 from detector.training.task import DetectionTask
 from detector.training.trainer import Trainer, build_trainer
 from detector.training.trial import find_depth
-from detector.training.validation import Validation
-from detector.weights import Weights
 
 _MOST_BAD_STEPS = 5  # in a row
 _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
 _LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
+
+_Told = TypeVar("_Told")
 
 
 @dataclass(frozen=True)
@@ -52,54 +50,40 @@ class Outcome:
     stopped_early: bool
 
 
-def train(
-    plan: Plan,
-    spec: ModelSpec,
-    weights: Weights,
-    data: Dataset,
-    strategy: tf.distribute.Strategy,
-    validation: Validation,
-    folder: RunFolder,
-    say: Callable[[str], None],
-) -> Outcome:
+def train(job: Job) -> Outcome:
     """Train as planned; what the plan leaves open is found out first, and written into the run's config.
-
-    Args:
-        plan: what to do.
-        spec: the network.
-        weights: what it starts from.
-        data: what it is trained on.
-        strategy: the devices.
-        validation: evaluates weights and keeps the best.
-        folder: where the run's files are.
-        say: takes a line for each thing worth telling.
 
     Raises:
         TrainingError: losses that are not finite, too little memory, or a damaged checkpoint.
         ImageError: an image that could be read at the start cannot be any more.
         DetectorError: the disk is full or the folder cannot be written to any more.
     """
-    samples = SampleSource(
-        data,
-        spec,
-        plan.config.augmentation,
-        iou_threshold=plan.config.loss.match_iou,
-        seed=plan.config.training.seed,
-        cache_bytes=int(plan.config.runtime.cache_gib * (1 << 30)),
-    )
-    checkpoint = find_checkpoint(folder.checkpoints).whole
-    first_step = 0 if checkpoint is None else checkpoint.step
+    samples = job.build_samples()
+    checkpoint = find_checkpoint(job.folder.checkpoints).whole
+    job = replace(job, say=_aloud(job.say), on_progress=_aloud(job.on_progress))
     try:
         if is_chief():
-            validation.restore(folder.rewind_history(first_step), say)
-        if plan.config.training.frozen_until == AUTO:
-            plan = find_depth(plan, spec, weights, samples, strategy, validation, folder, say)
-            folder.settle_config(plan.config)
-        return Run(plan, spec, weights, samples, strategy, validation, folder, say, checkpoint).execute()
+            past = job.folder.rewind_history(0 if checkpoint is None else checkpoint.step)
+            job.validation.restore(past, job.say)
+        if job.plan.config.training.frozen_until == AUTO:
+            job = replace(job, plan=find_depth(job, samples))
+            job.folder.settle_config(job.plan.config)
+        return Run(job, samples, checkpoint).execute()
     except tf.errors.OpError as error:
         if samples.failure is not None:  # on its way through TensorFlow it has lost its kind
             raise samples.failure from error
-        raise _explained(error, folder, plan.config.training.batch_size) from error
+        raise _explained(error, job.folder, job.plan.config.training.batch_size) from error
+
+
+def _aloud(call: Callable[[_Told], object]) -> Callable[[_Told], None]:
+    """The call, with standard output as it is now: while Orbit talks, it is another."""
+    terminal = sys.stdout
+
+    def aloud(told: _Told) -> None:
+        with redirect_stdout(terminal):
+            call(told)
+
+    return aloud
 
 
 def _explained(error: tf.errors.OpError, folder: RunFolder, batch: int) -> TrainingError:
@@ -120,55 +104,42 @@ def _explained(error: tf.errors.OpError, folder: RunFolder, batch: int) -> Train
 class Run:
     """Trains, evaluates, keeps the best, and can be gone on with after any end.
 
-    Args: those of ``train``, but nothing in the plan is ``auto``, and
+    Args:
+        job: what to train; nothing in its plan is ``auto``.
+        samples: those of the job.
         checkpoint: what it goes on from; None for a run that begins.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        spec: ModelSpec,
-        weights: Weights,
-        samples: SampleSource,
-        strategy: tf.distribute.Strategy,
-        validation: Validation,
-        folder: RunFolder,
-        say: Callable[[str], None],
-        checkpoint: Checkpoint | None,
-    ) -> None:
-        self._config = plan.config
-        self._spec = spec
-        self._validation = validation
-        self._folder = folder
-        self._say = say
-        self._chief = is_chief()
-        self._workers = worker_count()
-        self._strategy = strategy
-        first_step = 0 if checkpoint is None else checkpoint.step
+    # One step: `Trainer` (trainer.py) loops over batches that `DetectionTask.build_inputs` makes of the
+    # samples, and has each replica do `DetectionTask.train_step` (task.py): network, losses (losses.py),
+    # gradients. Then it calls `_after_step` here. Orbit's controller calls `_record_losses` after each loop.
+
+    def __init__(self, job: Job, samples: SampleSource, checkpoint: Checkpoint | None) -> None:
+        self._job = job
         self._samples = samples
+        first_step = 0 if checkpoint is None else checkpoint.step
         task = DetectionTask(
-            plan, spec, weights, samples, first_step=first_step, on_bad_loss=self._note_bad_loss
+            job.plan,
+            job.spec,
+            job.weights,
+            samples,
+            first_step=first_step,
+            on_bad_loss=self._note_bad_loss,
         )
-        self._trainer = build_trainer(task, self._config, self._strategy, self._after_step)
-        self._saved = SavedState(self._trainer, folder, checkpoint)
-        tensorboard = str(folder.tensorboard / "train") if self._chief else None
-        if self._chief:
-            self._summaries = tf.summary.create_file_writer(str(folder.tensorboard / "validation"))
+        self._trainer = build_trainer(task, job.plan.config, job.strategy, self._after_step)
+        self._saved = SavedState(self._trainer, job.folder, checkpoint)
+        self._log = RunLog(job, first_step)
         self._controller = orbit.Controller(
             global_step=self._trainer.global_step,
             trainer=self._trainer,
-            strategy=self._strategy,
+            strategy=job.strategy,
             steps_per_loop=1_000_000,  # the loops below are shorter
-            summary_dir=tensorboard,
-            train_actions=[self._record_losses],
+            summary_dir=str(job.folder.tensorboard / "train") if is_chief() else None,
+            train_actions=[lambda output: self._log.record_losses(self._trainer.step, output)],
         )
-        self._history = folder.load_history(first_step)
-        self._evaluated = {entry["step"] for entry in self._history if "AP" in entry and "trial" not in entry}
-        self._bar: Any = None
+        self._workers = worker_count()
         self._bad_step = False
         self._bad_in_a_row = 0
-        self._clock = Clock(self._config.training.batch_size)
-        self._earlier_seconds = max((float(entry.get("seconds", 0)) for entry in self._history), default=0.0)
 
     def execute(self) -> Outcome:
         """Train to the last step, or until patience ends it.
@@ -177,20 +148,19 @@ class Run:
             TrainingError: losses that are not finite, or too little memory.
             DetectorError: the disk is full or the folder cannot be written to any more.
         """
-        steps, every = int(self._config.training.steps), int(self._config.training.evaluate_every)
+        steps, every = self._job.steps, int(self._job.plan.config.training.evaluate_every)
+        validation = self._job.validation
         saved_at = time.monotonic()
         try:
-            with tqdm(
-                total=steps, initial=self._trainer.step, desc="training", unit="step", disable=self._bar_off
-            ) as self._bar:
+            with self._log.bar_from(self._trainer.step):
                 while True:
                     step = self._trainer.step
                     due = step >= steps or (step and step % every == 0)
-                    if due and step not in self._evaluated:
+                    if due and step not in self._log.evaluated:
                         self._saved.save()
                         self._evaluate()
                         saved_at = time.monotonic()
-                    if step >= steps or self._agree(self._validation.exhausted):
+                    if step >= steps or self._agree(validation.exhausted):
                         break
                     self._train_until(min(steps, (step // every + 1) * every))
                     if self._checkpoint_is_due(saved_at):
@@ -200,20 +170,16 @@ class Run:
             if not self._workers:
                 self._saved.save()
             raise
-        if self._agree(self._validation.best is None):  # the best weights were lost before the run went on
+        if self._agree(validation.best is None):  # the best weights were lost before the run went on
             self._evaluate()
-        best = self._validation.best_from
-        return Outcome(self._trainer.step, best, self._clock.images_per_second, self._trainer.step < steps)
-
-    @property
-    def _bar_off(self) -> bool | None:
-        return None if self._chief else True
+        speed = self._log.clock.images_per_second
+        return Outcome(self._trainer.step, validation.best_from, speed, self._trainer.step < steps)
 
     def _train_until(self, due: int) -> None:
         """Train to the next point of the curve, and no further than a step."""
         step = self._trainer.step
         # Reading the losses waits for all workers, so they have to do it after the same steps.
-        count = _LOOP_STEPS - step % _LOOP_STEPS if self._workers else self._clock.steps_in(_LOOP_SECONDS)
+        count = _LOOP_STEPS - step % _LOOP_STEPS if self._workers else self._log.clock.steps_in(_LOOP_SECONDS)
         # Orbit prints what the bar shows already.
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
             self._controller.train(min(due, step + count), checkpoint_at_completion=False)
@@ -224,76 +190,42 @@ class Run:
         return time.monotonic() - saved_at > _CHECKPOINT_SECONDS
 
     def _evaluate(self) -> None:
-        weights = self._trainer.averaged_weights(self._spec)
+        weights = self._trainer.averaged_weights(self._job.spec)
         step = self._trainer.step
-        self._evaluated.add(step)
-        if not self._chief:
-            return
-        with self._clock.paused():
-            metrics, is_best = self._validation(weights, step)
-        self._record({"step": step, **metrics})
-        with self._summaries.as_default():
-            for name, value in metrics.items():
-                tf.summary.scalar(name, value, step=step)
-        self._summaries.flush()
-        losses = next((entry for entry in reversed(self._history) if "loss" in entry), {"loss": float("nan")})
-        self._say(
-            f"step {step:,}: AP {100 * metrics['AP']:.1f}  AP50 {100 * metrics['AP50']:.1f}  "
-            f"loss {losses['loss']:.2f}{'  best so far' if is_best else ''}"
-        )
+        self._log.evaluated.add(step)
+        if is_chief():
+            with self._log.clock.paused():
+                metrics, is_best = self._job.validation(weights, step)
+            self._log.record_evaluation(step, metrics, is_best)
 
     def _agree(self, finished: bool) -> bool:
         """The first worker's decision, for all workers."""
         if not self._workers:
             return finished
 
-        def vote() -> Any:
-            return tf.constant(float(finished and self._chief))
+        mine = float(finished and is_chief())
 
-        total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, self._strategy.run(vote), axis=None)
+        def vote() -> tf.Tensor:
+            return tf.constant(mine)
+
+        strategy = self._job.strategy
+        total = strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(vote), axis=None)
         return bool(total.numpy() > 0)
 
-    def _record_losses(self, output: Any) -> None:
-        """Orbit's action after each loop: the means over its steps."""
-        values = {name: float(value) for name, value in output.items()}
-        self._record(
-            {
-                "step": self._trainer.step,
-                "loss": values["training_loss"],
-                "classification_loss": values["classification_loss"],
-                "localization_loss": values["localization_loss"],
-                "learning_rate": values["learning_rate"],
-                "images_per_second": round(self._clock.images_per_second, 1),
-            }
-        )
-
-    def _record(self, entry: dict[str, Any]) -> None:
-        if self._chief:
-            entry["seconds"] = round(self._earlier_seconds + self._clock.seconds, 1)
-            self._history.append(entry)
-            self._folder.append_history(entry)
-
     def _after_step(self, trainer: Trainer) -> None:
-        self._clock.tick()
+        self._log.clock.tick()
         self._bad_in_a_row = self._bad_in_a_row + 1 if self._bad_step else 0
         self._bad_step = False
         if self._bad_in_a_row >= _MOST_BAD_STEPS:
+            rate = self._job.plan.config.optimizer.learning_rate
             raise TrainingError(
                 f"The loss was not finite in {_MOST_BAD_STEPS} steps in a row, so training stopped; the "
                 "images are named above. Look at them with `ssdlite data check`, or train with a lower rate: "
-                f"--set optimizer.learning_rate={self._config.optimizer.learning_rate / 4:g}."
+                f"--set optimizer.learning_rate={rate / 4:g}."
             )
-        if self._bar is not None:
-            self._bar.update()
-            if not self._workers and self._clock.shall_show():
-                loss = float(trainer.train_loss.result())
-                self._bar.set_postfix_str(f"loss {loss:.2f}, {self._clock.images_per_second:.0f} images/s")
-        if self._clock.ticks == WARM_UP_STEPS + 5 and self._chief:
-            left = int(self._config.training.steps) - self._trainer.step
-            minutes = left * self._config.training.batch_size / self._clock.images_per_second / 60
-            self._say(f"{self._clock.images_per_second:.0f} images/s: {describe_minutes(minutes)} to go.")
+        self._log.show(trainer)
 
     def _note_bad_loss(self, indices: list[int]) -> None:
         self._bad_step = True
         names = ", ".join(self._samples.dataset.images[index].name for index in indices)
-        self._say(f"The loss is not finite; this step is skipped. Its images: {names}")
+        self._job.say(f"The loss is not finite; this step is skipped. Its images: {names}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from detector.data.dataset import Dataset
 from detector.data.listing import RUN_RECORD
@@ -18,12 +18,32 @@ from detector.system.files import cannot_write, check_writable, replacing
 from detector.system.reading import parsing, read_whole
 from detector.system.run_names import RUN_WEIGHTS
 from detector.training.config import ExperimentConfig
+from detector.training.history import HistoryEntry, parse_entry
 from detector.training.run_lock import LOCK_NAME
 
 # Two checkpoints of weights, momentum and average, the best weights, and the logs.
 _NEEDED_BYTES = 400 << 20
 _MOST_RECORD_BYTES, _MOST_HISTORY_BYTES = 16 << 20, 1 << 30
-# What a record has to hold, and of which type.
+
+
+class RunRecord(TypedDict, total=False):
+    """``run.json``: what a run began with, and how far it has come."""
+
+    dataset: str
+    train: str | None
+    val: str | None
+    split: str
+    classes: list[str]
+    fingerprint: str
+    config: dict[str, dict[str, object]]
+    weights: str
+    card: dict[str, str]
+    version: str
+    step: int
+    finished: bool
+
+
+# What a record has to hold to be gone on with, and of which type.
 _RECORD: dict[str, tuple[type, ...]] = {
     "dataset": (str,),
     "train": (str, type(None)),
@@ -113,7 +133,7 @@ class RunFolder:
         """Folder of TensorBoard's logs."""
         return self.root / "tensorboard"
 
-    def start(self, config: str, record: Mapping[str, Any]) -> None:
+    def start(self, config: str, record: RunRecord) -> None:
         """Make the folder and write what a resumed run needs; nothing is left of it if that fails.
 
         Raises:
@@ -181,12 +201,12 @@ class RunFolder:
                 f"{_NEEDED_BYTES >> 20}; free some space or choose another --output."
             )
 
-    def save_record(self, record: Mapping[str, Any]) -> None:
+    def save_record(self, record: Mapping[str, object]) -> None:
         """Write the record."""
         with replacing(self.record) as path:
             path.write_text(json.dumps(record, indent=1))
 
-    def load_record(self) -> dict[str, Any]:
+    def load_record(self) -> RunRecord:
         """The record.
 
         Raises:
@@ -198,9 +218,9 @@ class RunFolder:
             content = json.loads(read_whole(self.record, _MOST_RECORD_BYTES))
             if not isinstance(content, dict):
                 raise TypeError("no JSON object")
-        return content
+        return cast(RunRecord, content)
 
-    def check_record(self, record: Mapping[str, Any]) -> None:
+    def check_record(self, record: Mapping[str, object]) -> None:
         """Raise DetectorError unless a record holds all that it takes to go on."""
         for key, kinds in _RECORD.items():
             if not isinstance(record.get(key, ...), kinds):
@@ -215,7 +235,7 @@ class RunFolder:
             f"--set training.initial_weights={self.root}"
         )
 
-    def update_record(self, **facts: Any) -> None:
+    def update_record(self, **facts: object) -> None:
         """Write facts into the record, over those of the same names."""
         self.save_record({**self.load_record(), **facts})
 
@@ -224,7 +244,7 @@ class RunFolder:
         self.save_config(config.to_yaml())
         self.update_record(config=asdict(config))
 
-    def append_history(self, entry: Mapping[str, Any]) -> None:
+    def append_history(self, entry: HistoryEntry) -> None:
         """Add a line to the history."""
         try:
             with self.history.open("a", encoding="utf-8") as file:
@@ -232,35 +252,23 @@ class RunFolder:
         except OSError as error:
             raise cannot_write(self.history, error) from error
 
-    def load_history(self, until_step: int | None = None) -> list[dict[str, Any]]:
+    def load_history(self, until_step: int | None = None) -> list[HistoryEntry]:
         """The history up to a step; lines that were cut off or damaged are left out.
 
         Raises:
             DetectorError: the file cannot be read.
         """
         content = read_whole(self.history, _MOST_HISTORY_BYTES) if self.history.exists() else b""
-        entries = (_parse_entry(line) for line in content.split(b"\n"))
+        entries = (parse_entry(line) for line in content.split(b"\n"))
         return [entry for entry in entries if entry and (until_step is None or entry["step"] <= until_step)]
 
-    def rewind_history(self, step: int) -> list[dict[str, Any]]:
+    def rewind_history(self, step: int) -> list[HistoryEntry]:
         """Forget what came after a step, for a run that goes on from there; the rest comes back."""
         kept = self.load_history(step)
         if self.history.exists():
             with replacing(self.history) as path:
                 path.write_text("".join(json.dumps(entry) + "\n" for entry in kept), encoding="utf-8")
         return kept
-
-
-def _parse_entry(line: bytes) -> dict[str, Any] | None:
-    """A line of the history: a step and numbers; None for what is none."""
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(entry, dict) or type(entry.get("step")) is not int or entry["step"] < 0:
-        return None
-    numbers = all(type(value) in (int, float) for key, value in entry.items() if key != "trial")
-    return entry if numbers and isinstance(entry.get("trial", ""), str) else None
 
 
 def free_run_folder(name: str) -> Path:

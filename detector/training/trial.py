@@ -7,21 +7,19 @@ shows it. docs/training.md has the study.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from detector.boxes import FloatArray
-from detector.spec import ModelSpec
+from detector.system.progress import bars_hidden
+from detector.training.history import build_entry
+from detector.training.job import Job, ignore
 from detector.training.plan import Plan, describe_depth
-from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
 from detector.training.task import DetectionTask
 from detector.training.trainer import build_trainer
-from detector.training.validation import Validation
-from detector.weights import Weights
 
 # From the least that is trained to all; the names of the first trained layers.
 _DEPTHS = ("block_13_expand", "block_6_expand", "none")
@@ -31,39 +29,33 @@ _STEPS = 120
 _MARGIN = 0.2
 
 
-def find_depth(
-    plan: Plan,
-    spec: ModelSpec,
-    weights: Weights,
-    samples: SampleSource,
-    strategy: tf.distribute.Strategy,
-    validation: Validation,
-    folder: RunFolder,
-    say: Callable[[str], None],
-) -> Plan:
-    """The plan with the depth of training that did best in a trial.
+def find_depth(job: Job, samples: SampleSource) -> Plan:
+    """A job's plan with the depth of training that did best in a trial.
 
     Depths are tried from the least on, as long as the last one was better than the one before. The weights
     of the trials take part in the race for the best of the run, with the same evaluation.
     """
-    folder.rewind_history(-1)  # of a trial that was interrupted
+    validation = job.validation
+    job.folder.rewind_history(-1)  # of a trial that was interrupted
     best_depth, best_ap = _DEPTHS[0], -1.0
     objects = sum(not annotation["iscrowd"] for annotation in validation.dataset.annotations)
     margin = _MARGIN / max(1, objects) ** 0.5
     for depth in _DEPTHS:
-        tried = _at_depth(plan, depth)
-        trained = _train_briefly(tried, spec, weights, samples, strategy)
+        tried = _at_depth(job.plan, depth)
+        trained = _train_briefly(tried, job, samples)
         words = f"the end of the trial of {_STEPS} steps, {describe_depth(depth)}"
         metrics, is_best = validation.try_out(trained, words)
-        folder.append_history({"step": 0, "trial": depth, **metrics})
+        job.folder.append_history(build_entry(0, metrics, trial=depth))
         ap = metrics["AP"]
         kept = "; its weights are kept until the run has better ones" if is_best else ""
-        say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}{kept}")
+        job.say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}{kept}")
         if ap <= best_ap + margin:
             break
         best_depth, best_ap = depth, ap
-    say(f"So {describe_depth(best_depth)} (training more has to bring {100 * margin:.1f} AP to be worth it).")
-    return _at_depth(plan, best_depth)
+    job.say(
+        f"So {describe_depth(best_depth)} (training more has to bring {100 * margin:.1f} AP to be worth it)."
+    )
+    return _at_depth(job.plan, best_depth)
 
 
 def _at_depth(plan: Plan, depth: str) -> Plan:
@@ -72,15 +64,13 @@ def _at_depth(plan: Plan, depth: str) -> Plan:
     )
 
 
-def _train_briefly(
-    plan: Plan, spec: ModelSpec, weights: Weights, samples: SampleSource, strategy: tf.distribute.Strategy
-) -> dict[str, FloatArray]:
+def _train_briefly(plan: Plan, job: Job, samples: SampleSource) -> dict[str, FloatArray]:
     """The averaged weights after a short training, the learning rate falling to 0 within it."""
     config = replace(plan.config, training=replace(plan.config.training, steps=_STEPS))
     task = DetectionTask(
-        replace(plan, config=config), spec, weights, samples, first_step=0, on_bad_loss=lambda _: None
+        replace(plan, config=config), job.spec, job.weights, samples, first_step=0, on_bad_loss=ignore
     )
-    with tqdm(total=_STEPS, desc="trial", unit="step", disable=None, leave=False) as bar:
-        trainer = build_trainer(task, config, strategy, lambda _: bar.update())
+    with tqdm(total=_STEPS, desc="trial", unit="step", disable=bars_hidden(), leave=False) as bar:
+        trainer = build_trainer(task, config, job.strategy, lambda _: bar.update())
         trainer.train(tf.constant(_STEPS))
-    return trainer.averaged_weights(spec)
+    return trainer.averaged_weights(job.spec)

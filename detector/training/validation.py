@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from detector.formats.tflite.writer import build_tflite
 from detector.runtime import Detector
 from detector.spec import ModelSpec
 from detector.system.files import replacing
+from detector.training.history import HistoryEntry
 from detector.training.manifest import NotWholeError, read_manifest, write_manifest
 from detector.training.run_folder import RunFolder
 from detector.weights import Weights, load_weights, save_weights
@@ -53,7 +53,7 @@ class Validation:
         """Whether the run's last evaluations brought nothing better; trials do not count."""
         return self._since_best >= self._patience
 
-    def restore(self, history: Sequence[Mapping[str, Any]], say: Callable[[str], None]) -> None:
+    def restore(self, history: Sequence[HistoryEntry], say: Callable[[str], None]) -> None:
         """Take over what an interrupted run had found, its best weights with it.
 
         Where they are not what was recorded, they are measured again; where they cannot be read, the race

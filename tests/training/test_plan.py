@@ -10,6 +10,7 @@ import pytest
 
 from detector.training.config import AUTO
 from detector.training.config_file import load_config
+from detector.training.job import Job
 from detector.training.plan import Plan, build_plan, describe_depth
 from detector.training.run_folder import RunFolder
 
@@ -134,7 +135,7 @@ def test_the_trial_goes_on_while_training_more_pays(
     said: list[str] = []
     nothing: Any = None
     plan = trial.find_depth(
-        Plan(load_config()), nothing, nothing, nothing, nothing, validation, run, said.append
+        Job(Plan(load_config()), nothing, nothing, nothing, nothing, validation, run, said.append), nothing
     )
     assert training_of(plan).frozen_until == chosen
     assert len(seen) == tried

@@ -19,6 +19,7 @@ from detector.training.checkpoints import Checkpoint
 from detector.training.config import AugmentationConfig, ExperimentConfig
 from detector.training.config_file import load_config
 from detector.training.initial_weights import load_initial_weights
+from detector.training.job import Job
 from detector.training.plan import Plan, build_plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import Sample, SampleSource
@@ -74,7 +75,7 @@ def start(shapes: LabelledFolder, tmp_path: Path, released_weights: Path) -> Cal
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SampleSource, "__call__", spoiled)
             return run_module.train(
-                Plan(config), spec, weights, shapes.train, STRATEGY, validation, folder, said.append
+                Job(Plan(config), spec, weights, shapes.train, STRATEGY, validation, folder, said.append)
             )
 
     call.said = said  # type: ignore[attr-defined]
@@ -130,7 +131,7 @@ def train_small(run: RunFolder, validation: Validation, said: list[str]) -> Any:
     """Trains, or goes on with, a run of the smallest network."""
     config = load_config(run.config)
     folder = load_labelled_folder(Path(run.load_record()["dataset"]))
-    return run_module.train(Plan(config), SPEC, {}, folder.train, STRATEGY, validation, run, said.append)
+    return run_module.train(Job(Plan(config), SPEC, {}, folder.train, STRATEGY, validation, run, said.append))
 
 
 def test_the_weights_of_the_trial_take_part_in_the_race(
@@ -192,7 +193,7 @@ def test_released_weights_after_no_step_have_the_ap_of_the_evaluation(
     folder.start(config.to_yaml(), {})
     start = load_initial_weights("released", spec, seed=0)
     validation = Validation(coco_sample, spec, folder, 10)
-    run_module.train(Plan(config), spec, start.weights, coco_sample, STRATEGY, validation, folder, print)
+    run_module.train(Job(Plan(config), spec, start.weights, coco_sample, STRATEGY, validation, folder, print))
     expected = evaluate(Detector.load(released_weights, score_threshold=None), coco_sample).metrics.summary[
         "AP"
     ]
@@ -208,7 +209,7 @@ def test_every_config_builds_and_takes_steps(path: Path, shapes: LabelledFolder,
     folder = RunFolder(tmp_path / "run")
     folder.start(plan.config.to_yaml(), {})
     validation = Validation(shapes.val, spec, folder, 10)
-    outcome = run_module.train(plan, spec, {}, shapes.train, STRATEGY, validation, folder, print)
+    outcome = run_module.train(Job(plan, spec, {}, shapes.train, STRATEGY, validation, folder, print))
     assert outcome.steps == 2
     assert load_config(folder.config) == plan.config
     assert load_weights(folder.weights)[1].input_hw == (plan.config.model.input_size,) * 2
@@ -234,7 +235,7 @@ def test_eight_images_are_learned_by_heart(raccoons: Path, tmp_path: Path) -> No
     folder.start(config.to_yaml(), {})
     validation = Validation(data.train, spec, folder, 10)
     weights = load_initial_weights("released", spec, seed=0).weights
-    run_module.train(Plan(config), spec, weights, data.train, STRATEGY, validation, folder, print)
+    run_module.train(Job(Plan(config), spec, weights, data.train, STRATEGY, validation, folder, print))
     assert validation.best is not None
     assert validation.best >= 0.95
 

@@ -1,0 +1,193 @@
+"""``train``: what `ssdlite train` does."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from detector.errors import DetectorError
+from detector.evaluation.coco_metrics import MEANING
+from detector.runtime import Detector
+from detector.spec import DEFAULT_SCORE_THRESHOLD
+from detector.system.html_table import html_table
+from detector.system.progress import bars_wanted
+from detector.system.reading import parsing, read_whole
+from detector.training.config_file import load_config
+from detector.training.history import HistoryEntry
+from detector.training.job import Progress, ignore
+from detector.training.launch import begin, go_on
+from detector.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_MOST_METRICS_BYTES = 16 << 20
+
+
+class TrainOptions(TypedDict, total=False):
+    """What is trained, and on which images.
+
+    Attributes:
+        steps: how many steps; by the size of the dataset if it is not given.
+        config: an experiment file; ``configs/`` has some. Fine-tuning if it is not given.
+        settings: single keys of the experiment over those of the file, as a mapping such as
+            ``{"training.batch_size": 4}`` or as texts such as ``"training.batch_size=4"``.
+        train: split to train on, or several joined by commas.
+        val: split to validate on; a fifth of the images where the dataset has none.
+    """
+
+    steps: int | None
+    config: str | Path | None
+    settings: Mapping[str, object] | Sequence[str]
+    train: str | None
+    val: str | None
+
+
+class TrainedRun:
+    """A training run: its best weights, how good they are, and how it went.
+
+    Args:
+        folder: of any run, be it of today or of last year.
+
+    Attributes:
+        folder: as given; docs/training.md says what is in it.
+
+    Raises:
+        DetectorError: there is no run in the folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._files = RunFolder(self.folder)
+        self._files.load_record()
+
+    @property
+    def model(self) -> Path:
+        """The best weights, a ``.npz`` file."""
+        return self._files.weights
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The 12 COCO numbers of the best weights on the validation images, in [0, 1]; -1 for none.
+
+        Raises:
+            DetectorError: the run has not been evaluated yet, or the file is damaged.
+        """
+        path = self._files.metrics
+        content = read_whole(path, _MOST_METRICS_BYTES)
+        with parsing(f"{path} is damaged; measure the model again with `ssdlite eval`"):
+            numbers = json.loads(content)
+            return {name: float(numbers[name]) for name in MEANING}
+
+    @property
+    def history(self) -> list[HistoryEntry]:
+        """Losses and metrics over time, in order; each entry has its ``step``."""
+        return self._files.load_history()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end; otherwise ``train(resume=run.folder)`` goes on with it."""
+        return bool(self._files.load_record().get("finished"))
+
+    def detector(
+        self,
+        *,
+        backend: str | None = None,
+        threads: int | None = None,
+        score_threshold: float | None = DEFAULT_SCORE_THRESHOLD,
+    ) -> Detector:
+        """The best weights, ready to be shown images; ``Detector.load`` has more to choose."""
+        return Detector.load(
+            self.model, backend=backend, threads=threads, score_threshold=score_threshold, say=None
+        )
+
+    def __repr__(self) -> str:
+        state = "" if self.finished else ", not finished"
+        if not self._files.metrics.exists():
+            return f"<TrainedRun in {self.folder}: not evaluated{state}>"
+        numbers = ", ".join(f"{name} {_percent(self.metrics[name])}" for name in ("AP", "AP50", "AP75"))
+        return f"<TrainedRun in {self.folder}: {numbers}{state}>"
+
+    def _repr_html_(self) -> str:
+        metrics = self.metrics if self._files.metrics.exists() else {}
+        table = html_table(
+            f"{self.folder}: the best weights on the validation images, in percent",
+            ("", "", ""),
+            ((name, _percent(value), MEANING[name]) for name, value in metrics.items()),
+        )
+        if not self._files.curves.is_file():
+            return table
+        picture = b64encode(self._files.curves.read_bytes()).decode()
+        return f'{table}<img alt="losses and AP over time" width="800" src="data:image/png;base64,{picture}">'
+
+
+def _percent(value: float) -> str:
+    return "-" if value < 0 else f"{100 * value:.2f}"
+
+
+def train(
+    dataset: str | Path | None = None,
+    *,
+    output: str | Path | None = None,
+    resume: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
+    progress: bool = False,
+    on_progress: Callable[[Progress], object] | None = None,
+    **options: Unpack[TrainOptions],
+) -> TrainedRun:
+    """A detector that was trained on a folder of labelled images, or a run that was gone on with.
+
+    Ctrl-C raises KeyboardInterrupt and leaves a run that ``train(resume=...)`` goes on with exactly where it
+    was. Needs TensorFlow and Model Garden.
+
+    Args:
+        dataset: a folder in any of the formats that are read, recognised by itself; with ``resume`` only
+            where it has moved.
+        output: folder of the run; a free one in ``runs`` if it is not given.
+        resume: folder of a run that was interrupted.
+        say: takes a line for each thing that is worth knowing; None for silence.
+        progress: show progress bars, at a terminal.
+        on_progress: called with the losses every few seconds and with the metrics of each evaluation.
+        options: ``steps``, ``config``, ``settings``, ``train`` and ``val``, see ``TrainOptions``.
+
+    Raises:
+        DatasetError: there is no such dataset, or it cannot be read.
+        ConfigError: an experiment with an unknown key or an impossible value.
+        DetectorError: the folder is in use or another process trains in it; losses that are not finite; too
+            little memory or room on the disk.
+    """
+    say, on_progress = say or ignore, on_progress or ignore
+    with bars_wanted(progress):
+        if resume is not None:
+            if output is not None or any(options.values()):
+                raise DetectorError(
+                    "--resume takes the run's folder, and the dataset where that has moved; the run keeps "
+                    "its splits and its config."
+                )
+            moved_to = None if dataset is None else Path(dataset)
+            run = go_on(RunFolder(Path(resume)), moved_to, say, on_progress)
+        else:
+            if dataset is None:
+                raise DetectorError("Expected a folder of labelled images: ssdlite train FOLDER.")
+            config = options.get("config")
+            experiment = load_config(None if config is None else Path(config), _settings(options))
+            run = begin(
+                Path(dataset),
+                experiment,
+                (options.get("train"), options.get("val")),
+                None if output is None else Path(output),
+                say,
+                on_progress,
+            )
+    return TrainedRun(run.root)
+
+
+def _settings(options: TrainOptions) -> list[str]:
+    """Settings as the command line has them: ``section.key=value``, the value in YAML."""
+    settings, steps = options.get("settings", ()), options.get("steps")
+    if isinstance(settings, Mapping):
+        settings = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
+    return [*settings, *([] if steps is None else [f"training.steps={steps}"])]

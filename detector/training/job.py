@@ -1,0 +1,86 @@
+"""What is trained: everything that a run takes, decided and at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from detector.data.dataset import Dataset
+from detector.spec import ModelSpec
+from detector.training.plan import Plan
+from detector.training.run_folder import RunFolder
+from detector.training.samples import SampleSource
+from detector.training.validation import Validation
+from detector.weights import Weights
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A point of a run: losses every few seconds, metrics after each evaluation.
+
+    Attributes:
+        step: how many are done.
+        steps: how many there are.
+        losses: ``loss``, ``classification_loss`` and ``localization_loss``, means since the point before;
+            empty for an evaluation.
+        metrics: the COCO numbers of the validation images, in [0, 1]; empty for a point of the losses.
+        is_best: whether the weights are the best so far.
+    """
+
+    step: int
+    steps: int
+    losses: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    is_best: bool = False
+
+
+def ignore(_: object) -> None:
+    """Take what nobody wants to know."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that can be trained; ``detector.training.run.train`` does it.
+
+    Attributes:
+        plan: what to do; what it leaves open is found out first.
+        spec: the network.
+        weights: what it starts from; keys that are missing keep their fresh values.
+        data: what it is trained on.
+        strategy: the devices.
+        validation: evaluates weights and keeps the best.
+        folder: where the run's files are.
+        say: takes a line for each thing worth telling.
+        on_progress: takes the points of the run.
+    """
+
+    plan: Plan
+    spec: ModelSpec
+    weights: Weights
+    data: Dataset
+    strategy: tf.distribute.Strategy
+    validation: Validation
+    folder: RunFolder
+    say: Callable[[str], None] = ignore
+    on_progress: Callable[[Progress], object] = ignore
+
+    @property
+    def steps(self) -> int:
+        """Number of steps in all."""
+        return int(self.plan.config.training.steps)
+
+    def build_samples(self) -> SampleSource:
+        """Where its samples come from; it keeps decoded images, so one serves the trial and the run."""
+        config = self.plan.config
+        return SampleSource(
+            self.data,
+            self.spec,
+            config.augmentation,
+            iou_threshold=config.loss.match_iou,
+            seed=config.training.seed,
+            cache_bytes=int(config.runtime.cache_gib * (1 << 30)),
+        )

@@ -1,0 +1,227 @@
+"""A run from what was asked for to its report: begun in a free folder, or gone on with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.errors import DatasetError, DetectorError
+from detector.evaluation.evaluate import match_categories
+from detector.labels import listing
+from detector.spec import ModelSpec
+from detector.system.terminal import counted
+from detector.training.cluster import is_chief, worker_count
+from detector.training.config import ExperimentConfig
+from detector.training.final_report import report_run
+from detector.training.initial_weights import InitialWeights, load_initial_weights
+from detector.training.job import Job, Progress
+from detector.training.plan import Plan, build_plan, describe_depth
+from detector.training.resumption import reload_initial_weights, take_up, weights_digest
+from detector.training.run_folder import RunFolder, RunRecord, fingerprint, free_run_folder
+from detector.training.run_lock import locked
+from detector.training.tensorflow_import import import_with_tensorflow
+from detector.training.validation import Validation
+from detector.version import __version__
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Say = Callable[[str], None]
+
+
+def begin(
+    dataset: Path,
+    experiment: ExperimentConfig,
+    splits: tuple[str | None, str | None],
+    output: Path | None,
+    say: Say,
+    on_progress: Callable[[Progress], object],
+) -> RunFolder:
+    """The folder of a run that was trained from its start to its end.
+
+    Everything that can be wrong with the request comes before the folder is made.
+
+    Args:
+        dataset: a folder of labelled images.
+        experiment: what to do; ``auto`` is decided by the dataset.
+        splits: what to train and to validate on; None where the dataset decides.
+        output: the folder; None for a free one in ``runs``.
+        say: takes a line for each thing worth telling.
+        on_progress: takes the points of the run.
+
+    Raises:
+        DetectorError: what is wrong and what to do, in a sentence.
+    """
+    if worker_count() and output is None:
+        raise DetectorError("Several workers need one folder for the run: name it with --output.")
+    experiment = _with_whole_paths(experiment)
+    train, val = splits
+    folder = load_labelled_folder(dataset, train=train, val=val, seed=experiment.training.seed)
+    _tell_findings(folder, say)
+    plan = build_plan(experiment, folder)
+    home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
+    run = RunFolder(output or free_run_folder(home.name))
+    run.check_free()
+    spec, strategy = _prepare(run, plan, folder, say)
+    training = plan.config.training
+    start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
+    spec = replace(spec, card=_card(start, folder))
+    record: RunRecord = {
+        "dataset": str(dataset.absolute()),
+        "train": train,
+        "val": val,
+        "split": folder.split_note,
+        "classes": list(folder.classes),
+        "fingerprint": fingerprint(folder.train, folder.val),
+        "config": asdict(plan.config),
+        "version": __version__,
+        "step": 0,
+        "finished": False,
+        "weights": weights_digest(start.weights),
+        "card": spec.card,
+    }
+    validation = Validation(folder.val, spec, run, training.patience)
+    job = Job(plan, spec, start.weights, folder.train, strategy, validation, run, say, on_progress)
+    with _alone(run, say):
+        if is_chief():
+            run.start(plan.config.to_yaml(), record)
+        _train(job, folder, start)
+    return run
+
+
+def go_on(
+    run: RunFolder, moved_to: Path | None, say: Say, on_progress: Callable[[Progress], object]
+) -> RunFolder:
+    """The folder of a run that was interrupted and is trained to its end now.
+
+    Whatever is in the way is said before anything is changed.
+
+    Args:
+        run: the folder.
+        moved_to: where the dataset is now; None for where it was.
+        say: takes a line for each thing worth telling.
+        on_progress: takes the points of the run.
+
+    Raises:
+        DetectorError: what is in the way, in a sentence.
+    """
+    run.load_record()
+    with _alone(run, say):
+        resumed = take_up(run, moved_to, lambda folder: _tell_findings(folder, say))
+        plan, folder, step = Plan(resumed.config), resumed.folder, resumed.step
+        spec, strategy = _prepare(run, plan, folder, say)
+        start = InitialWeights({}, f"the checkpoint of step {step}", {})
+        if step is None:
+            start = reload_initial_weights(run, resumed, spec, say)
+        spec = replace(spec, card={str(key): str(value) for key, value in resumed.record["card"].items()})
+        if is_chief():
+            place = Path(resumed.record["dataset"]) if moved_to is None else moved_to.absolute()
+            run.update_record(dataset=str(place), config=asdict(plan.config), finished=False)
+            for line in resumed.lines:
+                say(line)
+        validation = Validation(folder.val, spec, run, plan.config.training.patience)
+        job = Job(plan, spec, start.weights, folder.train, strategy, validation, run, say, on_progress)
+        _train(job, folder, start)
+    return run
+
+
+def _with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
+    """The config as it can be read from any folder."""
+    start = config.training.initial_weights
+    if start in ("released", "imagenet", "none"):
+        return config
+    return replace(config, training=replace(config.training, initial_weights=str(Path(start).absolute())))
+
+
+@contextmanager
+def _alone(run: RunFolder, say: Say) -> Iterator[None]:
+    """A block in which no other process trains in the run's folder; of several workers the first has it."""
+    if not is_chief():
+        yield
+        return
+    run.make()
+    try:
+        with locked(run.root, say):
+            yield
+    finally:
+        run.remove_if_empty()
+
+
+def _prepare(
+    run: RunFolder, plan: Plan, folder: LabelledFolder, say: Say
+) -> tuple[ModelSpec, tf.distribute.Strategy]:
+    """The network, and the devices that train it.
+
+    Raises:
+        DatasetError: the network will have none of the dataset's classes.
+    """
+    spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes)
+    known = set(match_categories(spec.classes, folder.train.categories).values())
+    if not known:
+        raise DatasetError(
+            f"model.classes names {listing(spec.classes, 3)} and the dataset has "
+            f"{listing(folder.classes, 3)}: no class is in both. Set "
+            "model.classes=dataset to take the dataset's."
+        )
+    left_out = [name for id_, name in folder.train.categories.items() if id_ not in known]
+    if left_out and is_chief():
+        say(f"Note: not trained, for the config does not name them: {listing(left_out)}")
+    return spec, import_with_tensorflow("trainer").build_strategy(plan.config)
+
+
+def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
+    try:
+        for line in _describe(job, folder, start) if is_chief() else ():
+            job.say(line)
+        outcome = import_with_tensorflow("run").train(job)
+        if is_chief():
+            report_run(job, folder, outcome)
+            job.folder.update_record(finished=True)
+    except KeyboardInterrupt:
+        job.say(f"Interrupted. Go on with: ssdlite train --resume {shlex.quote(str(job.folder.root))}")
+        raise
+
+
+def _tell_findings(folder: LabelledFolder, say: Say) -> None:
+    for finding in folder.findings if is_chief() else ():
+        say(f"Note: {finding}")
+
+
+def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
+    inherited = {key: start.card[key] for key in start.card if key in ("licence", "contaminated")}
+    return {
+        "source": f"trained with ssdlite {__version__}",
+        "initial_weights": start.origin,
+        **inherited,
+        "trained_on": f"{folder.root.resolve().name}, {counted(len(folder.train.images), 'image')}",
+    }
+
+
+def _describe(job: Job, folder: LabelledFolder, start: InitialWeights) -> Iterator[str]:
+    """What will be trained, on what, from what and where to, a line each; then the reasons."""
+    training, optimizer = job.plan.config.training, job.plan.config.optimizer
+    parts = [("train", folder.train), ("validate", folder.val), ("test", folder.test)]
+    images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)
+    weights = start.origin
+    if start.copied:
+        weights += f"; the class columns of {', '.join(start.copied)} come along"
+    epochs = job.steps * training.batch_size / len(folder.train.images)
+    rows = {
+        "dataset": f"{folder.root} ({folder.format})",
+        "images": f"{images}; {counted(len(folder.train.annotations), 'object')} to train on",
+        "split": folder.split_note,
+        "classes": f"{len(job.spec.classes)}: {listing(job.spec.classes)}",
+        "weights": weights,
+        "trained": f"{describe_depth(training.frozen_until)}; {training.batch_norm} batch-norm statistics",
+        "steps": f"{training.steps:,} of {training.batch_size} images ({epochs:.0f} epochs), evaluated every "
+        f"{training.evaluate_every:,}",
+        "optimizer": f"{optimizer.type}, learning rate {optimizer.learning_rate:g}, {optimizer.schedule}",
+        "run": str(job.folder.root),
+    }
+    yield from (f"{name:>10}  {value}" for name, value in rows.items())
+    yield from (f"{'':>10}  ({reason})" for reason in job.plan.reasons)

@@ -1,0 +1,97 @@
+"""What is told of a run while it is trained: history, TensorBoard's curves, a bar, a line now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NoReturn
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from detector.system.progress import bars_hidden
+from detector.training.clock import WARM_UP_STEPS, Clock, describe_minutes
+from detector.training.cluster import is_chief, worker_count
+from detector.training.history import HistoryEntry, build_entry
+from detector.training.job import Job, Progress
+from detector.training.trainer import Trainer
+
+
+class RunLog:
+    """Keeps and tells what comes about; of several workers the first writes and the others keep silent.
+
+    Args:
+        job: what is trained.
+        first_step: where it begins or goes on.
+
+    Attributes:
+        clock: how fast it is.
+        evaluated: the steps that were.
+    """
+
+    def __init__(self, job: Job, first_step: int) -> None:
+        self._job = job
+        self._chief = is_chief()
+        self._history = job.folder.load_history(first_step)
+        self._earlier_seconds = max((float(entry.get("seconds", 0)) for entry in self._history), default=0.0)
+        if self._chief:
+            self._summaries = tf.summary.create_file_writer(str(job.folder.tensorboard / "validation"))
+        self._bar: tqdm[NoReturn] | None = None
+        self.clock = Clock(job.plan.config.training.batch_size)
+        self.evaluated = {entry["step"] for entry in self._history if "AP" in entry and "trial" not in entry}
+
+    @contextmanager
+    def bar_from(self, step: int) -> Iterator[None]:
+        """A block with a bar for the steps of the run, at a terminal."""
+        hidden = bars_hidden() if self._chief else True
+        with tqdm(
+            total=self._job.steps, initial=step, desc="training", unit="step", disable=hidden
+        ) as self._bar:
+            yield
+
+    def show(self, trainer: Trainer) -> None:
+        """Show that a step is done; once it is known how long steps take, say how long the run will."""
+        if self._bar is not None:
+            self._bar.update()
+            if not worker_count() and self.clock.shall_show():
+                loss = float(trainer.train_loss.result())
+                self._bar.set_postfix_str(f"loss {loss:.2f}, {self.clock.images_per_second:.0f} images/s")
+        if self.clock.ticks == WARM_UP_STEPS + 5 and self._chief:
+            left = (self._job.steps - trainer.step) * self._job.plan.config.training.batch_size
+            minutes = left / self.clock.images_per_second / 60
+            self._job.say(f"{self.clock.images_per_second:.0f} images/s: {describe_minutes(minutes)} to go.")
+
+    def record_losses(self, step: int, output: Mapping[str, tf.Tensor]) -> None:
+        """Keep the means over the steps of a loop, as Orbit has them."""
+        values = {name: float(value) for name, value in output.items()}
+        losses = {
+            "loss": values["training_loss"],
+            "classification_loss": values["classification_loss"],
+            "localization_loss": values["localization_loss"],
+        }
+        rates = {
+            "learning_rate": values["learning_rate"],
+            "images_per_second": round(self.clock.images_per_second, 1),
+        }
+        if self._chief:
+            self._record(build_entry(step, {**losses, **rates}))
+            self._job.on_progress(Progress(step, self._job.steps, losses=losses))
+
+    def record_evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
+        """Keep the numbers of an evaluation and say the most important ones."""
+        self._record(build_entry(step, metrics))
+        with self._summaries.as_default():
+            for name, value in metrics.items():
+                tf.summary.scalar(name, value, step=step)
+        self._summaries.flush()
+        loss = next((entry["loss"] for entry in reversed(self._history) if "loss" in entry), float("nan"))
+        self._job.say(
+            f"step {step:,}: AP {100 * metrics['AP']:.1f}  AP50 {100 * metrics['AP50']:.1f}  "
+            f"loss {loss:.2f}{'  best so far' if is_best else ''}"
+        )
+        self._job.on_progress(Progress(step, self._job.steps, metrics=metrics, is_best=is_best))
+
+    def _record(self, entry: HistoryEntry) -> None:
+        entry["seconds"] = round(self._earlier_seconds + self.clock.seconds, 1)
+        self._history.append(entry)
+        self._job.folder.append_history(entry)
