@@ -176,6 +176,8 @@ def build_trainer(
             evaluate=False,
             train_dataset=orbit.utils.make_distributed_dataset(strategy, task.build_inputs, None),
         )
+        # With variables that its first call made, the step would be traced twice.
+        optimizer._create_all_weights(model.trainable_variables)
         trainer.start_average()
     return trainer
 

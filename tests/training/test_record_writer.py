@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +16,7 @@ from detector.spec import ModelSpec
 from detector.training.config import AugmentationConfig
 from detector.training.run_folder import fingerprint
 from detector.training.samples import SampleSource
-from tests.data.labelled import CLASSES, Photo, write_coco, write_image, write_voc
+from tests.data.labelled import CLASSES, Photo, write_image, write_voc
 
 resource = pytest.importorskip("resource", reason="Windows has no limits")
 tf = pytest.importorskip("tensorflow")
@@ -292,76 +289,3 @@ def test_without_tensorflow(
     assert code == 2
     assert err.startswith("Error: This needs TensorFlow and Model Garden, which are not installed here")
     assert err.count("\n") == 1
-
-
-MEMORY = """
-import resource, sys
-from dataclasses import replace
-from pathlib import Path
-from detector.data.folder import load_labelled_folder
-from detector.training.record_writer import save_records
-
-root = Path(sys.argv[1])
-labelled = load_labelled_folder(root / "voc")
-(image,) = labelled.train.images
-for count in (12, 120):
-    images = tuple(replace(image, id=number) for number in range(count))
-    train = replace(labelled.train, images=images, annotations=())
-    save_records(replace(labelled, train=train), root / f"records{count}")
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss differs")
-def test_memory_stays_the_same(tmp_path: Path) -> None:
-    root = write_voc(
-        tmp_path / "voc", [Photo("a.bmp", split="train", size_wh=(700, 500)), Photo("v.png", split="val")]
-    )
-    size = (root / "JPEGImages/a.bmp").stat().st_size
-    assert size > 1_000_000
-    done = subprocess.run(
-        [sys.executable, "-c", MEMORY, tmp_path], capture_output=True, text=True, check=True
-    )
-    few, many = (1024 * int(line) for line in done.stdout.split())
-    written = sum(path.stat().st_size for path in (tmp_path / "records120").iterdir())
-    assert written > 120 * size
-    assert many - few < 10 * size
-
-
-@pytest.mark.slow
-def test_ctrl_c(tmp_path: Path) -> None:
-    photos = [Photo(f"{n}.png", split="train") for n in range(3000)]  # takes a second or more to write
-    root = write_coco(tmp_path / "coco", [*photos, Photo("v.png", split="val")])
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    parent = tmp_path / "parent"
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "detector.commands.cli",
-            "data",
-            "records",
-            root,
-            parent / "out",
-            "--shards",
-            "3",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not list(parent.rglob("*.tfrecord")):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-    assert process.returncode == 130
-    assert err.strip().endswith("Stopped.")
-    assert "Traceback" not in err
-    assert list(parent.iterdir()) == []

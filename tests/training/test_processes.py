@@ -1,4 +1,4 @@
-"""``ssdlite train`` from end to end, on a handful of small photographs."""
+"""``ssdlite train`` from end to end, and the writing of records, in processes that may be stopped."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.data.labelled import CLASSES, Photo, write_voc
+from detector.data.folder import load_labelled_folder
+from tests.data.labelled import CLASSES, Photo, write_coco, write_voc
+from tests.training.forked import Forked, run_forked, ssdlite
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("official.core.base_trainer")
@@ -43,30 +45,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_voc(tmp_path_factory.mktemp("data") / "shapes", photos())
 
 
-@pytest.fixture(autouse=True)
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C reaches the commands that are started, also where the parent of the tests ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+def options(settings: tuple[str, ...]) -> list[str]:
+    return [option for setting in settings for option in ("--set", setting)]
 
 
-def command(*arguments: object, settings: tuple[str, ...] = QUICK) -> list[str]:
-    options = [option for setting in settings for option in ("--set", setting)]
-    return [sys.executable, "-m", "detector.commands.cli", "train", *map(str, arguments), *options]
+def start_training(*arguments: object, settings: tuple[str, ...] = QUICK, **environment: str) -> Forked:
+    return Forked(ssdlite, "train", *arguments, *options(settings), **environment)
 
 
-def train(
-    *arguments: object, settings: tuple[str, ...] = QUICK, **environment: str
-) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(*arguments, settings=settings),
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        timeout=300,
-        check=False,
-    )
+def train(*arguments: object, settings: tuple[str, ...] = QUICK) -> subprocess.CompletedProcess[str]:
+    return run_forked(ssdlite, "train", *arguments, *options(settings))
 
 
 def read_history(run: Path) -> list[dict]:
@@ -80,7 +68,10 @@ def by_step(run: Path, key: str) -> dict[int, float]:
 @pytest.fixture(scope="module")
 def whole_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "whole"
-    outcome = train(dataset, "--output", run)
+    command = [sys.executable, "-m", "detector.commands.cli", "train", dataset, "--output", run]
+    outcome = subprocess.run(
+        [*command, *options(QUICK)], capture_output=True, text=True, timeout=300, check=False
+    )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     (run / "stdout.txt").write_text(outcome.stdout)
     return run
@@ -111,9 +102,7 @@ def test_the_plan_and_the_next_commands_are_printed(whole_run: Path) -> None:
 
 def test_the_next_command_gives_the_number_of_the_run(whole_run: Path) -> None:
     arguments = ["eval", whole_run / "validation.json", "--model", whole_run, "--output", whole_run / "again"]
-    subprocess.run(
-        [sys.executable, "-m", "detector.commands.cli", *map(str, arguments)], check=True, capture_output=True
-    )
+    run_forked(ssdlite, *arguments).check_returncode()
     again = json.loads((whole_run / "again/metrics.json").read_text())
     first = json.loads((whole_run / "metrics.json").read_text())
     for name in ("AP", "AP50", "AR100"):
@@ -124,9 +113,7 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(
     whole_run: Path, dataset: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(dataset, "--output", run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = start_training(dataset, "--output", run)
     deadline = time.monotonic() + 200
     while not any((run / "checkpoints").glob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -135,7 +122,7 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(
     process.send_signal(signal.SIGKILL)
     assert second.returncode == 2
     assert f"is being trained by process {process.pid} on" in second.stderr
-    process.wait()
+    process.communicate()
     if json.loads((run / "run.json").read_text())["finished"]:
         pytest.fail("the run was over before it was killed")
     outcome = train("--resume", run, settings=())
@@ -151,12 +138,7 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(
 def test_ctrl_c_saves_and_names_the_command_to_go_on(dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "stopped"
     settings = (*QUICK[1:], "training.steps=5000", "training.evaluate_every=5000")
-    process = subprocess.Popen(
-        command(dataset, "--output", run, settings=settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_training(dataset, "--output", run, settings=settings)
     deadline = time.monotonic() + 200
     while not (run / "history.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -176,21 +158,20 @@ def test_ctrl_c_saves_and_names_the_command_to_go_on(dataset: Path, tmp_path: Pa
 
 SMALL = (*QUICK[2:], "training.steps=2", "training.evaluate_every=1", "model.input_size=96")
 SMALL += ("model.width_multiplier=0.1", "training.initial_weights=none", "training.batch_norm=frozen")
-INTERRUPTED = """
-import os, signal, sys
-from detector.commands.cli import main
-from detector.training import final_report
-final_report.draw_gallery = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
-main(sys.argv[1:])
-"""
+
+
+def train_interrupted_at_its_end(arguments: list[str]) -> None:
+    from detector.training import final_report
+
+    final_report.draw_gallery = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)
+    ssdlite(arguments)
 
 
 def test_a_run_that_was_interrupted_at_its_end_and_damaged_is_completed(
     dataset: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "a run"
-    interrupted = [sys.executable, "-c", INTERRUPTED, *command(dataset, "--output", run, settings=SMALL)[3:]]
-    outcome = subprocess.run(interrupted, capture_output=True, text=True, timeout=300, check=False)
+    outcome = run_forked(train_interrupted_at_its_end, "train", dataset, "--output", run, *options(SMALL))
     assert outcome.returncode == 130, outcome.stderr
     assert f"Go on with: ssdlite train --resume '{run}'" in outcome.stdout
     assert not (run / "predictions.jpg").exists()
@@ -213,12 +194,7 @@ def test_a_run_that_was_interrupted_at_its_end_and_damaged_is_completed(
 def detects(run: Path, photo: Path) -> bool:
     """Whether the weights of a run can be used."""
     arguments = ["detect", photo, "--model", run, "--output", run.parent / "detected"]
-    outcome = subprocess.run(
-        [sys.executable, "-m", "detector.commands.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    outcome = run_forked(ssdlite, *arguments)
     assert outcome.returncode in (0, 2)
     assert "Traceback" not in outcome.stderr
     return outcome.returncode == 0
@@ -233,22 +209,14 @@ def test_several_devices_train_as_one(strategy: str, whole_run: Path, dataset: P
         assert outcome.returncode == 0, outcome.stderr
     else:
         workers = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-        processes = [
-            subprocess.Popen(
-                command(dataset, "--output", run, settings=settings),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                env={
-                    **os.environ,
-                    "TF_CONFIG": json.dumps(
-                        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-                    ),
-                },
-            )
-            for index in range(2)
+        clusters = [
+            {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in range(2)
         ]
-        printed = [process.communicate(timeout=300)[0] for process in processes]
+        processes = [
+            start_training(dataset, "--output", run, settings=settings, TF_CONFIG=json.dumps(cluster))
+            for cluster in clusters
+        ]
+        printed = ["".join(process.communicate()) for process in processes]
         assert [process.returncode for process in processes] == [0, 0], printed
         assert "step 6" in printed[0]
         assert "step 6" not in printed[1]  # one of them speaks and writes
@@ -264,3 +232,55 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def write_records_and_measure(arguments: list[str]) -> None:
+    """Print how much memory the process has had after few images, and after many."""
+    import resource
+
+    from detector.training.record_writer import save_records
+
+    root = Path(arguments[0])
+    labelled = load_labelled_folder(root / "voc")
+    (image,) = labelled.train.images
+    for count in (12, 120):
+        images = tuple(replace(image, id=number) for number in range(count))
+        train = replace(labelled.train, images=images, annotations=())
+        save_records(replace(labelled, train=train), root / f"records{count}")
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss differs")
+def test_memory_stays_the_same(tmp_path: Path) -> None:
+    root = write_voc(
+        tmp_path / "voc", [Photo("a.bmp", split="train", size_wh=(700, 500)), Photo("v.png", split="val")]
+    )
+    size = (root / "JPEGImages/a.bmp").stat().st_size
+    assert size > 1_000_000
+    done = run_forked(write_records_and_measure, tmp_path)
+    done.check_returncode()
+    few, many = (1024 * int(line) for line in done.stdout.split())
+    written = sum(path.stat().st_size for path in (tmp_path / "records120").iterdir())
+    assert written > 120 * size
+    assert many - few < 10 * size
+
+
+def test_ctrl_c(tmp_path: Path) -> None:
+    photos = [Photo(f"{n}.png", split="train") for n in range(3000)]  # takes a second or more to write
+    root = write_coco(tmp_path / "coco", [*photos, Photo("v.png", split="val")])
+    parent = tmp_path / "parent"
+    process = Forked(ssdlite, "data", "records", root, parent / "out", "--shards", "3")
+    try:
+        deadline = time.monotonic() + 120
+        while not list(parent.rglob("*.tfrecord")):
+            assert process.returncode is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert err.strip().endswith("Stopped.")
+    assert "Traceback" not in err
+    assert list(parent.iterdir()) == []
