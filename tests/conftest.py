@@ -22,6 +22,13 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 SHARED = Path(__file__).parents[2] / "shared"
+LONGEST = ("training/test_processes", "training/test_run", "model/test_network", "runtime/test_sharing")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that all processes end at about the same time."""
+    first = [f"tests/{name}.py" for name in LONGEST]
+    items.sort(key=lambda item: first.index(file) if (file := item.nodeid.split("::")[0]) in first else 99)
 
 
 def absent(what: str) -> None:

@@ -14,9 +14,9 @@ def test_boxes_and_labels_are_drawn_inside_the_image(size_hw):
     drawn = draw_detections(image, detections)
     assert not image.any()
     assert drawn.shape == image.shape
-    colours = {tuple(pixel) for pixel in drawn.reshape(-1, 3)[:: max(1, width // 640)].tolist()}
-    assert class_colour("dog") in colours
-    assert class_colour("cat") in colours
+    pixels = drawn.reshape(-1, 3)[:: max(1, width // 640)]
+    for name in ("dog", "cat"):
+        assert (pixels == class_colour(name)).all(axis=1).any()
 
 
 def test_colours_are_stable_and_differ():

@@ -9,12 +9,12 @@ from detector.nms import non_maximum_suppression
 
 def plain_nms(boxes, labels, iou_threshold, max_detections):
     """Class by class, box by box, as the rule is told."""
+    overlap = intersection_over_union(boxes, boxes)
     kept = []
     for label in set(labels.tolist()):
         mine = []
         for index in np.flatnonzero(labels == label):
-            overlaps = [intersection_over_union(boxes[[index]], boxes[[k]])[0, 0] for k in mine]
-            if all(overlap <= iou_threshold for overlap in overlaps) and len(mine) < max_detections:
+            if all(overlap[index, k] <= iou_threshold for k in mine) and len(mine) < max_detections:
                 mine.append(index)
         kept += mine
     return sorted(kept)[:max_detections]
