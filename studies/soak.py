@@ -18,9 +18,9 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
-from detector.bench import resident_memory_mb
 from detector.images import Image
 from detector.runtime import Detector
+from detector.system.timing import resident_memory_mb
 from detector.video.capture import read_image
 from detector.video.decoding import Opened
 from detector.video.overlay import live_drawer

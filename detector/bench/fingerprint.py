@@ -6,11 +6,10 @@ import os
 import platform
 import sys
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
-from detector.system.machine import available_threads, cpu_name
+from detector.system.machine import available_threads, cpu_name, installed_version
 from detector.version import __version__
 
 PACKAGES = (
@@ -44,6 +43,7 @@ class Machine(TypedDict):
 
 def take_fingerprint() -> Machine:
     """Processor, memory, system and versions."""
+    versions = {name: installed_version(name) for name in PACKAGES}
     return {
         "date": date.today().isoformat(),
         "cpu": cpu_name(),
@@ -54,7 +54,7 @@ def take_fingerprint() -> Machine:
         "memory_gb": _memory_gb(),
         "system": _system(),
         "python": platform.python_version(),
-        "packages": {"ssdlite": __version__} | _versions(),
+        "packages": {"ssdlite": __version__} | {name: each for name, each in versions.items() if each},
     }
 
 
@@ -87,13 +87,3 @@ def _system() -> str:
         except (OSError, KeyError):
             return f"Linux {platform.release()}"
     return f"{platform.system()} {platform.release()}"
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

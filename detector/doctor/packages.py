@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 
 from packaging.requirements import Requirement
 
 from detector.doctor.line import Line
+from detector.system.machine import installed_version
 from detector.version import __version__
 
 _OPENCV = (
@@ -51,7 +52,7 @@ def extras_of(wanted: Iterable[Requirement]) -> list[str]:
 
 
 def _check_group(title: str, wanted: list[Requirement], *, needed: bool) -> Line:
-    installed = {each.name: _version(each.name) for each in wanted}
+    installed = {each.name: installed_version(each.name) for each in wanted}
     good = [f"{name} {known}" for name, known in installed.items() if known]
     if not needed and not good:
         return Line(title, "absent", "not installed", f"pip install '.[{title.split()[1]}]'")
@@ -66,17 +67,9 @@ def _check_group(title: str, wanted: list[Requirement], *, needed: bool) -> Line
     return Line(title, "works", ", ".join(good))
 
 
-def _version(package: str) -> str:
-    """The installed version; "" where there is none."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
-
-
 def check_opencv() -> Line:
     """Whether OpenCV can be imported, was built with windows, and is the only one that is installed."""
-    wheels = [name for name in _OPENCV if _version(name)]
+    wheels = [name for name in _OPENCV if installed_version(name)]
     try:
         import cv2
 

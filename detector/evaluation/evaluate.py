@@ -7,7 +7,6 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +22,7 @@ from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
 from detector.images import Image
 from detector.labels import normalise_name
 from detector.system.files import replacing
+from detector.system.machine import installed_version
 from detector.system.progress import bars_hidden
 from detector.version import __version__
 
@@ -212,9 +212,5 @@ def versions_used() -> dict[str, str]:
     """Versions of what the numbers depend on, by package."""
     versions = {"ssdlite": __version__, "python": platform.python_version()}
     versions |= {"numpy": np.__version__, "opencv": cv2.__version__}
-    for package in ("ai-edge-litert", "pycocotools"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # installed by other means than a wheel
-            versions[package] = "unknown"
-    return versions
+    packages = ("ai-edge-litert", "pycocotools")
+    return versions | {package: installed_version(package) or "unknown" for package in packages}

@@ -1,10 +1,11 @@
-"""The processors of this machine."""
+"""The processors of this machine, and the packages that are installed on it."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
@@ -23,3 +24,11 @@ def cpu_name() -> str:
             if line.startswith(("model name", "Model")):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def installed_version(package: str) -> str:
+    """Version of a package; "" where there is none that was installed as one."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -54,7 +54,7 @@ def test_headless_opencv_is_named_with_the_repair(
 
 
 def test_two_opencv_wheels_are_named_though_windows_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "_version", lambda name: "" if "contrib" in name else "5.0.0")
+    monkeypatch.setattr(packages, "installed_version", lambda name: "" if "contrib" in name else "5.0.0")
     line = packages.check_opencv()
     assert line.state == "broken"
     assert "opencv-python and opencv-python-headless" in line.found
@@ -90,7 +90,7 @@ def test_versions(text: str, installed: str, accepted: bool) -> None:
 
 def test_a_package_that_is_too_old_or_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"numpy": "1.26.4", "click": "8.5"}
-    monkeypatch.setattr(packages, "_version", lambda name: versions.get(name, ""))
+    monkeypatch.setattr(packages, "installed_version", lambda name: versions.get(name, ""))
     monkeypatch.setattr(
         packages,
         "requires",

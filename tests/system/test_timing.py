@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from detector.bench import resident_memory_mb, time_interleaved
-from detector.system.timing import Blocks, time_in_blocks
+from detector.system.timing import Blocks, resident_memory_mb, time_in_blocks, time_interleaved
 
 
 class Machine:
