@@ -47,6 +47,26 @@ class _Settings:
     tile: int | None
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What is written, beside what is printed."""
+
+    output: Path | None
+    report: Path | None
+    rounds: int
+    write_thresholds: Path | None
+
+    def check(self, model: str) -> None:
+        """Raise DetectorError where something could not be written in the end."""
+        from detector.export.threshold_writer import check_same_kind
+
+        thresholds = self.write_thresholds
+        if thresholds is not None:
+            check_same_kind(model, thresholds)
+        for folder in filter(None, (self.output, self.report, thresholds and thresholds.absolute().parent)):
+            check_writable(folder)
+
+
 @click.command("eval", cls=OneValueCommand)
 @click.argument("dataset", type=PATH, required=False)
 @model_options
@@ -85,8 +105,9 @@ class _Settings:
 @collected(ModelOptions, "chosen")
 @collected(Selection, "selection")
 @collected(_Settings, "settings")
+@collected(_Written, "written")
 @click.pass_context
-def eval_command(  # options that are read together are one argument; these are not
+def eval_command(
     context: click.Context,
     /,
     chosen: ModelOptions,
@@ -94,10 +115,7 @@ def eval_command(  # options that are read together are one argument; these are 
     settings: _Settings,
     detections: Path | None,
     per_class: bool,
-    output: Path | None,
-    report: Path | None,
-    rounds: int,
-    write_thresholds: Path | None,
+    written: _Written,
 ) -> None:
     """Evaluate a model on a dataset: the 12 COCO numbers, by pycocotools.
 
@@ -106,19 +124,15 @@ def eval_command(  # options that are read together are one argument; these are 
     that everything works.
     """
     from detector.api.evaluation import evaluate
-    from detector.export.threshold_writer import check_same_kind
     from detector.system.opencv_build import missing_gui_note
 
     if detections is not None and is_given(context, "model"):
         raise click.UsageError("--detections takes the place of a model; leave out --model.")
-    if detections is not None and write_thresholds is not None:
+    if detections is not None and written.write_thresholds is not None:
         raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
     sample = selection.dataset is None and selection.annotations is None
     dataset = _load(selection, images_needed=detections is None)
-    if write_thresholds is not None:
-        check_same_kind(chosen.model, write_thresholds)
-    for folder in filter(None, (output, report, write_thresholds and write_thresholds.absolute().parent)):
-        check_writable(folder)
+    written.check(chosen.model)
     if detections is None and (note := missing_gui_note()):
         echo(note, err=True)
     evaluation = evaluate(
@@ -134,11 +148,11 @@ def eval_command(  # options that are read together are one argument; these are 
     if chosen.classes is not None and detections is None:  # told as it was written
         evaluation = replace(evaluation, settings={**evaluation.settings, "classes": chosen.classes})
     _print(evaluation, per_class)
-    if output is not None:
-        evaluation.save(output)
-        echo(f"Wrote {output / 'metrics.json'} and {output / 'detections.json'}.")
-    if report is not None or write_thresholds is not None:
-        _go_deeper(evaluation, chosen.model, report, rounds, write_thresholds)
+    if written.output is not None:
+        evaluation.save(written.output)
+        echo(f"Wrote {written.output / 'metrics.json'} and {written.output / 'detections.json'}.")
+    if written.report is not None or written.write_thresholds is not None:
+        _go_deeper(evaluation, chosen.model, written)
     if sample and evaluation.detector is not None:
         _print_next_commands(evaluation.images, context.command_path)
     elif evaluation.contaminated and evaluation.detector is not None:
@@ -179,17 +193,16 @@ def _options_for_loading(chosen: ModelOptions, settings: _Settings) -> LoadOptio
     }
 
 
-def _go_deeper(
-    evaluation: Evaluation, model: str, report: Path | None, rounds: int, write_thresholds: Path | None
-) -> None:
+def _go_deeper(evaluation: Evaluation, model: str, written: _Written) -> None:
     """Analyse the detections; write the report and the model with its thresholds."""
     from detector.export.threshold_writer import save_thresholds
     from detector.report.page import HTML, JSON
 
-    analysis = evaluation.analyse(rounds=rounds, progress=True)
-    if write_thresholds is not None and evaluation.detector is not None:
-        path = save_thresholds(evaluation.detector, model, analysis, write_thresholds)
+    analysis = evaluation.analyse(rounds=written.rounds, progress=True)
+    if written.write_thresholds is not None and evaluation.detector is not None:
+        path = save_thresholds(evaluation.detector, model, analysis, written.write_thresholds)
         echo(f"Wrote {path}: the model with the best score threshold of each class.")
+    report = written.report
     if report is None:
         return
     evaluation.report(report, analysis, progress=True)
