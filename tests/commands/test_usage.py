@@ -58,6 +58,18 @@ def test_help_needs_no_heavy_import() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_the_help_of_no_command_needs_a_heavy_import() -> None:
+    heavy = {"numpy", "cv2", "tqdm", "yaml", "aiohttp", "ai_edge_litert", "pycocotools", "importlib.metadata"}
+    program = (
+        "import contextlib, sys; from detector.commands.cli import main\n"
+        f"for path in {[list(path) for path in _commands(cli)]}:\n"
+        "    with contextlib.suppress(SystemExit): main([*path, '--help'])\n"
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("eval", "--nonsense"), ("weights", "nonsense")])
 def test_wrong_usage(run: Run, arguments: tuple[str, ...]) -> None:
     outcome = run(*arguments)
