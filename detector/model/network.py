@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 import tf_keras
 
 from detector.architecture import IMAGE, Layer, build_architecture
+from detector.boxes import FloatArray
 from detector.spec import ModelSpec
 from detector.weights import BATCH_NORM_EPSILON, Weights, check_weights
 
@@ -55,7 +54,9 @@ def build_network(
     )
 
 
-def _add_convolution(layer: Layer, source: Any, folded: bool, trained: bool, momentum: float) -> Any:
+def _add_convolution(
+    layer: Layer, source: tf.Tensor, folded: bool, trained: bool, momentum: float
+) -> tf.Tensor:
     """The layer's convolution, with its batch normalisation or its bias."""
     # Standard deviations of the released recipe: .03 in heads and extra maps, .09 in the backbone.
     added = layer.name.startswith(("extra_", "box_head_", "class_head_"))
@@ -93,11 +94,13 @@ class FoldedConvolution(tf_keras.layers.Layer):  # type: ignore[misc]
     own. One pass over the feature map instead of two, and nothing of the second to keep for the gradients.
     """
 
-    def __init__(self, layer: Layer, initializer: Any, **options: Any) -> None:
+    def __init__(
+        self, layer: Layer, initializer: tf_keras.initializers.Initializer, **options: object
+    ) -> None:
         super().__init__(**options)
         self._layer = layer
         # float32 whatever the layer computes in: the product of kernel and factor must not be rounded twice.
-        weight: Any = {"experimental_autocast": False}
+        weight: dict[str, bool] = {"experimental_autocast": False}
         channels = (layer.out_channels,)
         self.kernel = self.add_weight("kernel", layer.kernel_shape, initializer=initializer, **weight)
         self.gamma = self.add_weight("gamma", channels, initializer="ones", **weight)
@@ -106,7 +109,7 @@ class FoldedConvolution(tf_keras.layers.Layer):  # type: ignore[misc]
         self.moving_mean = self.add_weight("moving_mean", channels, initializer="zeros", **weight)
         self.moving_variance = self.add_weight("moving_variance", channels, initializer="ones", **weight)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """(B, H', W', C') from (B, H, W, C)."""
         factor = self.gamma * tf.math.rsqrt(self.moving_variance + BATCH_NORM_EPSILON)
         bias = self.beta - self.moving_mean * factor
@@ -120,7 +123,7 @@ class FoldedConvolution(tf_keras.layers.Layer):  # type: ignore[misc]
         return tf.nn.bias_add(x, tf.cast(bias, inputs.dtype))
 
 
-def _join(heads: tuple[str, ...], outputs: dict[str, Any], columns: int, name: str) -> Any:
+def _join(heads: tuple[str, ...], outputs: dict[str, tf.Tensor], columns: int, name: str) -> tf.Tensor:
     rows = [tf_keras.layers.Reshape((-1, columns), name=f"{head}_rows")(outputs[head]) for head in heads]
     # The same layer name as the output's key, so that exported models have stable output names.
     return tf_keras.layers.Concatenate(axis=1, name=name, dtype="float32")(rows)
@@ -138,12 +141,12 @@ def set_weights(network: tf_keras.Model, spec: ModelSpec, weights: Weights) -> N
         variable.assign(merged[key])
 
 
-def get_weights(network: tf_keras.Model, spec: ModelSpec) -> dict[str, Any]:
+def get_weights(network: tf_keras.Model, spec: ModelSpec) -> dict[str, FloatArray]:
     """The network's weights by key, for ``save_weights``."""
     return {key: variable.numpy() for key, variable in variables_by_key(network, spec).items()}
 
 
-def variables_by_key(network: tf_keras.Model, spec: ModelSpec) -> dict[str, Any]:
+def variables_by_key(network: tf_keras.Model, spec: ModelSpec) -> dict[str, tf.Variable]:
     """Each of the network's variables by its key among the weights."""
     variables = {}
     for layer in build_architecture(spec).layers:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.system.files import replacing
+from detector.training.history import HistoryEntry
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LOSSES = {
     "loss": ("total", "#222222"),
@@ -17,7 +21,7 @@ _LOSSES = {
     "localization_loss": ("localization", "#0072b2"),
 }  # colours that differ for the colour-blind, too: Okabe and Ito, Color Universal Design, 2008
 _PRECISIONS = {"AP50": ("AP50", "#e69f00"), "AP": ("AP", "#009e73")}
-_STYLE: dict[Any, Any] = {
+_STYLE: dict[str, object] = {
     "font.size": 15,
     "axes.titlesize": 17,
     "axes.titleweight": "bold",
@@ -31,7 +35,7 @@ _STYLE: dict[Any, Any] = {
 _SMOOTHED_OVER = 25  # parts of the training; the mean follows what lasts for longer than one
 
 
-def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+def draw_curves(history: Sequence[HistoryEntry], path: Path) -> None:
     """Write a PNG with three panels over the steps: losses, AP and AP50 in percent, learning rate.
 
     Losses are drawn as they came, in light colours, and smoothed. The best AP of the run is marked; that of
@@ -71,7 +75,7 @@ def draw_curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
             figure.savefig(temporary, format="png")
 
 
-def _draw_losses(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
+def _draw_losses(axes: Axes, history: Sequence[HistoryEntry]) -> None:
     axes.set_title("Loss")
     tops = []
     for key, (label, colour) in _LOSSES.items():
@@ -90,7 +94,7 @@ def _draw_losses(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
     axes.legend(loc="upper right")
 
 
-def _draw_precisions(axes: Any, history: Sequence[Mapping[str, Any]], best_trial: float) -> None:
+def _draw_precisions(axes: Axes, history: Sequence[HistoryEntry], best_trial: float) -> None:
     axes.set_title("AP on the validation set, %")
     top = 0.0
     if best_trial >= 0:
@@ -113,12 +117,20 @@ def _draw_precisions(axes: Any, history: Sequence[Mapping[str, Any]], best_trial
     axes.legend(loc="upper left")
 
 
-def _mark_best(axes: Any, steps: NDArray[np.float64], values: NDArray[np.float64], colour: str) -> None:
+def _mark_best(axes: Axes, steps: NDArray[np.float64], values: NDArray[np.float64], colour: str) -> None:
     """A star on the best AP, its value above it, and both in the legend."""
     best = int(values.argmax())
     text = f"best AP {values[best]:.1f} at step {steps[best]:,.0f}"
-    star = {"marker": "*", "markersize": 17, "color": colour, "markeredgecolor": "black"}
-    axes.plot(steps[best : best + 1], values[best : best + 1], linestyle="", label=text, **star)
+    axes.plot(
+        steps[best : best + 1],
+        values[best : best + 1],
+        linestyle="",
+        label=text,
+        marker="*",
+        markersize=17,
+        color=colour,
+        markeredgecolor="black",
+    )
     axes.annotate(
         f"{values[best]:.1f}",
         (steps[best], values[best]),
@@ -129,7 +141,7 @@ def _mark_best(axes: Any, steps: NDArray[np.float64], values: NDArray[np.float64
     )
 
 
-def _draw_rates(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
+def _draw_rates(axes: Axes, history: Sequence[HistoryEntry]) -> None:
     axes.set_title("Learning rate")
     steps, values = _series(history, "learning_rate")
     if not len(steps):
@@ -139,20 +151,18 @@ def _draw_rates(axes: Any, history: Sequence[Mapping[str, Any]]) -> None:
     axes.set_ylim(0, 1.08 * values.max() or 1)
 
 
-def _series(
-    history: Sequence[Mapping[str, Any]], key: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _series(history: Sequence[HistoryEntry], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Steps and values of the records that have a finite number under the key."""
     points = [
-        (record["step"], record[key])
+        (record["step"], value)
         for record in history
-        if record.get(key) is not None and np.isfinite(record[key])
+        if isinstance(value := record.get(key), int | float) and np.isfinite(value)
     ]
     steps, values = np.array(points, np.float64).reshape(-1, 2).T
     return steps, values
 
 
-def _step_limits(history: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+def _step_limits(history: Sequence[HistoryEntry]) -> tuple[float, float]:
     """The first and last step with a little room, the same for all panels."""
     steps = [record["step"] for record in history] or [0]
     room = 0.03 * (max(steps) - min(steps)) or 1
@@ -172,6 +182,6 @@ def _marker(steps: NDArray[np.float64]) -> str:
     return "o" if len(steps) < 10 else ""
 
 
-def _say(axes: Any, text: str) -> None:
+def _say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#777777")
     axes.set_yticks([])

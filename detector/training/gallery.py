@@ -19,6 +19,7 @@ from detector.evaluation.matching import GHOST, Scene, build_scenes, match_scene
 from detector.images import Image
 from detector.outlines import Colour, Labels, draw_caption, draw_outline, draw_text, text_width
 from detector.system.files import replacing
+from detector.system.progress import bars_hidden
 from detector.system.terminal import counted
 
 _COLUMNS = 3
@@ -86,7 +87,9 @@ def draw_gallery(
     worst, typical = _choose(judged, images)
     tiles = [
         _draw_tile(item, dataset.categories, "typical" if number >= len(worst) else "worst")
-        for number, item in enumerate(tqdm([*worst, *typical], desc="gallery", disable=None, leave=False))
+        for number, item in enumerate(
+            tqdm([*worst, *typical], desc="gallery", disable=bars_hidden(), leave=False)
+        )
     ]
     legend = _draw_legend(judged, score_threshold)
     encoded = cv2.imencode(".jpg", _arrange(legend, tiles), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]

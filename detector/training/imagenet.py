@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import tensorflow as tf
 import tf_keras
 
 from detector.architecture import build_architecture
@@ -42,6 +41,6 @@ def load_imagenet_backbone(spec: ModelSpec, weights: str = "imagenet") -> dict[s
     return found
 
 
-def _variable(layer: Any, variable: str) -> Any:
+def _variable(layer: tf_keras.layers.Layer, variable: str) -> tf.Variable:
     depthwise = isinstance(layer, tf_keras.layers.DepthwiseConv2D) and variable == "kernel"
     return getattr(layer, "depthwise_kernel" if depthwise else variable)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 
@@ -19,16 +18,16 @@ class LossSums:
         num_positives: number of matched anchors, a float scalar.
     """
 
-    classification: Any
-    localization: Any
-    num_positives: Any
+    classification: tf.Tensor
+    localization: tf.Tensor
+    num_positives: tf.Tensor
 
 
 def sum_losses(
-    box_encodings: Any,
-    class_logits: Any,
-    box_targets: Any,
-    class_targets: Any,
+    box_encodings: tf.Tensor,
+    class_logits: tf.Tensor,
+    box_targets: tf.Tensor,
+    class_targets: tf.Tensor,
     *,
     negatives_per_positive: float = 3.0,
     min_negatives: int = 3,
@@ -68,7 +67,7 @@ def sum_losses(
     )
 
 
-def _hardest(losses: Any, negative: Any, wanted: Any) -> Any:
+def _hardest(losses: tf.Tensor, negative: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
     """(B, A) float mask of the ``wanted`` (B,) negatives with the greatest loss in each image."""
     ranked = tf.stop_gradient(tf.where(negative, losses, -1.0))
     order = tf.argsort(ranked, axis=1, direction="DESCENDING", stable=True)

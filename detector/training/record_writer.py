@@ -11,19 +11,20 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from detector.boxes import xywh_to_xyxy
+from detector.boxes import FloatArray, xywh_to_xyxy
 from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, DatasetImage, load_image_bytes
 from detector.data.folder import LabelledFolder
 from detector.data.readers.records import INDEX, save_index
 from detector.errors import DetectorError
 from detector.system.files import cannot_write
+from detector.system.progress import bars_hidden
 from detector.system.tfrecord import FOOT_BYTES, HEAD_BYTES
 
 _IMAGES_PER_SHARD = 1000
@@ -50,7 +51,7 @@ def save_records(labelled: LabelledFolder, output: Path, *, shards: int | None =
     total = sum(len(part.images) for part in parts.values())
     with (
         _filling(output) as folder,
-        tqdm(total=total, desc="writing records", unit="image", disable=None, leave=False) as bar,
+        tqdm(total=total, desc="writing records", unit="image", disable=bars_hidden(), leave=False) as bar,
     ):
         splits = {name: _save_split(part, name, folder, shards, bar) for name, part in parts.items()}
         save_index(folder, labelled.classes, splits, labelled.split_note, labelled.findings)
@@ -91,15 +92,17 @@ def _filling(output: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _save_split(part: Dataset, split: str, folder: Path, shards: int | None, bar: Any) -> dict[str, Any]:
+def _save_split(
+    part: Dataset, split: str, folder: Path, shards: int | None, bar: tqdm[NoReturn]
+) -> dict[str, object]:
     """Write the TFRecord files of a split; what the index says of it comes back."""
     count = min(shards or max(1, round(len(part.images) / _IMAGES_PER_SHARD)), len(part.images))
     order = np.random.default_rng(0).permutation(len(part.images))
     annotations: dict[int, list[Annotation]] = defaultdict(list)
     for annotation in part.annotations:
         annotations[annotation["image_id"]].append(annotation)
-    files: list[dict[str, Any]] = []
-    entries: list[dict[str, Any]] = [{}] * len(part.images)
+    files: list[dict[str, str | int]] = []
+    entries: list[dict[str, str | int]] = [{}] * len(part.images)
     for shard in range(count):
         name = f"{split}-{shard:05}-of-{count:05}.tfrecord"
         position = 0
@@ -109,7 +112,11 @@ def _save_split(part: Dataset, split: str, folder: Path, shards: int | None, bar
                 data = load_image_bytes(image)
                 example = _build_example(image, data, annotations[image.id], part.categories)
                 writer.write(example)
-                place = {"shard": shard, "offset": position + HEAD_BYTES, "length": len(example)}
+                place: dict[str, str | int] = {
+                    "shard": shard,
+                    "offset": position + HEAD_BYTES,
+                    "length": len(example),
+                }
                 entries[index] = _describe(image, data) | place
                 position += HEAD_BYTES + len(example) + FOOT_BYTES
                 bar.update()
@@ -117,7 +124,7 @@ def _save_split(part: Dataset, split: str, folder: Path, shards: int | None, bar
     return {"shards": files, "images": entries, "annotations": list(part.annotations)}
 
 
-def _describe(image: DatasetImage, data: bytes) -> dict[str, Any]:
+def _describe(image: DatasetImage, data: bytes) -> dict[str, str | int]:
     width, height = _size_of(image)
     return {
         "id": image.id,
@@ -164,7 +171,7 @@ def _integers(values: Sequence[int]) -> tf.train.Feature:
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
-def _floats(values: Any) -> tf.train.Feature:
+def _floats(values: Sequence[float] | FloatArray) -> tf.train.Feature:
     return tf.train.Feature(float_list=tf.train.FloatList(value=values))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from numpy.typing import NDArray
 from official.core import base_task, config_definitions
 
 from detector.model.network import build_network, set_weights, variables_by_key
@@ -51,7 +51,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         self._samples = samples
         self._first_step = first_step
         self._on_bad_loss = on_bad_loss
-        self._regularised: list[Any] = []
+        self._regularised: list[tf.Variable] = []
 
     def build_model(self) -> tf_keras.Model:
         """The network with its initial weights."""
@@ -71,7 +71,9 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         ]
         return network
 
-    def build_inputs(self, params: Any, input_context: Any = None) -> tf.data.Dataset:
+    def build_inputs(
+        self, params: object, input_context: tf.distribute.InputContext | None = None
+    ) -> tf.data.Dataset:
         """Endless batches of (image, box targets, class targets, image index).
 
         Each worker makes its own part of every global batch, in the order in which one worker would make it.
@@ -83,7 +85,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         whole = self._config.training.batch_size
         first = self._first_step * local
 
-        def number(k: Any) -> Any:
+        def number(k: tf.Tensor) -> tf.Tensor:
             return (k // local) * whole + offset + k % local
 
         dataset = tf.data.Dataset.counter(first).map(number)
@@ -92,8 +94,8 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         )
         return dataset.batch(batch, drop_remainder=True).prefetch(2)
 
-    def _make_sample(self, number: Any) -> tuple[Any, ...]:
-        def make(n: np.int64) -> tuple[Any, ...]:
+    def _make_sample(self, number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def make(n: np.int64) -> tuple[NDArray[np.generic] | np.int64, ...]:
             sample = self._samples(int(n))
             return sample.image, sample.targets.boxes, sample.targets.classes, np.int64(sample.index)
 
@@ -107,13 +109,17 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             tf.ensure_shape(index, ()),
         )
 
-    def build_metrics(self, training: bool = True) -> list[Any]:
+    def build_metrics(self, training: bool = True) -> list[tf_keras.metrics.Metric]:
         """Means over the steps of a loop."""
         return [tf_keras.metrics.Mean(f"{name}_loss") for name in ("classification", "localization")]
 
     def train_step(
-        self, inputs: Any, model: tf_keras.Model, optimizer: Any, metrics: Any = None
-    ) -> dict[str, Any]:
+        self,
+        inputs: tuple[tf.Tensor, ...],
+        model: tf_keras.Model,
+        optimizer: tf_keras.optimizers.Optimizer,
+        metrics: Sequence[tf_keras.metrics.Metric] | None = None,
+    ) -> dict[str, tf.Tensor]:
         """One step on one replica's part of the batch.
 
         Losses are divided by the number of positives of the whole batch, over all replicas, so that the
@@ -150,15 +156,15 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             metric.update_state(_finite(value * count), sample_weight=weight)
         return {self.loss: _finite(total * count)}
 
-    def _penalty(self) -> Any:
+    def _penalty(self) -> tf.Tensor:
         """L2 of the trained kernels, as TF-Slim has it: half the squared norm."""
         decay = self._config.optimizer.weight_decay
         return decay * tf.add_n([tf.nn.l2_loss(kernel) for kernel in self._regularised])
 
-    def _report(self, indices: Any) -> np.int64:
+    def _report(self, indices: NDArray[np.int64]) -> np.int64:
         self._on_bad_loss([int(index) for index in indices])
         return np.int64(0)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_finite(value), value, tf.zeros_like(value))

@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import absl.logging
 import orbit
@@ -30,15 +29,15 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
         after_step: called with the trainer after every step.
     """
 
-    def __init__(self, *, after_step: Callable[[Trainer], object], **options: Any) -> None:
+    def __init__(self, *, after_step: Callable[[Trainer], object], **options: object) -> None:
         super().__init__(**options)
         self._after_step = after_step
 
-    def create_train_loop_fn(self) -> Callable[[Any, Any], None]:
+    def create_train_loop_fn(self) -> Callable[[Iterator[object], tf.Tensor], None]:
         """A loop in Python: it can be interrupted, and shown, after every step."""
         step = tf.function(self.train_step)
 
-        def loop(iterator: Any, num_steps: Any) -> None:
+        def loop(iterator: Iterator[object], num_steps: tf.Tensor) -> None:
             with _late_interrupt() as interrupted:
                 for _ in range(int(num_steps)):
                     step(iterator)
@@ -55,7 +54,7 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
 
     def averaged_weights(self, spec: ModelSpec) -> dict[str, FloatArray]:
         """The network's weights by key, the trained ones as their moving average."""
-        averages: dict[Any, Any] = {}
+        averages: dict[object, tf.Variable] = {}
         if isinstance(self.optimizer, optimization.ExponentialMovingAverage):
             averages = {
                 v.ref(): self.optimizer.get_slot(v, "average") for v in self.model.trainable_variables
@@ -182,7 +181,7 @@ def build_trainer(
     return trainer
 
 
-def _optimization(config: ExperimentConfig) -> dict[str, Any]:
+def _optimization(config: ExperimentConfig) -> dict[str, object]:
     """The optimizer section in Model Garden's terms."""
     values, steps = config.optimizer, config.training.steps
     clip = {"global_clipnorm": values.clip_norm or None}
@@ -201,7 +200,7 @@ def _optimization(config: ExperimentConfig) -> dict[str, Any]:
         },
         "constant": {"learning_rate": rate},
     }
-    section: dict[str, Any] = {
+    section: dict[str, object] = {
         "optimizer": {"type": values.type, values.type: optimizers[values.type]},
         "learning_rate": {"type": values.schedule, values.schedule: schedules[values.schedule]},
     }
