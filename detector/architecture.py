@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from detector.anchors import build_anchors
+from detector.boxes import FloatArray
 from detector.spec import ModelSpec
 
 # (expansion, channels, repeats, stride of the first); Sandler et al., table 2.
@@ -151,11 +153,14 @@ class _Builder:
         *,
         kernel: int = 1,
         stride: int = 1,
-        batch_norm: str | None = "{}_BN",
-        relu6: str | None = "{}_relu",
+        follow: tuple[str | None, str | None] = ("{}_BN", "{}_relu"),
         shortcut: str | None = None,
     ) -> str:
-        """Add a convolution (a depthwise one without ``out_channels``) and return its name."""
+        """Add a convolution (a depthwise one without ``out_channels``) and return its name.
+
+        What may ``follow`` it is named after it: batch normalisation and ReLU6, None for those it lacks.
+        """
+        batch_norm, relu6 = follow
         in_channels, in_hw = self._outputs[source]
         out_hw = (-(-in_hw[0] // stride), -(-in_hw[1] // stride))
         layer = Layer(
@@ -195,17 +200,20 @@ def build_architecture(spec: ModelSpec) -> Architecture:
     for number, (source, anchors) in enumerate(zip(feature_maps, spec.anchors.per_cell(), strict=True)):
         for head, columns in (("box_head", 4), ("class_head", len(spec.classes) + 1)):
             x = net.add(f"{head}_{number}_depthwise", source, kernel=3)
-            x = net.add(f"{head}_{number}", x, anchors * columns, batch_norm=None, relu6=None)
+            x = net.add(f"{head}_{number}", x, anchors * columns, follow=(None, None))
             heads[head].append(x)
     return Architecture(
         tuple(net.layers), tuple(feature_maps), tuple(heads["box_head"]), tuple(heads["class_head"])
     )
 
 
+def anchors_of(spec: ModelSpec) -> FloatArray:
+    """All anchors of the network that a spec describes, (A, 4) xyxy; see ``build_anchors``."""
+    return build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+
+
 def _add_backbone(net: _Builder, width: float) -> None:
-    x = net.add(
-        "Conv1", IMAGE, scale_channels(32, width), kernel=3, stride=2, batch_norm="bn_{}", relu6="{}_relu"
-    )
+    x = net.add("Conv1", IMAGE, scale_channels(32, width), kernel=3, stride=2, follow=("bn_{}", "{}_relu"))
     number = 0
     for expansion, channels, repeats, first_stride in INVERTED_RESIDUALS:
         for repeat in range(repeats):
@@ -219,7 +227,7 @@ def _add_backbone(net: _Builder, width: float) -> None:
             )
             number += 1
     # The last layer does not shrink below 1280; Sandler et al., section 6.1.
-    net.add(STRIDE_32_TAP, x, scale_channels(1280, max(1.0, width)), batch_norm="{}_bn", relu6="out_relu")
+    net.add(STRIDE_32_TAP, x, scale_channels(1280, max(1.0, width)), follow=("{}_bn", "out_relu"))
 
 
 def _add_inverted_residual(
@@ -231,4 +239,4 @@ def _add_inverted_residual(
         x = net.add(f"{prefix}_expand", x, in_channels * expansion)
     x = net.add(f"{prefix}_depthwise", x, kernel=3, stride=stride)
     shortcut = source if stride == 1 and in_channels == channels else None
-    return net.add(f"{prefix}_project", x, channels, relu6=None, shortcut=shortcut)
+    return net.add(f"{prefix}_project", x, channels, follow=("{}_BN", None), shortcut=shortcut)

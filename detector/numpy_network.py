@@ -20,6 +20,8 @@ class NumpyNetwork:
         spec: what network it is.
     """
 
+    input = None
+
     def __init__(self, weights: Weights, spec: ModelSpec) -> None:
         self._architecture = build_architecture(spec)
         self._folded = fold_batch_norm(weights, self._architecture)
@@ -47,7 +49,7 @@ class NumpyNetwork:
         yield IMAGE, network_input[0]
         for layer in self._architecture.layers:
             kernel, bias = self._folded[layer.name]
-            x = _convolve(outputs[layer.source], layer, kernel) + bias
+            x = convolve(outputs[layer.source], layer, kernel) + bias
             if layer.relu6:
                 np.clip(x, 0, 6, out=x)
             if layer.shortcut:
@@ -57,21 +59,26 @@ class NumpyNetwork:
             yield layer.name, x
 
 
-def _convolve(x: FloatArray, layer: Layer, kernel: FloatArray) -> FloatArray:
-    """The convolution alone, with TensorFlow's SAME padding: an odd row of padding goes to the end."""
+def convolve(x: FloatArray, layer: Layer, kernel: FloatArray) -> FloatArray:
+    """A layer's convolution alone, (..., H, W, C) -> (..., H', W', C').
+
+    The padding is TensorFlow's SAME: an odd row of padding goes to the end.
+    """
+    *images, _, _, _ = x.shape
     if layer.kernel == 1:
-        result: FloatArray = (x.reshape(-1, layer.in_channels) @ kernel[0, 0]).reshape(*layer.out_hw, -1)
-        return result
+        flat: FloatArray = x.reshape(-1, layer.in_channels) @ kernel[0, 0]
+        return flat.reshape(*images, *layer.out_hw, -1)
     stride = layer.stride
     rows, columns = layer.out_hw
     total = [
         max((out - 1) * stride + layer.kernel - size, 0)
         for out, size in zip(layer.out_hw, layer.in_hw, strict=True)
     ]
-    padded = np.pad(x, [(t // 2, t - t // 2) for t in total] + [(0, 0)])
-    summed = np.zeros((rows, columns, layer.out_channels), np.float32)
+    none = (0, 0)
+    padded = np.pad(x, [*[none] * len(images), *((t // 2, t - t // 2) for t in total), none])
+    summed = np.zeros((*images, rows, columns, layer.out_channels), np.float32)
     for i in range(layer.kernel):
         for j in range(layer.kernel):
-            tap = padded[i : i + rows * stride : stride, j : j + columns * stride : stride][:rows, :columns]
+            tap = padded[..., i : i + rows * stride : stride, j : j + columns * stride : stride, :]
             summed += tap @ kernel[i, j] if layer.kind == "conv" else tap * kernel[i, j, :, 0]
     return summed

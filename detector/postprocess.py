@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import anchors_of
 from detector.box_coder import BoxDecoder
 from detector.boxes import FloatArray, area
 from detector.detections import Detections
@@ -60,7 +59,7 @@ class Postprocessor:
             raise ValueError(f"expected max_detections > 0, got {self.max_detections}")
         self.score_threshold = threshold
         self.voting = voting
-        anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+        anchors = anchors_of(spec)
         self._decode = BoxDecoder(anchors, scales=spec.box_coder_scales)
         self._classes = spec.classes
         self._columns = None if labels is None else np.array([0, *(label + 1 for label in labels)])

@@ -43,7 +43,7 @@ class Stages:
         detector, postprocess = self._detector, self._detector.postprocess
         height, width = detector.spec.input_hw
         resized, rgb = detector.preprocess._scratch()
-        network_input = getattr(detector.backend, "input", None)
+        network_input = detector.backend.input
         if network_input is None:
             network_input = np.empty((1, height, width, 3), np.float32)
         scale, offset = detector.spec.pixel_scale, detector.spec.pixel_offset
@@ -88,7 +88,7 @@ def measure_stages(detector: Detector, rounds: int) -> Iterator[tuple[str, float
     # The picture moves, as a camera's does: nothing of it is left in the nearest cache.
     pictures = itertools.cycle([np.ascontiguousarray(np.roll(frame, 5 * step, axis=1)) for step in range(8)])
     stages = Stages(detector)
-    network_input = detector.preprocess(frame, out=getattr(detector.backend, "input", None))
+    network_input = detector.preprocess(frame, out=detector.backend.input)
     calls = {
         "stages": lambda: stages(next(pictures)),
         "network": lambda: detector.backend.run(network_input),

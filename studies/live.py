@@ -121,8 +121,7 @@ class _SlowBackend:
     """A backend that takes so many seconds for every image, its own work included."""
 
     def __init__(self, backend: Backend, seconds: float) -> None:
-        self._backend = backend
-        self._seconds = seconds
+        self.input, self._backend, self._seconds = None, backend, seconds
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         start = time.monotonic()

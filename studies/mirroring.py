@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import anchors_of
 from detector.boxes import FloatArray
 from detector.spec import ModelSpec
 
@@ -20,7 +19,7 @@ def mirror(network_input: FloatArray) -> FloatArray:
 
 def find_twins(spec: ModelSpec) -> NDArray[np.int64]:
     """The anchor (A,) that each anchor becomes in the mirror."""
-    anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+    anchors = anchors_of(spec)
     mirrored = np.stack([1 - anchors[:, 2], anchors[:, 1], 1 - anchors[:, 0], anchors[:, 3]], axis=1)
     # Row by row: all pairs at once would be much memory.
     return np.array([np.abs(anchors - each).max(axis=1).argmin() for each in mirrored], np.int64)

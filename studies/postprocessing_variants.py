@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import anchors_of
 from detector.box_coder import decode
 from detector.boxes import FloatArray, intersection_over_union
 from detector.nms import non_maximum_suppression
@@ -43,7 +42,7 @@ class Reader:
     """Candidates of outputs, by the model's own anchors and scales."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+        self._anchors = anchors_of(spec)
         self._scales = spec.box_coder_scales
 
     def plain(self, outputs: Outputs) -> Candidates:

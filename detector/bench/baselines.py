@@ -31,6 +31,8 @@ class OpenCVBackend:
         BackendError: OpenCV cannot read the model.
     """
 
+    input = None
+
     def __init__(self, onnx: bytes, threads: int) -> None:
         cv2.setNumThreads(threads)
         self._onnx = onnx

@@ -72,7 +72,7 @@ class Runner:
         calls: dict[str, Callable[[], object]] = {"frame": partial(self.detect, frame)}
         if self.detector is not None:
             backend = self.detector.backend
-            network_input = self.detector.preprocess(frame, out=getattr(backend, "input", None))
+            network_input = self.detector.preprocess(frame, out=backend.input)
             calls["network"] = partial(backend.run, network_input)
         return calls
 

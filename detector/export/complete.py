@@ -128,7 +128,7 @@ def _open_openvino(path: Path, threads: int) -> Runner:
 
 def _open_saved_model(path: Path, threads: int) -> Runner:
     quieten_tensorflow()
-    from detector.formats.saved_model import open_saved_model
+    from detector.runtime.saved_model import open_saved_model
 
     module, signature = open_saved_model(path, threads)
     _check_outputs(path, set(signature.structured_outputs))

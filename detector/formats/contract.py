@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from detector.anchors import build_anchors
-from detector.architecture import IMAGE, build_architecture
+from detector.architecture import IMAGE, anchors_of
 from detector.errors import ModelError
 from detector.formats.spec_reader import read_spec
 
@@ -39,7 +38,7 @@ def check_network(path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
             f"{' and '.join(RAW_OUTPUTS)}; it is not a detector of this project."
         )
     spec = read_spec(path)
-    anchors = len(build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw))
+    anchors = len(anchors_of(spec))
     columns = (4, len(spec.classes) + 1)
     expected = dict(zip(RAW_OUTPUTS, ((1, anchors, each) for each in columns), strict=True))
     for name, shape in {IMAGE: (1, *spec.input_hw, 3), **expected}.items():

@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from detector.anchors import build_anchors
-from detector.architecture import IMAGE, Architecture, Layer, build_architecture
+from detector.architecture import IMAGE, Architecture, Layer, anchors_of, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
 from detector.labels import one_line_names
 from detector.spec import ModelSpec
@@ -59,7 +58,7 @@ def build_onnx(weights: Weights, spec: ModelSpec, *, half: bool = False, postpro
         count = _join(graph, architecture, [(layer, activations[layer]) for layer in layers], columns, name)
         shapes[name] = (1, count, columns)
     if postprocess:
-        shapes = _add_postprocess(graph, spec, architecture)
+        shapes = _add_postprocess(graph, spec)
     kind = TensorProto.UINT8 if postprocess else TensorProto.FLOAT
     return graph.finish({IMAGE: (kind, (1, *spec.input_hw, 3))}, shapes, spec)
 
@@ -192,11 +191,9 @@ def _join(
     return total
 
 
-def _add_postprocess(
-    graph: _Graph, spec: ModelSpec, architecture: Architecture
-) -> dict[str, tuple[int, ...]]:
+def _add_postprocess(graph: _Graph, spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Add scores, boxes and suppression; the shapes of the outputs come back by name."""
-    boxes = _add_boxes(graph, spec, architecture)
+    boxes = _add_boxes(graph, spec)
     bounds = [graph.constant(f"classes/{name}", (value,)) for name, value in (("first", 1), ("end", 2**31))]
     logits = graph.add("Slice", ["class_logits", *bounds, graph.constant("classes/axis", (2,))], "logits")
     by_anchor = graph.add("Sigmoid", [logits], "scores/by_anchor")
@@ -244,10 +241,9 @@ def _add_best(graph: _Graph, padded: dict[str, str]) -> None:
         graph.add("Unsqueeze", [chosen, "axis_0"], name)
 
 
-def _add_boxes(graph: _Graph, spec: ModelSpec, architecture: Architecture) -> str:
+def _add_boxes(graph: _Graph, spec: ModelSpec) -> str:
     """The decoded boxes (1, A, 4): top, left, bottom, right. See ``box_coder.decode``."""
-    anchors = build_anchors(spec.anchors, architecture.feature_map_sizes_hw)
-    cxcywh = xyxy_to_cxcywh(anchors)[None]
+    cxcywh = xyxy_to_cxcywh(anchors_of(spec))[None]
     scales = np.array(spec.box_coder_scales, np.float32)
     encodings = {}
     for name, start in (("offset", 0), ("size", 2)):

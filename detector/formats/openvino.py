@@ -23,8 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.anchors import build_anchors
-from detector.architecture import IMAGE, build_architecture
+from detector.architecture import IMAGE, anchors_of
 from detector.errors import ModelError
 from detector.formats.openvino_kernels import fit_int8_kernels
 from detector.labels import one_line_names
@@ -164,7 +163,7 @@ def _add_postprocess(model: Any, spec: ModelSpec) -> Any:
 
 def _detection_output(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> Any:
     """OpenVINO's operator for SSD: decoding, suppression within each class, the N best of all."""
-    anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+    anchors = anchors_of(spec)
     order = [1, 0, 3, 2]  # (ty, tx, th, tw) to the operator's (tx, ty, tw, th)
     variances = 1 / np.array(spec.box_coder_scales, np.float32)[order]
     priors = np.stack([anchors.reshape(-1), np.tile(variances, len(anchors))])[None]

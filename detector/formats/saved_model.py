@@ -1,4 +1,4 @@
-"""The network as a SavedModel, and SavedModels as a backend.
+"""Writes the network as a SavedModel; needs TensorFlow.
 
 Two shapes, the same as those of ``tflite.writer``; the signature is ``serving_default``, and the loaded model
 can be called as well:
@@ -15,19 +15,14 @@ The spec and the names of the classes lie in the folder as ``model_spec.json`` a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from detector.anchors import build_anchors
-from detector.architecture import IMAGE, Architecture, build_architecture
+from detector.architecture import IMAGE, Architecture, anchors_of, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
-from detector.errors import ModelError
-from detector.formats.contract import check_network
 from detector.formats.spec_reader import write_spec
 from detector.spec import ModelSpec
 from detector.system.files import replacing_folder
@@ -95,7 +90,7 @@ def _run_network(image: Any, spec: ModelSpec, architecture: Architecture, folded
 
 def _add_postprocess(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> Tensors:
     """Decoded boxes, scores, and suppression within each class."""
-    anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+    anchors = anchors_of(spec)
     anchors_yxhw = xyxy_to_cxcywh(anchors)[:, [1, 0, 3, 2]]
     offsets = box_encodings / np.array(spec.box_coder_scales, np.float32)
     centre_yx = anchors_yxhw[:, :2] + offsets[..., :2] * anchors_yxhw[:, 2:]
@@ -116,43 +111,3 @@ def _add_postprocess(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> 
         "detection_scores": found.nmsed_scores,
         "num_detections": tf.cast(found.valid_detections, tf.float32),
     }
-
-
-def open_saved_model(folder: Path, threads: int) -> tuple[Any, Any]:
-    """A SavedModel and its signature, to be called with ``image=`` for as long as the model is held.
-
-    The number of threads holds for the whole process and cannot be changed once TensorFlow has run.
-
-    Raises:
-        ModelError: TensorFlow cannot load it, or it has no such signature.
-    """
-    with suppress(RuntimeError):  # TensorFlow has run already and keeps the threads that it has
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-    try:
-        module = tf.saved_model.load(str(folder))
-        signature = module.signatures[SIGNATURE]
-    except Exception as error:  # of damaged files TensorFlow raises whatever its parts raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"TensorFlow cannot load {folder} ({reason}); get it again.") from error
-    return module, signature
-
-
-class SavedModelBackend:
-    """Runs a SavedModel with raw outputs in TensorFlow.
-
-    Raises:
-        ModelError: TensorFlow cannot load it, or its inputs and outputs are not a detector's.
-    """
-
-    def __init__(self, folder: Path, threads: int) -> None:
-        self._module, self._signature = open_saved_model(folder, threads)
-        ports = {**self._signature.structured_input_signature[1], **self._signature.structured_outputs}
-        check_network(folder, {name: port.shape.as_list() for name, port in ports.items()})
-
-    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
-        outputs = self._signature(image=tf.constant(network_input))
-        return outputs["box_encodings"].numpy()[0], outputs["class_logits"].numpy()[0]
-
-    def split(self, count: int) -> Sequence[SavedModelBackend]:
-        """This backend for every caller: TensorFlow takes several at once and shares its threads out."""
-        return [self] * count

@@ -19,6 +19,7 @@ import numpy as np
 
 from detector.architecture import IMAGE, Architecture, Layer, build_architecture
 from detector.boxes import FloatArray
+from detector.numpy_network import convolve
 from detector.weights import BATCH_NORM_EPSILON, Weights, fold_batch_norm
 
 # layer/mean and layer/variance at the input of the layer's batch normalisation, its kernel being folded
@@ -62,7 +63,7 @@ def measure_statistics(
     statistics: dict[str, FloatArray] = {}
     for layer in architecture.layers:
         kernel, shift = folded[layer.name]
-        x = _convolve(outputs[layer.source], kernel, layer)
+        x = convolve(outputs[layer.source], layer, kernel)
         if layer.batch_norm:
             statistics[f"{layer.name}/mean"] = x.mean((0, 1, 2), np.float64).astype(np.float32)
             statistics[f"{layer.name}/variance"] = x.var((0, 1, 2), np.float64).astype(np.float32)
@@ -75,24 +76,6 @@ def measure_statistics(
         for name in [name for name in outputs if last_use.get(name) in (layer, None)]:
             del outputs[name]
     return statistics
-
-
-def _convolve(x: FloatArray, kernel: FloatArray, layer: Layer) -> FloatArray:
-    """A convolution with TensorFlow's SAME padding: (B, H, W, C) -> (B, H', W', C')."""
-    if layer.kernel == 1:
-        return x @ kernel[0, 0]
-    stride, (rows, columns) = layer.stride, layer.out_hw
-    padding = [
-        max((out - 1) * stride + layer.kernel - size, 0)
-        for out, size in zip(layer.out_hw, layer.in_hw, strict=True)
-    ]
-    x = np.pad(x, ((0, 0), *((p // 2, p - p // 2) for p in padding), (0, 0)))
-    y = np.zeros((len(x), rows, columns, layer.out_channels), np.float32)
-    for i in range(layer.kernel):
-        for j in range(layer.kernel):
-            window = x[:, i : i + stride * rows : stride, j : j + stride * columns : stride]
-            y += window @ kernel[i, j] if layer.kind == "conv" else window * kernel[i, j, :, 0]
-    return y
 
 
 def _main(model: str, folder: str, output: str) -> None:

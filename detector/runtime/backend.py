@@ -18,10 +18,14 @@ from detector.system.telemetry import quieten_tensorflow
 class Backend(Protocol):
     """Runs the network. One caller at a time; ``split`` gives backends for several at once, whatever the
     current folder is by then.
-
-    A backend may have an attribute ``input``: memory (1, H, W, 3) that the network reads from. An input that
-    is written there, and then given to ``run``, is not copied.
     """
+
+    @property
+    def input(self) -> FloatArray | None:
+        """Memory (1, H, W, 3) that the network reads from: what is written there, and then given to ``run``,
+        is not copied. None where there is none.
+        """
+        ...
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)`` of one image.
@@ -77,18 +81,11 @@ class ModelOpener:
     trust: bool = False
 
     @classmethod
-    def of(
-        cls,
-        model: str | Path,
-        classes: Sequence[str] | None,
-        backend: str,
-        threads: int,
-        spec: ModelSpec,
-        trust: bool,
-    ) -> ModelOpener:
-        """One for a model that is called by name or path."""
-        name = str(model) if str(model) in RELEASES else str(Path(model).absolute())
-        return cls(name, None if classes is None else tuple(classes), backend, threads, spec, trust)
+    def of(cls, file: ModelFile, backend: str, threads: int) -> ModelOpener:
+        """One for a model that a backend of that name runs."""
+        name = file.name if file.name in RELEASES else str(Path(file.name).absolute())
+        classes = None if file.classes is None else tuple(file.classes)
+        return cls(name, classes, backend, threads, file.spec, file.trust)
 
     def __call__(self) -> Backend:
         """A backend of its own.
@@ -136,7 +133,7 @@ def _open_onnxruntime(model: ModelFile, threads: int) -> Backend:
 def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
     quieten_tensorflow()
     try:
-        from detector.formats.saved_model import SavedModelBackend
+        from detector.runtime.saved_model import SavedModelBackend
         from detector.runtime.tensorflow import TensorFlowBackend
     except ImportError as error:
         raise BackendError(

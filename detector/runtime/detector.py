@@ -7,12 +7,12 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,11 @@ from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.pretrained.releases import DEFAULT_MODEL
-from detector.runtime.arguments import MOST_THREADS, check_model, check_whole, class_list
-from detector.runtime.backend import NOT_FORKED, Backend, ModelOpener, check_name, open_backend
+from detector.runtime.arguments import check_load, class_list
+from detector.runtime.backend import Backend
 from detector.runtime.model_file import ModelFile
-from detector.runtime.shared_network import SharedNetwork
-from detector.runtime.tiling import check_tile, detect_tiled
+from detector.runtime.shared_network import SharedNetwork, open_network
+from detector.runtime.tiling import detect_tiled
 from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
 from detector.system.machine import available_threads
 
@@ -61,29 +61,24 @@ class Detector:
     def __init__(
         self,
         spec: ModelSpec,
-        backend: Backend,
+        backend: Backend | SharedNetwork,
         preprocess: Preprocessor,
         postprocess: Postprocessor,
         threads: int,
         labels: Sequence[int] | None = None,
-        class_thresholds: Mapping[str, float] | None = None,
-        tile: int | None = None,
     ) -> None:
         self.spec = spec
-        self.backend_name = ""
         self.preprocess = preprocess
         self.postprocess = postprocess
         self.threads = threads
-        self._network = SharedNetwork(backend)
+        self._network = backend if isinstance(backend, SharedNetwork) else SharedNetwork(backend)
+        self.backend_name = self._network.name
         self._thresholds: NDArray[np.float32] | None = None
-        if class_thresholds:
-            least = [class_thresholds.get(name, postprocess.score_threshold) for name in spec.classes]
-            self._thresholds = np.array(least, np.float32)
-        self.tile = tile
+        self.tile: int | None = None
         self.classes = spec.classes if labels is None else tuple(spec.classes[label] for label in labels)
 
     @classmethod
-    def load(
+    def load(  # many arguments: it is where all that can be said of a detector is said, by name
         cls,
         model: str | Path = DEFAULT_MODEL,
         *,
@@ -100,10 +95,8 @@ class Detector:
         trust: bool = False,
         say: Callable[[str], None] | None = print,
     ) -> Detector:
-        """A detector from a released model's name or a file: ``.npz``, ``.tflite``, ``.onnx``, OpenVINO's
-        ``.xml``, or the folder of a SavedModel.
-
-        Released weights are fetched the first time.
+        """A detector from the name of a released model, which is fetched the first time, or from a file:
+        ``.npz``, ``.tflite``, ``.onnx``, OpenVINO's ``.xml``, or the folder of a SavedModel.
 
         Args:
             model: name or path.
@@ -125,37 +118,25 @@ class Detector:
             say: takes a line for each thing that takes time, such as a download; None for silence.
 
         Raises:
-            DetectorError: the model cannot be had or is damaged, a class it does not have, or a backend
-                that is not there; see ``detector.errors``.
+            DetectorError: no such model, class or backend, or a damaged model; see ``detector.errors``.
             ValueError: an argument that is none of its kind, or not in its range.
         """
-        check_model(model)
-        check_whole("threads", threads, MOST_THREADS)
-        check_whole("max_detections", max_detections)
-        if tile is not None:
-            check_tile(tile)
-        check_name(backend)
-        names = class_list(classes)
-        file = ModelFile(model, names, trust=trust, say=say or _say_nothing)
-        threads = threads or available_threads()
-        own = file.spec.class_thresholds if class_thresholds else {}
-        if own and score_threshold is not None:
-            own = {name: own.get(name, score_threshold) for name in file.spec.classes}
-            score_threshold = min(own.values())
+        check_load(model, backend, threads, max_detections, tile)
+        file = ModelFile(model, class_list(classes), trust=trust, say=say or _say_nothing)
+        least, of_classes = _least_scores(file.spec, score_threshold, class_thresholds)
         postprocess = Postprocessor(
             file.spec,
-            score_threshold=score_threshold,
+            score_threshold=least,
             iou_threshold=iou_threshold,
             max_detections=max_detections,
             labels=file.labels,
             voting=voting,
         )
         preprocess = Preprocessor(file.spec, resize)
-        name, opened = open_backend(file, backend, threads)
-        open_again = ModelOpener.of(model, names, name, threads, file.spec, trust)
-        detector = cls(file.spec, opened, preprocess, postprocess, threads, file.labels, own, tile)
-        detector.backend_name = name
-        detector._network = SharedNetwork(opened, open_again, NOT_FORKED.get(name, ""))
+        threads = threads or available_threads()
+        network = open_network(file, backend, threads)
+        detector = cls(file.spec, network, preprocess, postprocess, threads, file.labels)
+        detector.tile, detector._thresholds = tile, of_classes
         return detector
 
     def share(self) -> Detector:
@@ -223,7 +204,7 @@ class Detector:
         return self._run_batch(images, load or _as_it_is, took)
 
     def _run_batch(
-        self, images: Iterable[T], load: Callable[[T], Any], took: Callable[[float], None] | None
+        self, images: Iterable[T], load: Callable[[T], object], took: Callable[[float], None] | None
     ) -> Iterator[Detections]:
         network, process_id = self._network, os.getpid()
         workers = network.take_workers(self.threads)
@@ -235,7 +216,7 @@ class Detector:
         def start() -> None:
             worker.backend = backends.get()
 
-        def process(item: Any) -> Detections:
+        def process(item: T) -> Detections:
             start = time.perf_counter()
             detections = self._detect(partial(self._detect_whole, worker.backend), to_image(load(item)))
             if took:
@@ -273,7 +254,7 @@ class Detector:
         )
 
     def _detect_whole(self, backend: Backend, image: Image) -> Detections:
-        network_input = self.preprocess(image, out=getattr(backend, "input", None))
+        network_input = self.preprocess(image, out=backend.input)
         box_encodings, class_logits = backend.run(network_input)
         # The outputs may be the runtime's memory; nothing of them is left in what comes out of this.
         detections = self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
@@ -283,11 +264,25 @@ class Detector:
         return detections[detections.scores >= thresholds[detections.labels]]
 
 
+def _least_scores(
+    spec: ModelSpec, score_threshold: float | None, of_classes: bool
+) -> tuple[float | None, NDArray[np.float32] | None]:
+    """The least score of a detection, and that of each class (K,) where they differ: the spec's own, or for
+    classes that have none the given one.
+    """
+    own = spec.class_thresholds
+    if not (of_classes and own):
+        return score_threshold, None
+    others = spec.score_threshold if score_threshold is None else score_threshold
+    least = [own.get(name, others) for name in spec.classes]
+    return None if score_threshold is None else min(least), np.array(least, np.float32)
+
+
 def _say_nothing(_line: str) -> None:
     pass
 
 
-def _as_it_is(item: Any) -> Any:
+def _as_it_is(item: object) -> object:
     return item
 
 

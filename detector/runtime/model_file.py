@@ -49,8 +49,10 @@ class ModelFile:
     cache cannot be written to, it is made anew for each process.
 
     Attributes:
+        name: what the model was called by, a name or a path.
         path: the file, or the folder of the SavedModel, that the model came in.
         spec: the model's spec, narrowed to the classes that are kept.
+        classes, trust: as given.
         labels: those to look for in a network that was made for more classes; None for all.
 
     Args:
@@ -89,15 +91,16 @@ class ModelFile:
             )
         if not path.exists() or (path.is_dir() and kind != "folder"):
             raise ModelError(f"There is no model file {path}.")
+        self.name = str(model)
         self.path = path
         self._say = say
-        self._trust = trust
+        self.trust = trust
         self._kind = _KINDS[kind]
-        self._classes = list(classes) if classes is not None else None
+        self.classes = list(classes) if classes is not None else None
         self.spec = self._converted_spec() if self._is_weights else read_spec(path)
         self.labels: list[int] | None = None
-        if self._classes is not None and not self._is_weights:
-            self.labels = find_classes(self._classes, self.spec.classes)
+        if self.classes is not None and not self._is_weights:
+            self.labels = find_classes(self.classes, self.spec.classes)
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -111,7 +114,7 @@ class ModelFile:
                 f"{self.path} is {self._kind.title}, which {backend} does not read; "
                 f"it runs on {' and '.join(self.backends)}, and weights (.npz) run on every backend."
             )
-        if self._kind is _KINDS["folder"] and not self._trust:
+        if self._kind is _KINDS["folder"] and not self.trust:
             raise ModelError(
                 f"{self.path} is a SavedModel: a program, which can read and write your files. If you trust "
                 "whoever made it, say so with --trust, or in Python with trust=True; models of all other "
@@ -146,9 +149,9 @@ class ModelFile:
     def weights(self) -> tuple[dict[str, FloatArray], ModelSpec]:
         """The weights and their spec, with the classes that are kept."""
         weights, spec = load_weights(self.path)
-        if self._classes is None:
+        if self.classes is None:
             return weights, spec
-        cut, spec = select_classes(weights, spec, self._classes)
+        cut, spec = select_classes(weights, spec, self.classes)
         return dict(cut), spec
 
     @property
@@ -158,7 +161,7 @@ class ModelFile:
     @cached_property
     def _digest(self) -> str:
         digest = hashlib.sha256(_CONVERSION.encode())
-        digest.update(repr(None if self._classes is None else sorted(self._classes)).encode())
+        digest.update(repr(None if self.classes is None else sorted(self.classes)).encode())
         digest.update(sha256(self.path).encode())
         return digest.hexdigest()[:16]
 

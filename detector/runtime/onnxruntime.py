@@ -23,6 +23,8 @@ class ONNXRuntimeBackend:
         ModelError: ONNX Runtime cannot load the file, or its inputs and outputs are not a detector's.
     """
 
+    input = None
+
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
         self._session = open_session(path, threads)

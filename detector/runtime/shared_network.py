@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from detector.errors import BackendError
-from detector.runtime.backend import Backend
+from detector.runtime.backend import NOT_FORKED, Backend, ModelOpener, open_backend
+from detector.runtime.model_file import ModelFile
 
 
 class SharedNetwork:
@@ -22,15 +23,15 @@ class SharedNetwork:
     Args:
         backend: runs the network, for one caller at a time.
         open_again: opens another such backend, also in a process of its own.
-        not_forked: why ``open_again`` would not do in a forked process; empty where it does.
+        name: of the backend, if it has one.
     """
 
     def __init__(
-        self, backend: Backend, open_again: Callable[[], Backend] | None = None, not_forked: str = ""
+        self, backend: Backend, open_again: Callable[[], Backend] | None = None, name: str = ""
     ) -> None:
         self._backend: Backend | None = backend
         self._open_again = open_again
-        self._not_forked = not_forked
+        self.name = name
         self._idle: list[Backend] = []
         self._workers: weakref.WeakSet[Backend] = weakref.WeakSet()
         self._taking = threading.Lock()
@@ -79,8 +80,9 @@ class SharedNetwork:
         self._turn = threading.Lock()
 
     def _open_in_fork(self) -> Backend:
-        if self._not_forked or self._open_again is None:
-            reason = self._not_forked or "it was not made by Detector.load"
+        not_forked = NOT_FORKED.get(self.name)
+        if not_forked or self._open_again is None:
+            reason = not_forked or "it was not made by Detector.load"
             raise BackendError(
                 f"A Detector that was made before a fork cannot be used in the child here: {reason}."
             )
@@ -89,11 +91,21 @@ class SharedNetwork:
     def __reduce__(self) -> tuple[Callable[..., SharedNetwork], tuple[Callable[[], Backend], str]]:
         if self._open_again is None:
             raise BackendError("A Detector that was not made by Detector.load cannot be copied or pickled.")
-        return _open, (self._open_again, self._not_forked)
+        return _open, (self._open_again, self.name)
 
 
-def _open(open_again: Callable[[], Backend], not_forked: str) -> SharedNetwork:
-    return SharedNetwork(open_again(), open_again, not_forked)
+def open_network(model: ModelFile, backend: str | None, threads: int) -> SharedNetwork:
+    """A network that is opened again after a fork.
+
+    Raises:
+        DetectorError: see ``open_backend``.
+    """
+    name, opened = open_backend(model, backend, threads)
+    return SharedNetwork(opened, ModelOpener.of(model, name, threads), name)
+
+
+def _open(open_again: Callable[[], Backend], name: str) -> SharedNetwork:
+    return SharedNetwork(open_again(), open_again, name)
 
 
 _networks: weakref.WeakSet[SharedNetwork] = weakref.WeakSet()

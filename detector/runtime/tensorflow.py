@@ -19,6 +19,8 @@ class TensorFlowBackend:
     The number of threads holds for the whole process and cannot be changed once TensorFlow has run.
     """
 
+    input = None
+
     def __init__(self, weights: Weights, spec: ModelSpec, threads: int) -> None:
         with suppress(RuntimeError):  # TensorFlow has run already and keeps the threads that it has
             tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +63,10 @@ def detect_tiled(
     return Detections(boxes[kept], scores[kept], labels[kept], found[0].classes)
 
 
-def check_tile(side: Any) -> None:
+def check_tile(side: object) -> None:
     """Raise ArgumentError unless that is a side for tiles."""
-    is_whole = isinstance(side, Integral) and not isinstance(side, bool)
-    if not is_whole or not LEAST_TILE <= side <= LARGEST_TILE:
+    pixels = int(side) if isinstance(side, Integral) and not isinstance(side, bool) else 0
+    if not LEAST_TILE <= pixels <= LARGEST_TILE:
         raise ArgumentError(
             f"Expected a tile of {LEAST_TILE} to {LARGEST_TILE:,} whole pixels a side, or None, got {side!r}"
         )

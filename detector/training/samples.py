@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import anchors_of
 from detector.boxes import FloatArray, area, clip, xywh_to_xyxy
 from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, load_dataset_image
@@ -87,7 +86,7 @@ class SampleSource:
         self._augmentation = augmentation
         self._iou_threshold = iou_threshold
         self._seed = seed
-        self._anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+        self._anchors = anchors_of(spec)
         self._objects = _objects_by_image(dataset, spec.classes)
         self._cached_side = _CACHED_INPUTS * max(spec.input_hw)
         self._cache: dict[int, Image] = {}

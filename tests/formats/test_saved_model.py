@@ -52,7 +52,9 @@ def test_the_folder_says_what_it_is(folder):
 
 
 def test_shapes_and_names_with_post_processing(complete):
-    module, signature = saved_model.open_saved_model(complete, 1)
+    from detector.runtime.saved_model import open_saved_model
+
+    module, signature = open_saved_model(complete, 1)
     outputs = signature(image=np.zeros((1, *SMALL.input_hw, 3), np.uint8))
     assert {name: (values.dtype.name, tuple(values.shape)) for name, values in outputs.items()} == {
         "detection_boxes": ("float32", (1, 100, 4)),

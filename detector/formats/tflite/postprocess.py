@@ -14,8 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import anchors_of
 from detector.boxes import xyxy_to_cxcywh
 from detector.formats.tflite.graph import INT8, OPERATORS, Graph, Scale
 from detector.spec import ModelSpec
@@ -40,7 +39,7 @@ def add_postprocess(
         class_logits: tensor (1, A, K + 1); column 0, the background, must never have a high score.
         integer: both are int8.
     """
-    anchors = build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+    anchors = anchors_of(spec)
     count = len(anchors)
     columns = len(spec.classes) + 1
     shape = (1, count, columns)
