@@ -8,7 +8,7 @@ import pytest
 
 from detector.architecture import build_architecture
 from detector.errors import DetectorError, ModelError, WeightsError
-from detector.formats.spec_reader import read_spec
+from detector.formats.table import read_spec
 from detector.spec import ModelSpec
 from detector.weights import fold_batch_norm, load_weights, save_weights, select_classes
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detector.bench.baselines import BASELINES, OFFICIAL, OPENCV, open_official, open_opencv
 from detector.errors import BackendError, DetectorError
-from detector.formats.contract import model_files
+from detector.formats.table import model_files
 from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor

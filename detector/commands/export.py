@@ -134,8 +134,7 @@ def export_command(
     from detector.export.bundles import BUNDLES
     from detector.export.gate import Gate
     from detector.export.trial_images import find_trial_images
-    from detector.formats.contract import model_files
-    from detector.formats.table import Network
+    from detector.formats.table import Network, model_files
 
     bundle = form.bundle
     if bundle and (is_given(context, "format_name") or form.postprocess):
@@ -234,7 +233,7 @@ def _list_parts(spec: ModelSpec, form: _Form) -> list[_Part]:
 
 def _check_target(target: Path, format_: Format | None) -> None:
     """Raise DetectorError where the export could not be written in the end."""
-    from detector.formats.contract import model_files
+    from detector.formats.table import model_files
 
     if format_ is not None and format_.suffix:
         if target.suffix != format_.suffix:
@@ -266,7 +265,7 @@ def _keep(path: Path, target: Path) -> None:
     """Move an export from its temporary folder to where it is wanted, whole or not at all."""
     import shutil
 
-    from detector.formats.contract import model_files
+    from detector.formats.table import model_files
 
     if path.is_dir():
         with replacing_folder(target) as temporary:

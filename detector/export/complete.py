@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detector.boxes import clip
 from detector.detections import Detections
 from detector.errors import BackendError, ModelError
-from detector.formats.spec_reader import is_saved_model, read_spec
+from detector.formats.table import EXPORTED_FILES, WEIGHTS, format_of
 from detector.formats.tflite.postprocess import MOST_THREADS, OUTPUTS
 from detector.images import Image
 from detector.spec import ModelSpec
@@ -42,14 +42,12 @@ def open_complete(path: Path, threads: int) -> Callable[[Image], Detections]:
         ModelError: not such a file, damaged, or one with raw outputs.
         BackendError: the library that runs it is not installed.
     """
-    kind = "folder" if is_saved_model(path) else path.suffix
-    if kind not in _OPENERS:
-        raise ModelError(
-            f"Expected a .tflite, .onnx or OpenVINO .xml file or the folder of a SavedModel, got {path}."
-        )
-    spec = read_spec(path)
+    format_ = format_of(path)
+    if format_ is None or format_ is WEIGHTS:
+        raise ModelError(f"Expected a {EXPORTED_FILES} or the folder of a SavedModel, got {path}.")
+    spec = format_.read_spec(path)
     try:
-        run = _OPENERS[kind](path, threads)
+        run = _OPENERS[format_.backend](path, threads)
     except ImportError as error:
         raise BackendError(f"{path} cannot be run here: {error}.") from error
     height, width = spec.input_hw
@@ -140,8 +138,8 @@ def _open_saved_model(path: Path, threads: int) -> Runner:
 
 
 _OPENERS: dict[str, Callable[[Path, int], Runner]] = {
-    ".tflite": _open_tflite,
-    ".onnx": _open_onnx,
-    ".xml": _open_openvino,
-    "folder": _open_saved_model,
+    "litert": _open_tflite,
+    "onnxruntime": _open_onnx,
+    "openvino": _open_openvino,
+    "tensorflow": _open_saved_model,
 }

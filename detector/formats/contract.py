@@ -1,4 +1,4 @@
-"""What every model file of this project has: its ports, the files that it consists of, its spec."""
+"""The ports of every model file that is run here, with the shapes that the spec inside it says."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from pathlib import Path
 
 from detector.architecture import IMAGE, anchors_of
 from detector.errors import ModelError
-from detector.formats.spec_reader import read_spec
+from detector.formats.table import read_spec
 
 RAW_OUTPUTS = ("box_encodings", "class_logits")
 _COMPLETE_OUTPUTS = {"detection_boxes", "detections"}
-
-
-def model_files(path: Path) -> list[Path]:
-    """The files, or the folder, that a model consists of; OpenVINO's weights lie beside its ``.xml``."""
-    is_pair = path.suffix == ".xml" and not path.is_dir()
-    return [path.with_suffix(".bin"), path] if is_pair else [path]
 
 
 def check_network(path: Path, shapes: Mapping[str, Sequence[int]]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 from detector.errors import ModelError
 from detector.formats.tflite.metadata import LABELS_MEMBER, SPEC_MEMBER
-from detector.formats.tflite.metadata import read_spec as read_tflite_spec
 from detector.labels import one_line_names
 from detector.spec import MOST_BYTES, ModelSpec
 from detector.system.protobuf import parse_message
@@ -21,22 +21,24 @@ _MOST_XML = 1 << 24  # bytes of layers; weights lie beside it
 _METADATA, _KEY, _VALUE = 14, 1, 2
 
 
-def read_spec(path: Path) -> ModelSpec:
-    """The ModelSpec inside a ``.tflite``, ``.onnx`` or ``.xml`` file or the folder of a SavedModel.
+def read_onnx_spec(path: Path) -> ModelSpec:
+    """The ModelSpec inside an ``.onnx`` file; raises ModelError as ``table.read_spec`` does."""
+    return _parsed(path, _read_onnx)
 
-    Raises:
-        ModelError: no such file, not such a file, cut short, or one without a spec.
-    """
-    if path.suffix == ".tflite":
-        return read_tflite_spec(path)
+
+def read_openvino_spec(path: Path) -> ModelSpec:
+    """The ModelSpec inside an ``.xml`` file; raises ModelError as ``table.read_spec`` does."""
+    return _parsed(path, _read_openvino)
+
+
+def read_saved_model_spec(path: Path) -> ModelSpec:
+    """The ModelSpec in the folder of a SavedModel; raises ModelError as ``table.read_spec`` does."""
+    return _parsed(path, _read_folder)
+
+
+def _parsed(path: Path, read: Callable[[Path], str | None]) -> ModelSpec:
     with parsing(f"{path} is cut short or is no {path.suffix} model; get it again", ModelError):
-        if path.suffix == ".onnx":
-            text = _read_onnx(path)
-        elif path.suffix == ".xml":
-            text = _read_openvino(path)
-        else:
-            member = path / SPEC_MEMBER
-            text = read_whole(member, MOST_BYTES, ModelError).decode() if member.is_file() else None
+        text = read(path)
     if text is None:
         raise ModelError(f"{path} was not made by this project: it has no {SPEC_KEY} inside.")
     return ModelSpec.from_json(text)
@@ -51,6 +53,11 @@ def write_spec(folder: Path, spec: ModelSpec) -> None:
     """Put spec and labels beside a SavedModel."""
     (folder / SPEC_MEMBER).write_text(spec.to_json(), encoding="utf-8")
     (folder / LABELS_MEMBER).write_text("\n".join(one_line_names(spec.classes)) + "\n", encoding="utf-8")
+
+
+def _read_folder(path: Path) -> str | None:
+    member = path / SPEC_MEMBER
+    return read_whole(member, MOST_BYTES, ModelError).decode() if member.is_file() else None
 
 
 def _read_onnx(path: Path) -> str | None:

@@ -1,17 +1,26 @@
-"""The formats that a network can be exported to."""
+"""The formats of model files, a row each: a new one is a row here and a module that writes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from detector.errors import BackendError, ModelError
-from detector.formats.tflite.quantization import Quantization
-from detector.formats.tflite.writer import build_tflite
+from detector.formats.spec_reader import (
+    is_saved_model,
+    read_onnx_spec,
+    read_openvino_spec,
+    read_saved_model_spec,
+)
+from detector.formats.tflite.metadata import read_spec as read_tflite_spec
 from detector.spec import ModelSpec
 from detector.system.telemetry import quieten_tensorflow
-from detector.weights import Weights
+from detector.weights import Weights, load_weights, save_weights
+
+if TYPE_CHECKING:
+    from detector.formats.tflite.quantization import Quantization
 
 PRECISIONS = ("none", "fp16", "int8")
 
@@ -40,6 +49,9 @@ class Network:
 
     def to_tflite(self, *, postprocess: bool) -> bytes:
         """The network as a TFLite file."""
+        # Imported here: TFLite's schema is large, and start-up time counts.
+        from detector.formats.tflite.writer import build_tflite
+
         return build_tflite(
             self.weights,
             self.spec,
@@ -54,16 +66,29 @@ class Format:
     """A format.
 
     Attributes:
+        title: what a file of it is called.
         suffix: how its files end; nothing for a folder.
-        backend: what runs it.
-        precisions: those that it can have.
-        write: writes a network to a path.
+        backends: what runs it, its own first.
+        precisions: those that it can be exported in.
+        read_spec: reads the ModelSpec inside, without what runs it; raises ModelError where there is none.
+        write: writes a network to a path; raises BackendError where what writes it is not installed.
+        beside: suffix of the file that belongs to it and lies beside it, if there is one.
+        maker: whose files they are, where the suffix alone says too little.
     """
 
+    title: str
     suffix: str
-    backend: str
+    backends: tuple[str, ...]
     precisions: tuple[str, ...]
+    read_spec: Callable[[Path], ModelSpec]
     write: Callable[[Path, Network], None]
+    beside: str = ""
+    maker: str = ""
+
+    @property
+    def backend(self) -> str:
+        """What it was made for."""
+        return self.backends[0]
 
 
 def _write_tflite(path: Path, network: Network) -> None:
@@ -97,12 +122,40 @@ def _write_saved_model(path: Path, network: Network) -> None:
     save_saved_model(path, network.weights, network.spec, postprocess=network.postprocess)
 
 
+# What is exported, by the name that the user types.
 FORMATS = {
-    "tflite": Format(".tflite", "litert", PRECISIONS, _write_tflite),
-    "onnx": Format(".onnx", "onnxruntime", ("none", "fp16"), _write_onnx),
-    "openvino": Format(".xml", "openvino", PRECISIONS, _write_openvino),
-    "saved_model": Format("", "tensorflow", ("none",), _write_saved_model),
+    "tflite": Format(
+        "a TFLite file", ".tflite", ("litert", "openvino"), PRECISIONS, read_tflite_spec, _write_tflite
+    ),
+    "onnx": Format(
+        "an ONNX file", ".onnx", ("onnxruntime", "openvino"), ("none", "fp16"), read_onnx_spec, _write_onnx
+    ),
+    "openvino": Format(
+        "an OpenVINO model",
+        ".xml",
+        ("openvino",),
+        PRECISIONS,
+        read_openvino_spec,
+        _write_openvino,
+        beside=".bin",
+        maker="OpenVINO",
+    ),
+    "saved_model": Format(
+        "a SavedModel", "", ("tensorflow",), ("none",), read_saved_model_spec, _write_saved_model
+    ),
 }
+SAVED_MODEL = FORMATS["saved_model"]
+# What everything is made from; each backend runs it after a conversion.
+WEIGHTS = Format(
+    "weights",
+    ".npz",
+    ("litert", "tensorflow", "openvino", "onnxruntime"),
+    (),
+    lambda path: load_weights(path)[1],
+    lambda path, network: save_weights(path, network.weights, network.spec),
+)
+*_FIRST, _LAST = (f"{each.maker} {each.suffix}".strip() for each in FORMATS.values() if each.suffix)
+EXPORTED_FILES = f"{', '.join(_FIRST)} or {_LAST} file"  # in words
 
 
 def find_format(name: str, precision: str) -> Format:
@@ -119,3 +172,27 @@ def find_format(name: str, precision: str) -> Format:
             f"--format {able}."
         )
     return found
+
+
+def format_of(path: Path) -> Format | None:
+    """The format of a file by its name, or of a folder by what is in it; None where it is none of these."""
+    if is_saved_model(path):
+        return SAVED_MODEL
+    return next((each for each in (WEIGHTS, *FORMATS.values()) if each.suffix == path.suffix != ""), None)
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The ModelSpec inside a model file or the folder of a SavedModel, without the libraries that run it.
+
+    Raises:
+        ModelError: no such file, not such a file, cut short, or one without a spec.
+    """
+    return (format_of(path) or SAVED_MODEL).read_spec(path)
+
+
+def model_files(path: Path) -> list[Path]:
+    """The files, or the folder, that a model consists of; OpenVINO's weights lie beside its ``.xml``."""
+    found = format_of(path)
+    if found is None or not found.beside or path.is_dir():
+        return [path]
+    return [path.with_suffix(found.beside), path]

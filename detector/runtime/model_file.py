@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from detector.boxes import FloatArray
 from detector.errors import BackendError, ModelError
-from detector.formats.spec_reader import is_saved_model, read_spec
+from detector.formats.table import EXPORTED_FILES, SAVED_MODEL, WEIGHTS, format_of, read_spec
 from detector.labels import find_classes
 from detector.pretrained.releases import RELEASES, weights_path
 from detector.spec import ModelSpec
@@ -22,23 +21,6 @@ from detector.weights import load_weights, select_classes
 
 # Part of the name of every cached conversion; raised when the written graph changes.
 _CONVERSION = "3"
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A kind of model file: what it is called, and the backends that run it, its own first."""
-
-    title: str
-    backends: tuple[str, ...]
-
-
-_KINDS = {
-    ".npz": _Kind("weights", ("litert", "tensorflow", "openvino", "onnxruntime")),
-    ".tflite": _Kind("a TFLite file", ("litert", "openvino")),
-    ".onnx": _Kind("an ONNX file", ("onnxruntime", "openvino")),
-    ".xml": _Kind("an OpenVINO model", ("openvino",)),
-    "folder": _Kind("a SavedModel", ("tensorflow",)),
-}
 
 
 class ModelFile:
@@ -78,24 +60,23 @@ class ModelFile:
         path = weights_path(str(model), say=say) if str(model) in RELEASES else Path(model)
         if (path / RUN_WEIGHTS).is_file():
             path /= RUN_WEIGHTS
-        kind = "folder" if is_saved_model(path) else path.suffix
-        if kind not in _KINDS and path.is_dir():
+        kind = format_of(path)
+        if kind is None and path.is_dir():
             raise ModelError(
                 f"{path} holds neither the weights of a training run ({RUN_WEIGHTS}) nor a model."
             )
-        if kind not in _KINDS:
+        if kind is None:
             raise ModelError(
-                "Expected a .npz file of weights, a .tflite, .onnx or OpenVINO .xml file, the folder of a "
-                f"SavedModel or of a training run, or a released model ({', '.join(RELEASES)}), "
-                f"got {str(model)!r}."
+                f"Expected a .npz file of weights, a {EXPORTED_FILES}, the folder of a SavedModel or of a "
+                f"training run, or a released model ({', '.join(RELEASES)}), got {str(model)!r}."
             )
-        if not path.exists() or (path.is_dir() and kind != "folder"):
+        if not path.exists() or (path.is_dir() and kind is not SAVED_MODEL):
             raise ModelError(f"There is no model file {path}.")
         self.name = str(model)
         self.path = path
         self._say = say
         self.trust = trust
-        self._kind = _KINDS[kind]
+        self._kind = kind
         self.classes = list(classes) if classes is not None else None
         self.spec = self._converted_spec() if self._is_weights else read_spec(path)
         self.labels: list[int] | None = None
@@ -114,7 +95,7 @@ class ModelFile:
                 f"{self.path} is {self._kind.title}, which {backend} does not read; "
                 f"it runs on {' and '.join(self.backends)}, and weights (.npz) run on every backend."
             )
-        if self._kind is _KINDS["folder"] and not self.trust:
+        if self._kind is SAVED_MODEL and not self.trust:
             raise ModelError(
                 f"{self.path} is a SavedModel: a program, which can read and write your files. If you trust "
                 "whoever made it, say so with --trust, or in Python with trust=True; models of all other "
@@ -156,7 +137,7 @@ class ModelFile:
 
     @property
     def _is_weights(self) -> bool:
-        return self._kind is _KINDS[".npz"]
+        return self._kind is WEIGHTS
 
     @cached_property
     def _digest(self) -> str:

@@ -8,7 +8,7 @@ import pytest
 from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import BackendError, ModelError
-from detector.formats.spec_reader import read_spec
+from detector.formats.table import read_spec
 from detector.formats.tflite.writer import build_tflite
 from detector.runtime.model_file import ModelFile
 from detector.weights import load_weights, save_weights

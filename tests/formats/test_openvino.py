@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.errors import DetectorError, ModelError
-from detector.formats.spec_reader import read_spec
+from detector.formats.table import read_spec
 from detector.formats.tflite.quantization import Quantization
 from detector.formats.tflite.writer import build_tflite
 from detector.numpy_network import NumpyNetwork

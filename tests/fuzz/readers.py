@@ -18,7 +18,8 @@ import numpy as np
 from detector.data.folder import load_labelled_folder
 from detector.errors import ImageError
 from detector.evaluation.results import load_results
-from detector.formats.spec_reader import SPEC_KEY, read_spec
+from detector.formats.spec_reader import SPEC_KEY
+from detector.formats.table import read_spec
 from detector.formats.tflite.metadata import pack_spec
 from detector.images import decode_image
 from detector.pretrained.archives import (
