@@ -25,8 +25,8 @@ from detector.commands.options import DEFAULT_MODEL
 from detector.data.dataset import Dataset
 from detector.data.selection import find_dataset
 from detector.evaluation.evaluate import detect_dataset, match_categories
-from detector.export.parity import Found, Parity, measure_parity
-from detector.export.trial_images import find_calibration_images, load_network_inputs
+from detector.exports.parity import Found, Parity, measure_parity
+from detector.exports.trial_images import find_calibration_images, load_network_inputs
 from detector.formats.tflite.calibration import calibrate
 from detector.formats.tflite.writer import build_tflite
 from detector.numpy_network import NumpyNetwork

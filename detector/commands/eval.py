@@ -58,7 +58,7 @@ class _Written:
 
     def check(self, model: str) -> None:
         """Raise DetectorError where something could not be written in the end."""
-        from detector.export.threshold_writer import check_same_kind
+        from detector.exports.threshold_writer import check_same_kind
 
         thresholds = self.write_thresholds
         if thresholds is not None:
@@ -195,7 +195,7 @@ def _options_for_loading(chosen: ModelOptions, settings: _Settings) -> LoadOptio
 
 def _go_deeper(evaluation: Evaluation, model: str, written: _Written) -> None:
     """Analyse the detections; write the report and the model with its thresholds."""
-    from detector.export.threshold_writer import save_thresholds
+    from detector.exports.threshold_writer import save_thresholds
     from detector.report.page import HTML, JSON
 
     analysis = evaluation.analyse(rounds=written.rounds, progress=True)

@@ -131,9 +131,9 @@ def export_command(
     import shutil
     import tempfile
 
-    from detector.export.bundles import BUNDLES
-    from detector.export.gate import Gate
-    from detector.export.trial_images import find_trial_images
+    from detector.exports.bundles import BUNDLES
+    from detector.exports.gate import Gate
+    from detector.exports.trial_images import find_trial_images
     from detector.formats.table import Network, model_files
 
     bundle = form.bundle
@@ -208,7 +208,7 @@ def _resize(spec: ModelSpec, size: int, dataset: Path | None) -> ModelSpec:
 
 
 def _list_parts(spec: ModelSpec, form: _Form) -> list[_Part]:
-    from detector.export.bundles import BUNDLES
+    from detector.exports.bundles import BUNDLES
     from detector.formats.table import find_format
 
     bundle, quantize = form.bundle, form.quantize
@@ -252,7 +252,7 @@ def _calibrate(
     weights: Weights, spec: ModelSpec, parts: Sequence[_Part], calibration: Path | None, model: str
 ) -> Quantization | None:
     """How the parts are quantized, once for all of them; None if none is int8."""
-    from detector.export.trial_images import find_calibration_images, load_network_inputs
+    from detector.exports.trial_images import find_calibration_images, load_network_inputs
     from detector.formats.tflite.calibration import calibrate
 
     if not any(part.precision == "int8" for part in parts):

@@ -149,7 +149,7 @@ def test_mistakes(tflite, tmp_path):
 WITHOUT_OPENVINO = """
 import sys
 sys.modules["openvino"] = sys.modules["onnx"] = sys.modules["onnxruntime"] = None
-import detector.runtime, detector.export.complete
+import detector.runtime, detector.exports.complete
 """
 
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.evaluate import FindsObjects, detect_dataset, match_categories
-from detector.export.complete import open_complete
-from detector.export.parity import Found, Parity, measure_parity
-from detector.export.trial_images import TrialImages
+from detector.exports.complete import open_complete
+from detector.exports.parity import Found, Parity, measure_parity
+from detector.exports.trial_images import TrialImages
 from detector.formats.table import Format, Network
 from detector.images import Image
 from detector.numpy_network import NumpyNetwork

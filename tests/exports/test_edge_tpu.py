@@ -5,7 +5,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from tests.export.conftest import SQUARE
+from tests.exports.conftest import SQUARE
 
 # Those of the Edge TPU's operators that a detector needs. Source: Coral, "TensorFlow models on the Edge TPU",
 # supported operations; QUANTIZE from uint8 to int8, RESHAPE, CONCATENATION and LOGISTIC are mapped in logs of

@@ -47,7 +47,7 @@ class Bundle:
 
 def render(name: str, **values: object) -> str:
     """The text of a template, with each ``$name`` in it replaced."""
-    text = files("detector.export").joinpath("templates", name).read_text(encoding="utf-8")
+    text = files("detector.exports").joinpath("templates", name).read_text(encoding="utf-8")
     return Template(text).substitute({key: str(value) for key, value in values.items()})
 
 

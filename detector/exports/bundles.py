@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from detector.export.bundle import Bundle, BundleModel, numbered_lines, render, write_text
-from detector.export.frigate import EDGE_TPU_SETTINGS, FRIGATE, edge_tpu_settings
+from detector.exports.bundle import Bundle, BundleModel, numbered_lines, render, write_text
+from detector.exports.frigate import EDGE_TPU_SETTINGS, FRIGATE, edge_tpu_settings
 from detector.formats.tflite.postprocess import MOST_THREADS
 from detector.labels import listing, one_line_names
 from detector.spec import ModelSpec

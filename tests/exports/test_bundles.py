@@ -12,12 +12,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import ModelError
-from detector.export.bundles import BUNDLES
+from detector.exports.bundles import BUNDLES
 from detector.images import load_image
 from detector.labels import COCO_CLASSES, one_line_names
 from detector.runtime.detector import Detector
 from detector.spec import ModelSpec
-from tests.export.conftest import SQUARE
+from tests.exports.conftest import SQUARE
 
 COCO = ModelSpec("coco", COCO_CLASSES)
 PHOTOS = sorted(SAMPLE_FOLDER.glob("*.jpg"))

@@ -8,7 +8,7 @@ import pytest
 from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import ModelError
-from detector.export.complete import open_complete
+from detector.exports.complete import open_complete
 from detector.formats.tflite.writer import build_tflite
 from detector.weights import load_weights
 from tests.formats.tflite.test_writer import SMALL, random_weights

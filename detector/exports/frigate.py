@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from detector.errors import ModelError
-from detector.export.bundle import Bundle, BundleModel, numbered_lines, render, write_text
+from detector.exports.bundle import Bundle, BundleModel, numbered_lines, render, write_text
 from detector.labels import listing, one_line_names
 from detector.spec import ModelSpec
 

@@ -3,8 +3,8 @@
 import pytest
 
 from detector.data.sample import SAMPLE_FOLDER
-from detector.export.gate import Gate
-from detector.export.trial_images import find_trial_images
+from detector.exports.gate import Gate
+from detector.exports.trial_images import find_trial_images
 from detector.formats.table import FORMATS, Network
 from detector.weights import load_weights
 

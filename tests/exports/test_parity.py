@@ -11,7 +11,7 @@ import pytest
 from detector.data.dataset import Dataset, DatasetImage
 from detector.evaluation.bootstrap import Interval
 from detector.evaluation.comparison import Difference
-from detector.export.parity import MAX_AP_DROP, Parity, Verdict, measure_parity
+from detector.exports.parity import MAX_AP_DROP, Parity, Verdict, measure_parity
 
 
 def build_dataset(images: int) -> Dataset:
