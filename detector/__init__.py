@@ -8,6 +8,7 @@
 ``evaluate``           the COCO numbers of a model on a dataset: an ``Evaluation``
 ``compare``            how two models differ on the same images: a ``Comparison``
 ``train``              a detector from a folder of labelled images: a ``TrainedRun``
+``export``             a model as a file for other programs and devices: an ``Export``
 ``load_image``         the one image decoder
 ``draw_detections``    detections drawn onto an image
 ``open_source``        a camera, video, stream or folder of images to look at live
@@ -24,11 +25,13 @@ from detector.version import __version__ as __version__
 if TYPE_CHECKING:
     from detector.api.comparison import Comparison, compare
     from detector.api.evaluation import Evaluation, evaluate
+    from detector.api.export import export
     from detector.api.inputs import load_dataset
     from detector.api.training import TrainedRun, train
     from detector.data.dataset import Dataset
     from detector.detections import Detections
     from detector.drawing import draw_detections
+    from detector.exports.outcome import Export
     from detector.images import load_image
     from detector.runtime import Detector
     from detector.spec import ModelSpec
@@ -42,12 +45,14 @@ __all__ = [
     "Detector",
     "DetectorError",
     "Evaluation",
+    "Export",
     "LivePipeline",
     "ModelSpec",
     "TrainedRun",
     "compare",
     "draw_detections",
     "evaluate",
+    "export",
     "load_dataset",
     "load_image",
     "open_source",
@@ -60,12 +65,14 @@ _HOME = {
     "Detections": "detector.detections",
     "Detector": "detector.runtime",
     "Evaluation": "detector.api.evaluation",
+    "Export": "detector.exports.outcome",
     "LivePipeline": "detector.video.pipeline",
     "ModelSpec": "detector.spec",
     "compare": "detector.api.comparison",
     "TrainedRun": "detector.api.training",
     "draw_detections": "detector.drawing",
     "evaluate": "detector.api.evaluation",
+    "export": "detector.api.export",
     "load_dataset": "detector.api.inputs",
     "load_image": "detector.images",
     "open_source": "detector.video.sources",

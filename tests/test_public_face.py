@@ -13,7 +13,17 @@ from detector.system.processes import code_command
 
 NAMES = {
     *("Comparison", "Dataset", "Detections", "Detector", "DetectorError", "Evaluation", "LivePipeline"),
-    *("ModelSpec", "compare", "draw_detections", "evaluate", "load_dataset", "load_image", "open_source"),
+    *(
+        "Export",
+        "export",
+        "ModelSpec",
+        "compare",
+        "draw_detections",
+        "evaluate",
+        "load_dataset",
+        "load_image",
+        "open_source",
+    ),
 }
 
 
@@ -47,7 +57,7 @@ def test_the_examples_do_what_they_say(example: doctest.DocTest) -> None:
 
 def test_there_are_examples() -> None:
     have = {example.name.split(".")[0] for example in _examples()}
-    assert NAMES - have == {"Comparison", "Dataset", "DetectorError", "Evaluation", "ModelSpec"}
+    assert NAMES - have == {"Comparison", "Dataset", "DetectorError", "Evaluation", "Export", "ModelSpec"}
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

@@ -11,6 +11,7 @@ from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.evaluate import FindsObjects, detect_dataset, match_categories
 from detector.exports.complete import open_complete
+from detector.exports.outcome import Comparison
 from detector.exports.parity import Found, Parity, measure_parity
 from detector.exports.trial_images import TrialImages
 from detector.formats.table import Format, Network
@@ -36,6 +37,9 @@ class Gate:
         trial: the images to compare on.
         max_ap_drop: points of AP that an export may lose; its precision's own limit if none is given.
         say: takes a line of what was measured.
+
+    Attributes:
+        comparisons: what was measured so far, in the order of the files.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Gate:
         self._trial = trial
         self._max_ap_drop = max_ap_drop
         self._say = say
+        self.comparisons: list[Comparison] = []
 
     def find_fault(self, path: Path, format_: Format, network: Network) -> str | None:
         """Why the export at a path must not be used; None if it may. What was measured is said.
@@ -64,6 +69,7 @@ class Gate:
             for line in parity.lines():
                 self._say(f"  {line}")
             verdict = parity.judge(network.precision, self._max_ap_drop)
+            self.comparisons.append(Comparison(path.name, way, self._trial.origin, parity, verdict))
             if verdict.note:
                 self._say(f"  {verdict.note}")
             if verdict.fault:

@@ -21,6 +21,7 @@ from detector.errors import DatasetError, DetectorError, ImageError
 from detector.images import find_images, load_image
 from detector.preprocess import Preprocessor
 from detector.spec import ModelSpec
+from detector.system.progress import bars_hidden
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import counted
 
@@ -82,7 +83,7 @@ def find_calibration_images(folder: Path | None, model: str) -> list[Path]:
 
 
 def find_trial_images(
-    dataset: Path | None, calibration: Path | None, model: str, spec: ModelSpec
+    dataset: Path | Dataset | None, calibration: Path | None, model: str, spec: ModelSpec
 ) -> TrialImages:
     """The annotated dataset that is given, or a run's validation images, or image files, or the bundled
     photographs: the first of these that there is.
@@ -91,9 +92,13 @@ def find_trial_images(
     if dataset is None and validation.is_file():
         dataset = validation
     if dataset is not None:
-        whole = find_dataset(dataset, None, None, None)
+        whole = dataset if isinstance(dataset, Dataset) else find_dataset(dataset, None, None, None)
         images = _spread(list(whole.images), _COMPARED_IMAGES)
-        return TrialImages(whole.select({image.id for image in images}), True, str(dataset))
+        return TrialImages(
+            whole.select({image.id for image in images}),
+            True,
+            str(whole.source if isinstance(dataset, Dataset) else dataset),
+        )
     source = SAMPLE_FOLDER if calibration is None else calibration
     files = _spread(find_images([str(source)]), _COMPARED_FILES)
     images = [DatasetImage(number, path, None) for number, path in enumerate(files) if _is_readable(path)]
@@ -122,7 +127,7 @@ def load_network_inputs(
     """
     preprocess = Preprocessor(spec)
     read = 0
-    for path in tqdm(files, desc="calibrating", unit="image", disable=None, leave=False):
+    for path in tqdm(files, desc="calibrating", unit="image", disable=bars_hidden(), leave=False):
         try:
             image = load_image(path)
         except ImageError as error:

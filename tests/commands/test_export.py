@@ -14,7 +14,7 @@ import pytest
 
 from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
-from detector.formats import table
+from detector.exports import exporter
 from detector.formats.table import Network
 from detector.formats.tflite.metadata import read_spec
 from detector.weights import Weights
@@ -83,7 +83,7 @@ def test_a_broken_export_is_not_written(
         broken = {"class_head_1/kernel": np.zeros_like(weights["class_head_1/kernel"])}
         return Network({**weights, **broken}, *arguments)
 
-    monkeypatch.setattr(table, "Network", lose)
+    monkeypatch.setattr(exporter, "Network", lose)
     done = run("export", released_weights, "--output", tmp_path / "model.tflite")
     assert done.code == 1, done
     assert "is not the same detector: it finds" in done.err

@@ -1,0 +1,100 @@
+"""Writes model files, compares them with the network, and keeps what is as good."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from detector.errors import DatasetError, ModelError
+from detector.exports.bundles import BUNDLES
+from detector.exports.gate import Gate
+from detector.exports.outcome import Export, ExportError
+from detector.exports.request import Part, Request, find_target, list_parts, resize
+from detector.exports.trial_images import find_calibration_images, find_trial_images, load_network_inputs
+from detector.formats.table import WEIGHTS, Network, format_of, model_files
+from detector.formats.tflite.calibration import calibrate
+from detector.formats.tflite.quantization import Quantization
+from detector.runtime.model_file import ModelFile
+from detector.spec import ModelSpec
+from detector.system.files import replacing, replacing_folder, size_in_bytes
+from detector.weights import Weights
+
+
+def write_export(request: Request, say: Callable[[str], None]) -> Export:
+    """Write, compare, and keep what is as good as the network.
+
+    Args:
+        request: what to write.
+        say: takes a line for each thing that is measured or takes time.
+
+    Raises:
+        ExportError: the gate refused it; nothing is written then.
+        DetectorError: a model, images or a folder that cannot be used, or a runtime that is not installed.
+    """
+    weights, own_spec = _load(request, say)
+    spec, note = resize(own_spec, request)
+    if note:
+        say(note)
+    parts = list_parts(spec, request)
+    target = find_target(spec, request, parts)
+    trial = find_trial_images(request.dataset, request.calibration, request.model, spec)
+    if request.max_ap_drop is not None and not trial.annotated:
+        raise DatasetError(
+            "--max-ap-drop is about AP, which takes annotated images: give them with --dataset."
+        )
+    gate = Gate(weights, own_spec, trial, request.max_ap_drop, say)
+    quantization = _calibrate(weights, spec, parts, request, say)
+    with tempfile.TemporaryDirectory() as outer:
+        folder = Path(outer) / "export"  # whose mode is that of any folder
+        folder.mkdir()
+        for part in parts:
+            network = Network(weights, spec, part.precision, quantization, part.postprocess)
+            path = folder / part.name
+            part.format.write(path, network)
+            size = sum(map(size_in_bytes, model_files(path)))
+            say(f"{part.name}: {size / 1e6:.2f} MB")
+            if fault := gate.find_fault(path, part.format, network):
+                raise ExportError(part.name, fault, tuple(gate.comparisons))
+        if request.bundle:
+            bundle = BUNDLES[request.bundle]
+            models: dict[str, Path] = {needed.format: folder / needed.name for needed in bundle.models}
+            bundle.write(folder, spec, models)
+            _keep(folder, target)
+        else:
+            _keep(folder / parts[0].name, target)
+    files = sorted(file for file in target.rglob("*") if file.is_file()) or model_files(target)
+    return Export(target, tuple(files), sum(map(size_in_bytes, files)), tuple(gate.comparisons))
+
+
+def _load(request: Request, say: Callable[[str], None]) -> tuple[Weights, ModelSpec]:
+    file = ModelFile(request.model, request.classes, say=say)
+    if format_of(file.path) is not WEIGHTS:
+        raise ModelError(
+            f"Export starts from weights: expected a released model, the folder of a training run or a .npz "
+            f"file, got {file.path}."
+        )
+    return file.weights()
+
+
+def _calibrate(
+    weights: Weights, spec: ModelSpec, parts: Sequence[Part], request: Request, say: Callable[[str], None]
+) -> Quantization | None:
+    """How the parts are quantized, once for all of them; None if none is int8."""
+    if not any(part.precision == "int8" for part in parts):
+        return None
+    inputs = load_network_inputs(find_calibration_images(request.calibration, request.model), spec, say)
+    return calibrate(weights, spec, inputs, integer_heads=any(part.integer_heads for part in parts))
+
+
+def _keep(path: Path, target: Path) -> None:
+    """Move an export from its temporary folder to where it is wanted, whole or not at all."""
+    if path.is_dir():
+        with replacing_folder(target) as temporary:
+            shutil.copytree(path, temporary, dirs_exist_ok=True)
+        return
+    with ExitStack() as stack:  # the files of a pair are renamed once all are written
+        for source, file in zip(model_files(path), model_files(target), strict=True):
+            shutil.copyfile(source, stack.enter_context(replacing(file)))

@@ -1,0 +1,154 @@
+"""What an export is asked to be: the files that it consists of, and where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from pathlib import Path
+
+from detector.architecture import build_architecture
+from detector.data.dataset import Dataset
+from detector.errors import ArgumentError, DatasetError, ModelError
+from detector.exports.bundles import BUNDLES
+from detector.formats.table import FORMATS, PRECISIONS, Format, find_format, model_files
+from detector.runtime.arguments import check_whole
+from detector.spec import ModelSpec
+from detector.system.bounds import shown
+from detector.system.file_names import safe_file_name
+from detector.system.files import check_writable, refuse_occupied
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        model: name or path of weights.
+        format: one of ``FORMATS``; the first where there is a bundle.
+        quantize: one of ``PRECISIONS``.
+        postprocess: bytes in and detections out; never where there is a bundle, which knows by itself.
+        output: file or folder to write; None for ``export/NAME``.
+        bundle: one of ``BUNDLES``, or None for a model file alone.
+        calibration: folder of images for int8, and to compare on where there are no annotated ones.
+        dataset: annotated images to compare AP on.
+        classes: names of the classes to keep; None for all.
+        input_size: side of the input in pixels; None for the model's.
+        max_ap_drop: points of AP that may be lost; None for what the precision may lose.
+
+    Raises:
+        ArgumentError: a value that is none of these.
+    """
+
+    model: str
+    format: str
+    quantize: str
+    postprocess: bool
+    output: Path | None
+    bundle: str | None
+    calibration: Path | None
+    dataset: Path | Dataset | None
+    classes: Sequence[str] | None
+    input_size: int | None
+    max_ap_drop: float | None
+
+    def __post_init__(self) -> None:
+        _check_one_of("format", self.format, FORMATS)
+        _check_one_of("quantize", self.quantize, PRECISIONS)
+        if self.bundle is not None:
+            _check_one_of("bundle", self.bundle, BUNDLES)
+            if self.format != "tflite" or self.postprocess:
+                raise ArgumentError(
+                    "A bundle knows what its consumer needs; leave out format and postprocess."
+                )
+        check_whole("input_size", self.input_size)
+        drop = self.max_ap_drop
+        if drop is not None and not (isinstance(drop, Real) and 0 <= drop <= 100):
+            raise ArgumentError(
+                f"Expected max_ap_drop to be from 0 to 100 points, or None, got {shown(drop)}"
+            )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A model file of an export: its name, format and kind."""
+
+    name: str
+    format: Format
+    precision: str
+    postprocess: bool
+    integer_heads: bool = False
+
+
+def resize(spec: ModelSpec, request: Request) -> tuple[ModelSpec, str | None]:
+    """The spec at the size that is asked for, and what there is to say about that size.
+
+    Raises:
+        DatasetError: it is another size, and there is nothing to tell by what it costs.
+    """
+    size = request.input_size
+    if size is None or spec.input_hw == (size, size):
+        return spec, None
+    if request.dataset is None:
+        raise DatasetError(
+            "At another --input-size the network finds other things, and only AP can tell whether it still "
+            "works: give annotated images with --dataset."
+        )
+    resized = replace(spec, input_hw=(size, size))
+    grids = [build_architecture(each).feature_map_sizes_hw for each in (spec, resized)]
+    if grids[0] == grids[1]:
+        return resized, None
+    return resized, (
+        f"Note: at {size}x{size} the anchors' grids are others than the weights were trained with; "
+        "expect to lose AP."
+    )
+
+
+def list_parts(spec: ModelSpec, request: Request) -> list[Part]:
+    """The model files to write.
+
+    Raises:
+        ModelError: a format that does not have the precision, or a bundle that has one of its own.
+    """
+    bundle, quantize = request.bundle, request.quantize
+    if bundle is None:
+        format_ = find_format(request.format, quantize)
+        words = [
+            safe_file_name(spec.name),
+            *([quantize] if quantize != "none" else []),
+            *(["detections"] * request.postprocess),
+        ]
+        return [Part("-".join(words) + format_.suffix, format_, quantize, request.postprocess)]
+    models = BUNDLES[bundle].models
+    if quantize == "fp16" and all(needed.integer for needed in models):
+        raise ModelError(f"--for {bundle} computes in integers throughout; leave --quantize out.")
+    parts = []
+    for needed in models:
+        precision = "int8" if needed.integer else quantize
+        format_ = find_format(needed.format, precision)
+        parts.append(Part(needed.name, format_, precision, True, needed.integer))
+    return parts
+
+
+def find_target(spec: ModelSpec, request: Request, parts: Sequence[Part]) -> Path:
+    """The file or folder to write; raises DetectorError where it could not be written in the end."""
+    bundle, format_ = request.bundle, parts[0].format
+    name = f"{safe_file_name(spec.name)}-{bundle}" if bundle else parts[0].name
+    target = request.output or Path("export") / name
+    if bundle is None and format_.suffix:
+        if target.suffix != format_.suffix:
+            raise ModelError(f"Expected --output to end in {format_.suffix}, got {target}.")
+        for file in model_files(target):
+            if file.is_dir():
+                raise ModelError(f"Expected to write the file {file}, and it is a folder; choose another.")
+            if file.exists() and not target.exists():
+                raise ModelError(f"{file} exists and belongs to something else; choose another --output.")
+    else:
+        refuse_occupied(target)
+    check_writable(target.absolute().parent)
+    return target
+
+
+def _check_one_of(name: str, value: object, known: Collection[str]) -> None:
+    if value not in known:
+        raise ArgumentError(f"Expected {name} to be one of {', '.join(known)}, got {shown(value)}")

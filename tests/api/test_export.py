@@ -1,0 +1,78 @@
+"""``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector import Detector, DetectorError, export, load_dataset
+from detector.api.export import BundleName, FormatName, Precision
+from detector.exports.bundles import BUNDLES
+from detector.exports.outcome import ExportError
+from detector.formats.table import FORMATS, PRECISIONS
+
+
+def test_a_file_and_its_numbers_in_silence(
+    released_weights: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "<b>.tflite"
+    written = export(released_weights, output=str(path), classes=["cat", "person"], dataset=load_dataset())
+    assert capfd.readouterr() == ("", "")
+    assert (written.path, written.files, written.size) == (path, (path,), path.stat().st_size)
+    assert Detector.load(path).classes == ("person", "cat")
+    (comparison,) = written.comparisons
+    assert comparison.verdict.fault is None
+    assert comparison.parity.images == 4
+    assert comparison.parity.found_again == comparison.parity.detections > 0
+    assert written.ap is not None
+    assert written.ap.first.value == pytest.approx(written.ap.second.value)
+    number = f"AP {100 * written.ap.first.value:.2f} -> "
+    assert number in repr(written)
+    assert "&lt;b&gt;.tflite" in written._repr_html_()
+
+
+def test_a_bundle_is_all_of_its_files(released_weights: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    written = export(released_weights, bundle="python", output=tmp_path / "new", say=said.append)
+    assert [file.name for file in written.files] == ["README.md", "detect.py", "ssdlite.tflite"]
+    assert written.ap is None
+    assert "Compared with the network on 4 images of the bundled photographs:" in said
+
+
+def test_what_finds_something_else_is_refused_with_its_numbers(
+    released_weights: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match=r"is not the same detector: it loses .* points of AP") as refused:
+        export(released_weights, output=tmp_path / "a.tflite", input_size=128, dataset=load_dataset())
+    assert isinstance(refused.value, DetectorError)
+    assert not list(tmp_path.iterdir())
+    (comparison,) = refused.value.comparisons
+    assert comparison.verdict.fault
+    assert comparison.parity.ap is not None
+    assert comparison.parity.ap.difference.value < 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"format": "pdf"}, "Expected format to be one of tflite, onnx"),
+        ({"quantize": "int4"}, "Expected quantize to be one of none, fp16, int8"),
+        ({"bundle": "toaster"}, "Expected bundle to be one of frigate"),
+        ({"bundle": "python", "postprocess": True}, "knows what its consumer needs"),
+        ({"model": ""}, "Expected a model's name"),
+        ({"classes": "cat"}, "a list of names"),
+        ({"input_size": 1.5}, "input_size to be a whole number"),
+        ({"max_ap_drop": -1}, "from 0 to 100 points"),
+        ({"max_ap_drop": "much"}, "from 0 to 100 points"),
+    ],
+)
+def test_mistakes(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        export(**wrong)
+
+
+def test_what_may_be_said_is_what_there_is() -> None:
+    for words, known in ((FormatName, FORMATS), (Precision, PRECISIONS), (BundleName, BUNDLES)):
+        assert set(words.__args__) == set(known)  # type: ignore[attr-defined]
