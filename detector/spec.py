@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from detector.anchors import AnchorSpec
 from detector.errors import ModelError
@@ -136,7 +135,7 @@ def _check_classes(classes: Sequence[str]) -> None:
         raise ModelError("The model has two classes of one name.")
 
 
-def _check_mapping(what: str, values: Any, most: int) -> None:
+def _check_mapping(what: str, values: object, most: int) -> None:
     if not isinstance(values, dict):
         raise ModelError(f"The model's {what} should be a mapping, got {shown(values)}.")
     check_count(what, values, 0, most)
@@ -144,14 +143,14 @@ def _check_mapping(what: str, values: Any, most: int) -> None:
         check_text(what, key, _MOST_NAME)
 
 
-def _tuple(values: Any) -> tuple[Any, ...]:
+def _tuple(values: object) -> tuple[object, ...]:
     """A JSON array as a tuple; a text would become one of its letters."""
     if not isinstance(values, list):
         raise ValueError(f"expected an array, got {shown(values)}")
     return tuple(values)
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A JSON object; the last of two equal keys would win in silence."""
     found = dict(pairs)
     if len(found) != len(pairs):

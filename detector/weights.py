@@ -56,7 +56,7 @@ def load_weights(path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
                     f"{path} has the unknown weights {key!r:.90}; it belongs to another network."
                 )
 
-            def check(shape: tuple[int, ...], dtype: np.dtype[Any], key: str = key) -> None:
+            def check(shape: tuple[int, ...], dtype: np.dtype[np.generic], key: str = key) -> None:
                 _check_shape(key, shape, expected[key], str(path))
                 if dtype.kind != "f":
                     raise ValueError(f"weights of type {dtype}")
@@ -66,7 +66,7 @@ def load_weights(path: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
     return weights, spec
 
 
-def _check_spec(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _check_spec(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
     if shape != () or dtype.kind != "U" or dtype.itemsize > 4 * MOST_BYTES:
         raise ValueError("its spec is no text of a reasonable size")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.boxes import clip
+from detector.boxes import FloatArray, clip
 from detector.detections import Detections
 from detector.errors import BackendError, ModelError
 from detector.formats.table import EXPORTED_FILES, WEIGHTS, format_of
@@ -20,7 +19,7 @@ from detector.images import Image
 from detector.spec import ModelSpec
 from detector.system.telemetry import quieten_tensorflow
 
-Outputs = dict[str, NDArray[Any]]
+Outputs = dict[str, FloatArray]
 Runner = Callable[[NDArray[np.uint8]], Outputs]
 
 OPENVINO_OUTPUT = "detections"
@@ -131,7 +130,7 @@ def _open_saved_model(path: Path, threads: int) -> Runner:
     module, signature = open_saved_model(path, threads)
     _check_outputs(path, set(signature.structured_outputs))
 
-    def run(image: NDArray[np.uint8], module: Any = module) -> Outputs:  # it owns the variables
+    def run(image: NDArray[np.uint8], module: object = module) -> Outputs:  # it owns the variables
         return {name: values.numpy() for name, values in signature(image=image).items()}
 
     return run

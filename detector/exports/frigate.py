@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -53,7 +52,7 @@ def edge_tpu_settings(spec: ModelSpec, model: str, labels: str) -> str:
     return _settings({"type": "edgetpu", "device": "usb"}, spec, model, labels)
 
 
-def _settings(detector: Mapping[str, Any], spec: ModelSpec, model: str, labels: str) -> str:
+def _settings(detector: Mapping[str, object], spec: ModelSpec, model: str, labels: str) -> str:
     """The part of Frigate's settings that is about the model."""
     height, width = spec.input_hw
     settings = {

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from detector.boxes import FloatArray, intersection_over_union, xywh_to_xyxy
 from detector.data.dataset import Dataset
 from detector.evaluation.comparison import Difference, compare_detections
+from detector.evaluation.results import Result
 from detector.system.terminal import counted
 
 LEAST_SCORE = 0.1  # of the network's detections that are looked for
@@ -24,7 +24,7 @@ _SAME_SCORE = 0.5
 MAX_AP_DROP = {"none": 0.1, "fp16": 0.2, "int8": 1.0}
 MIN_FOUND_AGAIN = {"none": 0.99, "fp16": 0.98, "int8": 0.95}
 
-Found = Sequence[Mapping[str, Any]]
+Found = Sequence[Result]
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _pair(shown: Found, among: Found) -> tuple[FloatArray, int]:
     """(M, 2) IoU and difference of scores of the shown detections that are found among others; and how many
     are shown. Each of the others is taken once, by the best of the shown ones first.
     """
-    by_place: dict[tuple[int, int], list[Mapping[str, Any]]] = defaultdict(list)
+    by_place: dict[tuple[int, int], list[Result]] = defaultdict(list)
     for detection in among:
         if detection["score"] >= _SAME_SCORE * LEAST_SCORE:
             by_place[detection["image_id"], detection["category_id"]].append(detection)

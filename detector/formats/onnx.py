@@ -15,11 +15,10 @@ The spec and the names of the classes are in the file's metadata, as ``model_spe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from detector.architecture import IMAGE, Architecture, Layer, anchors_of, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
@@ -69,15 +68,17 @@ class _Graph:
 
     def __init__(self, half: bool) -> None:
         self._half = half
-        self._nodes: list[Any] = []
-        self._constants: dict[str, Any] = {}
+        self._nodes: list[NodeProto] = []
+        self._constants: dict[str, TensorProto] = {}
 
-    def add(self, operator: str, inputs: Sequence[str], name: str, *others: str, **attributes: Any) -> str:
+    def add(
+        self, operator: str, inputs: Sequence[str], name: str, *others: str, **attributes: int | Sequence[int]
+    ) -> str:
         """Add a node with an output of that name, and others where it has some; the name comes back."""
         self._nodes.append(helper.make_node(operator, list(inputs), [name, *others], name=name, **attributes))
         return name
 
-    def constant(self, name: str, values: NDArray[Any] | float | Sequence[float]) -> str:
+    def constant(self, name: str, values: NDArray[np.generic] | float | Sequence[float]) -> str:
         """A constant tensor: float32 or, for integers, int64. The same name gives the same constant."""
         array = np.asarray(values)
         array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from detector.labels import one_line_names
 from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
 from detector.system.files import cannot_write, replacing
 from detector.system.telemetry import import_openvino
+
+if TYPE_CHECKING:
+    from openvino import Model, Node, Output
 
 openvino = import_openvino()
 ops = openvino.opset8
@@ -106,7 +109,7 @@ def _describe_for_model_api(spec: ModelSpec) -> dict[str, str]:
     }
 
 
-def _read_tflite(content: bytes, folder: Path) -> Any:
+def _read_tflite(content: bytes, folder: Path) -> Model:
     """The model, with no trace of the file that it was read from."""
     file = folder / "model.tflite"
     file.write_bytes(content)
@@ -116,7 +119,7 @@ def _read_tflite(content: bytes, folder: Path) -> Any:
     return model
 
 
-def _name_nodes(model: Any) -> None:
+def _name_nodes(model: Model) -> None:
     """Number the nodes: OpenVINO's own numbers count on from model to model, so they would differ."""
     for number, node in enumerate(model.get_ordered_ops()):
         kind = node.get_type_name()
@@ -142,7 +145,7 @@ def _ask_for_float32(path: Path) -> None:
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _add_postprocess(model: Any, spec: ModelSpec) -> Any:
+def _add_postprocess(model: Model, spec: ModelSpec) -> Model:
     """The model with bytes as its input and detections as its output."""
     image = ops.parameter([1, *spec.input_hw, 3], np.uint8, name=IMAGE)
     image.output(0).set_names({IMAGE})
@@ -162,7 +165,7 @@ def _add_postprocess(model: Any, spec: ModelSpec) -> Any:
     return openvino.Model([sorted_rows], [image], "ssdlite_mobilenet_v2")
 
 
-def _detection_output(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> Any:
+def _detection_output(spec: ModelSpec, box_encodings: Output, class_logits: Output) -> Node:
     """OpenVINO's operator for SSD: decoding, suppression within each class, the N best of all."""
     anchors = anchors_of(spec)
     order = [1, 0, 3, 2]  # (ty, tx, th, tw) to the operator's (tx, ty, tw, th)
@@ -191,7 +194,7 @@ def _detection_output(spec: ModelSpec, box_encodings: Any, class_logits: Any) ->
     )
 
 
-def _sort(rows: Any, count: int) -> Any:
+def _sort(rows: Node, count: int) -> Node:
     """The rows with the best scores first: the operator sorts by class, and programs stop at a low score."""
     scores = ops.gather(rows, ops.constant(np.int64(2)), ops.constant(np.int64(3)))
     best = ops.topk(scores, ops.constant(np.int64(count)), 2, "max", "value")

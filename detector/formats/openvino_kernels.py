@@ -13,12 +13,15 @@ Source: Intel, "Lower Numerical Precision Deep Learning Inference and Training",
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.system.telemetry import import_openvino
+
+if TYPE_CHECKING:
+    from openvino import Model, Node
 
 openvino = import_openvino()
 ops = openvino.opset8
@@ -27,7 +30,7 @@ ops = openvino.opset8
 _GREATEST_PAIR = 128
 
 
-def fit_int8_kernels(model: Any) -> None:
+def fit_int8_kernels(model: Model) -> None:
     """Change the model's int8 kernels as above; a model without any stays as it is."""
     for node in model.get_ordered_ops():
         kind = node.get_type_name()
@@ -47,7 +50,7 @@ def fit_int8_kernels(model: Any) -> None:
     model.validate_nodes_and_infer_types()
 
 
-def _find_kernel(node: Any) -> tuple[NDArray[np.int8], NDArray[np.float32]] | None:
+def _find_kernel(node: Node) -> tuple[NDArray[np.int8], NDArray[np.float32]] | None:
     """The integers and the scale of each channel behind a convolution's kernel; None if it is of floats."""
     while node.get_type_name() != "Multiply":
         if not node.get_input_size():

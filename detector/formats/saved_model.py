@@ -16,7 +16,6 @@ The spec and the names of the classes lie in the folder as ``model_spec.json`` a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +28,7 @@ from detector.system.files import replacing_folder
 from detector.weights import Weights, fold_batch_norm
 
 SIGNATURE = "serving_default"
-Tensors = dict[str, Any]
+Tensors = dict[str, tf.Tensor]
 Folded = dict[str, tuple[FloatArray, FloatArray]]
 
 
@@ -48,7 +47,7 @@ def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postpro
     architecture = build_architecture(spec)
     folded = fold_batch_norm(weights, architecture)
 
-    def run(image: Any) -> Tensors:
+    def run(image: tf.Tensor) -> Tensors:
         if not postprocess:
             return _run_network(image, spec, architecture, folded)
         normalised = tf.cast(image, tf.float32) * spec.pixel_scale + spec.pixel_offset
@@ -65,7 +64,7 @@ def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postpro
         write_spec(temporary, spec)
 
 
-def _run_network(image: Any, spec: ModelSpec, architecture: Architecture, folded: Folded) -> Tensors:
+def _run_network(image: tf.Tensor, spec: ModelSpec, architecture: Architecture, folded: Folded) -> Tensors:
     """The raw outputs. Kernels are constants, which TensorFlow fuses with what follows them."""
     outputs = {IMAGE: image}
     for layer in architecture.layers:
@@ -88,7 +87,7 @@ def _run_network(image: Any, spec: ModelSpec, architecture: Architecture, folded
     }
 
 
-def _add_postprocess(spec: ModelSpec, box_encodings: Any, class_logits: Any) -> Tensors:
+def _add_postprocess(spec: ModelSpec, box_encodings: tf.Tensor, class_logits: tf.Tensor) -> Tensors:
     """Decoded boxes, scores, and suppression within each class."""
     anchors = anchors_of(spec)
     anchors_yxhw = xyxy_to_cxcywh(anchors)[:, [1, 0, 3, 2]]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from detector.errors import WeightsError
 from detector.postprocess import Postprocessor
@@ -21,7 +22,7 @@ v1 = tf.compat.v1
 
 def load_official_graph(
     source: Path, spec: ModelSpec, postprocess: Postprocessor, threads: int
-) -> Callable[[np.ndarray[Any, Any]], Any]:
+) -> Callable[[NDArray[np.uint8]], object]:
     """A function from an image (H, W, 3) uint8 RGB to the released graph's boxes, scores and classes.
 
     The graph resizes, normalises, runs the network and decodes the boxes. The TF.js release ends there;
@@ -41,7 +42,7 @@ def load_official_graph(
     with graph.as_default():
         if FROZEN_GRAPH in files:
             tf.graph_util.import_graph_def(v1.GraphDef.FromString(files[FROZEN_GRAPH]), name="")
-            fetches: Any = [f"detection_{name}:0" for name in ("boxes", "scores", "classes")]
+            fetches: object = [f"detection_{name}:0" for name in ("boxes", "scores", "classes")]
         elif TFJS_MODEL in files:
             tf.graph_util.import_graph_def(_tfjs_graph(files), name="")
             scores = graph.get_tensor_by_name("Postprocessor/convert_scores:0")[:, :, 1:]
@@ -62,7 +63,7 @@ def load_official_graph(
     return lambda image_rgb: run(image_rgb[None])
 
 
-def _tfjs_graph(files: dict[str, bytes]) -> Any:
+def _tfjs_graph(files: dict[str, bytes]) -> tf.compat.v1.GraphDef:
     """The TF.js model's topology as a GraphDef, its constants filled in from the shards."""
     constants = read_tfjs(files[TFJS_MODEL], files)
     graph = v1.GraphDef()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from detector.boxes import FloatArray
 
-def read_tfjs(model: bytes, files: Mapping[str, bytes]) -> dict[str, np.ndarray[Any, Any]]:
+
+def read_tfjs(model: bytes, files: Mapping[str, bytes]) -> dict[str, FloatArray]:
     """Every weight by name.
 
     Args:

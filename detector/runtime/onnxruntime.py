@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from detector.boxes import FloatArray
 from detector.errors import ModelError
 from detector.formats.contract import RAW_OUTPUTS, check_network
 from detector.system.telemetry import import_onnxruntime
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 onnxruntime = import_onnxruntime()
 
@@ -39,7 +42,7 @@ class ONNXRuntimeBackend:
         return [ONNXRuntimeBackend(self._path, 1) for _ in range(count)]
 
 
-def open_session(path: Path, threads: int) -> Any:
+def open_session(path: Path, threads: int) -> InferenceSession:
     """An ``InferenceSession`` with that many threads.
 
     Raises:

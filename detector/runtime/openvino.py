@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from detector.errors import ModelError
 from detector.formats.contract import RAW_OUTPUTS, check_network
 from detector.formats.openvino_kernels import fit_int8_kernels
 from detector.system.telemetry import import_openvino
+
+if TYPE_CHECKING:
+    from openvino import CompiledModel, Model
 
 openvino = import_openvino()
 
@@ -50,7 +53,7 @@ class OpenVINOBackend:
         box_encodings, class_logits = self._outputs
         return box_encodings, class_logits
 
-    def runtime_model(self) -> Any:
+    def runtime_model(self) -> Model:
         """What OpenVINO made of the network, kernel by kernel."""
         return self._compiled.get_runtime_model()
 
@@ -58,7 +61,7 @@ class OpenVINOBackend:
         return [OpenVINOBackend(self._path, 1, self._precision) for _ in range(count)]
 
 
-def _shapes(model: Any) -> dict[str, list[int]]:
+def _shapes(model: Model) -> dict[str, list[int]]:
     """Shapes of inputs and outputs by name; -1 where a size is open."""
     return {
         name: [size.get_length() if size.is_static else -1 for size in port.partial_shape]
@@ -67,7 +70,7 @@ def _shapes(model: Any) -> dict[str, list[int]]:
     }
 
 
-def read_model(path: Path) -> Any:
+def read_model(path: Path) -> Model:
     """An OpenVINO model.
 
     Raises:
@@ -79,7 +82,7 @@ def read_model(path: Path) -> Any:
         raise _cannot_run(path, error) from error
 
 
-def compile_model(path: Path, model: Any, threads: int, precision: str | None = "f32") -> Any:
+def compile_model(path: Path, model: Model, threads: int, precision: str | None = "f32") -> CompiledModel:
     """The model, ready to run on the CPU; its int8 kernels are changed as ``fit_int8_kernels`` says.
 
     Args:
@@ -90,7 +93,7 @@ def compile_model(path: Path, model: Any, threads: int, precision: str | None = 
         ModelError: OpenVINO cannot run it.
     """
     # One stream, the least time for one image.
-    settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    settings: dict[str, int | str] = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     if precision:
         settings["INFERENCE_PRECISION_HINT"] = precision
     try:
@@ -111,7 +114,7 @@ def reduced_precision(path: Path) -> str | None:
     return next(iter(sorted(by_itself - asked)), None)
 
 
-def _computed_types(compiled: Any) -> set[str]:
+def _computed_types(compiled: CompiledModel) -> set[str]:
     kernels = compiled.get_runtime_model().get_ordered_ops()
     return {kernel.get_rt_info()["runtimePrecision"].astype(str) for kernel in kernels}
 

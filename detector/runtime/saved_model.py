@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -15,7 +14,7 @@ from detector.formats.contract import check_network
 from detector.formats.saved_model import SIGNATURE
 
 
-def open_saved_model(folder: Path, threads: int) -> tuple[Any, Any]:
+def open_saved_model(folder: Path, threads: int) -> tuple[object, tf.types.experimental.ConcreteFunction]:
     """A SavedModel and its signature, to be called with ``image=`` for as long as the model is held.
 
     The number of threads holds for the whole process and cannot be changed once TensorFlow has run.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -63,23 +62,25 @@ class Graph:
     """Tensors are known by the index that comes back when they are added."""
 
     def __init__(self) -> None:
-        self._tensors: list[Any] = []
-        self._buffers: list[Any] = [_Buffer()]  # buffer 0 is empty by convention
-        self._operators: list[Any] = []
+        self._tensors: list[schema.TensorT] = []
+        self._buffers: list[_Buffer] = [_Buffer()]  # buffer 0 is empty by convention
+        self._operators: list[schema.OperatorT] = []
         self._codes: list[tuple[int, int, str | None]] = []
 
     def tensor(self, name: str, shape: Sequence[int], kind: int = FLOAT32, scale: Scale | None = None) -> int:
         """Add a tensor that an operator writes, or that the caller of the model does."""
         return self._add_tensor(name, shape, kind, 0, scale)
 
-    def constant(self, name: str, values: NDArray[Any], scale: Scale | None = None) -> int:
+    def constant(self, name: str, values: NDArray[np.generic], scale: Scale | None = None) -> int:
         """Add a tensor with fixed values."""
         buffer = _Buffer()
         buffer.data = values
         self._buffers.append(buffer)
         return self._add_tensor(name, values.shape, _TYPE_OF[values.dtype], len(self._buffers) - 1, scale)
 
-    def operator(self, code: int, options: Any, inputs: Sequence[int], output: int, version: int = 1) -> int:
+    def operator(
+        self, code: int, options: object, inputs: Sequence[int], output: int, version: int = 1
+    ) -> int:
         """Add a builtin operator; the index of its output comes back.
 
         Args:
@@ -135,7 +136,7 @@ class Graph:
         builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
-    def _add_metadata(self, name: str, content: bytes) -> Any:
+    def _add_metadata(self, name: str, content: bytes) -> schema.MetadataT:
         buffer = _Buffer()
         buffer.data = np.frombuffer(content, np.uint8)
         self._buffers.append(buffer)
@@ -146,7 +147,7 @@ class Graph:
 
     def _add_operator(
         self, code: tuple[int, int, str | None], inputs: Sequence[int], outputs: Sequence[int]
-    ) -> Any:
+    ) -> schema.OperatorT:
         if code not in self._codes:
             self._codes.append(code)
         operator = schema.OperatorT()
@@ -175,7 +176,7 @@ class Graph:
         return len(self._tensors) - 1
 
 
-def _signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Any:
+def _signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> schema.SignatureDefT:
     entry = schema.SignatureDefT()
     entry.signatureKey = "serving_default"
     entry.inputs = [_tensor_map(name, index) for name, index in inputs.items()]
@@ -183,14 +184,14 @@ def _signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Any:
     return entry
 
 
-def _tensor_map(name: str, index: int) -> Any:
+def _tensor_map(name: str, index: int) -> schema.TensorMapT:
     entry = schema.TensorMapT()
     entry.name = name
     entry.tensorIndex = index
     return entry
 
 
-def _operator_code(code: int, version: int, custom: str | None) -> Any:
+def _operator_code(code: int, version: int, custom: str | None) -> schema.OperatorCodeT:
     entry = schema.OperatorCodeT()
     entry.builtinCode = code
     entry.deprecatedBuiltinCode = min(code, OPERATORS.PLACEHOLDER_FOR_GREATER_OP_CODES)

@@ -12,7 +12,6 @@ change their type. Two shapes of file:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -219,7 +218,7 @@ class _Network:
         return range_to_scale(*self._quantization.ranges[name])
 
 
-def _convolution(layer: Layer) -> tuple[int, Any]:
+def _convolution(layer: Layer) -> tuple[int, object]:
     """Operator and options of a layer."""
     if layer.kind == "conv":
         code, options = OPERATORS.CONV_2D, schema.Conv2DOptionsT()
