@@ -18,7 +18,7 @@ from detector.boxes import FloatArray, area, intersection, intersection_over_uni
 from detector.data.dataset import Dataset, DatasetImage
 
 MATCH_IOU = 0.5
-GHOST, IN_CROWD = -1, -2
+FALSE_POSITIVE, IN_CROWD = -1, -2
 
 _MOST_DETECTIONS = 100  # COCO's limit for an image
 _FAR = 1e6  # pixels; products of coordinates stay finite in float32
@@ -86,7 +86,7 @@ def _boxes(entries: Sequence[Mapping[str, Any]]) -> FloatArray:
 
 
 def match_scene(scene: Scene, *, by_class: bool = True) -> NDArray[np.int64]:
-    """The object that each detection finds (N,): its index, or GHOST, or IN_CROWD.
+    """The object that each detection finds (N,): its index, or FALSE_POSITIVE, or IN_CROWD.
 
     The higher score chooses first and takes the object it overlaps most, at IoU .5 or more. An object is
     found once. A detection of which half lies in a crowd region is neither right nor wrong.
@@ -103,7 +103,7 @@ def match_scene(scene: Scene, *, by_class: bool = True) -> NDArray[np.int64]:
     if by_class:
         allowed = scene.classes[:, None] == scene.object_classes
     overlap[~allowed] = 0
-    matched = np.full(len(boxes), GHOST, np.int64)
+    matched = np.full(len(boxes), FALSE_POSITIVE, np.int64)
     overlap[:, scene.crowd] = 0
     for row in np.flatnonzero((overlap >= MATCH_IOU).any(axis=1)):
         best = int(overlap[row].argmax())
@@ -114,7 +114,7 @@ def match_scene(scene: Scene, *, by_class: bool = True) -> NDArray[np.int64]:
         own = area(boxes)[:, None]
         inside = (intersection(boxes, objects[scene.crowd]) >= MATCH_IOU * own) & (own > 0)
         ignored = (inside & allowed[:, scene.crowd]).any(axis=1)
-        matched[(matched == GHOST) & ignored] = IN_CROWD
+        matched[(matched == FALSE_POSITIVE) & ignored] = IN_CROWD
     return matched
 
 

@@ -16,7 +16,7 @@ Matrix = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Found, confused, missed and ghost, at IoU .5 and over a score threshold.
+    """Found, confused, missed and false positive, at IoU .5 and over a score threshold.
 
     Attributes:
         shown: (D,) detections over the threshold.
@@ -36,7 +36,7 @@ class Outcomes:
     crowd: Flags
 
     @property
-    def ghosts(self) -> Flags:
+    def false_positives(self) -> Flags:
         """(D,) detections of nothing: no object of any class is left for them."""
         return self.shown & (self.found < 0) & (self.confused < 0) & ~self.aside
 
@@ -87,7 +87,7 @@ def _find_confusions(tables: Tables, free: Flags, object_found: Flags) -> Ints:
 def build_matrix(tables: Tables, outcomes: Outcomes) -> Matrix:
     """(K + 1, K + 1) counts: row what it is, column what it is detected as.
 
-    The last column counts missed objects, the last row ghosts; their corner is empty.
+    The last column counts missed objects, the last row false positives; their corner is empty.
     """
     classes = len(tables.classes)
     matrix = np.zeros((classes + 1, classes + 1), np.int64)
@@ -96,5 +96,5 @@ def build_matrix(tables: Tables, outcomes: Outcomes) -> Matrix:
         chosen = hits >= 0
         np.add.at(matrix, (true[hits[chosen]], said[chosen]), 1)
     matrix[:classes, classes] = np.bincount(true[outcomes.missed], minlength=classes)
-    matrix[classes, :classes] = np.bincount(said[outcomes.ghosts], minlength=classes)
+    matrix[classes, :classes] = np.bincount(said[outcomes.false_positives], minlength=classes)
     return matrix

@@ -32,8 +32,8 @@ class Part:
         dimension: by what the data is divided.
         name: of the part.
         objects: (G,) which belong to it.
-        detections: (D,) which count as ghosts of it when they find nothing; None where detections cannot
-            be told apart, because the label belongs to the object: then there is recall, and no AP.
+        detections: (D,) which count as false positives of it when they find nothing; None where detections
+            cannot be told apart, because the label belongs to the object: then there is recall, and no AP.
     """
 
     dimension: str

@@ -27,14 +27,14 @@ class ErrorCosts:
         ap50: as it is.
         counts: number of errors of each kind.
         costs: AP50 that each kind costs.
-        ghosts_cost, misses_cost: the same for all false positives left out, and for all objects that are
-            not found no longer asked for.
+        false_positives_cost: the same for all false positives left out.
+        misses_cost: the same for all objects that are not found no longer asked for.
     """
 
     ap50: float
     counts: dict[str, int]
     costs: dict[str, float]
-    ghosts_cost: float
+    false_positives_cost: float
     misses_cost: float
 
 
@@ -90,7 +90,7 @@ def find_error_costs(tables: Tables, assignment: Assignment) -> ErrorCosts:
             "missed": int(missed.sum()),
         },
         costs=costs,
-        ghosts_cost=_mean_ap(ranking, counted & ranking.right) - ap50,
+        false_positives_cost=_mean_ap(ranking, counted & ranking.right) - ap50,
         misses_cost=_mean_ap(_forget(tables, ranking, never_found), counted) - ap50,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.measure import nan_to_minus_1
 from detector.evaluation.thresholds import GRID
+from detector.evaluation.tide import ErrorCosts
 from detector.report.advice import give_advice
 from detector.report.overview import explain_undefined
 
@@ -52,7 +53,7 @@ def build_facts(
             "columns": [*tables.classes, "missed"],
             "counts": analysis.matrix.tolist(),
         },
-        "errors": asdict(analysis.errors),
+        "errors": _errors(analysis.errors),
         "calibration": asdict(analysis.calibration),
         "advice": give_advice(analysis),
         "images": len(tables.images),
@@ -64,3 +65,13 @@ def build_facts(
     }
     plain: dict[str, object] = nan_to_minus_1(facts)
     return plain
+
+
+def _errors(costs: ErrorCosts) -> dict[str, object]:
+    return {
+        "ap50": costs.ap50,
+        "counts": costs.counts,
+        "costs": costs.costs,
+        "ghosts_cost": costs.false_positives_cost,  # what readers of the report know them as
+        "misses_cost": costs.misses_cost,
+    }

@@ -125,9 +125,9 @@ def build_errors(analysis: Analysis) -> str:
         ),
         table(("error", "", "AP50 lost", "count"), rows),
         paragraph(
-            f"Without any false positive AP50 would rise by {100 * errors.ghosts_cost:.1f} points, with "
-            f"every object found by {100 * errors.misses_cost:.1f}. Counts are of all detections however "
-            "low their score, as AP counts them. Kinds of errors: TIDE (Bolya et al., 2020).",
+            f"Without any false positive AP50 would rise by {100 * errors.false_positives_cost:.1f} points, "
+            f"with every object found by {100 * errors.misses_cost:.1f}. Counts are of all detections "
+            "however low their score, as AP counts them. Kinds of errors: TIDE (Bolya et al., 2020).",
             "note",
         ),
     )

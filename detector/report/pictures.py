@@ -1,4 +1,4 @@
-"""Pictures of the worst misses, ghosts and confusions, cut out of their images."""
+"""Pictures of the worst misses, false positives and confusions, cut out of their images."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class _Error:
 
 
 def draw_pictures(analysis: Analysis) -> list[Picture]:
-    """Up to 12 each: the largest missed objects, and the ghosts and confusions of the highest score.
+    """Up to 12 each: the largest missed objects, and the false positives and confusions of the highest score.
 
     No image gives more than two of a kind, and no class more than its share, so that they show many things.
     """
-    errors = [*_misses(analysis), *_confusions(analysis), *_ghosts(analysis)]
+    errors = [*_misses(analysis), *_confusions(analysis), *_false_positives(analysis)]
     draw = partial(_draw, analysis.tables)
     return list(map_threads(draw, errors, desc="pictures", unit="picture"))
 
@@ -142,10 +142,10 @@ def _confusions(analysis: Analysis) -> Iterator[_Error]:
         )
 
 
-def _ghosts(analysis: Analysis) -> Iterator[_Error]:
+def _false_positives(analysis: Analysis) -> Iterator[_Error]:
     tables, found = analysis.tables, analysis.tables.found
-    ghosts = np.flatnonzero(analysis.outcomes.ghosts)
-    order = ghosts[np.argsort(-found.score[ghosts], kind="stable")]
+    wrong = np.flatnonzero(analysis.outcomes.false_positives)
+    order = wrong[np.argsort(-found.score[wrong], kind="stable")]
     for index in _choose(order, found.image, found.label):
         pairs = tables.overlaps[tables.overlaps.detection == index]
         detail, truth = f"no object of any class overlaps it by IoU {NEAR_IOU:g}", None

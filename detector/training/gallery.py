@@ -15,7 +15,7 @@ from tqdm import tqdm
 from detector.boxes import xywh_to_xyxy
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.drawing import class_colour
-from detector.evaluation.matching import GHOST, Scene, build_scenes, match_scene
+from detector.evaluation.matching import FALSE_POSITIVE, Scene, build_scenes, match_scene
 from detector.images import Image
 from detector.outlines import Colour, Labels, draw_caption, draw_outline, draw_text, text_width
 from detector.system.files import replacing
@@ -50,8 +50,10 @@ class _Judged:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Numbers of found objects, missed objects and ghosts."""
-        return np.array([(self.matched >= 0).sum(), self.missed.sum(), (self.matched == GHOST).sum()])
+        """Numbers of found objects, missed objects and false positives."""
+        return np.array(
+            [(self.matched >= 0).sum(), self.missed.sum(), (self.matched == FALSE_POSITIVE).sum()]
+        )
 
     @property
     def errors(self) -> int:
@@ -126,7 +128,7 @@ def _draw_tile(judged: _Judged, names: Mapping[int, str], kind: str) -> Image:
     for index, box in enumerate(boxes):
         name = names.get(int(scene.classes[index]), "?")
         text, colour = f"{name} {scene.scores[index]:.0%}", class_colour(name)
-        if judged.matched[index] == GHOST:
+        if judged.matched[index] == FALSE_POSITIVE:
             draw_outline(tile, box, colour, _BLACK, thickness=2, dash=5)
             labels.add(f"ghost {text}", box, ground=_BLACK, edge=colour)
         elif judged.matched[index] >= 0:
@@ -158,11 +160,11 @@ def _fit(image: Image) -> tuple[Image, float, tuple[int, int]]:
 
 def _draw_legend(judged: Sequence[_Judged], score_threshold: float) -> Image:
     """What the outlines mean, and the counts over all images."""
-    found, missed, ghosts = np.sum([item.counts for item in judged], axis=0).tolist()
+    found, missed, false_positives = np.sum([item.counts for item in judged], axis=0).tolist()
     strip = np.full((3 * _LINE + _GAP, _COLUMNS * (_TILE_WH[0] + _GAP) - _GAP, 3), _PAPER, np.uint8)
     title = (
         f"{len(judged):,} validation images at score {score_threshold:g} or more: {found:,} of "
-        f"{counted(found + missed, 'object')} found, {missed:,} missed, {counted(ghosts, 'ghost')}"
+        f"{counted(found + missed, 'object')} found, {missed:,} missed, {counted(false_positives, 'ghost')}"
     )
     draw_text(strip, title, (0, _LINE - 8), _WHITE, size=0.75)
     colour = class_colour("person")

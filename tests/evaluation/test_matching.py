@@ -3,7 +3,7 @@ import json
 import pytest
 
 from detector.evaluation import compute_metrics
-from detector.evaluation.matching import GHOST, IN_CROWD, build_scenes, compute_ap50, match_scene
+from detector.evaluation.matching import FALSE_POSITIVE, IN_CROWD, build_scenes, compute_ap50, match_scene
 from tests.checks.test_diagnosis import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 
@@ -33,7 +33,7 @@ def test_an_object_is_found_once_by_the_highest_score():
     matched = match_scene(scene)
     half = len(twice) // 2
     assert sorted(matched[:half]) == list(range(half))
-    assert (matched[half:] == GHOST).all()
+    assert (matched[half:] == FALSE_POSITIVE).all()
 
 
 def test_a_detection_in_a_crowd_is_neither_right_nor_wrong(coco_sample):
@@ -49,7 +49,7 @@ def test_a_detection_in_a_crowd_is_neither_right_nor_wrong(coco_sample):
     (scene,) = build_scenes(alone, [inside])
     assert match_scene(scene).tolist() == [IN_CROWD]
     (scene,) = build_scenes(alone, [{**inside, "bbox": [x - 3000, y, 1, 1]}])
-    assert match_scene(scene).tolist() == [GHOST]
+    assert match_scene(scene).tolist() == [FALSE_POSITIVE]
 
 
 def test_no_images_and_no_detections_give_0():

@@ -22,7 +22,7 @@ def test_truth_is_a_diagonal():
     _, outcomes, matrix = judge(dataset, as_detections(dataset))
     assert matrix.sum() == np.trace(matrix) == len(dataset.annotations)
     assert not outcomes.missed.any()
-    assert not outcomes.ghosts.any()
+    assert not outcomes.false_positives.any()
 
 
 def test_rows_are_what_it_is_and_columns_what_it_is_detected_as():
@@ -47,7 +47,7 @@ def test_missed_objects_are_in_the_last_column_and_ghosts_in_the_last_row():
     label = sorted(dataset.categories).index(found[0]["category_id"])
     assert matrix[label, -1] == matrix[:, -1].sum() == 1
     assert matrix[-1, label] == matrix[-1].sum() == 1
-    assert outcomes.missed.sum() == outcomes.ghosts.sum() == 1
+    assert outcomes.missed.sum() == outcomes.false_positives.sum() == 1
 
 
 def test_what_scores_under_the_threshold_is_not_shown():
@@ -87,4 +87,4 @@ def test_the_higher_score_takes_the_object_of_another_class(order):
     tables, outcomes, _ = judge(dataset, rivals)
     (winner,) = np.flatnonzero(outcomes.confused >= 0)
     assert tables.found.score[winner] == 0.9
-    assert outcomes.ghosts.sum() == 1
+    assert outcomes.false_positives.sum() == 1

@@ -88,7 +88,7 @@ def test_no_errors_cost_nothing(apart):
     found = costs(apart, as_detections(apart))
     assert found.ap50 == pytest.approx(1)
     assert set(found.counts.values()) == {0}
-    assert (found.ghosts_cost, found.misses_cost) == (0, 0)
+    assert (found.false_positives_cost, found.misses_cost) == (0, 0)
 
 
 def test_nothing_at_all_is_missed(apart):
