@@ -1,4 +1,4 @@
-"""Detections drawn onto an image."""
+"""Boxes, outlines and texts, drawn onto images so that they stay readable on any photograph."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from detector.images import Image
 _REFERENCE_SIDE = 640  # pixels of the longer side at which lines are two pixels wide
 _TEXT_PIXELS = 15  # height of text there
 _WEIGHT = 500  # of the font: a little bolder than regular
+
+Colour = tuple[int, int, int]  # BGR
 
 
 def draw_detections(image: ImageLike, detections: Detections) -> Image:
@@ -90,6 +92,7 @@ class Label:
         size: of the text.
         left, top, width, height: of the ground.
         colour: of the ground; the text is black or white, whichever stands out.
+        edge: colour of the frame, if there is to be one.
     """
 
     text: str
@@ -98,16 +101,19 @@ class Label:
     top: int
     width: int
     height: int
-    colour: tuple[int, int, int]
+    colour: Colour
+    edge: Colour | None = None
 
     @classmethod
-    def above(
-        cls, text: str, corner: tuple[float, float], colour: tuple[int, int, int], image: Image
-    ) -> Label:
-        """A label that stands on a corner (x, y), moved so that it stays inside the image."""
-        size = max(11, round(_TEXT_PIXELS * drawing_scale(image)))
+    def of(cls, text: str, size: int, colour: Colour, edge: Colour | None = None) -> Label:
+        """A label at the image's corner, as large as its text."""
         width, height = text_size_wh(text, size)
-        label = cls(text, size, 0, 0, width + 2 * (size // 5), height + size // 5, colour)
+        return cls(text, size, 0, 0, width + 2 * (size // 5), height + size // 5, colour, edge)
+
+    @classmethod
+    def above(cls, text: str, corner: tuple[float, float], colour: Colour, image: Image) -> Label:
+        """A label that stands on a corner (x, y), moved so that it stays inside the image."""
+        label = cls.of(text, max(11, round(_TEXT_PIXELS * drawing_scale(image))), colour)
         return label.at(corner[0], corner[1] - label.height, image)
 
     def at(self, left: float, top: float, image: Image) -> Label:
@@ -129,15 +135,15 @@ class Label:
         """Draw it onto an image (H, W, 3) uint8, BGR."""
         right, bottom = self.left + self.width, self.top + self.height
         cv2.rectangle(image, (self.left, self.top), (right - 1, bottom - 1), self.colour, -1)
+        if self.edge is not None:
+            cv2.rectangle(image, (self.left, self.top), (right - 1, bottom - 1), self.edge, 1)
         luminance = 0.114 * self.colour[0] + 0.587 * self.colour[1] + 0.299 * self.colour[2]
         ink = (0, 0, 0) if luminance > 128 else (255, 255, 255)
         pad = self.size // 5
         draw_text(image, self.text, (self.left + pad, self.top + pad // 2), self.size, ink)
 
 
-def _place_label(
-    text: str, box: FloatArray, colour: tuple[int, int, int], image: Image, others: Sequence[Label]
-) -> Label:
+def _place_label(text: str, box: FloatArray, colour: Colour, image: Image, others: Sequence[Label]) -> Label:
     """The label above its box, or at another of its edges if other labels are in the way there."""
     left, top, right, bottom = (float(value) for value in box)
     above = Label.above(text, (left, top), colour, image)
@@ -157,16 +163,14 @@ def drawing_scale(image: Image) -> float:
     return max(image.shape[:2]) / _REFERENCE_SIDE
 
 
-def class_colour(name: str) -> tuple[int, int, int]:
+def class_colour(name: str) -> Colour:
     """A strong BGR colour that is always the same for a class name."""
     hue = zlib.crc32(name.encode()) % 180
     blue, green, red = cv2.cvtColor(np.array([[[hue, 200, 230]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0]
     return int(blue), int(green), int(red)
 
 
-def draw_text(
-    image: Image, text: str, corner: tuple[int, int], size: int, colour: tuple[int, int, int]
-) -> None:
+def draw_text(image: Image, text: str, corner: tuple[int, int], size: int, colour: Colour) -> None:
     """Draw text, in any script, ``size`` pixels high, with its upper left at the corner."""
     baseline = corner[1] + size
     cv2.putText(image, text, (corner[0], baseline), colour, _fonts.face, size, _WEIGHT)
@@ -177,6 +181,77 @@ def text_size_wh(text: str, size: int) -> tuple[int, int]:
     """Width and height in pixels of what ``draw_text`` draws, room for descenders included."""
     box = cv2.getTextSize((1 << 15, 1 << 15), text, (0, 0), _fonts.face, size, _WEIGHT)
     return box[0] + box[2], round(1.25 * size)
+
+
+def draw_outline(
+    image: Image,
+    box: Sequence[int],
+    ink: Colour,
+    ground: Colour | None = None,
+    *,
+    thickness: int,
+    dash: int = 0,
+) -> None:
+    """Draw the outline of a box; with a ground colour in dashes, which shows on light and dark.
+
+    Args:
+        image: (H, W, 3) uint8, BGR; drawn on.
+        box: left, top, right, bottom, pixels; may reach beyond the image.
+        ink, ground: colour of the dashes and of the gaps between them.
+        thickness: of the line, pixels.
+        dash: length of dashes and gaps, pixels.
+    """
+    height, width = image.shape[:2]
+    left, top = max(0, box[0]), max(0, box[1])
+    right, bottom = min(width - 1, box[2]), min(height - 1, box[3])
+    cv2.rectangle(image, (left, top), (right, bottom), ink if ground is None else ground, thickness)
+    if ground is None:
+        return
+    for x in range(left, right, 2 * dash):
+        for y in (top, bottom):
+            cv2.line(image, (x, y), (min(x + dash, right), y), ink, thickness)
+    for y in range(top, bottom, 2 * dash):
+        for x in (left, right):
+            cv2.line(image, (x, y), (x, min(y + dash, bottom)), ink, thickness)
+
+
+class Labels:
+    """Labels of boxes in one image, each where it covers no other; one without a place is left out."""
+
+    def __init__(self, image: Image, size: int) -> None:
+        self._image = image
+        self._size = size
+        self._placed: list[Label] = []
+
+    def add(self, text: str, box: Sequence[int], *, ground: Colour, edge: Colour | None = None) -> None:
+        """Find a place for a label at its box; the first labels have the first choice.
+
+        Args:
+            text: what it says.
+            box: left, top, right, bottom of what it belongs to.
+            ground: colour behind the text, which is black or white, whichever reads better.
+            edge: colour of the frame, if there is to be one.
+        """
+        label = Label.of(text, self._size, ground, edge)
+        left, top, right, bottom = box
+        for x, y in (
+            (left, top - label.height),
+            (left, bottom),
+            (right - label.width, top - label.height),
+            (right - label.width, bottom),
+            (left, top),
+            (left, bottom - label.height),
+            (right - label.width, top),
+        ):
+            place = label.at(x, y, self._image)
+            if place.top == y and not any(map(place.covers, self._placed)):
+                self._placed.append(place)
+                return
+
+    def draw(self) -> None:
+        """Draw all that were added, above everything else."""
+        for label in self._placed:
+            label.draw(self._image)
 
 
 class _Fonts(threading.local):

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from detector.data.dataset import load_dataset_image
+from detector.drawing import Colour, draw_outline
 from detector.errors import DetectorError
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.tables import MATCH_IOU, NEAR_IOU, Ints, Tables
 from detector.images import Image
-from detector.outlines import Colour, draw_outline
 from detector.system.parallel import map_threads
 
 MOST = 12  # pictures of a kind

@@ -14,10 +14,9 @@ from tqdm import tqdm
 
 from detector.boxes import xywh_to_xyxy
 from detector.data.dataset import Dataset, load_dataset_image
-from detector.drawing import class_colour
+from detector.drawing import Colour, Labels, class_colour, draw_outline, draw_text, text_size_wh
 from detector.evaluation.matching import FALSE_POSITIVE, Scene, build_scenes, match_scene
 from detector.images import Image
-from detector.outlines import Colour, Labels, draw_caption, draw_outline, draw_text, text_width
 from detector.system.files import replacing
 from detector.system.progress import bars_hidden
 from detector.system.terminal import counted
@@ -32,6 +31,8 @@ _PAPER: Colour = (32, 32, 32)
 _BLACK: Colour = (0, 0, 0)
 _WHITE: Colour = (255, 255, 255)
 _WARNING: Colour = (0, 215, 255)  # yellow, in BGR
+_GREY: Colour = (190, 190, 190)
+_TEXT = 14  # pixels
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _draw_tile(judged: _Judged, names: Mapping[int, str], kind: str) -> Image:
     shift = np.array(offset * 2)
     objects = np.rint(xywh_to_xyxy(scene.objects_xywh) * scale + shift).astype(int).tolist()
     boxes = np.rint(xywh_to_xyxy(scene.boxes_xywh) * scale + shift).astype(int).tolist()
-    labels = Labels(tile)
+    labels = Labels(tile, _TEXT)
     missed = sorted(np.flatnonzero(judged.missed).tolist(), key=lambda index: -_side(objects[index]))
     for number, index in enumerate(missed):
         small = _side(objects[index]) < _SMALL
@@ -138,7 +139,21 @@ def _draw_tile(judged: _Judged, names: Mapping[int, str], kind: str) -> Image:
     labels.draw()
     counts = judged.counts.tolist()
     facts = f"{kind}: {counts[0]} found, {counts[1]} missed, {counted(counts[2], 'ghost')}"
-    return np.vstack([draw_caption(scene.image.name, facts, (_TILE_WH[0], _CAPTION), _PAPER), tile])
+    return np.vstack([_draw_caption(scene.image.name, facts), tile])
+
+
+def _draw_caption(name: str, facts: str) -> Image:
+    """A strip with a name at its left, shortened to what fits, and facts at its right."""
+    width, facts_width = _TILE_WH[0], text_size_wh(facts, _TEXT)[0]
+    strip = np.full((_CAPTION, width, 3), _PAPER, np.uint8)
+    shown = name
+    while len(shown) > 4 and text_size_wh(shown, _TEXT)[0] > width - facts_width - 16:
+        name = name[1:]
+        shown = f"...{name}"
+    top = _CAPTION - _TEXT - 10
+    draw_text(strip, shown, (0, top), _TEXT, _GREY)
+    draw_text(strip, facts, (width - facts_width, top), _TEXT, _WHITE)
+    return strip
 
 
 def _side(box: Sequence[int]) -> int:
@@ -166,7 +181,7 @@ def _draw_legend(judged: Sequence[_Judged], score_threshold: float) -> Image:
         f"{len(judged):,} validation images at score {score_threshold:g} or more: {found:,} of "
         f"{counted(found + missed, 'object')} found, {missed:,} missed, {counted(false_positives, 'ghost')}"
     )
-    draw_text(strip, title, (0, _LINE - 8), _WHITE, size=0.75)
+    draw_text(strip, title, (0, _LINE - 28), 20, _WHITE)
     colour = class_colour("person")
     left, middle = 0, _LINE + _LINE // 2
     for text, style in (
@@ -178,13 +193,13 @@ def _draw_legend(judged: Sequence[_Judged], score_threshold: float) -> Image:
         ink, ground, thickness, dash = style
         box = [left + 3, middle - 9, left + 42, middle + 9]
         draw_outline(strip, box, ink, ground, thickness=thickness, dash=dash)
-        draw_text(strip, text, (left + 52, middle + 5), _WHITE)
-        left += 52 + text_width(text) + 36
+        draw_text(strip, text, (left + 52, middle - _TEXT // 2 - 2), _TEXT, _WHITE)
+        left += 52 + text_size_wh(text, _TEXT)[0] + 36
     note = (
         "An object that is detected as another class is missed, and the detection a ghost. "
         f"In each image the {_MOST_MISSED_LABELS} largest missed objects have a label."
     )
-    draw_text(strip, note, (0, 3 * _LINE - 10), (190, 190, 190))
+    draw_text(strip, note, (0, 3 * _LINE - 24), _TEXT, _GREY)
     return strip
 
 
