@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from detector.api.evaluation import Evaluation
 from detector.api.inputs import (
     EvaluationOptions,
     LoadOptions,
+    Rows,
     Say,
     as_dataset,
     open_detector,
@@ -39,7 +40,7 @@ from detector.system.timing import Timing, time_interleaved
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Side = str | Path | Detector | Evaluation | Sequence[Result]
+Side = str | Path | Detector | Evaluation | Rows
 
 TOLERANCE = 0.5  # points of AP
 _TIMED_ROUNDS = 50

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from detector.api.inputs import (
     EvaluationOptions,
     LoadOptions,
+    Rows,
     Say,
     as_dataset,
     open_detector,
@@ -26,7 +27,7 @@ from detector.evaluation.coco_metrics import MEANING
 from detector.evaluation.evaluate import Evaluation as Measurement
 from detector.evaluation.evaluate import evaluate as measure
 from detector.evaluation.evaluate import evaluate_detections, versions_used
-from detector.evaluation.results import Result, count_reaching_out
+from detector.evaluation.results import count_reaching_out
 from detector.pretrained.releases import DEFAULT_MODEL
 from detector.report.page import write_report
 from detector.runtime import Detector
@@ -156,7 +157,7 @@ def evaluate(
     dataset: str | Path | Dataset | None = None,
     *,
     model: str | Path | Detector | None = None,
-    detections: str | Path | Sequence[Result] | None = None,
+    detections: str | Path | Rows | None = None,
     say: Say | None = None,
     progress: bool = False,
     **options: Unpack[EvaluationOptions],
@@ -182,8 +183,7 @@ def evaluate(
             for a model that is no Detector yet. ``score_threshold`` is then the one that AP is meant with.
 
     Raises:
-        DatasetError: the dataset or the detections cannot be read, images are missing, or no category is a
-            class of the model.
+        DatasetError: the dataset or the detections cannot be read, images are missing, or no class matches.
         DetectorError: the model cannot be had, or it cannot be run; see ``Detector.load``.
         ImageError: an image cannot be read.
         ValueError: a model and detections, or options that are of no use with what is given.
@@ -246,7 +246,7 @@ def _evaluate_model(
 
 
 def _evaluate_detections(
-    detections: str | Path | Sequence[Result],
+    detections: str | Path | Rows,
     whole: Dataset,
     coco: Dataset,
     about: Mapping[str, object],

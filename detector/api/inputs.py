@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -13,6 +13,7 @@ from detector.runtime import Detector
 from detector.system.progress import bars_wanted
 
 Say = Callable[[str], None]
+Rows = Sequence[Mapping[str, object]]  # what a file in COCO's results format holds
 
 
 class LoadOptions(TypedDict, total=False):
@@ -108,13 +109,11 @@ def open_detector(model: str | Path | Detector, how: LoadOptions, say: Say | Non
     return Detector.load(model, say=say, **how)
 
 
-def read_detections(
-    detections: str | Path | Sequence[Result], dataset: Dataset, say: Say | None
-) -> list[Result]:
+def read_detections(detections: str | Path | Rows, dataset: Dataset, say: Say | None) -> list[Result]:
     """COCO's result objects with the ids of the dataset; raises DatasetError as ``load_results`` does."""
     if isinstance(detections, str | Path):
         return load_results(Path(detections), dataset, say or _say_nothing)
-    copies = [dict(each) if isinstance(each, dict) else each for each in detections]
+    copies = [dict(each) if isinstance(each, Mapping) else each for each in detections]
     return check_results(Path("detections"), copies, dataset, say or _say_nothing)
 
 

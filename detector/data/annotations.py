@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 
 class LabelledObject(TypedDict):
@@ -19,12 +19,17 @@ class LabelledObject(TypedDict):
     iscrowd: int
 
 
-class Annotation(LabelledObject):
-    """An object of a dataset; ``metadata`` is what its file says of it beyond COCO's own keys."""
-
+class _ImageObject(LabelledObject):
     id: int
     image_id: int
-    metadata: NotRequired[Mapping[str, object]]
+
+
+class Annotation(_ImageObject, total=False):
+    """An object of a dataset; ``metadata``, if there is any, is what its file says of it beyond COCO's own
+    keys.
+    """
+
+    metadata: Mapping[str, object]
 
 
 class Result(TypedDict):
