@@ -16,7 +16,8 @@ NEEDING_IT = {f"detector.training.{name}" for name in (
     "imagenet", "losses", "record_writer", "run", "run_log", "saved_state", "task", "trainer", "trial"
 )} | {f"detector.{name}" for name in (
     "formats.onnx", "formats.openvino", "formats.openvino_kernels", "formats.saved_model",
-    "pretrained.official_graph", "runtime.onnxruntime", "runtime.openvino", "runtime.tensorflow",
+    "pretrained.official_graph", "runtime.onnxruntime", "runtime.openvino",
+    "runtime.saved_model", "runtime.tensorflow",
 )}
 BLOCKED = {"tensorflow", "tf_keras", "keras", "official", "orbit"}
 
