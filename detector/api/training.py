@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from detector.api.evaluation import percent
+from detector.api.inputs import LoadOptions, Say
 from detector.errors import DetectorError
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
-from detector.spec import DEFAULT_SCORE_THRESHOLD
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
 from detector.system.reading import parsing, read_whole
@@ -92,23 +93,15 @@ class TrainedRun:
         """Whether it came to its end; otherwise ``train(resume=run.folder)`` goes on with it."""
         return bool(self._files.load_record().get("finished"))
 
-    def detector(
-        self,
-        *,
-        backend: str | None = None,
-        threads: int | None = None,
-        score_threshold: float | None = DEFAULT_SCORE_THRESHOLD,
-    ) -> Detector:
-        """The best weights, ready to be shown images; ``Detector.load`` has more to choose."""
-        return Detector.load(
-            self.model, backend=backend, threads=threads, score_threshold=score_threshold, say=None
-        )
+    def detector(self, **options: Unpack[LoadOptions]) -> Detector:
+        """The best weights, ready to be shown images; the options are those of ``Detector.load``."""
+        return Detector.load(self.model, say=None, **options)
 
     def __repr__(self) -> str:
         state = "" if self.finished else ", not finished"
         if not self._files.metrics.exists():
             return f"<TrainedRun in {self.folder}: not evaluated{state}>"
-        numbers = ", ".join(f"{name} {_percent(self.metrics[name])}" for name in ("AP", "AP50", "AP75"))
+        numbers = ", ".join(f"{name} {percent(self.metrics[name])}" for name in ("AP", "AP50", "AP75"))
         return f"<TrainedRun in {self.folder}: {numbers}{state}>"
 
     def _repr_html_(self) -> str:
@@ -116,7 +109,7 @@ class TrainedRun:
         table = html_table(
             f"{self.folder}: the best weights on the validation images, in percent",
             ("", "", ""),
-            ((name, _percent(value), MEANING[name]) for name, value in metrics.items()),
+            ((name, percent(value), MEANING[name]) for name, value in metrics.items()),
         )
         if not self._files.curves.is_file():
             return table
@@ -124,16 +117,12 @@ class TrainedRun:
         return f'{table}<img alt="losses and AP over time" width="800" src="data:image/png;base64,{picture}">'
 
 
-def _percent(value: float) -> str:
-    return "-" if value < 0 else f"{100 * value:.2f}"
-
-
 def train(
     dataset: str | Path | None = None,
     *,
     output: str | Path | None = None,
     resume: str | Path | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
     progress: bool = False,
     on_progress: Callable[[Progress], object] | None = None,
     **options: Unpack[TrainOptions],

@@ -48,6 +48,9 @@ def sum_losses(
 
     Source: Liu et al., SSD, 2016, section 2.2; the released model's recipe for the rest.
     """
+    # The losses of all anchors are computed and then multiplied with masks: an image's number of positives
+    # changes values and never a shape. Hard negatives are those that the network is most wrong about: with all
+    # of them, the many anchors on background would outweigh the few on objects.
     columns = class_logits.shape[-1]
     positive = tf.cast(class_targets > BACKGROUND, tf.float32)
     negative = class_targets == BACKGROUND
@@ -69,6 +72,7 @@ def sum_losses(
 
 def _hardest(losses: tf.Tensor, negative: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
     """(B, A) float mask of the ``wanted`` (B,) negatives with the greatest loss in each image."""
+    # Sorting the sort's own order gives each anchor its rank; what is no negative has -1 and comes last.
     ranked = tf.stop_gradient(tf.where(negative, losses, -1.0))
     order = tf.argsort(ranked, axis=1, direction="DESCENDING", stable=True)
     rank = tf.argsort(order, axis=1)

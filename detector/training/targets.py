@@ -47,6 +47,9 @@ def match_anchors(
 
     Source: Liu et al., SSD, 2016, section 2.2, "Matching strategy".
     """
+    # Two rules, the second over the first. Anchors choose: each takes its best object, if it is good enough,
+    # so an object may have many. Then objects choose, the best pair of all first: each gets one anchor to
+    # itself, or small objects that no anchor overlaps by the threshold would never be learned.
     if not len(gt_boxes):
         return np.full(len(anchors), _NOBODY, np.int64)
     overlaps = intersection_over_union(gt_boxes, anchors)
@@ -82,6 +85,7 @@ def build_targets(
         iou_threshold: least overlap of an anchor with its object, in [0, 1].
         scales: the box coder's.
     """
+    # Crowds first and positives over them: an anchor with an object is never ignored.
     objects, labels = gt_boxes[~crowd], gt_labels[~crowd]
     matched = match_anchors(anchors, objects, iou_threshold=iou_threshold)
     positive = np.flatnonzero(matched >= 0)

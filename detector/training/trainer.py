@@ -35,6 +35,9 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
 
     def create_train_loop_fn(self) -> Callable[[Iterator[object], tf.Tensor], None]:
         """A loop in Python: it can be interrupted, and shown, after every step."""
+        # `train_step` is Model Garden's: it runs `DetectionTask.train_step` on each replica and adds to the
+        # means of the losses. One traced step is called again and again; between two of them Python has its
+        # turn, which costs next to nothing beside a step.
         step = tf.function(self.train_step)
 
         def loop(iterator: Iterator[object], num_steps: tf.Tensor) -> None:
@@ -54,6 +57,7 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
 
     def averaged_weights(self, spec: ModelSpec) -> dict[str, FloatArray]:
         """The network's weights by key, the trained ones as their moving average."""
+        # Model Garden keeps the averages as slots of its optimizer, and none where the decay is 0.
         averages: dict[object, tf.Variable] = {}
         if isinstance(self.optimizer, optimization.ExponentialMovingAverage):
             averages = {
@@ -104,6 +108,7 @@ def build_strategy(config: ExperimentConfig) -> tf.distribute.Strategy:
     """
     absl.logging.set_verbosity(absl.logging.ERROR)  # Model Garden tells every detail
     tf.get_logger().setLevel("ERROR")
+    # What cannot be is refused before the devices are touched, for TensorFlow lets them be set only once.
     runtime = config.runtime
     found = len(tf.config.list_physical_devices("GPU"))
     gpus = (
