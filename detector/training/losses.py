@@ -49,8 +49,8 @@ def sum_losses(
     Source: Liu et al., SSD, 2016, section 2.2; the released model's recipe for the rest.
     """
     # The losses of all anchors are computed and then multiplied with masks: an image's number of positives
-    # changes values and never a shape. Hard negatives are those that the network is most wrong about: with all
-    # of them, the many anchors on background would outweigh the few on objects.
+    # changes values and never a shape. Hard negatives are those that the network is most wrong about: with
+    # all of them, the many anchors on background would outweigh the few on objects.
     columns = class_logits.shape[-1]
     positive = tf.cast(class_targets > BACKGROUND, tf.float32)
     negative = class_targets == BACKGROUND

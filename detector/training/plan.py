@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -57,24 +56,25 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder) -> Plan:
     fine_tuning = training.initial_weights not in ("none", "imagenet")
     images = len(folder.train.images)
     augmentation, reasons = _choose_augmentation(config.augmentation, folder)
-    decided: dict[str, Any] = {}
     if training.steps == AUTO:
         epochs = _EPOCHS if augmentation.crop else _EPOCHS_WITHOUT_CROPS
-        decided["steps"] = _choose_steps(images, training.batch_size, epochs)
+        training = replace(training, steps=_choose_steps(images, training.batch_size, epochs))
         looks = "new" if augmentation.crop else "the same"
         reasons.append(f"steps: for {images:,} images that look {looks} each time")
-    steps = int(decided.get("steps", training.steps))
+    steps = int(training.steps)
     if training.frozen_until == AUTO:
-        decided["frozen_until"], reason = _choose_depth(folder, steps, fine_tuning)
+        depth, reason = _choose_depth(folder, steps, fine_tuning)
+        training = replace(training, frozen_until=depth)
         reasons.append(reason)
     if training.batch_norm == AUTO:
-        decided["batch_norm"], reason = _choose_batch_norm(images, training.batch_size, fine_tuning)
+        live, reason = _choose_batch_norm(images, training.batch_size, fine_tuning)
+        training = replace(training, batch_norm="live" if live else "frozen")
         reasons.append(reason)
     if training.evaluate_every == AUTO:
-        decided["evaluate_every"] = max(1, -(-steps // _EVALUATIONS))
+        training = replace(training, evaluate_every=max(1, -(-steps // _EVALUATIONS)))
     settled = replace(
         config,
-        training=replace(training, **decided),
+        training=training,
         augmentation=augmentation,
         # A short run has a short warm-up.
         optimizer=replace(config.optimizer, warmup_steps=min(config.optimizer.warmup_steps, steps // 10)),
@@ -135,15 +135,13 @@ def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool) -> tupl
     )
 
 
-def _choose_batch_norm(images: int, batch_size: int, fine_tuning: bool) -> tuple[str, str]:
+def _choose_batch_norm(images: int, batch_size: int, fine_tuning: bool) -> tuple[bool, str]:
+    """Whether each batch's own statistics hold, and why."""
     if not fine_tuning:
-        return "live", "batch norm: live, for there are no statistics of heads and extra maps to keep"
+        return True, "batch norm: live, for there are no statistics of heads and extra maps to keep"
     if batch_size >= _LIVE_BATCH and images >= _MANY_IMAGES:
-        return "live", f"batch norm: live, for batches of {batch_size} measure {images:,} images well"
-    return (
-        "frozen",
-        f"batch norm: frozen, for batches of {batch_size} are a poor measure of {images:,} images",
-    )
+        return True, f"batch norm: live, for batches of {batch_size} measure {images:,} images well"
+    return False, f"batch norm: frozen, for batches of {batch_size} are a poor measure of {images:,} images"
 
 
 def describe_depth(frozen_until: str) -> str:
