@@ -21,20 +21,7 @@ from detector.system.files import check_writable, refuse_occupied
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for.
-
-    Attributes:
-        model: name or path of weights.
-        format: one of ``FORMATS``; the first where there is a bundle.
-        quantize: one of ``PRECISIONS``.
-        postprocess: bytes in and detections out; never where there is a bundle, which knows by itself.
-        output: file or folder to write; None for ``export/NAME``.
-        bundle: one of ``BUNDLES``, or None for a model file alone.
-        calibration: folder of images for int8, and to compare on where there are no annotated ones.
-        dataset: annotated images to compare AP on.
-        classes: names of the classes to keep; None for all.
-        input_size: side of the input in pixels; None for the model's.
-        max_ap_drop: points of AP that may be lost; None for what the precision may lose.
+    """What is asked for, by the names of the arguments of ``export``.
 
     Raises:
         ArgumentError: a value that is none of these.

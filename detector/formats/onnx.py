@@ -22,12 +22,11 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from detector.architecture import IMAGE, Architecture, Layer, anchors_of, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
-from detector.formats.spec_reader import SPEC_KEY
+from detector.formats.spec_reader import LABELS_KEY, SPEC_KEY
 from detector.labels import one_line_names
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
-LABELS_KEY = "labels"
 # Old enough for every runtime in use, new enough for all operators here.
 _OPSET = 13
 _IR_VERSION = 7

@@ -26,7 +26,7 @@ import numpy as np
 from detector.architecture import IMAGE, anchors_of
 from detector.errors import ModelError
 from detector.formats.openvino_kernels import fit_int8_kernels
-from detector.formats.spec_reader import SPEC_KEY
+from detector.formats.spec_reader import LABELS_KEY, SPEC_KEY
 from detector.labels import one_line_names
 from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
 from detector.system.files import cannot_write, replacing
@@ -39,7 +39,6 @@ openvino = import_openvino()
 ops = openvino.opset8
 
 DETECTIONS = "detections"
-LABELS_KEY = "labels"
 
 
 def save_openvino(

@@ -13,35 +13,12 @@ from detector.spec import MOST_BYTES, ModelSpec
 from detector.system.protobuf import parse_message
 from detector.system.reading import parsing, read_whole
 
-SPEC_KEY = "model_spec"
+SPEC_KEY, LABELS_KEY = "model_spec", "labels"
 SAVED_MODEL = "saved_model.pb"  # in the folder of a SavedModel
 _MOST_ONNX = (1 << 31) - 1  # what protobuf reads
 _MOST_XML = 1 << 24  # bytes of layers; weights lie beside it
 # onnx.proto: the fields of ModelProto and of StringStringEntryProto.
 _METADATA, _KEY, _VALUE = 14, 1, 2
-
-
-def read_onnx_spec(path: Path) -> ModelSpec:
-    """The ModelSpec inside an ``.onnx`` file; raises ModelError as ``table.read_spec`` does."""
-    return _parsed(path, _read_onnx)
-
-
-def read_openvino_spec(path: Path) -> ModelSpec:
-    """The ModelSpec inside an ``.xml`` file; raises ModelError as ``table.read_spec`` does."""
-    return _parsed(path, _read_openvino)
-
-
-def read_saved_model_spec(path: Path) -> ModelSpec:
-    """The ModelSpec in the folder of a SavedModel; raises ModelError as ``table.read_spec`` does."""
-    return _parsed(path, _read_folder)
-
-
-def _parsed(path: Path, read: Callable[[Path], str | None]) -> ModelSpec:
-    with parsing(f"{path} is cut short or is no {path.suffix} model; get it again", ModelError):
-        text = read(path)
-    if text is None:
-        raise ModelError(f"{path} was not made by this project: it has no {SPEC_KEY} inside.")
-    return ModelSpec.from_json(text)
 
 
 def is_saved_model(path: Path) -> bool:
@@ -55,12 +32,29 @@ def write_spec(folder: Path, spec: ModelSpec) -> None:
     (folder / LABELS_MEMBER).write_text("\n".join(one_line_names(spec.classes)) + "\n", encoding="utf-8")
 
 
-def _read_folder(path: Path) -> str | None:
+def _spec_of(read: Callable[[Path], str | None]) -> Callable[[Path], ModelSpec]:
+    """A function from a model to the spec whose JSON is read; it raises ModelError as ``table.read_spec``."""
+
+    def read_spec(path: Path) -> ModelSpec:
+        with parsing(f"{path} is cut short or is no {path.suffix} model; get it again", ModelError):
+            text = read(path)
+        if text is None:
+            raise ModelError(f"{path} was not made by this project: it has no {SPEC_KEY} inside.")
+        return ModelSpec.from_json(text)
+
+    return read_spec
+
+
+@_spec_of
+def read_saved_model_spec(path: Path) -> str | None:
+    """Reads ``model_spec.json`` in the folder of a SavedModel."""
     member = path / SPEC_MEMBER
     return read_whole(member, MOST_BYTES, ModelError).decode() if member.is_file() else None
 
 
-def _read_onnx(path: Path) -> str | None:
+@_spec_of
+def read_onnx_spec(path: Path) -> str | None:
+    """Reads an ``.onnx`` file's metadata."""
     for entry in parse_message(read_whole(path, _MOST_ONNX, ModelError))[_METADATA]:
         fields = parse_message(entry)
         if bytes(fields[_KEY][0]) == SPEC_KEY.encode():
@@ -68,7 +62,9 @@ def _read_onnx(path: Path) -> str | None:
     return None
 
 
-def _read_openvino(path: Path) -> str | None:
+@_spec_of
+def read_openvino_spec(path: Path) -> str | None:
+    """Reads the ``rt_info`` of an OpenVINO ``.xml``."""
     root = _parse_xml(read_whole(path, _MOST_XML, ModelError))
     if root.tag != "net":
         raise ValueError(f"its root is <{root.tag}>, not <net>")
