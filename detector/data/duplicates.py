@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from detector.data.look_alikes import join_look_alikes, neighbours_alike
 from detector.data.raw_labels import RawImage
 from detector.errors import ImageError
 from detector.images import Image, load_image, load_preview
-from detector.system.progress import bars_hidden
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-_HELD_IN_ADVANCE = 64  # images, so that memory does not grow with their number
+from detector.system.parallel import map_threads
 
 
 @dataclass(frozen=True)
@@ -75,9 +67,10 @@ def look_at_files(images: Sequence[RawImage]) -> list[ImageFacts | ImageError]:
         except ImageError:  # gone since
             return str(number).encode()
 
-    found = list(_map(look, images, "checking images"))
+    found = list(map_threads(look, images, desc="checking images", unit="image"))
     unsure = _perhaps_equal(found)
-    for number, digest in zip(unsure, _map(compare, unsure, "comparing images"), strict=True):
+    digests = map_threads(compare, unsure, desc="comparing images", unit="image")
+    for number, digest in zip(unsure, digests, strict=True):
         facts = found[number]
         if isinstance(facts, ImageFacts):
             found[number] = replace(facts, digest=digest)
@@ -104,26 +97,6 @@ def _perhaps_equal(found: Sequence[ImageFacts | ImageError]) -> list[int]:
             alike[facts.size_wh, facts.difference_hash, facts.thumbnail.tobytes()].append(number)
     several = (group for group in alike.values() if len(group) > 1)
     return [n for group in several if len({found[n].digest for n in group}) > 1 for n in group]  # type: ignore[union-attr]
-
-
-def _map(function: Callable[[Item], Result], items: Sequence[Item], title: str) -> Iterator[Result]:
-    """What the function gives for each item, in order, on all processors that this process may use."""
-    from detector.system.machine import available_threads
-
-    bar = tqdm(total=len(items), desc=title, unit="image", disable=bars_hidden(), leave=False)
-    with ThreadPoolExecutor(available_threads()) as pool, bar:
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= _HELD_IN_ADVANCE:
-                    yield waiting.popleft().result()
-                    bar.update()
-            while waiting:
-                yield waiting.popleft().result()
-                bar.update()
-        finally:  # Ctrl-C does not wait for the images that are left
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def group_same(facts: Mapping[int, ImageFacts], names: Mapping[int, str]) -> list[list[int]]:

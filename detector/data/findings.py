@@ -15,23 +15,11 @@ Box = tuple[float, float, float, float]
 FRACTIONS = "boxes as fractions of the image instead of in pixels, converted"
 # Nouns that kinds of findings begin with, after an adjective or two; and what follows one in the singular.
 _NOUNS = {"boxes": "box", "categories": "category", "classes": "class"} | {
-    f"{noun}s": noun
-    for noun in (
-        *(
-            "annotation",
-            "confidence",
-            "description",
-            "file",
-            "folder",
-            "id",
-            "image",
-            "label",
-            "list",
-            "look-alike",
-        ),
-        *("name", "number", "object", "outline", "point", "region", "row", "shape", "split", "task", "time"),
+    f"{noun}s": noun for noun in (
+        "annotation", "confidence", "description", "file", "folder", "id", "image", "label", "list",
+        "look-alike", "name", "number", "object", "outline", "point", "region", "row", "shape", "split", "task", "time",
     )
-}
+}  # fmt: skip
 _SINGULAR = {
     "that are": "that is", "that differ": "that differs", "that fit": "that fits", "that have": "that has",
     "that reach": "that reaches", "that say": "that says", "that share": "that shares",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from detector.boxes import FloatArray
 from detector.system.protobuf import parse_message, parse_tensor
 
@@ -25,5 +27,5 @@ def read_frozen_graph(data: bytes) -> dict[str, FloatArray]:
                 continue
             tensor = parse_tensor(parse_message(attribute[2][0])[8][0])
             if tensor is not None and tensor.dtype.kind == "f":
-                tensors[bytes(node[1][0]).decode()] = tensor
+                tensors[bytes(node[1][0]).decode()] = np.asarray(tensor, np.float32)
     return tensors

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sized
-from typing import Any
 
 from detector.errors import ModelError
 
@@ -13,7 +12,7 @@ _UNFIT = {"Cc", "Zl", "Zp", "Cs"}
 _SHOWN = 60
 
 
-def check_number(what: str, value: Any, least: float, most: float) -> None:
+def check_number(what: str, value: object, least: float, most: float) -> None:
     """Raise ModelError unless a value is a number, finite, from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
         raise ModelError(
@@ -21,7 +20,7 @@ def check_number(what: str, value: Any, least: float, most: float) -> None:
         )
 
 
-def check_integer(what: str, value: Any, least: int, most: int) -> None:
+def check_integer(what: str, value: object, least: int, most: int) -> None:
     """Raise ModelError unless a value is a whole number from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ModelError(
@@ -29,7 +28,7 @@ def check_integer(what: str, value: Any, least: int, most: int) -> None:
         )
 
 
-def check_text(what: str, value: Any, most: int, *, lines: bool = False) -> None:
+def check_text(what: str, value: object, most: int, *, lines: bool = False) -> None:
     """Raise ModelError unless a value is text of at most so many characters, without control characters.
 
     Args:
@@ -46,14 +45,14 @@ def check_text(what: str, value: Any, most: int, *, lines: bool = False) -> None
         raise ModelError(f"The model's {what} should be without control characters, got {shown(value)}.")
 
 
-def check_count(what: str, values: Any, least: int, most: int) -> None:
+def check_count(what: str, values: object, least: int, most: int) -> None:
     """Raise ModelError unless something holds from ``least`` to ``most`` values."""
     if not isinstance(values, Sized) or isinstance(values, (str, bytes)) or not least <= len(values) <= most:
         count = len(values) if isinstance(values, Sized) else shown(values)
         raise ModelError(f"The model's {what} should be {least:,} to {most:,} values, got {count}.")
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as an error shows it, in one line and no longer than that."""
     try:
         text = ascii(value)

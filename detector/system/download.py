@@ -6,9 +6,9 @@ import re
 import shutil
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from tqdm import tqdm
 
@@ -29,7 +29,15 @@ class DownloadError(DetectorError):
 class _NoWayDown(urllib.request.HTTPRedirectHandler):
     """Follows a redirection, but never from HTTPS to something that anybody on the way can change."""
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
         if req.full_url.startswith("https://") and not newurl.startswith("https://"):
             raise DownloadError(
                 f"{req.full_url} leads to {newurl:.200}, which is not HTTPS; it is not followed."

@@ -20,7 +20,7 @@ _MOST_FIELDS = 1_000_000  # of one message; a network's graph has some thousand 
 _MOST_VALUES = 1 << 27  # of a tensor: 0.5 GB
 
 # tensorflow/core/framework/types.proto
-DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 9: np.dtype("<i8")}
+DTYPES: dict[int, np.dtype[np.generic]] = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 9: np.dtype("<i8")}
 
 
 def read_varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
@@ -79,13 +79,13 @@ def parse_shape(data: memoryview) -> tuple[int, ...]:
     return shape
 
 
-def parse_tensor(data: memoryview) -> NDArray[Any] | None:
+def parse_tensor(data: memoryview) -> NDArray[np.generic] | None:
     """The array of a ``TensorProto``, or None for a type that holds no weights.
 
     Source: tensorflow/core/framework/tensor.proto.
     """
     message = parse_message(data)
-    dtype: np.dtype[Any] | None = DTYPES.get(next(iter(message[1]), 0))
+    dtype: np.dtype[np.generic] | None = DTYPES.get(next(iter(message[1]), 0))
     if dtype is None:
         return None
     shape = parse_shape(message[2][0]) if message[2] else ()

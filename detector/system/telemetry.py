@@ -12,14 +12,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import cast
 
 _OPENVINO_REPORTER = "openvino_telemetry"
 # Read by ONNX Runtime's library when it is loaded; a user's own word holds.
 _ONNXRUNTIME_SWITCH = "ORT_DISABLE_TELEMETRY"
 
 
-def import_openvino() -> Any:
+def import_openvino() -> ModuleType:
     """The package ``openvino``, imported without the package that reports.
 
     OpenVINO does without that package where it is not installed, and so it seems here while OpenVINO is
@@ -32,7 +33,7 @@ def import_openvino() -> Any:
         return import_module("openvino")
 
 
-def import_onnxruntime() -> Any:
+def import_onnxruntime() -> ModuleType:
     """The package ``onnxruntime``, told not to report; so are the processes that are started from this one.
 
     Raises:
@@ -50,7 +51,7 @@ def quieten_tensorflow() -> None:
 @contextmanager
 def _absent(package: str) -> Iterator[None]:
     """Let a package seem not to be installed, to those that import it inside the block."""
-    modules: dict[str, Any] = sys.modules
+    modules = cast("dict[str, ModuleType | None]", sys.modules)
     names = [name for name in modules if name == package or name.startswith(f"{package}.")]
     kept = {name: modules.pop(name) for name in names}
     modules[package] = None

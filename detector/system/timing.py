@@ -15,14 +15,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from detector.system.progress import bars_hidden
 
-Call = Callable[[], Any]
+Call = Callable[[], object]
 
 BLOCK_SECONDS = 0.3
 _DROPPED = 3  # first calls of a block

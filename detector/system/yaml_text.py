@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from detector.errors import DetectorError
 from detector.system.reading import parsing
+
+if TYPE_CHECKING:
+    import yaml
+
+Yaml: TypeAlias = "str | list[Yaml] | dict[str, Yaml]"
 
 LARGEST_YAML = 5_000_000  # bytes; 20,000 class names have a tenth of it
 _MOST_CHARACTERS = 4 * LARGEST_YAML  # with what aliases repeat
@@ -19,7 +24,7 @@ _DEEPEST = 50
 _PLAIN_TAGS = (None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 
 
-def load_yaml(text: str | bytes, sentence: str, kind: type[DetectorError] = DetectorError) -> Any:
+def load_yaml(text: str | bytes, sentence: str, kind: type[DetectorError] = DetectorError) -> Yaml:
     """The one document of a YAML text: dicts, lists and texts, in any depth; an empty text if there is none.
 
     Args:
@@ -46,7 +51,7 @@ def load_yaml(text: str | bytes, sentence: str, kind: type[DetectorError] = Dete
 class _Open:
     """A mapping or list whose end is still to come; ``key`` is the one that waits for its value."""
 
-    value: dict[str, Any] | list[Any]
+    value: dict[str, Yaml] | list[Yaml]
     anchor: str | None
     size_before: int
     key: str | None = None
@@ -57,12 +62,12 @@ class _Builder:
 
     def __init__(self) -> None:
         self._open: list[_Open] = []
-        self._named: dict[str, tuple[Any, int]] = {}  # by anchor, with how much it is
+        self._named: dict[str, tuple[Yaml, int]] = {}  # by anchor, with how much it is
         self._size = 0
-        self._document: Any = ""
+        self._document: Yaml = ""
         self._documents = 0
 
-    def build(self, events: Iterable[Any]) -> Any:
+    def build(self, events: Iterable[yaml.Event]) -> Yaml:
         """The value of the only document."""
         import yaml
 
@@ -75,13 +80,13 @@ class _Builder:
                 if event.anchor not in self._named:
                     raise ValueError(f"*{event.anchor:.40} stands for nothing that was named before")
                 self._add(*self._named[event.anchor])
-            elif isinstance(event, yaml.NodeEvent):
+            elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
                 self._start(event)
             elif isinstance(event, yaml.CollectionEndEvent):
                 self._close(self._open.pop())
         return self._document
 
-    def _start(self, event: Any) -> None:
+    def _start(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         import yaml
 
         if event.tag not in _PLAIN_TAGS:
@@ -94,7 +99,7 @@ class _Builder:
             return
         if len(self._open) == _DEEPEST:
             raise ValueError(f"more than {_DEEPEST} levels deep")
-        value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        value: dict[str, Yaml] | list[Yaml] = {} if isinstance(event, yaml.MappingStartEvent) else []
         before = self._size
         self._add(value, 1)
         self._open.append(_Open(value, event.anchor, before))
@@ -103,7 +108,7 @@ class _Builder:
         if ended.anchor:  # only now: nothing may hold itself
             self._named[ended.anchor] = (ended.value, self._size - ended.size_before)
 
-    def _add(self, value: Any, size: int) -> None:
+    def _add(self, value: Yaml, size: int) -> None:
         self._size += size
         if self._size > _MOST_CHARACTERS:
             raise ValueError(f"more than {_MOST_CHARACTERS:,} characters once aliases are written out")

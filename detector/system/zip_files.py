@@ -11,7 +11,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +67,8 @@ def read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 
 def read_array(
-    archive: zipfile.ZipFile, key: str, check: Callable[[tuple[int, ...], np.dtype[Any]], None]
-) -> NDArray[Any]:
+    archive: zipfile.ZipFile, key: str, check: Callable[[tuple[int, ...], np.dtype[np.generic]], None]
+) -> NDArray[np.generic]:
     """An array that ``numpy.savez`` wrote under a key, without pickle.
 
     Args:
