@@ -17,7 +17,8 @@ FRACTIONS = "boxes as fractions of the image instead of in pixels, converted"
 _NOUNS = {"boxes": "box", "categories": "category", "classes": "class"} | {
     f"{noun}s": noun for noun in (
         "annotation", "confidence", "description", "file", "folder", "id", "image", "label", "list",
-        "look-alike", "name", "number", "object", "outline", "point", "region", "row", "shape", "split", "task", "time",
+        "look-alike", "name", "number", "object", "outline", "point", "region", "row", "shape", "split",
+        "task", "time",
     )
 }  # fmt: skip
 _SINGULAR = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detector.data.folder import load_labelled_folder
-from detector.data.readers.rotation import bounds_of_rotated
+from detector.data.readers.shapes import bounds_of_rotated
 from detector.errors import DatasetError
 from tests.data.labelled import found, write_image
 

@@ -14,7 +14,8 @@ from detector.data.listing import Listing, list_files
 from detector.data.raw_labels import merge_names, relative_name
 from detector.data.readers.coco_file import CocoFile, note_same_names, read_coco
 from detector.data.readers.coco_layout import ImagePlaces, coco_files_in, find_coco_files, images_below
-from detector.data.readers.coco_values import MOST_AREA, box_of, crowd_of, fault_of, number_of, size_of
+from detector.data.readers.coco_values import MOST_AREA, crowd_of, fault_of, number_of, size_of
+from detector.data.readers.masks import box_of
 from detector.data.splits import match_split
 from detector.errors import DatasetError
 from detector.system.files import replacing

@@ -19,16 +19,9 @@ from detector.data.raw_labels import (
 )
 from detector.data.readers.coco_file import CocoFile, note_same_names, read_coco
 from detector.data.readers.coco_layout import ImagePlaces, coco_files_in, files_of_one_part, find_coco_files
-from detector.data.readers.coco_values import (
-    MOST_AREA,
-    box_of,
-    crowd_of,
-    fault_of,
-    is_box,
-    number_of,
-    size_of,
-)
+from detector.data.readers.coco_values import MOST_AREA, crowd_of, fault_of, is_box, number_of, size_of
 from detector.data.readers.json_lines import JsonLines
+from detector.data.readers.masks import box_of
 from detector.data.split_names import role_in
 from detector.errors import DatasetError
 

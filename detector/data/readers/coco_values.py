@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
-from typing import Any
-
-from detector.data.readers.masks import bounds_of_segmentation
+from collections.abc import Container, Iterable, Mapping
 
 MOST_PIXELS = 1e9  # what is beyond is no place in an image
 MOST_AREA = 1e18
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 
 
-def fault_of(entry: Any, categories: Container[int], images: Container[int]) -> str | None:
+def fault_of(entry: object, categories: Container[int], images: Container[int]) -> str | None:
     """What keeps an annotation from being read, its box aside; None if nothing does."""
     if not isinstance(entry, dict):
         return f"{entry!r:.50} instead of an object"
@@ -26,33 +23,17 @@ def fault_of(entry: Any, categories: Container[int], images: Container[int]) -> 
     return None
 
 
-def crowd_of(entry: dict[str, Any]) -> int:
+def crowd_of(entry: Mapping[str, object]) -> int:
     """COCO's ``iscrowd``; absent and null are 0, true is 1."""
     value = entry.get("iscrowd")
     return int(value) if isinstance(value, bool) else int(number_of(value) or 0)
 
 
-def size_of(entry: dict[str, Any]) -> tuple[int, int] | None:
+def size_of(entry: Mapping[str, object]) -> tuple[int, int] | None:
     """Width and height of an entry of ``images``, or None where they are no sizes."""
     numbers = [number_of(entry.get(key)) for key in ("width", "height")]
     width, height = (int(number) if number is not None and number > 0 else 0 for number in numbers)
     return (width, height) if width and height and [width, height] == numbers else None
-
-
-def box_of(entry: dict[str, Any]) -> list[float] | None:
-    """The box of an annotation, x, y, width, height; that around its segmentation where it has none."""
-    box = entry.get("bbox")
-    if isinstance(box, list) and is_box(box):
-        return box
-    if isinstance(box, list) and len(box) == 4:
-        numbers = [number_of(value) for value in box]
-        return None if None in numbers else [value for value in numbers if value is not None]
-    if box is None or box == []:
-        bounds = bounds_of_segmentation(entry.get("segmentation"))
-        if bounds is not None and all(abs(value) <= MOST_PIXELS for value in bounds):
-            left, top, right, bottom = bounds
-            return [left, top, right - left, bottom - top]
-    return None
 
 
 def is_box(value: object) -> bool:
@@ -70,3 +51,9 @@ def number_of(value: object, most: float = MOST_PIXELS) -> float | None:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = float(value)
     return float(value) if isinstance(value, int | float) and is_number(value, most) else None
+
+
+def numbers_of(values: Iterable[object]) -> list[float] | None:
+    """The numbers that JSON values are, also as texts; None where one of them is none."""
+    numbers = [number_of(value) for value in values]
+    return None if None in numbers else [number for number in numbers if number is not None]

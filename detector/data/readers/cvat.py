@@ -4,47 +4,22 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from detector.data.findings import Box, FindingLog
-from detector.data.image_index import ImageIndex, note_doubtful, only_one
+from detector.data.image_index import ImageIndex, only_one
 from detector.data.listing import Listing
-from detector.data.raw_labels import (
-    RawImage,
-    RawLabels,
-    RawObject,
-    build_labels,
-    merge_names,
-    relative_name,
-)
-from detector.data.readers.coco_values import number_of, size_of
-from detector.data.readers.masks import bounds_of_ellipse, bounds_of_points
-from detector.data.readers.rotation import bounds_of_rotated
+from detector.data.raw_labels import RawLabels, build_labels, relative_name
+from detector.data.readers.coco_values import number_of, numbers_of, size_of
+from detector.data.readers.drawn import Drawn, DrawnImage, certain_images, label_images
+from detector.data.readers.shapes import bounds_of_ellipse, bounds_of_rotated, bounds_of_written_points
 from detector.data.readers.xml_lines import Lines, read_xml, root_tag
 from detector.data.split_names import role_of
 from detector.data.splits import splits_of_folders
 from detector.errors import DatasetError
 
 _NO_OBJECTS = ("tag", "attribute")
-_CUBOID = [f"{side}{corner}{end}" for side in "xy" for corner in ("tl", "bl", "tr", "br") for end in "12"]
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    name: str
-    box: Box
-    where: str
-
-
-@dataclass(frozen=True)
-class _Image:
-    path: Path
-    size_wh: tuple[int, int] | None
-    drawn: list[_Drawn]
-    unread: int
-    subset: str
-    where: str
+_CUBOID = [(f"x{corner}{end}", f"y{corner}{end}") for corner in ("tl", "bl", "tr", "br") for end in "12"]
 
 
 def is_cvat(listing: Listing) -> bool:
@@ -59,7 +34,7 @@ def read_cvat_labels(listing: Listing, log: FindingLog) -> RawLabels:
         DatasetError: a file is a video's, whose tracks are between the frames.
     """
     index = ImageIndex(listing.images, listing.root)
-    read: list[_Image] = []
+    read: list[DrawnImage] = []
     for path in listing.with_suffix(".xml"):
         if root_tag(path) != "annotations":
             continue
@@ -71,21 +46,9 @@ def read_cvat_labels(listing: Listing, log: FindingLog) -> RawLabels:
             continue
         if tree.find("track") is not None:
             raise DatasetError(f"{path} is CVAT's format for videos; export it as 'CVAT for images 1.1'.")
-        for image in list(_images(tree, lines, path, index, listing.root, log)):
-            if index.is_doubtful(image.path, path):
-                note_doubtful(image.where, image.path, listing.root, log)
-            else:
-                read.append(image)
-    classes, label_of = merge_names(sorted({each.name for image in read for each in image.drawn}), log)
-    images = [
-        RawImage(
-            image.path,
-            tuple(RawObject(label_of[each.name], each.box, each.where) for each in image.drawn),
-            image.size_wh,
-            unread=image.unread,
-        )
-        for image in read
-    ]
+        found = _images(tree, lines, path, index, listing.root, log)
+        read += certain_images(found, index, path, listing.root, log)
+    classes, images = label_images(read, log)
     splits: dict[str, list[Path]] = {}
     for image in read:
         if role_of(image.subset):
@@ -100,7 +63,7 @@ def read_cvat_labels(listing: Listing, log: FindingLog) -> RawLabels:
 
 def _images(
     tree: ElementTree.Element, lines: Lines, path: Path, index: ImageIndex, root: Path, log: FindingLog
-) -> Iterator[_Image]:
+) -> Iterator[DrawnImage]:
     where = relative_name(path, root)
     tasks = {task.findtext("id"): task.findtext("name") or "" for task in tree.iter("task")}
     for element in tree.iter("image"):
@@ -112,14 +75,12 @@ def _images(
         if image is not None:
             drawn, unread = _shapes(element, lines, where, log)
             size_wh = size_of({key: element.get(key) for key in ("width", "height")})
-            yield _Image(image, size_wh, drawn, unread, subset, f"{where}:{lines[element]}")
+            yield DrawnImage(image, drawn, unread, size_wh, f"{where}:{lines[element]}", subset)
 
 
-def _shapes(
-    image: ElementTree.Element, lines: Lines, where: str, log: FindingLog
-) -> tuple[list[_Drawn], int]:
+def _shapes(image: ElementTree.Element, lines: Lines, where: str, log: FindingLog) -> tuple[list[Drawn], int]:
     """The shapes of an image that a box can be put around, and how many others there are."""
-    drawn: list[_Drawn] = []
+    drawn: list[Drawn] = []
     unread = 0
     for element in image:
         if element.tag in _NO_OBJECTS:
@@ -129,7 +90,7 @@ def _shapes(
         bounds = _BOUNDS.get(element.tag)
         box = bounds(element) if bounds else None
         if name and box is not None:
-            drawn.append(_Drawn(name, box, place))
+            drawn.append(Drawn(name, box, place))
             continue
         unread += 1
         if bounds is None:
@@ -140,8 +101,7 @@ def _shapes(
 
 
 def _numbers(element: ElementTree.Element, *keys: str) -> list[float] | None:
-    numbers = [number_of(element.get(key)) for key in keys]
-    return None if None in numbers else [number for number in numbers if number is not None]
+    return numbers_of(element.get(key) for key in keys)
 
 
 def _bounds_of_box(element: ElementTree.Element) -> Box | None:
@@ -153,13 +113,7 @@ def _bounds_of_box(element: ElementTree.Element) -> Box | None:
 
 
 def _bounds_of_polygon(element: ElementTree.Element) -> Box | None:
-    points = [
-        [number_of(number) for number in pair.split(",")] for pair in element.get("points", "").split(";")
-    ]
-    read = [
-        (x, y) for x, y in (point for point in points if len(point) == 2) if x is not None and y is not None
-    ]
-    return bounds_of_points(read) if len(read) == len(points) else None
+    return bounds_of_written_points(pair.split(",") for pair in element.get("points", "").split(";"))
 
 
 def _bounds_of_mask(element: ElementTree.Element) -> Box | None:
@@ -175,8 +129,7 @@ def _bounds_of_ellipse(element: ElementTree.Element) -> Box | None:
 
 
 def _bounds_of_cuboid(element: ElementTree.Element) -> Box | None:
-    numbers = _numbers(element, *_CUBOID)
-    return None if numbers is None else bounds_of_points(list(zip(numbers[:8], numbers[8:], strict=True)))
+    return bounds_of_written_points([element.get(x), element.get(y)] for x, y in _CUBOID)
 
 
 # Points, lines and skeletons say where something is and not how far it reaches.

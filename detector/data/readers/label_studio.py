@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from detector.data.findings import FindingLog
-from detector.data.image_index import ImageIndex, note_doubtful, only_one
+from detector.data.image_index import ImageIndex, only_one
 from detector.data.listing import Listing
-from detector.data.raw_labels import (
-    RawImage,
-    RawLabels,
-    RawObject,
-    build_labels,
-    merge_names,
-    relative_name,
-)
+from detector.data.raw_labels import RawLabels, build_labels, relative_name
 from detector.data.readers.coco_file import first_character, has_key, read_json
-from detector.data.readers.label_studio_regions import Drawn, is_drawn, is_turned, read_regions, size_of_image
+from detector.data.readers.drawn import DrawnImage, certain_images, label_images
+from detector.data.readers.label_studio_regions import (
+    Region,
+    is_drawn,
+    is_turned,
+    read_regions,
+    size_of_image,
+)
 from detector.data.splits import splits_of_folders
 from detector.images import SUFFIXES, UNREAD_SUFFIXES
 
@@ -28,15 +26,6 @@ _KEYS = ("rectanglelabels", "original_width", "total_annotations", "from_name")
 _IMAGE_FIELDS = ("image", "img", "picture", "photo", "image_url", "url")
 _SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
 _NO_IMAGE = "labelled images whose file is missing, left out"
-
-
-@dataclass(frozen=True)
-class _Image:
-    path: Path
-    drawn: list[Drawn]
-    unread: int
-    size_wh: tuple[int, int] | None
-    where: str
 
 
 def is_label_studio(listing: Listing) -> bool:
@@ -55,29 +44,15 @@ def read_label_studio_labels(listing: Listing, log: FindingLog) -> RawLabels:
         DatasetError: a file is not JSON.
     """
     index = ImageIndex(listing.images, listing.root)
-    read: list[_Image] = []
+    read: list[DrawnImage] = []
     for path in filter(_has_tasks, listing.with_suffix(".json")):
-        for image in list(_images(path, index, listing.root, log)):
-            if index.is_doubtful(image.path, path):
-                note_doubtful(image.where, image.path, listing.root, log)
-            else:
-                read.append(image)
-    classes, label_of = merge_names(sorted({each.name for image in read for each in image.drawn}), log)
-    images = [
-        RawImage(
-            image.path,
-            tuple(RawObject(label_of[each.name], each.box, each.where) for each in image.drawn),
-            image.size_wh,
-            in_fractions=True,
-            unread=image.unread,
-        )
-        for image in read
-    ]
+        read += certain_images(_images(path, index, listing.root, log), index, path, listing.root, log)
+    classes, images = label_images(read, log, in_fractions=True)
     splits = splits_of_folders(listing.root, [image.path for image in images])
     return build_labels("Label Studio", listing.root, classes, images, splits, "folders", log)
 
 
-def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Iterator[_Image]:
+def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Iterator[DrawnImage]:
     where = relative_name(path, root)
     for number, task in enumerate(read_json(path, "tasks"), start=1):
         place = f"{where}, task {number}"
@@ -85,28 +60,29 @@ def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Itera
         if regions is None:
             log.add("tasks that were not labelled, left out", place)
             continue
-        regions = list(filter(is_drawn, regions))
-        if any(map(is_turned, regions)):
+        shapes = list(filter(is_drawn, regions))
+        if any(map(is_turned, shapes)):
             log.add("tasks whose image was turned while it was labelled, left out", place)
             continue
-        for texts, mine in _by_image(task, regions, place, log):
+        for texts, mine in _by_image(task, shapes, place, log):
             found = next((found for text in texts if (found := index.find(text, path))), [])
             said = f"{place}: {next(iter(texts), 'no image'):.200}"
             image = only_one(found, said, _NO_IMAGE, root, log)
             if image is not None:
                 drawn, unread = read_regions(mine, place, log)
-                yield _Image(image, drawn, unread, size_of_image(mine), place)
+                yield DrawnImage(image, drawn, unread, size_of_image(mine), place)
 
 
-def _regions(task: dict[str, Any], place: str, log: FindingLog) -> list[Any] | None:
+def _regions(task: Mapping[str, object], place: str, log: FindingLog) -> list[object] | None:
     """The regions of a task; None where nobody has labelled it."""
     key = next((key for key in ("annotations", "completions") if key in task), None)
     if key is None:  # JSON-MIN has them under the names of the controls
         data = task.get("data")
         lists = [value for value in task.values() if isinstance(value, list)]
         return None if not lists or isinstance(data, dict) else [each for value in lists for each in value]
-    annotations = task[key] if isinstance(task[key], list) else []
-    done = [each for each in annotations if isinstance(each, dict) and not each.get("was_cancelled")]
+    annotations = task[key]
+    listed = annotations if isinstance(annotations, list) else []
+    done = [each for each in listed if isinstance(each, dict) and not each.get("was_cancelled")]
     done.sort(key=lambda each: each.get("ground_truth") is not True)
     if len(done) > 1:
         log.add("tasks with several annotations, of which one is taken", place)
@@ -117,20 +93,20 @@ def _regions(task: dict[str, Any], place: str, log: FindingLog) -> list[Any] | N
 
 
 def _by_image(
-    task: dict[str, Any], regions: list[Any], place: str, log: FindingLog
-) -> Iterator[tuple[list[str], list[Any]]]:
+    task: Mapping[str, object], regions: Sequence[Region], place: str, log: FindingLog
+) -> Iterator[tuple[list[str], list[Region]]]:
     """What each image of a task is called, most telling first, and its regions; most tasks have one image."""
-    data = task["data"] if isinstance(task.get("data"), dict) else task
-    targets: dict[tuple[str, int], list[Any]] = {}
+    nested, file_upload = task.get("data"), task.get("file_upload")
+    data = nested if isinstance(nested, dict) else task
+    targets: dict[tuple[str, int], list[Region]] = {}
     for region in regions:
-        of = region if isinstance(region, dict) else {}
-        target, page = of.get("to_name"), of.get("item_index")
+        target, page = region.get("to_name"), region.get("item_index")
         key = (target if isinstance(target, str) else "", page if type(page) is int else 0)
         targets.setdefault(key, []).append(region)
     if len({name for name, _ in targets if name}) > 1 and not all(name in data for name, _ in targets):
         log.add("tasks of several images that nothing tells apart, left out", place)
         return
-    uploaded = [task["file_upload"]] if isinstance(task.get("file_upload"), str) else []
+    uploaded = [file_upload] if isinstance(file_upload, str) else []
     for (target, page), mine in (targets or {("", 0): []}).items():
         texts = _image_texts(data, target, page)
         if len(texts) > 1 and not uploaded:
@@ -142,7 +118,7 @@ def _by_image(
             yield [*(texts if len(texts) == 1 else []), *(uploaded if len(targets) < 2 else [])], mine
 
 
-def _image_texts(data: dict[str, Any], target: str, page: int) -> list[str]:
+def _image_texts(data: Mapping[str, object], target: str, page: int) -> list[str]:
     """The address of a task's image: the field that its regions are of, one that is called like an image, or
     those that look like one."""
     fields = {key: value for key, value in data.items() if _address(value, page)}
@@ -154,7 +130,7 @@ def _image_texts(data: dict[str, Any], target: str, page: int) -> list[str]:
     return list(dict.fromkeys(suffixes or (alike if len(alike) == 1 else [])))
 
 
-def _address(value: Any, page: int) -> str:
+def _address(value: object, page: int) -> str:
     """The text of a field, or of a page in a list of them; empty for anything else."""
     if isinstance(value, list):
         value = value[page] if 0 <= page < len(value) else None

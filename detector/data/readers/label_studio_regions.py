@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 from detector.data.findings import Box, FindingLog
-from detector.data.readers.coco_values import number_of, size_of
-from detector.data.readers.masks import bounds_of_ellipse, bounds_of_points
-from detector.data.readers.rotation import bounds_of_rotated
+from detector.data.readers.coco_values import number_of, numbers_of, size_of
+from detector.data.readers.drawn import Drawn
+from detector.data.readers.shapes import bounds_of_ellipse, bounds_of_rotated, bounds_of_written_points
 
 # Keys of a region's value that say that something was drawn.
 _SHAPES = ("x", "points", "vertices", "rle", "sequence")
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """One object: class name, box x1, y1, x2, y2 in fractions of the image, and its place in the file."""
-
-    name: str
-    box: Box
-    where: str
+Region = Mapping[str, object]
 
 
-def is_drawn(region: Any) -> bool:
+def is_drawn(region: object) -> TypeGuard[Region]:
     """Whether a region is a shape: relations and answers about the whole image are none."""
     if not isinstance(region, dict):
         return False
-    value = region["value"] if isinstance(region.get("value"), dict) else region
-    return any(key in value for key in _SHAPES)
+    return any(key in _value_of(region) for key in _SHAPES)
 
 
-def is_turned(region: dict[str, Any]) -> bool:
+def _value_of(region: Region) -> Region:
+    """Where a region has its shape: under its key ``value``, or in itself (JSON-MIN)."""
+    value = region.get("value")
+    return value if isinstance(value, dict) else region
+
+
+def is_turned(region: Region) -> bool:
     """Whether the image was turned in the tool, where the region is that of the turned image."""
     return number_of(region.get("image_rotation") or 0) != 0
 
 
-def size_of_image(regions: Sequence[Any]) -> tuple[int, int] | None:
+def size_of_image(regions: Sequence[Region]) -> tuple[int, int] | None:
     """Width and height of the image as the regions give them."""
     for region in regions:
-        value = region.get("value") if isinstance(region, dict) else None
-        for each in (region, value):
-            if isinstance(each, dict):
+        for each in (region, region.get("value")):
+            if isinstance(each, Mapping):
                 size = {key: each.get(f"original_{key}") for key in ("width", "height")}
                 if (size_wh := size_of(size)) is not None:
                     return size_wh
@@ -51,14 +49,14 @@ def size_of_image(regions: Sequence[Any]) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class _Region:
-    value: dict[str, Any]
+    value: Region
     labels: list[str]
     size_wh: tuple[float, float]
     key: object
     where: str
 
 
-def read_regions(regions: Sequence[Any], place: str, log: FindingLog) -> tuple[list[Drawn], int]:
+def read_regions(regions: Sequence[Region], place: str, log: FindingLog) -> tuple[list[Drawn], int]:
     """The objects of an image, and how many others there are of which no box or class is known.
 
     A shape and its label may be two regions, of one id or of the same place. A shape of several labels is an
@@ -82,9 +80,9 @@ def read_regions(regions: Sequence[Any], place: str, log: FindingLog) -> tuple[l
     return drawn, unread
 
 
-def _shapes(regions: Sequence[Any], place: str) -> Iterator[_Region]:
+def _shapes(regions: Sequence[Region], place: str) -> Iterator[_Region]:
     for number, region in enumerate(regions, start=1):
-        value = region["value"] if isinstance(region.get("value"), dict) else region
+        value = _value_of(region)
         sides = [
             number_of(region.get(key) or value.get(key)) for key in ("original_width", "original_height")
         ]
@@ -100,7 +98,7 @@ def _shapes(regions: Sequence[Any], place: str) -> Iterator[_Region]:
         )
 
 
-def _labels(value: dict[str, Any]) -> list[str]:
+def _labels(value: Region) -> list[str]:
     """The class names of a region: the lists whose keys end with "labels", such as ``rectanglelabels``."""
     lists = [
         names for key, names in value.items() if key.lower().endswith("labels") and isinstance(names, list)
@@ -115,16 +113,12 @@ def _bounds(region: _Region) -> Box | None:
     degrees = number_of(value.get("rotation") or 0)
     points = value.get("points")
     if isinstance(points, list):
-        pairs = [[number_of(number) for number in point] for point in points if isinstance(point, list)]
-        read = [
-            (x, y) for x, y in (pair for pair in pairs if len(pair) == 2) if x is not None and y is not None
-        ]
-        box = bounds_of_points(read) if len(read) == len(points) else None
+        box = bounds_of_written_points(points)
         return None if box is None else (box[0] / 100, box[1] / 100, box[2] / 100, box[3] / 100)
     ellipse = "radiusX" in value
     keys = ("x", "y", "radiusX", "radiusY") if ellipse else ("x", "y", "width", "height")
-    numbers = [number for key in keys if (number := number_of(value.get(key))) is not None]
-    if len(numbers) < 4 or degrees is None or "vertices" in value or "rle" in value:
+    numbers = numbers_of(value.get(key) for key in keys)
+    if numbers is None or degrees is None or "vertices" in value or "rle" in value:
         return None
     x, y, first, second = (number * unit for number, unit in zip(numbers, (across, down) * 2, strict=True))
     if ellipse:

@@ -1,35 +1,31 @@
-"""The upright box around a shape: polygons, ellipses, and masks that are written as runs."""
+"""The box of an annotation of COCO: as it is written, or around its polygons or its mask of runs."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Any
 
 from detector.data.findings import Box
+from detector.data.readers.coco_values import MOST_PIXELS, is_box, numbers_of
+from detector.data.readers.shapes import bounds_of_points
 
 _LARGEST_SIDE = 1 << 20
 
 
-def bounds_of_points(points: Iterable[Sequence[float]]) -> Box | None:
-    """The box around points (x, y); None where they are fewer than three or no finite numbers."""
-    listed = list(points)
-    if len(listed) < 3 or not all(math.isfinite(value) for point in listed for value in point):
-        return None
-    xs, ys = zip(*listed, strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
+def box_of(entry: Mapping[str, object]) -> list[float] | None:
+    """The box of an annotation, x, y, width, height; that around its segmentation where it has none."""
+    box = entry.get("bbox")
+    if isinstance(box, list) and len(box) == 4:
+        return box if is_box(box) else numbers_of(box)
+    if box is None or box == []:
+        bounds = bounds_of_segmentation(entry.get("segmentation"))
+        if bounds is not None and all(abs(value) <= MOST_PIXELS for value in bounds):
+            left, top, right, bottom = bounds
+            return [left, top, right - left, bottom - top]
+    return None
 
 
-def bounds_of_ellipse(centre: tuple[float, float], radii: tuple[float, float], degrees: float) -> Box:
-    """The box around an ellipse whose axes are turned clockwise by an angle."""
-    (x, y), (a, b) = centre, radii
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    across, down = math.hypot(a * cosine, b * sine), math.hypot(a * sine, b * cosine)
-    return x - across, y - down, x + across, y + down
-
-
-def bounds_of_segmentation(segmentation: Any) -> Box | None:
+def bounds_of_segmentation(segmentation: object) -> Box | None:
     """The box around COCO's ``segmentation``: polygons or runs; None where it is none."""
     if isinstance(segmentation, dict):
         return _bounds_of_runs(segmentation.get("counts"), segmentation.get("size"))
@@ -48,7 +44,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _bounds_of_runs(counts: Any, size: Any) -> Box | None:
+def _bounds_of_runs(counts: object, size: object) -> Box | None:
     """The box around a mask of runs down its columns, the first of them outside of it.
 
     Source: pycocotools, maskApi.c, rleFrString and rleToBbox.

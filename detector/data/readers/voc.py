@@ -6,43 +6,21 @@ import math
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from detector.data.findings import Box, FindingLog
 from detector.data.listing import Listing
-from detector.data.raw_labels import (
-    RawImage,
-    RawLabels,
-    RawObject,
-    build_labels,
-    merge_names,
-    relative_name,
-)
-from detector.data.readers.coco_values import number_of, size_of
-from detector.data.readers.masks import bounds_of_points
-from detector.data.readers.rotation import bounds_of_rotated
+from detector.data.raw_labels import RawImage, RawLabels, build_labels, merge_names, relative_name
+from detector.data.readers.coco_values import numbers_of, size_of
+from detector.data.readers.drawn import Drawn, label
+from detector.data.readers.shapes import bounds_of_rotated, bounds_of_written_points
 from detector.data.readers.voc_images import VocFile, match_images
 from detector.data.readers.xml_lines import read_xml, root_tag
 from detector.data.splits import splits_of_folders, splits_of_lists
 from detector.errors import DatasetError
 from detector.system.progress import bars_hidden
-
-
-@dataclass(frozen=True)
-class _Object:
-    name: str
-    box: Box
-    where: str
-    difficult: bool
-
-
-@dataclass(frozen=True)
-class _File(VocFile):
-    objects: Sequence[_Object]
-    unread: int
 
 
 def is_voc(listing: Listing) -> bool:
@@ -52,7 +30,7 @@ def is_voc(listing: Listing) -> bool:
 
 def read_voc_labels(listing: Listing, log: FindingLog) -> RawLabels:
     """The labels in the XML files of a folder and of the folders in it."""
-    read: list[_File] = []
+    read: list[VocFile] = []
     for path in tqdm(
         listing.with_suffix(".xml"), desc="reading labels", unit="file", disable=bars_hidden(), leave=False
     ):
@@ -61,15 +39,7 @@ def read_voc_labels(listing: Listing, log: FindingLog) -> RawLabels:
     files = match_images(read, listing, log)
     classes, label_of = _classes([file for file, _ in files], log)
     images = [
-        RawImage(
-            image,
-            tuple(
-                RawObject(label_of[each.name], each.box, each.where, int(each.difficult))
-                for each in file.objects
-            ),
-            file.size_wh,
-            unread=file.unread,
-        )
+        RawImage(image, label(file.objects, label_of), file.size_wh, unread=file.unread)
         for file, image in files
     ]
     paths = list(dict.fromkeys(image for _, image in files))
@@ -85,14 +55,14 @@ def read_voc_labels(listing: Listing, log: FindingLog) -> RawLabels:
     return build_labels("Pascal VOC", listing.root, classes, images, splits, splits_from, log)
 
 
-def _splits_of_label_folders(root: Path, files: Sequence[tuple[_File, Path]]) -> dict[str, list[Path]]:
+def _splits_of_label_folders(root: Path, files: Sequence[tuple[VocFile, Path]]) -> dict[str, list[Path]]:
     """The images by the split that the folder of their label file is called like."""
     image_of = {file.path: image for file, image in files}
     splits = splits_of_folders(root, list(image_of))
     return {name: [image_of[path] for path in paths] for name, paths in splits.items()}
 
 
-def _classes(files: Sequence[_File], log: FindingLog) -> tuple[tuple[str, ...], dict[str, int]]:
+def _classes(files: Sequence[VocFile], log: FindingLog) -> tuple[tuple[str, ...], dict[str, int]]:
     """The names that occur, sorted, in their most frequent spelling; and the label of every spelling."""
     times = Counter(each.name for file in files for each in file.objects)
     merged, place_of = merge_names(sorted(times, key=lambda name: (-times[name], name)), log)
@@ -100,7 +70,7 @@ def _classes(files: Sequence[_File], log: FindingLog) -> tuple[tuple[str, ...], 
     return classes, {name: classes.index(merged[place]) for name, place in place_of.items()}
 
 
-def _read_file(path: Path, root: Path, log: FindingLog) -> _File | None:
+def _read_file(path: Path, root: Path, log: FindingLog) -> VocFile | None:
     where = relative_name(path, root)
     try:
         tree, lines = read_xml(path)
@@ -109,7 +79,7 @@ def _read_file(path: Path, root: Path, log: FindingLog) -> _File | None:
         return None
     if tree.tag != "annotation":
         return None
-    objects: list[_Object] = []
+    objects: list[Drawn] = []
     unread = 0
     for number, element in enumerate(tree.iter("object"), start=1):
         if (element.findtext("deleted") or "").strip() == "1":  # LabelMe keeps what was taken away
@@ -118,10 +88,10 @@ def _read_file(path: Path, root: Path, log: FindingLog) -> _File | None:
         objects += found
         unread += not found
     filename, folder = ((tree.findtext(key) or "").strip() for key in ("filename", "folder"))
-    return _File(path, filename, folder, _size(tree), objects, unread)
+    return VocFile(path, filename, folder, _size(tree), objects, unread)
 
 
-def _objects(element: ElementTree.Element, place: str, log: FindingLog) -> list[_Object]:
+def _objects(element: ElementTree.Element, place: str, log: FindingLog) -> list[Drawn]:
     """What an element describes: one object, or as many as it has names and boxes."""
     names = [name for each in element.findall("name") if (name := " ".join((each.text or "").split()))]
     elements = element.findall("bndbox")
@@ -133,13 +103,12 @@ def _objects(element: ElementTree.Element, place: str, log: FindingLog) -> list[
         log.add("objects with several names or boxes, each of them read", place)
     if boxes and not elements:
         log.add("objects without a box, for which that around their shape is taken", place)
-    difficult = (element.findtext("difficult") or "").strip().lower() in ("1", "true")
-    return [_Object(name, box, place, difficult) for name in dict.fromkeys(names) for box in boxes]
+    iscrowd = int((element.findtext("difficult") or "").strip().lower() in ("1", "true"))
+    return [Drawn(name, box, place, iscrowd) for name in dict.fromkeys(names) for box in boxes]
 
 
 def _numbers(element: ElementTree.Element, *keys: str) -> list[float] | None:
-    numbers = [number_of(element.findtext(key)) for key in keys]
-    return None if None in numbers else [number for number in numbers if number is not None]
+    return numbers_of(element.findtext(key) for key in keys)
 
 
 def _box(element: ElementTree.Element) -> Box | None:
@@ -158,12 +127,11 @@ def _bounds_of_shape(element: ElementTree.Element) -> Box | None:
     if (polygon := element.find("polygon")) is None:
         return None
     if points := polygon.findall("pt"):
-        pairs = [_numbers(point, "x", "y") for point in points]
-    else:
-        count = sum(each.tag[:1] == "x" and each.tag[1:].isascii() for each in polygon)
-        pairs = [_numbers(polygon, f"x{number}", f"y{number}") for number in range(1, count + 1)]
-    read = [pair for pair in pairs if pair is not None]
-    return bounds_of_points(read) if len(read) == len(pairs) else None
+        return bounds_of_written_points([each.findtext("x"), each.findtext("y")] for each in points)
+    count = sum(each.tag[:1] == "x" and each.tag[1:].isascii() for each in polygon)
+    return bounds_of_written_points(
+        [polygon.findtext(f"x{number}"), polygon.findtext(f"y{number}")] for number in range(1, count + 1)
+    )
 
 
 def _size(tree: ElementTree.Element) -> tuple[int, int] | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from detector.data.findings import FindingLog
 from detector.data.image_index import ImageIndex, note_doubtful, only_one
 from detector.data.listing import Listing
 from detector.data.raw_labels import relative_name
+from detector.data.readers.drawn import Drawn
 from detector.errors import ImageError
 from detector.images import load_image
 
@@ -26,12 +26,11 @@ class VocFile:
     filename: str
     folder: str
     size_wh: tuple[int, int] | None
+    objects: Sequence[Drawn]
+    unread: int
 
 
-_File = TypeVar("_File", bound=VocFile)
-
-
-def match_images(files: Sequence[_File], listing: Listing, log: FindingLog) -> list[tuple[_File, Path]]:
+def match_images(files: Sequence[VocFile], listing: Listing, log: FindingLog) -> list[tuple[VocFile, Path]]:
     """Each file with its image; those without one are noted.
 
     A file labels the image that has its own name, beside it or in the folder that stands beside its own.
@@ -41,9 +40,9 @@ def match_images(files: Sequence[_File], listing: Listing, log: FindingLog) -> l
     """
     index = ImageIndex(listing.images, listing.root)
     origin: dict[Path, str] = {}
-    matched: list[tuple[_File, Path]] = []
-    by_text: list[tuple[_File, Path]] = []
-    disputed: list[tuple[_File, Path, Path | None]] = []
+    matched: list[tuple[VocFile, Path]] = []
+    by_text: list[tuple[VocFile, Path]] = []
+    disputed: list[tuple[VocFile, Path, Path | None]] = []
     for file in files:
         own = index.find(file.path.stem, file.path)
         named = index.find(file.filename, file.path, hints=(file.folder,)) if file.filename else []
@@ -62,7 +61,7 @@ def match_images(files: Sequence[_File], listing: Listing, log: FindingLog) -> l
             matched.append((file, image))
         else:
             disputed.append((file, image, named[0] if len(named) == 1 else None))
-    certain: list[tuple[_File, Path]] = []
+    certain: list[tuple[VocFile, Path]] = []
     settled, believed = _settle(disputed, matched, listing.root, log)
     for file, _ in [] if believed else by_text:
         log.add(_MISSING, origin[file.path])
@@ -80,11 +79,11 @@ def _is_nearer(image: Path, other: Path, file: Path) -> bool:
 
 
 def _settle(
-    disputed: Sequence[tuple[_File, Path, Path | None]],
-    matched: Sequence[tuple[_File, Path]],
+    disputed: Sequence[tuple[VocFile, Path, Path | None]],
+    matched: Sequence[tuple[VocFile, Path]],
     root: Path,
     log: FindingLog,
-) -> tuple[list[tuple[_File, Path]], bool]:
+) -> tuple[list[tuple[VocFile, Path]], bool]:
     """What the files label whose own name is one image and whose ``<filename>`` another, or none; and whether
     ``<filename>`` is to be believed in this dataset."""
     conflicts = [(file, own, named) for file, own, named in disputed if named is not None]
@@ -114,7 +113,7 @@ def _settle(
     return (by_text, True) if verdict else ([], False)
 
 
-def _fitting(reading: Sequence[tuple[_File, Path]], conflicts: Sequence[tuple[_File, Path, Path]]) -> int:
+def _fitting(reading: Sequence[tuple[VocFile, Path]], conflicts: Sequence[tuple[VocFile, Path, Path]]) -> int:
     """How many of the files in conflict have an image of the size that they say."""
     files = {file.path for file, _, _ in conflicts[:_MOST_LOOKED_AT]}
     return sum(

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask
 
-from detector.data.readers.masks import bounds_of_ellipse, bounds_of_segmentation
+from detector.data.readers.masks import bounds_of_segmentation
+from detector.data.readers.shapes import bounds_of_ellipse
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 30), st.floats(0.01, 0.9))
