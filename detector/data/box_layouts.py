@@ -90,22 +90,29 @@ class BoxFault:
 _NORMALISED = BoxFault(unit="sides")
 
 
-def find_layout_fault(dataset: Dataset, *, centred: bool = False) -> tuple[BoxFault, float] | None:
+def find_layout_fault(dataset: Dataset) -> tuple[BoxFault, float] | None:
     """The fault of the dataset's boxes that shows without any detection, and the share of boxes that lie in
-    their image as they are; None when they look sound.
-
-    Normalised boxes show in images of known size. A wrong layout shows when repairing it brings the boxes
-    back into their images.
-
-    Args:
-        centred: the dataset's format has the centres of boxes, so that others may stand in their place.
+    their image as they are; None when they look sound. See ``fault_of_boxes``.
     """
     sizes = {image.id: image.size_wh for image in dataset.images if image.size_wh}
     annotated = [entry for entry in dataset.annotations if entry["image_id"] in sizes]
     if not annotated:
         return None
     boxes = np.array([entry["bbox"] for entry in annotated], np.float32)
-    sizes_wh = np.array([sizes[entry["image_id"]] for entry in annotated], np.float32)
+    return fault_of_boxes(boxes, np.array([sizes[entry["image_id"]] for entry in annotated], np.float32))
+
+
+def fault_of_boxes(
+    boxes: FloatArray, sizes_wh: FloatArray, *, centred: bool = False
+) -> tuple[BoxFault, float] | None:
+    """The fault of boxes (N, 4), xywh, in images (N, 2), N at least 1; and the share that lie in theirs.
+
+    Normalised boxes show in images that are larger. A wrong layout shows when repairing it brings the boxes
+    back into their images.
+
+    Args:
+        centred: their format has the centres of boxes, so that others may stand in their place.
+    """
     if np.percentile(np.abs(boxes).max(axis=1), 99) <= 1.5 and np.median(sizes_wh) > 10:
         return _NORMALISED, share_inside(boxes, sizes_wh)
     layouts = LAYOUTS | CENTRED_LAYOUTS if centred and len(boxes) >= _FEWEST_CENTRED else LAYOUTS

@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 
 from detector.boxes import FloatArray, xywh_to_xyxy, xyxy_to_xywh
-from detector.data.annotations import Annotation
-from detector.data.box_layouts import BoxFault, find_layout_fault
-from detector.data.dataset import Dataset, DatasetImage, have_same_shape
+from detector.data.box_layouts import BoxFault, fault_of_boxes
+from detector.data.dataset import have_same_shape
 from detector.data.duplicates import ImageFacts
 from detector.data.findings import FRACTIONS, FindingLog, is_fraction
 from detector.data.raw_labels import RawImage, RawLabels, RawObject, relative_name
@@ -29,7 +28,7 @@ def put_right(labels: RawLabels, root: Path, facts: Mapping[int, ImageFacts], lo
     """
     labels = _multiply_fractions(labels, facts, log)
     labels = _scale_to_files(labels, root, facts, log)
-    return _put_layout_right(labels, root, facts, log)
+    return _put_layout_right(labels, facts, log)
 
 
 def _multiply_fractions(labels: RawLabels, facts: Mapping[int, ImageFacts], log: FindingLog) -> RawLabels:
@@ -158,11 +157,9 @@ def _scaled(each: RawObject, factors: tuple[float, float]) -> RawObject:
     return replace(each, box=(left * across, top * down, right * across, bottom * down), area=None)
 
 
-def _put_layout_right(
-    labels: RawLabels, root: Path, facts: Mapping[int, ImageFacts], log: FindingLog
-) -> RawLabels:
+def _put_layout_right(labels: RawLabels, facts: Mapping[int, ImageFacts], log: FindingLog) -> RawLabels:
     """The labels with their boxes in the layout that brings them into their images, if only one does."""
-    fault = _find_layout(labels, root, facts)
+    fault = _find_layout(labels, facts)
     if fault is None:
         return labels
 
@@ -176,24 +173,13 @@ def _put_layout_right(
     return _with_objects(labels, facts, repair)
 
 
-def _find_layout(labels: RawLabels, root: Path, facts: Mapping[int, ImageFacts]) -> BoxFault | None:
-    images = [
-        DatasetImage(position, labels.images[position].path, facts[position].size_wh) for position in facts
-    ]
-    annotations: list[Annotation] = [
-        {
-            "id": 0,
-            "image_id": position,
-            "category_id": each.label + 1,
-            "bbox": xyxy_to_xywh(_pixels(labels.images[position], each, facts[position].size_wh))[0].tolist(),
-            "area": 0.0,
-            "iscrowd": each.iscrowd,
-        }
-        for position in facts
-        for each in labels.images[position].objects
-    ]
-    dataset = Dataset(root, tuple(images), tuple(annotations), {}, "")
-    found = find_layout_fault(dataset, centred=labels.format == "YOLO")
+def _find_layout(labels: RawLabels, facts: Mapping[int, ImageFacts]) -> BoxFault | None:
+    objects = [(position, each) for position in facts for each in labels.images[position].objects]
+    if not objects:
+        return None
+    sizes_wh = np.array([facts[position].size_wh for position, _ in objects], np.float32)
+    boxes = np.concatenate([_pixels(labels.images[p], each, facts[p].size_wh) for p, each in objects])
+    found = fault_of_boxes(xyxy_to_xywh(boxes), sizes_wh, centred=labels.format == "YOLO")
     return found[0] if found and found[0].layout else None
 
 

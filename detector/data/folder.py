@@ -22,8 +22,9 @@ from detector.data.readers.cvat import is_cvat, read_cvat_labels
 from detector.data.readers.label_studio import is_label_studio, read_label_studio_labels
 from detector.data.readers.records import is_records, load_records, load_records_split
 from detector.data.readers.voc import is_voc, read_voc_labels
-from detector.data.readers.yolo import is_yolo, read_yolo_labels
-from detector.data.splits import Choice, choose_splits, find_split, positions_of
+from detector.data.readers.yolo import read_yolo_labels
+from detector.data.readers.yolo_layout import is_yolo
+from detector.data.splits import Choice, choose_splits, match_split, positions_of
 from detector.errors import DatasetError
 from detector.system.terminal import counted
 
@@ -172,7 +173,7 @@ def _require_images(labels: RawLabels, root: Path, log: FindingLog) -> None:
 def _build_split(labels: RawLabels, root: Path, split: str | None, log: FindingLog) -> Dataset:
     _require_images(labels, root, log)
     if split is None:
-        split = find_split(labels, "val") or find_split(labels, "test")
+        split = match_split(labels.splits, "val") or match_split(labels.splits, "test")
     if split is None and len(labels.splits) > 1:
         raise DatasetError(f"{root} has the splits {', '.join(labels.splits)}; name one with --split.")
     positions = set(range(len(labels.images)) if split is None else positions_of(labels, root, split))
@@ -258,7 +259,7 @@ def _divide(
         paths = {position: labels.images[position].path for position in train}
         held = choose_held_out(paths, facts, annotations, labels.classes, seed, log)
         val = sorted(held.images)
-        unused = find_split(labels, "val") and choice.train_name
+        unused = match_split(labels.splits, "val") and choice.train_name
         origin = f"validation comes out of {choice.train_name}" if unused else "no validation split is given"
         note = f"{origin}: {len(val):,} of {len(train):,} images are held out by seed {seed}, {held.words}"
         train = [position for position in train if position not in held.images] or train

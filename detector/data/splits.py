@@ -52,11 +52,6 @@ def splits_of_folders(root: Path, images: Sequence[Path]) -> dict[str, list[Path
     return splits
 
 
-def find_split(labels: RawLabels, name: str) -> str | None:
-    """The name under which the folder has a split: as it is, or as another word for the same."""
-    return match_split(labels.splits, name)
-
-
 def match_split(known: Iterable[str], wanted: str) -> str | None:
     """Which of several splits is meant by a name: the same, another word for it, or one that has such a word.
 
@@ -87,7 +82,7 @@ def positions_of(labels: RawLabels, root: Path, names: str) -> tuple[int, ...]:
     """
     positions: set[int] = set()
     for name in names.split(","):
-        known = find_split(labels, name.strip())
+        known = match_split(labels.splits, name.strip())
         if known is None:
             listing = f"it has {', '.join(sorted(labels.splits))}" if labels.splits else "it has no splits"
             raise DatasetError(f"{root} has no split {name.strip()!r}; {listing}.")
@@ -115,7 +110,7 @@ def choose_splits(labels: RawLabels, root: Path, train: str | None, val: str | N
     """
     taken = [_of_role(labels, role) for role in ("val", "test")]
     if train is None:
-        train = find_split(labels, "train") or find_split(labels, "trainval")
+        train = match_split(labels.splits, "train") or match_split(labels.splits, "trainval")
     if train is not None:
         in_train = positions_of(labels, root, train)
     else:
@@ -144,5 +139,5 @@ def choose_splits(labels: RawLabels, root: Path, train: str | None, val: str | N
 
 
 def _of_role(labels: RawLabels, role: str) -> tuple[str | None, tuple[int, ...]]:
-    name = find_split(labels, role)
+    name = match_split(labels.splits, role)
     return name, labels.splits[name] if name else ()

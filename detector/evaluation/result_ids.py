@@ -18,6 +18,7 @@ import numpy as np
 
 from detector.boxes import intersection_over_union, xywh_to_xyxy
 from detector.data.dataset import Dataset, DatasetImage
+from detector.data.image_index import shared_parts
 from detector.errors import DatasetError
 from detector.labels import COCO_CLASSES, COCO_IDS, listing, normalise_name
 
@@ -181,21 +182,12 @@ class _Names:
         ids = self._by_name.get(parts[-1]) or self._by_stem.get(PurePosixPath(parts[-1]).stem, [])
         if len(ids) < 2:
             return ids
-        agreeing = {id_: _common_end(parts[:-1], self._parts[id_][:-1]) for id_ in ids}
+        agreeing = {id_: shared_parts(reversed(parts[:-1]), reversed(self._parts[id_][:-1])) for id_ in ids}
         return [id_ for id_ in ids if agreeing[id_] == max(agreeing.values())]
 
 
 def _parts(image: DatasetImage) -> tuple[str, ...]:
     return image.path.parts if image.record is None else PurePosixPath(image.name).parts
-
-
-def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
-    count = 0
-    for first, second in zip(reversed(one), reversed(other), strict=False):
-        if first != second:
-            break
-        count += 1
-    return count
 
 
 def _join(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, DatasetImage
@@ -89,11 +88,13 @@ def _build(content: CocoFile, paths: Iterable[Path], log: FindingLog) -> Dataset
             id_,
             place,
             size_of(entry),
-            _record_of(entry, entry["file_name"], content.path),
+            _record_of(entry, name, content.path),
             metadata=metadata_of(entry, _IMAGE_KEYS),
             text_id=content.image_texts.get(id_),
         )
-        for id_, entry, place in zip(content.image_ids, content.images, paths, strict=True)
+        for id_, entry, name, place in zip(
+            content.image_ids, content.images, content.names, paths, strict=True
+        )
     )
     annotations = _in_pixels(list(_annotations(content, id_of)), images, content.path, log)
     return Dataset(
@@ -107,20 +108,21 @@ def _build(content: CocoFile, paths: Iterable[Path], log: FindingLog) -> Dataset
     )
 
 
-def metadata_of(entry: dict[str, Any], known: frozenset[str]) -> dict[str, object]:
+def metadata_of(entry: dict[str, object], known: frozenset[str]) -> dict[str, object]:
     """What an entry says beyond COCO's own keys: tags, attributes, anything."""
     return {key: value for key, value in entry.items() if key not in known}
 
 
-def _record_of(entry: dict[str, Any], name: str, path: Path) -> RecordPlace | None:
+def _record_of(entry: dict[str, object], name: str, path: Path) -> RecordPlace | None:
     """Where in a TFRecord file the image lies, if ``save_coco`` wrote that it lies in one."""
     record = entry.get("record")
     if record is None:
         return None
-    offset, length = map(record.get, ("offset", "length")) if isinstance(record, dict) else (None, None)
+    known = record if isinstance(record, dict) else {}
+    offset, length = known.get("offset"), known.get("length")
     if not isinstance(offset, int) or not isinstance(length, int):
         raise DatasetError(f"{path}: the image {name} has the record {record}; expected offset and length.")
-    return RecordPlace(offset, length, str(record.get("file_name", name)))
+    return RecordPlace(offset, length, str(known.get("file_name", name)))
 
 
 def _choose_file(listing: Listing, split: str | None, log: FindingLog) -> tuple[Path, str]:
@@ -166,7 +168,8 @@ def _annotations(content: CocoFile, id_of: dict[int, int]) -> Iterable[Annotatio
     """The annotations with everything that the COCO evaluation needs filled in; the originals stay."""
     path, images = content.path, set(content.image_ids)
     for number, entry in enumerate(content.annotations, start=1):
-        if fault := fault_of(entry, content.categories, images):
+        fault = fault_of(entry, content.categories, images)
+        if fault or not isinstance(entry, dict):
             raise DatasetError(f"{path}: annotation {number} has the unknown {fault}.")
         box = box_of(entry)
         if box is None:
@@ -241,7 +244,7 @@ def _named_size(size_wh: tuple[int, int] | None) -> dict[str, int]:
     return {} if size_wh is None else dict(zip(("width", "height"), size_wh, strict=True))
 
 
-def _named_record(record: RecordPlace | None) -> dict[str, Any]:
+def _named_record(record: RecordPlace | None) -> dict[str, object]:
     if record is None:
         return {}
     return {"record": {"offset": record.offset, "length": record.length, "file_name": record.name}}

@@ -31,7 +31,7 @@ class Ids:
         DatasetError: an entry has no id, or two have the same.
     """
 
-    def __init__(self, path: Path, what: str, entries: Iterable[Any]) -> None:
+    def __init__(self, path: Path, what: str, entries: Iterable[object]) -> None:
         keys: list[int | str] = []
         for number, entry in enumerate(entries):
             key = _identity(entry.get("id")) if isinstance(entry, dict) else None
@@ -92,17 +92,17 @@ class CocoFile:
     """
 
     path: Path
-    images: list[dict[str, Any]]
+    images: list[dict[str, object]]
     image_ids: list[int]
     image_texts: dict[int, str]
-    annotations: list[Any]
+    annotations: list[object]
     categories: dict[int, str]
     group: tuple[str, ...]
 
     @property
     def names(self) -> list[str]:
         """What the file calls its images, in their order."""
-        return [entry["file_name"] for entry in self.images]
+        return [str(entry["file_name"]) for entry in self.images]
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -191,7 +191,7 @@ def read_coco(path: Path) -> CocoFile:
     )
 
 
-def _require_texts(path: Path, what: str, key: str, entries: Iterable[dict[str, Any]]) -> None:
+def _require_texts(path: Path, what: str, key: str, entries: Iterable[dict[str, object]]) -> None:
     for number, entry in enumerate(entries):
         value = entry.get(key)
         if type(value) is int and key == "name":  # a class that is called 7
@@ -203,7 +203,7 @@ def _require_texts(path: Path, what: str, key: str, entries: Iterable[dict[str, 
 
 
 def _group_category(
-    names: dict[int, str], categories: list[dict[str, Any]], annotations: list[Any]
+    names: dict[int, str], categories: list[dict[str, object]], annotations: list[object]
 ) -> int | None:
     """Roboflow writes the project's name as a category 0 that has no objects and is above all others."""
     if 0 not in names or len(names) < 2:

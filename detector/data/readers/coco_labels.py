@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from detector.data.findings import FindingLog
 from detector.data.listing import Listing
-from detector.data.raw_labels import (
-    RawImage,
-    RawLabels,
-    RawObject,
-    build_labels,
-    merge_names,
-    relative_name,
-)
+from detector.data.raw_labels import RawImage, RawLabels, RawObject, build_labels, merge_names, relative_name
 from detector.data.readers.coco_file import CocoFile, note_same_names, read_coco
 from detector.data.readers.coco_layout import ImagePlaces, coco_files_in, files_of_one_part, find_coco_files
 from detector.data.readers.coco_values import MOST_AREA, crowd_of, fault_of, is_box, number_of, size_of
@@ -138,22 +130,23 @@ def _read_images(
     for number, entry in enumerate(content.annotations, start=1):
         place = lines.lazy_place(number)
         fault = fault_of(entry, labels, objects)
-        box = None if fault else box_of(entry)
-        if fault or box is None:
-            fault = fault or f"bbox {entry.get('bbox')!r:.50}"
+        known = entry if isinstance(entry, dict) else {}
+        box = None if fault else box_of(known)
+        if box is None:
+            fault = fault or f"bbox {known.get('bbox')!r:.50}"
             log.add(_DROPPED, f"{place}: {fault}")
-            image_id = entry.get("image_id") if isinstance(entry, dict) else None
+            image_id = known.get("image_id")
             unread[image_id if type(image_id) is int and image_id in objects else None] += 1
             continue
-        _note_reading(entry, str(place) if not is_box(entry.get("bbox")) else "", log)
+        _note_reading(known, str(place) if not is_box(known.get("bbox")) else "", log)
         left, top, width, height = box
-        objects[entry["image_id"]].append(
+        objects[known["image_id"]].append(
             RawObject(
-                label=labels[entry["category_id"]],
+                label=labels[known["category_id"]],
                 box=(left, top, left + width, top + height),
                 where=place,
-                iscrowd=crowd_of(entry),
-                area=number_of(entry.get("area"), MOST_AREA),
+                iscrowd=crowd_of(known),
+                area=number_of(known.get("area"), MOST_AREA),
             )
         )
     paths = places.find(content.path, content.names, split)
@@ -168,7 +161,7 @@ def _read_images(
     ]
 
 
-def _note_reading(entry: dict[str, Any], place: str, log: FindingLog) -> None:
+def _note_reading(entry: dict[str, object], place: str, log: FindingLog) -> None:
     """Note a box that is not written as COCO has it."""
     if place and entry.get("bbox"):
         log.add("boxes of numbers that are written as texts, read", place)

@@ -24,9 +24,8 @@ def fault_of(entry: object, categories: Container[int], images: Container[int]) 
 
 
 def crowd_of(entry: Mapping[str, object]) -> int:
-    """COCO's ``iscrowd``; absent and null are 0, true is 1."""
-    value = entry.get("iscrowd")
-    return int(value) if isinstance(value, bool) else int(number_of(value) or 0)
+    """COCO's ``iscrowd``; absent and null are 0."""
+    return int(number_of(entry.get("iscrowd")) or 0)
 
 
 def size_of(entry: Mapping[str, object]) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from detector.data.findings import Box
-from detector.data.readers.coco_values import MOST_PIXELS, is_box, numbers_of
+from detector.data.readers.coco_values import is_box, is_number, numbers_of
 from detector.data.readers.shapes import bounds_of_points
 
 _LARGEST_SIDE = 1 << 20
@@ -19,7 +19,7 @@ def box_of(entry: Mapping[str, object]) -> list[float] | None:
         return box if is_box(box) else numbers_of(box)
     if box is None or box == []:
         bounds = bounds_of_segmentation(entry.get("segmentation"))
-        if bounds is not None and all(abs(value) <= MOST_PIXELS for value in bounds):
+        if bounds is not None:
             left, top, right, bottom = bounds
             return [left, top, right - left, bottom - top]
     return None
@@ -31,17 +31,13 @@ def bounds_of_segmentation(segmentation: object) -> Box | None:
         return _bounds_of_runs(segmentation.get("counts"), segmentation.get("size"))
     if not isinstance(segmentation, list) or not segmentation:
         return None
-    polygons = [segmentation] if all(_is_number(each) for each in segmentation) else segmentation
+    polygons = [segmentation] if all(is_number(each) for each in segmentation) else segmentation
     points: list[Sequence[float]] = []
     for polygon in polygons:
-        if not isinstance(polygon, list) or not all(map(_is_number, polygon)) or len(polygon) % 2:
+        if not isinstance(polygon, list) or not all(map(is_number, polygon)) or len(polygon) % 2:
             return None
         points += zip(polygon[::2], polygon[1::2], strict=True)
     return bounds_of_points(points)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _bounds_of_runs(counts: object, size: object) -> Box | None:

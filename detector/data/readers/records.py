@@ -133,9 +133,7 @@ def _build_split(
             _whole(entry["id"], -_LARGEST),
             shards[entry["shard"]],
             (_whole(entry["width"]), _whole(entry["height"])),
-            RecordPlace(
-                _whole(entry["offset"], HEAD_BYTES), _whole(entry["length"]), str(entry["file_name"])
-            ),
+            _place(entry),
         )
         for entry in content["images"]
     )

@@ -20,7 +20,7 @@ _MOST_LOOKED_AT = 200
 
 @dataclass(frozen=True)
 class VocFile:
-    """A label file and what it says of its image; ``filename`` and ``folder`` are empty for nothing."""
+    """A label file and what it says; ``filename`` and ``folder`` of its image are empty for nothing."""
 
     path: Path
     filename: str

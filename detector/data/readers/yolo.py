@@ -10,16 +10,9 @@ from tqdm import tqdm
 
 from detector.data.findings import FindingLog
 from detector.data.listing import Listing
-from detector.data.raw_labels import (
-    RawImage,
-    RawLabels,
-    RawObject,
-    build_labels,
-    merge_names,
-    relative_name,
-)
+from detector.data.raw_labels import RawImage, RawLabels, RawObject, build_labels, merge_names, relative_name
 from detector.data.readers.yolo_columns import BOX, OUTLINE, Columns
-from detector.data.readers.yolo_layout import Part, YoloLayout, find_layout, is_yolo_folder
+from detector.data.readers.yolo_layout import Part, YoloLayout, find_layout
 from detector.data.readers.yolo_names import NameList
 from detector.data.readers.yolo_rows import BadRow, Row, box_of, count_large, parse_row
 from detector.data.text import read_lines
@@ -28,11 +21,6 @@ from detector.system.progress import bars_hidden
 
 _LARGEST_LABELS = 100_000_000  # bytes of one image's label file
 _MOST_UNNAMED = 255  # class numbers without names, where there are fewer objects than that
-
-
-def is_yolo(listing: Listing) -> bool:
-    """Whether a folder has a YOLO data.yaml, or a text file that starts with a line of a class and a box."""
-    return is_yolo_folder(listing)
 
 
 def read_yolo_labels(listing: Listing, log: FindingLog) -> RawLabels:

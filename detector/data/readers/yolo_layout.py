@@ -72,7 +72,7 @@ class YoloLayout:
         )
 
 
-def is_yolo_folder(listing: Listing) -> bool:
+def is_yolo(listing: Listing) -> bool:
     """Whether a folder has a YOLO data.yaml, or a text file that starts with a line of a class and a box."""
     return any(_candidates(listing)) or any(map(_starts_with_row, listing.with_suffix(".txt")))
 
