@@ -50,7 +50,7 @@ def is_records(root: Path) -> bool:
 def save_index(
     folder: Path,
     classes: Sequence[str],
-    splits: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, Mapping[str, object]],
     split_note: str,
     findings: Sequence[Finding],
 ) -> None:
@@ -153,7 +153,7 @@ def _build_split(
     return Dataset(root, images, annotations, categories, split)
 
 
-def _place(entry: Mapping[str, Any]) -> RecordPlace:
+def _place(entry: Mapping[str, object]) -> RecordPlace:
     return RecordPlace(_whole(entry["offset"], HEAD_BYTES), _whole(entry["length"]), str(entry["file_name"]))
 
 

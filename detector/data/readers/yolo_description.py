@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from detector.data.findings import FindingLog
 from detector.data.image_index import ImageIndex
@@ -18,7 +17,7 @@ from detector.data.split_names import role_of
 from detector.data.text import read_lines, read_text
 from detector.errors import DatasetError
 from detector.images import SUFFIXES
-from detector.system.yaml_text import LARGEST_YAML, load_yaml
+from detector.system.yaml_text import LARGEST_YAML, Yaml, load_yaml
 
 _NOTHING = ("", "~", "null", "none")
 
@@ -82,17 +81,17 @@ def read_description(path: Path, log: FindingLog) -> Description:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Yaml]:
     content = load_yaml(read_text(path, LARGEST_YAML), f"{path} is not YAML", DatasetError)
     if not isinstance(content, dict):
         raise DatasetError(f"{path} should have the keys train, val and names.")
     return content
 
 
-def _splits(content: dict[str, Any], path: Path, log: FindingLog) -> dict[str, list[Path]]:
+def _splits(content: dict[str, Yaml], path: Path, log: FindingLog) -> dict[str, list[Path]]:
     base = path.parent
-    if isinstance(content.get("path"), str):
-        base = _resolve(base, content["path"]) or base
+    if isinstance(folder := content.get("path"), str):
+        base = _resolve(base, folder) or base
     splits: dict[str, list[Path]] = {}
     for key, value in content.items():
         role = role_of(key)

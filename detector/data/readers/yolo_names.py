@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from detector.data.findings import FindingLog
 from detector.data.listing import Listing
@@ -14,6 +13,7 @@ from detector.data.raw_labels import relative_name, unnamed_class
 from detector.data.text import read_lines
 from detector.errors import DatasetError
 from detector.labels import tidy_name
+from detector.system.yaml_text import Yaml
 
 _LISTS = ("classes.txt", "obj.names", "_darknet.labels")
 
@@ -30,7 +30,7 @@ class NameList:
         return dict(self.names) == dict(other.names)
 
 
-def names_of_description(value: Any, source: Path, log: FindingLog) -> NameList | None:
+def names_of_description(value: Yaml | None, source: Path, log: FindingLog) -> NameList | None:
     """The names under ``names`` of a description: a list, or a name for each number; None if it has none.
 
     Raises:
@@ -40,14 +40,15 @@ def names_of_description(value: Any, source: Path, log: FindingLog) -> NameList 
         return None
     if isinstance(value, list):
         value = {str(number): name for number, name in enumerate(value)}
-    if (
-        not isinstance(value, dict)
-        or not all(isinstance(name, str) for name in value.values())
-        or not all(key.isascii() and key.isdecimal() and len(key) < 7 for key in value)
-        or len({int(key) for key in value}) < len(value)
-    ):
+    entries = value if isinstance(value, dict) else {}
+    names = {
+        int(key): name
+        for key, name in entries.items()
+        if isinstance(name, str) and key.isascii() and key.isdecimal() and len(key) < 7
+    }
+    if not isinstance(value, dict) or len(names) < len(value):
         raise DatasetError(f"{source}: expected names as a list or as 0: name, 1: name, ...")
-    return _tidy({int(key): name for key, name in value.items()}, source, log)
+    return _tidy(names, source, log)
 
 
 def _tidy(names: dict[int, str], source: Path, log: FindingLog) -> NameList:
