@@ -18,7 +18,7 @@ from detector.data import coco_download
 from detector.data.coco_download import download_coco
 from detector.errors import DatasetError, DetectorError
 from detector.system.download import DownloadError
-from tests.system.test_download import FileServer, unused_address
+from tests.system.file_server import FileServer, unused_address
 
 ANNOTATIONS = "/annotations/annotations_trainval2017.zip"
 IMAGES = "/zips/val2017.zip"

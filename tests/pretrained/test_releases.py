@@ -18,7 +18,7 @@ from detector.system.cache import cache_folder, converted_folder
 from detector.system.download import DownloadError
 from detector.system.reading import sha256
 from detector.weights import load_weights
-from tests.system.test_download import FileServer, unused_address
+from tests.system.file_server import FileServer, unused_address
 
 ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
 

@@ -9,7 +9,7 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DetectorError, ImageError, SourceError
 from detector.images import load_image
 from detector.video.sources import open_source
-from tests.system.test_download import FileServer
+from tests.system.file_server import FileServer
 from tests.video.conftest import VIDEO_FRAMES, VIDEO_RATE, VIDEO_WH, write_video
 
 

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from detector.data.dataset import Dataset, load_dataset_image
+from detector.data.dataset import load_dataset_image
 from detector.data.folder import load_labelled_folder, load_split
 from detector.data.readers.coco import load_coco, save_coco
 from detector.data.readers.records import INDEX, is_records, load_records
 from detector.errors import DatasetError, ImageError
 from tests.data.labelled import CLASSES, WRITERS, Photo, write_coco, write_voc
+from tests.data.readers.same_datasets import assert_same
 
 record_writer = pytest.importorskip("detector.training.record_writer")  # needs TensorFlow
-
 BOX = ("dog", 3.5, 4.25, 30.125, 40.0)
 PHOTOS = [
     *(Photo(f"{n}é.{'png' if n % 3 else 'jpg'}", [BOX] * (n % 3), ("train", "val")[n % 2]) for n in range(8)),
@@ -40,21 +40,6 @@ def written(tmp_path: Path, folder: Path, **options: Any) -> Path:
 def records(tmp_path: Path) -> Path:
     """The records of 5 images to train on in two files, and others."""
     return written(tmp_path, write_voc(tmp_path / "voc", PHOTOS), shards=2)
-
-
-def content_of(dataset: Dataset) -> tuple[object, ...]:
-    images = [(image.id, image.name, image.size_wh) for image in dataset.images]
-    return images, dataset.annotations, dataset.categories, dataset.split
-
-
-def assert_same(one: Dataset | None, other: Dataset | None) -> None:
-    assert one is not None
-    assert other is not None
-    assert content_of(one) == content_of(other)
-    # 1 and 1.0 are equal, and are not the same in a fingerprint.
-    assert repr(one.annotations) == repr(other.annotations)
-    for image, same in zip(one.images, other.images, strict=True):
-        np.testing.assert_array_equal(load_dataset_image(image), load_dataset_image(same))
 
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
