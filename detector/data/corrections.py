@@ -118,6 +118,8 @@ def _judge(
     What reaches beyond one of the two is in the other. Where nothing does, the labels' own size is believed
     if the file has its shape; a turned size may be a slip of the label's or a turned picture.
     """
+    # One image says little: its boxes may lie in both sizes. All images of the dataset whose sizes contradict
+    # in the same way (same shape, other shape, turned) were made by the same tool, so they share a verdict.
     groups: dict[str, list[int]] = {}
     verdicts: dict[int, _Verdict] = {}
     beyond: dict[int, tuple[int, int]] = {}

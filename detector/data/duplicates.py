@@ -131,6 +131,8 @@ def group_copies(facts: Mapping[int, ImageFacts], names: Mapping[int, str]) -> l
     Returns:
         Groups in the order of their first images; an image without copies is a group of its own.
     """
+    # From cheap to dear: equal digests and names; neighbours in a numbered row, which find nearly all frames
+    # of a camera in one pass; then a search for the rest, which compares what is not joined yet.
     if not facts:
         return []
     groups = _Groups(facts)

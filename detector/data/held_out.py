@@ -53,6 +53,8 @@ def choose_held_out(
         seed: which are held out.
         log: where it is noted that train and val share something.
     """
+    # Three attempts, each giving up a little more: a fifth of the images in whole groups, then up to a third
+    # for groups that are too large for a fifth, then groups that are cut. What ``_is_fair`` asks for decides.
     if len(paths) < 2:
         example = next((path.name for path in paths.values()), "")
         log.add("validation on the only image that is trained on: its numbers say nothing", example)
@@ -102,6 +104,9 @@ def hold_out(
         first = f"{seed} {min(names[image] for image in group)}"
         return hashlib.sha256(first.encode(errors="surrogatepass")).digest()  # a name need not be UTF-8
 
+    # First each class takes groups until it has its share, those of few images before those of many, since a
+    # rare class has the fewest groups to choose from; then groups of any class fill up to a fifth. In both
+    # passes a group that takes too much of one class is taken only when all others have been looked at.
     order = sorted(groups, key=lot)
     wanted = _count_held_out(len(objects_of))
     choice = _Choice(order, objects_of, wanted / len(objects_of), max(wanted, most or 0))
@@ -204,6 +209,8 @@ def _cut_and_hold_out(
 
     Images that are equal stay together for as long as there is a fair choice.
     """
+    # A group in the order of its frames is a film: cut into stretches, only the frames at the cuts have
+    # neighbours on the other side. The stretches are halved until a choice of them is fair.
     names = {image: path.name for image, path in paths.items()}
     copies = {image: number for number, each in enumerate(same) for image in each}
     place = {

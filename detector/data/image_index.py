@@ -95,6 +95,10 @@ class ImageIndex:
     def _best(
         self, found: Sequence[Path], parts: Sequence[str], near: Path, hints: Sequence[str]
     ) -> list[Path]:
+        # One name often lies in several folders: splits, sizes, masks, former versions. What the label says
+        # itself counts before where the label lies, and that before custom. Files of equal content are one
+        # picture, whichever is taken; if others are left, none is, since a wrong picture harms more than
+        # a missing one. The folders that lose are remembered for ``is_doubtful``.
         folders = [folder.lower() for folder in parts[:-1]]
         around = set(self._below(near.parent))
 

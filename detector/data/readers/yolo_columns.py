@@ -136,6 +136,9 @@ class Columns:
 
     def _long(self, length: int, rows: Numbers) -> tuple[str | None, str]:
         """Key points, an outline, or neither, of rows that may be both."""
+        # From what is sure to what is likely: visibilities and an odd count are no outline's; turned boxes are
+        # outlines of four points; then boxes that hold their points speak for key points, lines that do not
+        # cross for outlines. Where both speak, the other rows of the data set decide, or nothing does.
         in_pixels = bool(np.mean(rows[:, :2] > 1.5) > 0.5)
         with_visibility = (length - 4) % 3 == 0 and bool(np.isin(rows[:, 6::3], (0, 1, 2)).all())
         if with_visibility and (length % 2 or _share_of_poses(rows, 3, in_pixels) >= _SURE):
