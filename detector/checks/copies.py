@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from detector.boxes import FloatArray
-from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.duplicates import ImageFacts, group_copies, look_at_files
 from detector.data.findings import FindingLog
@@ -81,15 +80,11 @@ def _objects_of(part: Dataset) -> dict[int, Objects]:
     sizes = {image.id: np.array((image.size_wh or (1, 1)) * 2, np.float32) for image in part.images}
     objects: dict[int, Objects] = {image.id: [] for image in part.images}
     for each in part.annotations:
-        objects[each["image_id"]].append(_object(each, sizes[each["image_id"]]))
+        box = np.array(each["bbox"], np.float32) / sizes[each["image_id"]]
+        objects[each["image_id"]].append((each["category_id"], each["iscrowd"], box))
     for found in objects.values():
         found.sort(key=lambda each: (each[0], each[1], *each[2].tolist()))
     return objects
-
-
-def _object(annotation: Annotation, sides: FloatArray) -> tuple[int, int, FloatArray]:
-    box = np.array(annotation["bbox"], np.float32) / sides
-    return annotation["category_id"], annotation["iscrowd"], box
 
 
 def _agree(one: Objects, other: Objects) -> bool:

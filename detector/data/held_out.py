@@ -112,7 +112,7 @@ def hold_out(
     choice = _Choice(order, objects_of, wanted / len(objects_of), max(wanted, most or 0))
     for label in choice.rarest_first():
         for strictly in (True, False):
-            for number in choice.with_class(label):
+            for number in choice.with_class[label]:
                 if choice.has_enough(label):
                     break
                 choice.take(number, strictly)
@@ -139,19 +139,15 @@ class _Choice:
         self._all_images, self._all_objects = _sum(self._images), _sum(self._objects)
         self._held_images: Counter[int] = Counter()
         self._held_objects: Counter[int] = Counter()
-        self._with_class: dict[int, list[int]] = {}
+        self.with_class: dict[int, list[int]] = {}
         for number, labels in enumerate(self._images):
             for label in labels:
-                self._with_class.setdefault(label, []).append(number)
+                self.with_class.setdefault(label, []).append(number)
 
     def rarest_first(self) -> list[int]:
         """All classes; images without objects are the last."""
         counts = self._all_images
         return sorted(counts, key=lambda label: (label == _NO_OBJECT, counts[label], label))
-
-    def with_class(self, label: int) -> list[int]:
-        """Numbers of the groups that have a class."""
-        return self._with_class[label]
 
     def has_enough(self, label: int) -> bool:
         """Whether a class has its share of the images that are held out."""

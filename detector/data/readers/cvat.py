@@ -10,7 +10,7 @@ from detector.data.findings import Box, FindingLog
 from detector.data.image_index import ImageIndex, only_one
 from detector.data.listing import Listing
 from detector.data.raw_labels import RawLabels, build_labels, relative_name
-from detector.data.readers.coco_values import number_of, numbers_of, size_of
+from detector.data.readers.coco_values import numbers_of, size_of
 from detector.data.readers.drawn import Drawn, DrawnImage, certain_images, label_images
 from detector.data.readers.shapes import bounds_of_ellipse, bounds_of_rotated, bounds_of_written_points
 from detector.data.readers.xml_lines import Lines, read_xml, root_tag
@@ -100,15 +100,11 @@ def _shapes(image: ElementTree.Element, lines: Lines, where: str, log: FindingLo
     return drawn, unread
 
 
-def _numbers(element: ElementTree.Element, *keys: str) -> list[float] | None:
-    return numbers_of(element.get(key) for key in keys)
-
-
 def _bounds_of_box(element: ElementTree.Element) -> Box | None:
-    corners, degrees = _numbers(element, "xtl", "ytl", "xbr", "ybr"), number_of(element.get("rotation") or 0)
-    if corners is None or degrees is None:
+    numbers = numbers_of([*map(element.get, ("xtl", "ytl", "xbr", "ybr")), element.get("rotation") or 0])
+    if numbers is None:
         return None
-    left, top, right, bottom = corners
+    left, top, right, bottom, degrees = numbers
     return bounds_of_rotated((left, top, right, bottom), degrees, ((left + right) / 2, (top + bottom) / 2))
 
 
@@ -117,15 +113,15 @@ def _bounds_of_polygon(element: ElementTree.Element) -> Box | None:
 
 
 def _bounds_of_mask(element: ElementTree.Element) -> Box | None:
-    place = _numbers(element, "left", "top", "width", "height")
+    place = numbers_of(map(element.get, ("left", "top", "width", "height")))
     return None if place is None else (place[0], place[1], place[0] + place[2], place[1] + place[3])
 
 
 def _bounds_of_ellipse(element: ElementTree.Element) -> Box | None:
-    numbers, degrees = _numbers(element, "cx", "cy", "rx", "ry"), number_of(element.get("rotation") or 0)
-    if numbers is None or degrees is None:
+    numbers = numbers_of([*map(element.get, ("cx", "cy", "rx", "ry")), element.get("rotation") or 0])
+    if numbers is None:
         return None
-    return bounds_of_ellipse((numbers[0], numbers[1]), (numbers[2], numbers[3]), degrees)
+    return bounds_of_ellipse((numbers[0], numbers[1]), (numbers[2], numbers[3]), numbers[4])
 
 
 def _bounds_of_cuboid(element: ElementTree.Element) -> Box | None:

@@ -110,17 +110,18 @@ def _bounds(region: _Region) -> Box | None:
     """The upright box around a rectangle, polygon or ellipse, in fractions; it is turned in pixels."""
     value, (image_width, image_height) = region.value, region.size_wh
     across, down = image_width / 100, image_height / 100
-    degrees = number_of(value.get("rotation") or 0)
     points = value.get("points")
     if isinstance(points, list):
         box = bounds_of_written_points(points)
         return None if box is None else (box[0] / 100, box[1] / 100, box[2] / 100, box[3] / 100)
     ellipse = "radiusX" in value
     keys = ("x", "y", "radiusX", "radiusY") if ellipse else ("x", "y", "width", "height")
-    numbers = numbers_of(value.get(key) for key in keys)
-    if numbers is None or degrees is None or "vertices" in value or "rle" in value:
+    numbers = numbers_of([*map(value.get, keys), value.get("rotation") or 0])
+    if numbers is None or "vertices" in value or "rle" in value:
         return None
-    x, y, first, second = (number * unit for number, unit in zip(numbers, (across, down) * 2, strict=True))
+    x, y, first, second = (
+        number * unit for number, unit in zip(numbers[:4], (across, down) * 2, strict=True)
+    )
     if ellipse:
         left, top, right, bottom = bounds_of_ellipse((x, y), (first, second), degrees)
     else:  # turned about its upper left corner

@@ -169,11 +169,6 @@ def _find_shard(folder: Path, file_name: str, size: int) -> Path:
     path = folder / Path(file_name).name
     if path.name != file_name:
         raise ValueError(f"{file_name!r:.40} is no name of a file beside the index")
-    _check_shard(path, size)
-    return path
-
-
-def _check_shard(path: Path, size: int) -> None:
     try:
         found = path.stat().st_size
     except OSError as error:
@@ -183,6 +178,7 @@ def _check_shard(path: Path, size: int) -> None:
             f"{path} was changed or cut short: it has {found:,} bytes, its index says {size:,}; "
             f"{WRITE_AGAIN}."
         )
+    return path
 
 
 def _index_of(root: Path) -> Path:

@@ -88,7 +88,8 @@ def _read_file(path: Path, root: Path, log: FindingLog) -> VocFile | None:
         objects += found
         unread += not found
     filename, folder = ((tree.findtext(key) or "").strip() for key in ("filename", "folder"))
-    return VocFile(path, filename, folder, _size(tree), objects, unread)
+    size_wh = size_of({key: tree.findtext(f"size/{key}") for key in ("width", "height")})
+    return VocFile(path, filename, folder, size_wh, objects, unread)
 
 
 def _objects(element: ElementTree.Element, place: str, log: FindingLog) -> list[Drawn]:
@@ -107,19 +108,15 @@ def _objects(element: ElementTree.Element, place: str, log: FindingLog) -> list[
     return [Drawn(name, box, place, iscrowd) for name in dict.fromkeys(names) for box in boxes]
 
 
-def _numbers(element: ElementTree.Element, *keys: str) -> list[float] | None:
-    return numbers_of(element.findtext(key) for key in keys)
-
-
 def _box(element: ElementTree.Element) -> Box | None:
-    corners = _numbers(element, "xmin", "ymin", "xmax", "ymax")
+    corners = numbers_of(map(element.findtext, ("xmin", "ymin", "xmax", "ymax")))
     return None if corners is None else (corners[0], corners[1], corners[2], corners[3])
 
 
 def _bounds_of_shape(element: ElementTree.Element) -> Box | None:
     """The box around a polygon, in either of the ways it is written, or a turned box (roLabelImg's)."""
     if (turned := element.find("robndbox")) is not None:
-        if (numbers := _numbers(turned, "cx", "cy", "w", "h", "angle")) is None:
+        if (numbers := numbers_of(map(turned.findtext, ("cx", "cy", "w", "h", "angle")))) is None:
             return None
         x, y, width, height, angle = numbers
         box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
@@ -132,7 +129,3 @@ def _bounds_of_shape(element: ElementTree.Element) -> Box | None:
     return bounds_of_written_points(
         [polygon.findtext(f"x{number}"), polygon.findtext(f"y{number}")] for number in range(1, count + 1)
     )
-
-
-def _size(tree: ElementTree.Element) -> tuple[int, int] | None:
-    return size_of({key: tree.findtext(f"size/{key}") for key in ("width", "height")})

@@ -136,7 +136,7 @@ class Columns:
 
     def _long(self, length: int, rows: Numbers) -> tuple[str | None, str]:
         """Key points, an outline, or neither, of rows that may be both."""
-        # From what is sure to what is likely: visibilities and an odd count are no outline's; turned boxes are
+        # From what is sure to what is likely: visibilities and odd counts are no outline's; turned boxes are
         # outlines of four points; then boxes that hold their points speak for key points, lines that do not
         # cross for outlines. Where both speak, the other rows of the data set decide, or nothing does.
         in_pixels = bool(np.mean(rows[:, :2] > 1.5) > 0.5)
