@@ -41,7 +41,7 @@ def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Exper
         found = load_yaml(whole, f"{path} cannot be read as YAML", ConfigError)
         if not isinstance(found, dict) or not found:
             raise ConfigError(f"{path}: expected sections such as `model` and `training`.")
-        content = found
+        content.update(found)
     config = _check_values(_build(ExperimentConfig, content, str(path), ""), str(path))
     for setting in settings:
         _apply_setting(content, setting)

@@ -119,9 +119,8 @@ def _bounds(region: _Region) -> Box | None:
     numbers = numbers_of([*map(value.get, keys), value.get("rotation") or 0])
     if numbers is None or "vertices" in value or "rle" in value:
         return None
-    x, y, first, second = (
-        number * unit for number, unit in zip(numbers[:4], (across, down) * 2, strict=True)
-    )
+    x, y, first, second, degrees = numbers
+    x, y, first, second = across * x, down * y, across * first, down * second
     if ellipse:
         left, top, right, bottom = bounds_of_ellipse((x, y), (first, second), degrees)
     else:  # turned about its upper left corner
