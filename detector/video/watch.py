@@ -18,7 +18,7 @@ _LATE_SECONDS = 0.1  # a video that is so late is not hurried
 _LONGEST_WAIT = 5.0  # seconds between two frames of a file, whatever its times say
 
 
-def watch(
+def watch(  # eight arguments, given by name: what is shown, recorded, held and told are separate choices
     pipeline: LivePipeline,
     view: View,
     *,
