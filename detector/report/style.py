@@ -68,7 +68,7 @@ td.bar { width: 34%; min-width: 90px; }
 .matrix thead th:first-child { writing-mode: horizontal-tb; transform: none; vertical-align: bottom; }
 .matrix tbody th { text-align: left; padding-left: 0; }
 .matrix .missed { border-left: 3px solid var(--ink); position: sticky; right: 0; background: var(--paper); }
-.matrix tr.false_positives td, .matrix tr.false_positives th { border-top: 3px solid var(--ink); }
+.matrix tr.ghosts td, .matrix tr.ghosts th { border-top: 3px solid var(--ink); }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 14px; }
 figure { margin: 0; break-inside: avoid; }
 figure img { width: 100%; height: 190px; object-fit: contain; background: var(--wash); display: block; }
