@@ -76,6 +76,8 @@ def export(
         DetectorError: a model, images or a folder that cannot be used, or a runtime that is not installed.
         ValueError: an argument that is none of its kind, or not in its range.
     """
+    if unknown := options.keys() - ExportOptions.__annotations__.keys():
+        raise TypeError(f"export() got an unexpected keyword argument {min(unknown)!r}")
     check_model(model)
     dataset = options.get("dataset")
     request = Request(

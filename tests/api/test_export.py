@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from detector import Detector, DetectorError, export, load_dataset
 from detector.api.export import BundleName, FormatName, Precision
+from detector.commands.export import export_command
 from detector.exports.bundles import BUNDLES
 from detector.exports.outcome import ExportError
 from detector.formats.table import FORMATS, PRECISIONS
@@ -73,6 +74,17 @@ def test_mistakes(wrong: dict[str, Any], said: str) -> None:
         export(**wrong)
 
 
+def test_an_unknown_argument_is_refused() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'quantise'"):
+        export(quantise="int8")  # type: ignore[arg-type]
+
+
 def test_what_may_be_said_is_what_there_is() -> None:
-    for words, known in ((FormatName, FORMATS), (Precision, PRECISIONS), (BundleName, BUNDLES)):
-        assert set(words.__args__) == set(known)  # type: ignore[attr-defined]
+    options = {each.name: each.type for each in export_command.params}
+    for option, words, known in (
+        ("format_name", FormatName, FORMATS),
+        ("quantize", Precision, PRECISIONS),
+        ("bundle", BundleName, BUNDLES),
+    ):
+        assert get_args(words) == tuple(known)
+        assert tuple(options[option].choices) == tuple(known)  # type: ignore[attr-defined]
