@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-import detector.data
+import detector
 from detector.data.findings import Finding, FindingLog, in_singular
 
-PACKAGE = Path(detector.data.__file__).parent
+PACKAGE = Path(detector.__file__).parent
 
 
 def kinds_in_source() -> set[str]:
     """Every kind that is a text, or a text with values in it, where it is noted."""
     calls = (
         node
-        for path in PACKAGE.rglob("*.py")
+        for room in ("data", "checks")
+        for path in (PACKAGE / room).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

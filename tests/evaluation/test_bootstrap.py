@@ -3,7 +3,7 @@ import pytest
 
 from detector.evaluation.bootstrap import Interval, bootstrap, draw_resamples, interval_of
 from detector.evaluation.tables import build_tables
-from tests.checks.test_diagnosis import build_dataset, with_noise
+from tests.evaluation.noisy_detections import build_dataset, with_noise
 
 
 def test_each_round_draws_as_many_images_as_there_are():

@@ -4,7 +4,7 @@ import pytest
 
 from detector.evaluation import compute_metrics
 from detector.evaluation.comparison import compare_detections
-from tests.checks.test_diagnosis import build_dataset, with_noise
+from tests.evaluation.noisy_detections import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 
 

@@ -6,7 +6,7 @@ import pytest
 from detector.evaluation.assignment import assign
 from detector.evaluation.outcomes import build_matrix, find_outcomes
 from detector.evaluation.tables import build_tables
-from tests.checks.test_diagnosis import build_dataset
+from tests.evaluation.noisy_detections import build_dataset
 from tests.evaluation.test_coco_metrics import as_detections
 
 

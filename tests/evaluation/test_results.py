@@ -7,7 +7,7 @@ import pytest
 
 from detector.errors import DatasetError
 from detector.evaluation.results import count_reaching_out, load_results
-from tests.checks.test_diagnosis import build_dataset
+from tests.evaluation.noisy_detections import build_dataset
 
 GOOD = {"image_id": 10, "category_id": 1, "bbox": [1, 2.5, 30, 40], "score": 0.5}
 

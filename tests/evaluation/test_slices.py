@@ -9,7 +9,7 @@ from detector.evaluation.bootstrap import draw_resamples
 from detector.evaluation.metadata import group_metadata
 from detector.evaluation.slices import Part, build_parts, build_size_parts, measure_slices
 from detector.evaluation.tables import build_tables
-from tests.checks.test_diagnosis import build_dataset, with_noise
+from tests.evaluation.noisy_detections import build_dataset, with_noise
 
 
 @pytest.fixture(scope="module")

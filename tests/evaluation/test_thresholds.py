@@ -4,7 +4,7 @@ import pytest
 from detector.evaluation.assignment import assign
 from detector.evaluation.tables import build_tables
 from detector.evaluation.thresholds import GRID, f1_curve, find_best, find_operating_points, judge
-from tests.checks.test_diagnosis import build_dataset, with_noise
+from tests.evaluation.noisy_detections import build_dataset, with_noise
 
 
 def test_the_best_threshold_is_that_of_a_search_through_all():

@@ -1,7 +1,8 @@
-"""The released weights under the names and in the layouts of TF-Slim."""
+"""The released weights under the names and in the layouts of TF-Slim; releases of sources on this machine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +11,48 @@ import pytest
 from detector.architecture import Architecture, build_architecture
 from detector.boxes import FloatArray
 from detector.labels import COCO_IDS
-from detector.pretrained.releases import DEFAULT_MODEL, source_path
+from detector.pretrained import releases as pretrained
+from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, Release, Source, source_path
 from detector.pretrained.slim import slim_name
 from detector.spec import ModelSpec
+from detector.system.reading import sha256
 from detector.weights import BATCH_NORM_EPSILON, Weights, load_weights
 
 NUM_COLUMNS = 91
+ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
 
 
 @pytest.fixture(scope="session")
 def published(released_weights: Path) -> Path:
     """The published archive that the released weights were imported from."""
     return source_path(DEFAULT_MODEL)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the cache, which is empty."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("SSDLITE_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def offer(published: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make a release of sources that are servers, or functions that fetch; all with the right SHA-256."""
+
+    def offer(*places: str | Callable[[Path], Path]) -> None:
+        sources = [
+            Source(
+                f"source {number}",
+                sha256(published),
+                pretrained._from_url(f"{place}/{ARCHIVE}") if isinstance(place, str) else place,
+            )
+            for number, place in enumerate(places, start=1)
+        ]
+        release = Release(RELEASES[DEFAULT_MODEL].spec, tuple(sources))
+        monkeypatch.setattr(pretrained, "RELEASES", {DEFAULT_MODEL: release})
+
+    return offer
 
 
 @pytest.fixture(scope="session")

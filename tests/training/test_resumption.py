@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from detector.data.folder import LabelledFolder
 from detector.errors import DetectorError
 from detector.runtime import Detector
 from detector.training.checkpoints import Checkpoint
@@ -18,7 +16,6 @@ from detector.training.initial_weights import load_initial_weights
 from detector.training.resumption import Resumed, reload_initial_weights, take_up
 from detector.training.run_folder import RunFolder
 from detector.weights import load_weights, save_weights
-from tests.data.labelled import Photo, write_voc
 from tests.training.damages import DAMAGES, Damage
 from tests.training.small_run import (
     SETTINGS,
@@ -49,12 +46,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture
 def run(original: RunFolder, tmp_path: Path) -> RunFolder:
     return RunFolder(Path(shutil.copytree(original.root, tmp_path / "run")))
-
-
-@pytest.fixture
-def own_run(tmp_path: Path) -> RunFolder:
-    """A run with a dataset of its own, which a test may spoil."""
-    return begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"))
 
 
 def go_on(run: RunFolder, moved_to: Path | None = None) -> Resumed:
@@ -155,16 +146,6 @@ def test_steps_that_are_lost_are_counted(run: RunFolder) -> None:
     assert "step 3; the 5 steps after it are trained again" in lines[1]
 
 
-def test_a_run_that_ended_before_its_first_checkpoint_begins_again(own_run: RunFolder) -> None:
-    assert go_on(own_run).step is None
-    own_run.append_history({"step": 2, "loss": 1.0})
-    own_run.checkpoints.mkdir()
-    (own_run.checkpoints / "ckpt-2.index").write_bytes(b"cut off")
-    lines = go_on(own_run).lines
-    assert "ckpt-2.json is missing" in lines[0]
-    assert "training begins at step 0; 2 steps are trained again" in lines[1]
-
-
 def change(run: RunFolder, old: str, new: str) -> None:
     text = run.config.read_text()
     assert old in text
@@ -253,43 +234,6 @@ def test_a_record_that_makes_no_sense_is_damaged(run: RunFolder, key: str) -> No
     assert f"run.json is damaged or of an earlier version ({key})" in sentence(run)
 
 
-def drop_an_image(data: Path) -> None:
-    lists = data / "ImageSets/Main/train.txt"
-    lists.write_text("\n".join(lists.read_text().split()[1:]))
-
-
-def move_a_box(data: Path) -> None:
-    path = sorted((data / "Annotations").iterdir())[0]
-    path.write_text(path.read_text().replace("<ymax>40", "<ymax>41"))
-
-
-def rename_a_class(data: Path) -> None:
-    for path in (data / "Annotations").iterdir():
-        path.write_text(path.read_text().replace("dog", "fox"))
-
-
-def drop_the_validation_split(data: Path) -> None:
-    (data / "ImageSets/Main/val.txt").unlink()
-
-
-@pytest.mark.parametrize("edit", [drop_an_image, move_a_box, rename_a_class, drop_the_validation_split])
-def test_a_dataset_that_was_edited_is_refused(own_run: RunFolder, edit: Callable[[Path], None]) -> None:
-    edit(Path(own_run.load_record()["dataset"]))
-    assert "has changed since this run began" in sentence(own_run)
-    if edit is rename_a_class:
-        assert "its classes were cat, dog, traffic light and are" in sentence(own_run)
-
-
-def test_a_dataset_that_has_moved_is_named(own_run: RunFolder, tmp_path: Path) -> None:
-    (tmp_path / "shapes").rename(tmp_path / "elsewhere")
-    told = sentence(own_run)
-    assert str(tmp_path / "shapes") in told
-    assert f"ssdlite train NEW_PLACE --resume {own_run.root}" in told
-    assert go_on(own_run, tmp_path / "elsewhere").step is None
-    other = write_voc(tmp_path / "other", [Photo(f"{n}.jpg") for n in range(8)])
-    assert "has changed since this run began" in sentence(own_run, other)
-
-
 @pytest.mark.parametrize("name", ["checkpoints", "tensorboard"])
 def test_a_file_in_place_of_a_folder_is_refused(run: RunFolder, name: str) -> None:
     shutil.rmtree(run.root / name, ignore_errors=True)
@@ -300,14 +244,6 @@ def test_a_file_in_place_of_a_folder_is_refused(run: RunFolder, name: str) -> No
 def test_a_folder_that_was_copied_or_renamed_goes_on(run: RunFolder, tmp_path: Path) -> None:
     other = RunFolder(run.root.rename(tmp_path / "new name"))
     assert go_on(other).step == 6
-
-
-def test_findings_are_told_before_a_refusal(own_run: RunFolder) -> None:
-    move_a_box(Path(own_run.load_record()["dataset"]))
-    told: list[LabelledFolder] = []
-    with pytest.raises(DetectorError, match="has changed"):
-        take_up(own_run, None, told.append)
-    assert len(told) == 1
 
 
 def test_initial_weights_that_are_others_now_are_refused(tmp_path: Path) -> None:

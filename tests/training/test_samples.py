@@ -31,8 +31,8 @@ STRONG = AugmentationConfig(flip=0.5, expand=0.5, crop=0.85, colours=1)
 GEOMETRY = replace(STRONG, colours=0)
 
 
-def annotation(number, image_id, category, x, y, width, height, crowd=0):
-    box = {"bbox": [x, y, width, height], "area": width * height, "iscrowd": crowd}
+def annotation(number, image_id, category, box_xywh, crowd=0):
+    box = {"bbox": list(box_xywh), "area": box_xywh[2] * box_xywh[3], "iscrowd": crowd}
     return {"id": number, "image_id": image_id, "category_id": category, **box}
 
 
@@ -48,9 +48,7 @@ def dataset(tmp_path):
             x, y = 66 * column + rng.integers(0, 66 - width), rng.integers(0, 150 - height)
             picture[y : y + height, x : x + width] = COLOURS_RGB[category][::-1]
             annotations.append(
-                annotation(
-                    len(annotations), id_, category, *(float(value) for value in (x, y, width, height))
-                )
+                annotation(len(annotations), id_, category, tuple(map(float, (x, y, width, height))))
             )
         path = tmp_path / f"{id_}.png"
         cv2.imwrite(str(path), picture)
@@ -248,7 +246,7 @@ def test_large_images_are_kept_smaller_and_their_samples_are_the_same(dataset, t
     large = replace(
         dataset,
         images=(DatasetImage(1, path, (2000, 1200)),),
-        annotations=(annotation(1, 1, 5, 500, 300, 1000, 600),),
+        annotations=(annotation(1, 1, 5, (500, 300, 1000, 600)),),
     )
     # 3.4 times the larger side of the input is 435: 435 x 261 x 3 = 340,605 bytes
     cached, uncached = (source_of(large, PLAIN, cache_bytes=size) for size in (340_605, 340_604))
