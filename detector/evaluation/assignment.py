@@ -36,6 +36,12 @@ def assign(tables: Tables, ignored: Flags) -> Assignment:
         tables: objects, detections and overlaps.
         ignored: (G,) objects that are not to be found: crowds, and what is outside of a range.
     """
+    # pycocotools walks image by image, class by class, detection by detection, and looks at every object.
+    # Here only the pairs that overlap by half are walked, in the order in which it would meet them: by
+    # score, then what counts before what is ignored, then the greater overlap, then the later object. A pair
+    # is taken when the detection has nothing yet and the object is free; as no two groups (an image and a
+    # class) share a detection or an object, the first pairs of all groups are decided in one step, then the
+    # second ones, and so on: as many steps as the largest group has pairs.
     pairs, objects, found = tables.fitting, tables.objects, tables.found
     group = found.image[pairs.detection] * len(tables.classes) + found.label[pairs.detection]
     order = np.lexsort((-pairs.object, -pairs.iou, ignored[pairs.object], pairs.detection, group))

@@ -52,6 +52,13 @@ class PrecisionRecall:
 
     def __init__(self, tables: Tables, ignored: Flags, outside: Flags) -> None:
         self.classes = len(tables.classes)
+        # Everything that does not depend on the weights is worked out here, once. A detection counts at a
+        # threshold when it finds an object (`true`), or finds nothing and lies inside of the range; it does
+        # not when it finds what is ignored (`beside`). So of each class one running sum over the detections
+        # inside serves all ten thresholds, and each threshold has a few corrections of its own: less code to
+        # run than ten sums, and the ten share their reads. True positives are listed threshold by threshold
+        # and class by class (`group`), in the order of the scores; a curve is a sum along that list, less
+        # what it was at the group's start.
         assignment = assign(tables, ignored)
         true, beside = _judge(assignment, ignored)
         kept = ~outside
@@ -105,6 +112,10 @@ class PrecisionRecall:
 
     def curve(self, weights: Doubles) -> Curve:
         """The running counts for weights (R, I): how often each image is counted."""
+        # An image that is drawn twice has each detection twice, at the same score: a weight of 2 in the sums.
+        # The best precision at this recall or beyond is a maximum from the right within each group; all
+        # groups go through one `maximum.accumulate`, each lifted above those that come before it, by whole
+        # numbers so that nothing is rounded away but the last bits that pycocotools does not show, either.
         inside = np.take(weights, self._kept_image, axis=1)
         inside *= self._kept_inside
         inside = _sums(inside)
