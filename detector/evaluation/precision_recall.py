@@ -114,8 +114,8 @@ class PrecisionRecall:
         """The running counts for weights (R, I): how often each image is counted."""
         # An image that is drawn twice has each detection twice, at the same score: a weight of 2 in the sums.
         # The best precision at this recall or beyond is a maximum from the right within each group; all
-        # groups go through one `maximum.accumulate`, each lifted above those that come before it, by whole
-        # numbers so that nothing is rounded away but the last bits that pycocotools does not show, either.
+        # groups go through one `maximum.accumulate`, each lifted above those that come before it, which costs
+        # the bits below 1e-12.
         inside = np.take(weights, self._kept_image, axis=1)
         inside *= self._kept_inside
         inside = _sums(inside)
