@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from detector.api.inputs import Say
+from detector.api.inputs import Say, as_path
 from detector.data.dataset import Dataset
 from detector.exports.exporter import write_export
 from detector.exports.outcome import Export
@@ -85,17 +85,13 @@ def export(
         format=format,
         quantize=quantize,
         postprocess=postprocess,
-        output=_as_path(output),
+        output=as_path(output),
         bundle=options.get("bundle"),
-        calibration=_as_path(options.get("calibration")),
-        dataset=dataset if isinstance(dataset, Dataset) else _as_path(dataset),
+        calibration=as_path(options.get("calibration")),
+        dataset=dataset if isinstance(dataset, Dataset) else as_path(dataset),
         classes=class_list(options.get("classes")),
         input_size=options.get("input_size"),
         max_ap_drop=options.get("max_ap_drop"),
     )
     with bars_wanted(options.get("progress", False)):
         return write_export(request, say or (lambda line: None))
-
-
-def _as_path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)

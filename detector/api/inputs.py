@@ -71,7 +71,7 @@ def load_dataset(
     """
     with bars_wanted(progress):
         dataset = find_dataset(
-            _as_path(path), _as_path(images), _as_path(annotations), split, images_needed=images_needed
+            as_path(path), as_path(images), as_path(annotations), split, images_needed=images_needed
         )
     for finding in dataset.findings if say else ():
         tell(say, f"Note: {finding}")
@@ -123,7 +123,8 @@ def tell(say: Say | None, line: str) -> None:
         say(line)
 
 
-def _as_path(path: str | Path | None) -> Path | None:
+def as_path(path: str | Path | None) -> Path | None:
+    """A path that may be given as text; None stays None."""
     return None if path is None else Path(path)
 
 
