@@ -22,6 +22,7 @@ from detector.boxes import FloatArray, clip, xyxy_to_xywh
 from detector.commands.cli import main
 from detector.commands.command_line import echo
 from detector.commands.options import DEFAULT_MODEL
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.data.folder import load_split
 from detector.errors import DatasetError
@@ -154,13 +155,13 @@ def load_looks(path: Path, images: int) -> tuple[list[Look], float]:
 
 def run_variant(
     variant: Variant, looks: Sequence[Look], dataset: Dataset, classes: tuple[str, ...]
-) -> tuple[list[dict[str, Any]], float]:
+) -> tuple[list[Result], float]:
     """COCO's result objects of a variant, and its processor time for an image in ms."""
     category_of = match_categories(classes, dataset.categories)
     start = time.process_time()
     found = [variant(look) for look in looks]
     milliseconds = 1000 * (time.process_time() - start) / len(looks)
-    results = []
+    results: list[Result] = []
     for image, look, candidates in zip(dataset.images, looks, found, strict=True):
         boxes = clip(candidates.boxes, 1, 1) * np.array([*look.size_wh, *look.size_wh], np.float32)
         boxes_xywh = np.round(xyxy_to_xywh(boxes).astype(np.float64), 3).tolist()

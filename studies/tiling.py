@@ -10,7 +10,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import cv2
@@ -21,7 +20,7 @@ from detector.boxes import xyxy_to_xywh
 from detector.commands.cli import main
 from detector.commands.command_line import echo
 from detector.commands.options import DEFAULT_MODEL
-from detector.data.annotations import Annotation
+from detector.data.annotations import Annotation, Result
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.data.folder import load_split
 from detector.errors import DatasetError
@@ -95,10 +94,11 @@ def _scale(size_wh: tuple[int, int]) -> float:
     return min(_CELL_WH[0] / size_wh[0], _CELL_WH[1] / size_wh[1])
 
 
-def run_on_frames(detector: Detector, dataset: Dataset, truth: Dataset) -> tuple[list[dict[str, Any]], float]:
+def run_on_frames(detector: Detector, dataset: Dataset, truth: Dataset) -> tuple[list[Result], float]:
     """COCO's result objects, and the time for a frame in ms."""
     category_of = match_categories(detector.classes, dataset.categories)
-    results, seconds = [], 0.0
+    results: list[Result] = []
+    seconds = 0.0
     frames = tqdm(
         build_frames(dataset), total=len(truth.images), desc="frames", unit="frame", disable=None, leave=False
     )
@@ -127,7 +127,7 @@ def command(dataset: Path, model: str, split: str | None, rounds: int) -> None:
     truth = build_truth(coco)
     if not truth.images:
         raise DatasetError(f"{coco.source} has fewer than {_COLUMNS * _ROWS} images, which make one frame.")
-    whole: list[dict[str, Any]] = []
+    whole: list[Result] = []
     echo("| tiles | AP | gain | 95 % interval | ms a frame |\n|---|---|---|---|---|")
     for side in _SIDES:
         detector = Detector.load(

@@ -21,6 +21,7 @@ from detector.api.inputs import (
     select,
     tell,
 )
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.errors import DatasetError
 from detector.evaluation.bootstrap import ROUNDS, Interval
@@ -28,7 +29,6 @@ from detector.evaluation.comparison import Comparison as Differences
 from detector.evaluation.comparison import Difference, compare_detections
 from detector.evaluation.evaluate import detect_dataset, match_categories
 from detector.evaluation.measure import nan_to_minus_1
-from detector.evaluation.results import Result
 from detector.image_kinds import ImageLike
 from detector.runtime import Detector
 from detector.system.files import replacing

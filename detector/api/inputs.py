@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.data.selection import find_dataset, select_images
-from detector.evaluation.results import Result, check_results, load_results
+from detector.evaluation.results import check_results, load_results
 from detector.runtime import Detector
 from detector.system.progress import bars_wanted
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from detector.data.annotations import Annotation
+from detector.data.annotations import Annotation, Result
 from detector.data.box_layouts import BoxFault
 from detector.data.dataset import Dataset
 from detector.evaluation.coco_metrics import match_detections, mean_precision, silenced
@@ -15,10 +15,15 @@ from detector.evaluation.coco_metrics import match_detections, mean_precision, s
 
 def score_truth(dataset: Dataset) -> float:
     """AP of the annotations given as detections: 1 where they are sound, -1 without objects."""
-    truth = [
-        {key: annotation[key] for key in ("image_id", "category_id", "bbox")} | {"score": 1.0}
-        for annotation in dataset.annotations
-        if not annotation["iscrowd"]
+    truth: list[Result] = [
+        {
+            "image_id": each["image_id"],
+            "category_id": each["category_id"],
+            "bbox": each["bbox"],
+            "score": 1.0,
+        }
+        for each in dataset.annotations
+        if not each["iscrowd"]
     ]
     with silenced():
         coco_eval = match_detections(dataset, truth, sorted(dataset.categories), ap_only=True)

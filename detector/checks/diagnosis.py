@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from detector.checks.annotation_faults import find_broken_annotations, repair_annotations, score_truth
 from detector.checks.box_faults import find_box_fault, repair_scenes
 from detector.checks.label_faults import explain_exchange, find_exchange
-from detector.data.annotations import Annotation
+from detector.data.annotations import Annotation, Result
 from detector.data.box_layouts import BoxFault, find_layout_fault
 from detector.data.dataset import Dataset
 from detector.evaluation.coco_metrics import CocoMetrics
@@ -27,7 +26,7 @@ _CLEAR_AP50, _CLEAR_GAIN = 0.3, 2.0  # what a repair has to reach, absolutely an
 
 def diagnose(
     truth: Dataset,
-    detections: Sequence[Mapping[str, Any]],
+    detections: Sequence[Result],
     *,
     score_threshold: float = 0.05,
     training: Dataset | None = None,
@@ -80,7 +79,7 @@ def _sample(dataset: Dataset) -> Dataset:
     return dataset.select(set(ids[:: -(-len(ids) // _MOST_IMAGES)]))
 
 
-def _is_finite(detection: Mapping[str, Any]) -> bool:
+def _is_finite(detection: Result) -> bool:
     return bool(np.isfinite([*detection["bbox"], detection["score"]]).all())
 
 
@@ -143,7 +142,7 @@ def _check_truth(truth: Dataset) -> list[str]:
     ]
 
 
-def _check_detections(truth: Dataset, detections: Sequence[Mapping[str, Any]]) -> list[str]:
+def _check_detections(truth: Dataset, detections: Sequence[Result]) -> list[str]:
     """Without detections in these images nothing else can be said."""
     if not detections:
         return [
@@ -170,7 +169,7 @@ def _check_finite(broken: int, total: int) -> list[str]:
     ]
 
 
-def _check_coverage(truth: Dataset, detections: Sequence[Mapping[str, Any]]) -> list[str]:
+def _check_coverage(truth: Dataset, detections: Sequence[Result]) -> list[str]:
     annotated = {entry["image_id"] for entry in _objects(truth)}
     empty = len(annotated - {detection["image_id"] for detection in detections})
     if empty <= len(annotated) / 2:
@@ -181,7 +180,7 @@ def _check_coverage(truth: Dataset, detections: Sequence[Mapping[str, Any]]) -> 
     ]
 
 
-def _check_scores(detections: Sequence[Mapping[str, Any]], score_threshold: float) -> list[str]:
+def _check_scores(detections: Sequence[Result], score_threshold: float) -> list[str]:
     best = max((detection["score"] for detection in detections), default=score_threshold)
     if best >= score_threshold:
         return []
@@ -255,6 +254,6 @@ def _tell_nothing_found(scenes: Sequence[Scene], score_threshold: float) -> str:
     )
 
 
-def find_causes(dataset: Dataset, detections: Sequence[Mapping[str, Any]], coco: CocoMetrics) -> list[str]:
+def find_causes(dataset: Dataset, detections: Sequence[Result], coco: CocoMetrics) -> list[str]:
     """Why an AP next to nothing is so low; nothing for any other AP."""
     return diagnose(dataset, detections) if coco.summary["AP"] < NEXT_TO_NOTHING else []

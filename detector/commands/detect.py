@@ -119,7 +119,7 @@ class _Batch:
         """Detect in one image and write its picture."""
         from detector.commands.detect_sources import is_video
         from detector.drawing import draw_detections
-        from detector.evaluation.coco_results import to_coco_results
+        from detector.evaluation.coco_results import to_named_results
         from detector.images import load_image
 
         try:
@@ -136,7 +136,7 @@ class _Batch:
             self.failures.append(f"{path} is too large for this machine's memory.")
             return
         file_name = Path(name).as_posix()
-        self.results += to_coco_results(detections, file_name)
+        self.results += to_named_results(detections, file_name)
         self.images.append(
             {
                 "file_name": file_name,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.evaluation.assignment import assign
 from detector.evaluation.bootstrap import (
@@ -121,7 +121,7 @@ class Analysis:
 
 def analyse(
     dataset: Dataset,
-    detections: Sequence[Mapping[str, Any]],
+    detections: Sequence[Result],
     category_ids: Iterable[int],
     coco: CocoMetrics,
     *,

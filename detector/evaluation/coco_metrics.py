@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.system.progress import bars_hidden
 
@@ -51,9 +53,9 @@ class CocoMetrics:
 class CocoEval(COCOeval):  # type: ignore[misc]
     """COCOeval with a progress bar."""
 
-    bar: Any = None
+    bar: tqdm[NoReturn]
 
-    def evaluateImg(self, *args: Any) -> Any:  # noqa: N802 - pycocotools' name
+    def evaluateImg(self, *args: object) -> object:  # noqa: N802 - pycocotools' name
         self.bar.update()
         return super().evaluateImg(*args)
 
@@ -66,7 +68,7 @@ def silenced() -> Iterator[None]:
 
 
 def compute_metrics(
-    dataset: Dataset, detections: Sequence[Mapping[str, Any]], category_ids: Sequence[int]
+    dataset: Dataset, detections: Sequence[Result], category_ids: Sequence[int]
 ) -> CocoMetrics:
     """The COCO numbers of detections over the images of a dataset.
 
@@ -106,7 +108,7 @@ def compute_metrics(
 
 def match_detections(
     dataset: Dataset,
-    detections: Sequence[Mapping[str, Any]],
+    detections: Sequence[Result],
     category_ids: Sequence[int],
     *,
     ap_only: bool = False,
@@ -127,7 +129,7 @@ def match_detections(
     return coco_eval
 
 
-def _build_eval(dataset: Dataset, detections: Sequence[Mapping[str, Any]]) -> CocoEval:
+def _build_eval(dataset: Dataset, detections: Sequence[Result]) -> CocoEval:
     truth = COCO()
     truth.dataset = {
         "images": [{"id": image.id} for image in dataset.images],
@@ -141,17 +143,17 @@ def _build_eval(dataset: Dataset, detections: Sequence[Mapping[str, Any]]) -> Co
     return coco_eval
 
 
-def _bar(ticks: int) -> Any:
+def _bar(ticks: int) -> tqdm[NoReturn]:
     return tqdm(total=ticks, desc="matching", unit="", unit_scale=True, leave=False, disable=bars_hidden())
 
 
-def mean_precision(precision: np.ndarray[Any, Any]) -> float:
+def mean_precision(precision: NDArray[np.float64]) -> float:
     """The mean of pycocotools' precisions, in [0, 1]; -1 where no object takes part."""
     valid = precision[precision > -1]
     return float(valid.mean()) if valid.size else -1.0
 
 
-def _load_results(truth: COCO, detections: Sequence[Mapping[str, Any]]) -> COCO:
+def _load_results(truth: COCO, detections: Sequence[Result]) -> COCO:
     """``COCO.loadRes`` for boxes, which also takes an empty list."""
     results = COCO()
     results.dataset = {

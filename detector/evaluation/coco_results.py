@@ -5,51 +5,62 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from detector.boxes import xyxy_to_xywh
+from detector.data.annotations import Result
 from detector.detections import Detections
 from detector.labels import COCO_IDS, normalise_name
 
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 
 
-def to_coco_results(
-    detections: Detections, file_name: str, category_ids: Sequence[int] | None = None
-) -> list[dict[str, Any]]:
-    """The detections of an image, each an object of COCO's results format.
+def to_results(
+    detections: Detections, image_id: int, category_ids: Sequence[int | None], scale: float = 1
+) -> list[Result]:
+    """The detections of an image, without those of classes that have no id.
 
-    ``file_name`` and ``category_name`` go beyond the format and say what no number can: which image and
-    which class it is. ``image_id`` is the stem of the file name, as a number where it is one, which gives
-    COCO's own images their own ids.
+    Args:
+        detections: what was found.
+        image_id: of the image.
+        category_ids: of each class of the detections.
+        scale: what their boxes are multiplied by.
+    """
+    boxes_xywh = np.round(xyxy_to_xywh(detections.boxes).astype(np.float64) * scale, 3).tolist()
+    return [
+        {"image_id": image_id, "category_id": id_, "bbox": box, "score": score}
+        for box, score, label in zip(
+            boxes_xywh, detections.scores.tolist(), detections.labels.tolist(), strict=True
+        )
+        if (id_ := category_ids[label]) is not None
+    ]
+
+
+def to_named_results(detections: Detections, file_name: str) -> list[dict[str, object]]:
+    """The same for an image of no dataset: ``file_name`` and ``category_name`` go beyond the format and say
+    what no number can, which image and which class it is.
+
+    ``image_id`` is the stem of the file name, as a number where it is one, which gives COCO's own images
+    their own ids. ``category_id`` is COCO's where all classes are COCO's; otherwise 1 to K in their order.
 
     Args:
         detections: what was found.
         file_name: of the image, with the folders that tell it from others, and forward slashes.
-        category_ids: of each class of the detections; default: ``category_ids_of`` them.
     """
-    ids = category_ids_of(detections.classes) if category_ids is None else category_ids
+    known = {normalise_name(name): id_ for name, id_ in COCO_IDS.items()}
+    ids = [known.get(normalise_name(name)) for name in detections.classes]
+    if None in ids:
+        ids = list(range(1, len(ids) + 1))
     stem = PurePosixPath(file_name).stem
-    boxes_xywh = np.round(xyxy_to_xywh(detections.boxes).astype(np.float64), 3).tolist()
     return [
         {
             "image_id": int(stem) if _NUMBER.fullmatch(stem) else stem,
             "file_name": file_name,
-            "category_id": ids[label],
-            "category_name": detections.classes[label],
-            "bbox": box,
-            "score": score,
+            "category_id": each["category_id"],
+            "category_name": name,
+            "bbox": each["bbox"],
+            "score": each["score"],
         }
-        for box, score, label in zip(
-            boxes_xywh, detections.scores.tolist(), detections.labels.tolist(), strict=True
-        )
+        for each, name in zip(to_results(detections, 0, ids), detections.names, strict=True)
     ]
-
-
-def category_ids_of(classes: Sequence[str]) -> list[int]:
-    """COCO's ids, where all classes are COCO's; otherwise 1 to K in their order."""
-    known = {normalise_name(name): id_ for name, id_ in COCO_IDS.items()}
-    ids = [known.get(normalise_name(name), 0) for name in classes]
-    return ids if all(ids) else list(range(1, len(classes) + 1))

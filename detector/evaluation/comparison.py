@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.evaluation.assignment import assign
 from detector.evaluation.bootstrap import (
@@ -85,8 +85,8 @@ class Comparison:
 
 def compare_detections(
     dataset: Dataset,
-    first: Sequence[Mapping[str, Any]],
-    second: Sequence[Mapping[str, Any]],
+    first: Sequence[Result],
+    second: Sequence[Result],
     *,
     category_ids: Iterable[int] | None = None,
     rounds: int = ROUNDS,

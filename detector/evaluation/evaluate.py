@@ -8,17 +8,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from detector.boxes import xyxy_to_xywh
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset, DatasetImage, have_same_shape, load_dataset_image
 from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
+from detector.evaluation.coco_results import to_results
 from detector.images import Image
 from detector.labels import normalise_name
 from detector.system.files import replacing
@@ -55,7 +56,7 @@ class Evaluation:
     """
 
     metrics: CocoMetrics
-    detections: list[dict[str, Any]]
+    detections: list[Result]
     images: int
     seconds: float | None
     category_ids: tuple[int, ...]
@@ -68,7 +69,7 @@ class Evaluation:
         """Decoding, network and post-processing together; None where others produced the detections."""
         return None if self.seconds is None else round(self.images / self.seconds, 2)
 
-    def save(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def save(self, folder: Path, settings: Mapping[str, object]) -> None:
         """Write ``metrics.json`` and ``detections.json`` into a folder.
 
         The detections are in COCO's results format, with ``file_name``, which tells the image to whoever
@@ -116,9 +117,7 @@ def evaluate(detector: FindsObjects, dataset: Dataset) -> Evaluation:
     )
 
 
-def detect_dataset(
-    detector: FindsObjects, dataset: Dataset
-) -> tuple[list[dict[str, Any]], tuple[DatasetImage, ...]]:
+def detect_dataset(detector: FindsObjects, dataset: Dataset) -> tuple[list[Result], tuple[DatasetImage, ...]]:
     """COCO's result objects of a detector on all images of a dataset, with the dataset's category ids; and
     the images whose width and height are not what the annotations say. Where the shape is the same, the image
     was resized after it was labelled, and its detections are in pixels of the size that the annotations say.
@@ -136,7 +135,7 @@ def detect_dataset(
             f"No category of {dataset.source} ({theirs} ...) is a class of the model ({ours} ...); "
             "name a model that was trained on them with --model."
         )
-    found: list[dict[str, Any]] = []
+    found: list[Result] = []
     other_size: list[DatasetImage] = []
     scale_of: dict[int, float] = {}
 
@@ -162,11 +161,12 @@ def detect_dataset(
         ),
         strict=True,
     ):
-        found.extend(_to_coco(detections, image.id, category_of, scale_of.get(image.id, 1)))
+        ids = [category_of.get(name) for name in detections.classes]
+        found += to_results(detections, image.id, ids, scale_of.get(image.id, 1))
     return found, tuple(other_size)
 
 
-def evaluate_detections(dataset: Dataset, detections: list[dict[str, Any]]) -> Evaluation:
+def evaluate_detections(dataset: Dataset, detections: list[Result]) -> Evaluation:
     """The COCO numbers of detections that are there already; all categories of the dataset take part.
 
     Args:
@@ -195,17 +195,6 @@ def match_categories(classes: tuple[str, ...], categories: Mapping[int, str]) ->
         if ids.setdefault(normalise_name(name), id_) != id_:
             raise DatasetError(f"The dataset has two categories of the name {name!r}; merge them.")
     return {name: ids[normalise_name(name)] for name in classes if normalise_name(name) in ids}
-
-
-def _to_coco(
-    detections: Detections, image_id: int, category_of: Mapping[str, int], scale: float
-) -> list[dict[str, Any]]:
-    boxes_xywh = np.round(xyxy_to_xywh(detections.boxes).astype(np.float64) * scale, 3).tolist()
-    return [
-        {"image_id": image_id, "category_id": category_of[name], "bbox": box, "score": score}
-        for box, score, name in zip(boxes_xywh, detections.scores.tolist(), detections.names, strict=True)
-        if name in category_of
-    ]
 
 
 def versions_used() -> dict[str, str]:

@@ -7,15 +7,18 @@ classes aside.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import FloatArray, area, intersection, intersection_over_union, xywh_to_xyxy
+from detector.data.annotations import Annotation, Result
 from detector.data.dataset import Dataset, DatasetImage
+
+Entry = TypeVar("Entry", Annotation, Result)
 
 MATCH_IOU = 0.5
 FALSE_POSITIVE, IN_CROWD = -1, -2
@@ -47,7 +50,7 @@ class Scene:
     classes: NDArray[np.int64]
 
 
-def build_scenes(dataset: Dataset, detections: Iterable[Mapping[str, Any]]) -> list[Scene]:
+def build_scenes(dataset: Dataset, detections: Iterable[Result]) -> list[Scene]:
     """A scene for each image of the dataset; detections of other images are left out.
 
     Args:
@@ -58,16 +61,14 @@ def build_scenes(dataset: Dataset, detections: Iterable[Mapping[str, Any]]) -> l
     return [_build_scene(image, objects[image.id], found[image.id]) for image in dataset.images]
 
 
-def _by_image(entries: Iterable[Mapping[str, Any]]) -> dict[Any, list[Mapping[str, Any]]]:
-    grouped: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+def _by_image(entries: Iterable[Entry]) -> dict[int, list[Entry]]:
+    grouped: dict[int, list[Entry]] = defaultdict(list)
     for entry in entries:
         grouped[entry["image_id"]].append(entry)
     return grouped
 
 
-def _build_scene(
-    image: DatasetImage, objects: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]
-) -> Scene:
+def _build_scene(image: DatasetImage, objects: Sequence[Annotation], found: Sequence[Result]) -> Scene:
     found = sorted(found, key=lambda detection: -detection["score"])[:_MOST_DETECTIONS]
     return Scene(
         image,
@@ -80,7 +81,7 @@ def _build_scene(
     )
 
 
-def _boxes(entries: Sequence[Mapping[str, Any]]) -> FloatArray:
+def _boxes(entries: Sequence[Annotation] | Sequence[Result]) -> FloatArray:
     boxes = np.array([entry["bbox"] for entry in entries], np.float64).reshape(-1, 4)
     return np.clip(np.nan_to_num(boxes), -_FAR, _FAR).astype(np.float32)
 
@@ -139,7 +140,7 @@ def compute_ap50(scenes: Sequence[Scene], *, by_class: bool = True) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
-def average_precision(scores: NDArray[Any], found: NDArray[np.bool_], count: int) -> float:
+def average_precision(scores: NDArray[np.floating], found: NDArray[np.bool_], count: int) -> float:
     """Precision averaged over recall 0, .01 ... 1, each the best at that recall or beyond.
 
     Args:

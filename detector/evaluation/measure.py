@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pycocotools.cocoeval import Params
@@ -95,7 +94,7 @@ def mean_of_known(values: Doubles) -> Doubles:
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
-def nan_to_minus_1(value: Any) -> Any:
+def nan_to_minus_1(value: object) -> object:
     """The same plain values without NaN, which JSON does not have: -1, as COCO writes it."""
     if isinstance(value, dict):
         return {key: nan_to_minus_1(each) for key, each in value.items()}

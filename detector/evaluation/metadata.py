@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 
 from detector.evaluation.tables import Flags
 
+Plain = bool | int | float | str
 Groups = dict[str, list[tuple[str, Flags]]]  # by key: names of groups, and which entries are in each
 
 _MOST_KEYS, _MOST_GROUPS = 20, 12
@@ -18,7 +19,7 @@ _QUARTERS = 4
 _NAME_SHARE = 0.5  # a text that is different in more of the entries is a name, and no group
 
 
-def group_metadata(entries: Sequence[Mapping[str, Any]]) -> Groups:
+def group_metadata(entries: Sequence[Mapping[str, object]]) -> Groups:
     """The groups of each key: values that recur, or quarters of a number's range.
 
     Keys inside keys count as keys (``attributes: {"occluded": true}``); an entry with a list
@@ -27,7 +28,7 @@ def group_metadata(entries: Sequence[Mapping[str, Any]]) -> Groups:
     Args:
         entries: what the file says of each image, or of each object.
     """
-    values: dict[str, list[tuple[int, Any]]] = {}
+    values: dict[str, list[tuple[int, Plain]]] = {}
     for number, entry in enumerate(entries):
         for key, value in _flatten(entry):
             values.setdefault(key, []).append((number, value))
@@ -46,7 +47,7 @@ def group_metadata(entries: Sequence[Mapping[str, Any]]) -> Groups:
     return groups
 
 
-def _flatten(entry: Mapping[str, Any], key: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(entry: Mapping[str, object], key: str = "") -> Iterator[tuple[str, Plain]]:
     for name, value in entry.items():
         if isinstance(value, dict):
             yield from _flatten(value, str(name))
@@ -56,7 +57,7 @@ def _flatten(entry: Mapping[str, Any], key: str = "") -> Iterator[tuple[str, Any
             yield str(name), value
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object) -> TypeGuard[Plain]:
     if isinstance(value, int | float):
         return abs(value) < 1e300  # neither NaN nor infinite, nor an integer too large for a float
     return isinstance(value, str) and value != ""
@@ -66,7 +67,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _names(values: Sequence[tuple[int, Any]], count: int) -> Iterator[tuple[str, Flags]]:
+def _names(values: Sequence[tuple[int, Plain]], count: int) -> Iterator[tuple[str, Flags]]:
     names = [
         (number, {True: "yes", False: "no"}[v] if isinstance(v, bool) else str(v)) for number, v in values
     ]
@@ -81,7 +82,7 @@ def _names(values: Sequence[tuple[int, Any]], count: int) -> Iterator[tuple[str,
         yield "not given", ~known
 
 
-def _quarters(values: Sequence[tuple[int, Any]], count: int) -> Iterator[tuple[str, Flags]]:
+def _quarters(values: Sequence[tuple[int, Plain]], count: int) -> Iterator[tuple[str, Flags]]:
     given = np.full(count, np.nan)
     for number, value in values:
         given[number] = value

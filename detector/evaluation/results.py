@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.data.readers.coco_file import read_json
 from detector.data.readers.coco_values import is_box, is_number
 from detector.errors import DatasetError
-from detector.evaluation.result_ids import identity, join_categories, join_images
-
-Result = dict[str, Any]
+from detector.evaluation.result_ids import Say, identity, join_categories, join_images
 
 _BYTES_PER_BYTE = 10  # of memory for each of the file while JSON is read and measured
 _BEYOND = 1.0  # pixels that rounding may put a box outside of its image
 
 
-def _keep_silent(_: str) -> None:
-    pass
-
-
-def load_results(path: Path, dataset: Dataset, say: Callable[[str], None] = _keep_silent) -> list[Result]:
+def load_results(path: Path, dataset: Dataset, say: Say = lambda _: None) -> list[Result]:
     """The detections in a file of COCO's results format, with the ids of the dataset.
 
     A box may reach beyond its image, as some detectors' do, but not lie outside of it.
@@ -42,9 +37,7 @@ def load_results(path: Path, dataset: Dataset, say: Callable[[str], None] = _kee
     return check_results(path, read_json(path, "detections"), dataset, say)
 
 
-def check_results(
-    path: Path, content: object, dataset: Dataset, say: Callable[[str], None] = _keep_silent
-) -> list[Result]:
+def check_results(path: Path, content: object, dataset: Dataset, say: Say = lambda _: None) -> list[Result]:
     """As ``load_results``, for what is read already; the path is what errors call it."""
     if not isinstance(content, list):
         raise DatasetError(
@@ -54,9 +47,9 @@ def check_results(
         if (fault := _fault(entry)) is not None:
             raise DatasetError(f"{path} is not in COCO's results format: entry {number} {fault}.")
     join_images(path, content, dataset, say)
-    content = join_categories(path, content, dataset, say)
-    _check_places(path, content, dataset)
-    return content
+    found = cast(list[Result], join_categories(path, content, dataset, say))
+    _check_places(path, found, dataset)
+    return found
 
 
 def _check_size(path: Path) -> None:
@@ -74,7 +67,7 @@ def _check_size(path: Path) -> None:
         )
 
 
-def _fault(entry: Any) -> str | None:
+def _fault(entry: object) -> str | None:
     """What is wrong with a detection, to follow 'entry 3'; None if nothing is."""
     if not isinstance(entry, dict):
         return f"is {_kind(entry)}; expected an object with image_id, category_id, bbox and score"
@@ -94,7 +87,7 @@ def _fault(entry: Any) -> str | None:
     return None
 
 
-def _shown(entry: Mapping[str, Any], key: str) -> str:
+def _shown(entry: Mapping[str, object], key: str) -> str:
     if key not in entry:
         return f"no {key}"
     value = entry[key]  # an integer of thousands of digits cannot be written out

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
+from detector.data.annotations import Annotation, Result
 from detector.data.dataset import Dataset, DatasetImage
 from detector.system.progress import bars_hidden
 
@@ -110,9 +110,7 @@ class Tables:
         return pairs[same & (pairs.iou >= MATCH_IOU)]
 
 
-def build_tables(
-    dataset: Dataset, detections: Sequence[Mapping[str, Any]], category_ids: Iterable[int]
-) -> Tables:
+def build_tables(dataset: Dataset, detections: Sequence[Result], category_ids: Iterable[int]) -> Tables:
     """The tables of a dataset and of detections in it.
 
     Args:
@@ -132,7 +130,7 @@ def build_tables(
 
 
 def _columns(
-    entries: Sequence[Mapping[str, Any]], image_of: Mapping[Any, int], label_of: Mapping[Any, int]
+    entries: Sequence[Annotation] | Sequence[Result], image_of: Mapping[int, int], label_of: Mapping[int, int]
 ) -> tuple[Ints, Ints, Ints, Doubles]:
     """Position, image, label and box of the entries whose image and category take part."""
     image = np.array([image_of.get(entry["image_id"], -1) for entry in entries], np.int64)
@@ -143,7 +141,7 @@ def _columns(
 
 
 def _build_objects(
-    annotations: Sequence[Mapping[str, Any]], image_of: Mapping[Any, int], label_of: Mapping[Any, int]
+    annotations: Sequence[Annotation], image_of: Mapping[int, int], label_of: Mapping[int, int]
 ) -> Objects:
     number, image, label, boxes = _columns(annotations, image_of, label_of)
     chosen = [annotations[index] for index in number.tolist()]
@@ -153,7 +151,7 @@ def _build_objects(
 
 
 def _build_found(
-    detections: Sequence[Mapping[str, Any]], image_of: Mapping[Any, int], label_of: Mapping[Any, int]
+    detections: Sequence[Result], image_of: Mapping[int, int], label_of: Mapping[int, int]
 ) -> Found:
     number, image, label, boxes = _columns(detections, image_of, label_of)
     score = np.array([detections[index]["score"] for index in number.tolist()], np.float64)

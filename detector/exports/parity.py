@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.boxes import FloatArray, intersection_over_union, xywh_to_xyxy
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.evaluation.comparison import Difference, compare_detections
-from detector.evaluation.results import Result
 from detector.system.terminal import counted
 
 LEAST_SCORE = 0.1  # of the network's detections that are looked for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import cast
 
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.measure import nan_to_minus_1
@@ -63,8 +64,7 @@ def build_facts(
         "settings": dict(settings),
         "versions": dict(versions),
     }
-    plain: dict[str, object] = nan_to_minus_1(facts)
-    return plain
+    return cast(dict[str, object], nan_to_minus_1(facts))
 
 
 def _errors(costs: ErrorCosts) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from detector.boxes import xywh_to_xyxy
+from detector.data.annotations import Result
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.drawing import Colour, Labels, class_colour, draw_outline, draw_text, text_size_wh
 from detector.evaluation.matching import FALSE_POSITIVE, Scene, build_scenes, match_scene
@@ -63,7 +63,7 @@ class _Judged:
 
 def draw_gallery(
     dataset: Dataset,
-    detections: Sequence[Mapping[str, Any]],
+    detections: Sequence[Result],
     path: Path,
     *,
     score_threshold: float,
