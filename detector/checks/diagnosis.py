@@ -39,7 +39,6 @@ def diagnose(
 
     Args:
         truth: the validation images with their objects.
-        detections: COCO's result objects: ``image_id``, ``category_id``, ``bbox`` (xywh, pixels), ``score``.
         score_threshold: least score of a detection that will be shown, in [0, 1).
         training: what the model was trained on, to be compared with ``truth``.
     """

@@ -56,12 +56,7 @@ def _count_pairs(scenes: Sequence[Scene]) -> Pairs:
 
 
 def explain_exchange(moved: Pairs, names: Mapping[int, str]) -> str:
-    """What most of the exchanged classes have in common; "" when it is nothing.
-
-    Args:
-        moved: how often an object of the first class is detected as the second.
-        names: category name by id.
-    """
+    """What most of the exchanged classes have in common; "" when it is nothing."""
     place = {id_: number for number, id_ in enumerate(sorted(names))}
     needed = _PATTERN_SHARE * sum(moved.values())
     for first in (0, 1):

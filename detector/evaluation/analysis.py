@@ -18,12 +18,17 @@ from detector.evaluation.bootstrap import (
     draw_resamples,
     interval_of,
 )
-from detector.evaluation.brightness import measure_brightness
 from detector.evaluation.calibration import Calibration, calibrate
 from detector.evaluation.coco_metrics import METRICS, CocoMetrics
 from detector.evaluation.measure import AREA_RANGES, build_range
 from detector.evaluation.outcomes import Matrix, Outcomes, build_matrix, find_outcomes
-from detector.evaluation.slices import Slice, build_parts, build_size_parts, measure_slices
+from detector.evaluation.slices import (
+    Slice,
+    build_parts,
+    build_size_parts,
+    measure_brightness,
+    measure_slices,
+)
 from detector.evaluation.tables import Doubles, Tables, build_tables
 from detector.evaluation.thresholds import Judged, Operating, f1_curve, find_operating_points, judge
 from detector.evaluation.tide import ErrorCosts, find_error_costs
@@ -131,11 +136,8 @@ def analyse(
     """Everything that the report tells.
 
     Args:
-        dataset: images and ground truth; image files that are absent cost the slices by brightness.
-        detections: COCO's result objects.
-        category_ids: the categories that take part.
+        dataset: image files that are absent cost the slices by brightness.
         coco: the numbers of pycocotools on the same.
-        rounds: of the bootstrap.
         causes: why an AP next to nothing is so low.
     """
     tables = build_tables(dataset, detections, category_ids)

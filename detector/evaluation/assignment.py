@@ -33,7 +33,6 @@ def assign(tables: Tables, ignored: Flags) -> Assignment:
     taken any number of times.
 
     Args:
-        tables: objects, detections and overlaps.
         ignored: (G,) objects that are not to be found: crowds, and what is outside of a range.
     """
     # pycocotools walks image by image, class by class, detection by detection, and looks at every object.
@@ -68,7 +67,6 @@ def found_at_iou50(tables: Tables, assignment: Assignment) -> tuple[Ints, Flags]
     """(D,) each: the object that a detection finds at IoU .5, or -1; and whether it lies in a crowd instead.
 
     Args:
-        tables: objects and detections.
         assignment: with the crowds ignored and nothing else.
     """
     found = np.full(len(tables.found.score), -1, np.int64)

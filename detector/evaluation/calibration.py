@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.evaluation.bootstrap import Interval, Resamples, interval_of
-from detector.evaluation.tables import Doubles
 from detector.evaluation.thresholds import Judged
 
 _BINS = 10
@@ -59,7 +58,10 @@ def calibrate(judged: Judged, images: int, resamples: Resamples) -> Calibration:
         for values in (np.ones_like(score), score, judged.right[chosen])
     )
     weights = np.vstack([np.ones((1, images)), resamples])
-    precision, mean_score, count = _in_bins(weights, counts, scores, rights)
+    count = weights @ counts
+    empty = np.full(count.shape, np.nan)
+    precision = np.divide(weights @ rights, count, out=empty.copy(), where=count > 0)
+    mean_score = np.divide(weights @ scores, count, out=empty, where=count > 0)
     total = count.sum(axis=1)
     distance = np.nansum(count * np.abs(precision - mean_score), axis=1)
     error = np.divide(distance, total, out=np.full(len(total), np.nan), where=total > 0)
@@ -75,14 +77,3 @@ def calibrate(judged: Judged, images: int, resamples: Resamples) -> Calibration:
         if count[0, k]
     ]
     return Calibration(bins, interval_of(float(error[0]), error[1:], images=images))
-
-
-def _in_bins(
-    weights: Doubles, counts: Doubles, scores: Doubles, rights: Doubles
-) -> tuple[Doubles, Doubles, Doubles]:
-    """(R, bins) each: precision, mean score, and number of detections."""
-    count = weights @ counts
-    empty = np.full(count.shape, np.nan)
-    precision = np.divide(weights @ rights, count, out=empty.copy(), where=count > 0)
-    score = np.divide(weights @ scores, count, out=empty, where=count > 0)
-    return precision, score, count

@@ -19,7 +19,6 @@ from detector.data.dataset import Dataset
 from detector.system.progress import bars_hidden
 
 # In the order of pycocotools' ``stats``.
-METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 MEANING = {
     "AP": "mean over IoU .50 to .95",
     "AP50": "IoU .50",
@@ -34,6 +33,7 @@ MEANING = {
     "ARm": "recall, medium objects",
     "ARl": "recall, large objects",
 }
+METRICS = tuple(MEANING)
 _MATCHED_AT_ONCE = 100_000  # images times classes; pycocotools keeps what it found for each
 
 
@@ -74,11 +74,6 @@ def compute_metrics(
 
     Crowd regions are as COCO means them: detections in one are neither right nor wrong.
 
-    Args:
-        dataset: images and ground truth.
-        detections: COCO's result objects: ``image_id``, ``category_id``, ``bbox`` (xywh, pixels), ``score``.
-        category_ids: the categories that are evaluated.
-
     Source: Lin et al., Microsoft COCO, 2014; pycocotools.
     """
     categories = sorted(category_ids)
@@ -116,7 +111,6 @@ def match_detections(
     """The evaluation up to where detections are matched to objects, ready to be accumulated.
 
     Args:
-        dataset, detections, category_ids: as for ``compute_metrics``.
         ap_only: leave out what AP itself does not need: the area ranges and the lower limits of detections.
     """
     coco_eval = _build_eval(dataset, detections)

@@ -22,8 +22,6 @@ def to_results(
     """The detections of an image, without those of classes that have no id.
 
     Args:
-        detections: what was found.
-        image_id: of the image.
         category_ids: of each class of the detections.
         scale: what their boxes are multiplied by.
     """
@@ -45,8 +43,7 @@ def to_named_results(detections: Detections, file_name: str) -> list[dict[str, o
     their own ids. ``category_id`` is COCO's where all classes are COCO's; otherwise 1 to K in their order.
 
     Args:
-        detections: what was found.
-        file_name: of the image, with the folders that tell it from others, and forward slashes.
+        file_name: with the folders that tell it from others, and forward slashes.
     """
     known = {normalise_name(name): id_ for name, id_ in COCO_IDS.items()}
     ids = [known.get(normalise_name(name)) for name in detections.classes]

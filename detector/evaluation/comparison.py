@@ -90,21 +90,16 @@ def compare_detections(
     *,
     category_ids: Iterable[int] | None = None,
     rounds: int = ROUNDS,
-    seed: int = 0,
 ) -> Comparison:
     """Paired bootstrap: both sets are measured on the same resampled images in every round.
 
     Args:
-        dataset: images and ground truth.
-        first, second: COCO's result objects.
         category_ids: the categories that take part; all that have objects if none are given.
-        rounds: number of resamplings.
-        seed: of the resampling.
     """
     if category_ids is None:
         category_ids = {annotation["category_id"] for annotation in dataset.annotations}
     categories = sorted(category_ids)
-    resamples = draw_resamples(len(dataset.images), rounds, seed)
+    resamples = draw_resamples(len(dataset.images), rounds)
     tables = [build_tables(dataset, found, categories) for found in (first, second)]
     sampled = [bootstrap(each, resamples) for each in tables]
     summary = {

@@ -168,10 +168,7 @@ def detect_dataset(detector: FindsObjects, dataset: Dataset) -> tuple[list[Resul
 
 def evaluate_detections(dataset: Dataset, detections: list[Result]) -> Evaluation:
     """The COCO numbers of detections that are there already; all categories of the dataset take part.
-
-    Args:
-        dataset: images and ground truth; the image files are not needed.
-        detections: COCO's result objects.
+    The image files are not needed.
     """
     categories = tuple(sorted(dataset.categories))
     ids = {image.id for image in dataset.images}

@@ -51,12 +51,7 @@ class Scene:
 
 
 def build_scenes(dataset: Dataset, detections: Iterable[Result]) -> list[Scene]:
-    """A scene for each image of the dataset; detections of other images are left out.
-
-    Args:
-        dataset: images and objects.
-        detections: COCO's result objects: ``image_id``, ``category_id``, ``bbox`` (xywh, pixels), ``score``.
-    """
+    """A scene for each image of the dataset; detections of other images are left out."""
     objects, found = _by_image(dataset.annotations), _by_image(detections)
     return [_build_scene(image, objects[image.id], found[image.id]) for image in dataset.images]
 
@@ -90,11 +85,8 @@ def match_scene(scene: Scene, *, by_class: bool = True) -> NDArray[np.int64]:
     """The object that each detection finds (N,): its index, or FALSE_POSITIVE, or IN_CROWD.
 
     The higher score chooses first and takes the object it overlaps most, at IoU .5 or more. An object is
-    found once. A detection of which half lies in a crowd region is neither right nor wrong.
-
-    Args:
-        scene: objects and detections of an image.
-        by_class: whether the classes have to agree.
+    found once. A detection of which half lies in a crowd region is neither right nor wrong. With
+    ``by_class`` the classes have to agree.
 
     Source: Lin et al., Microsoft COCO, 2014; pycocotools.
     """

@@ -13,7 +13,7 @@ from pycocotools.cocoeval import Params
 from detector.evaluation.assignment import IOU_THRESHOLDS
 from detector.evaluation.coco_metrics import METRICS
 from detector.evaluation.precision_recall import PrecisionRecall
-from detector.evaluation.tables import Doubles, Flags, Tables
+from detector.evaluation.tables import Doubles, Tables
 
 _IOU_75 = int(np.argmin(np.abs(IOU_THRESHOLDS - 0.75)))
 _PARAMS = Params(iouType="bbox")
@@ -40,11 +40,7 @@ class Measured:
 
 
 class Measure:
-    """Measures detections, for weights that say how often each image is counted.
-
-    Args:
-        tables: objects and detections.
-    """
+    """Measures detections, for weights that say how often each image is counted."""
 
     def __init__(self, tables: Tables) -> None:
         self.ranges = {name: build_range(tables, low, high) for name, (low, high) in AREA_RANGES.items()}
@@ -72,18 +68,14 @@ class Measure:
         return Measured(summary, ap.mean(axis=1), ap[:, 0], recalls[-1].mean(axis=1))
 
 
-def build_range(tables: Tables, low: float, high: float, *, among: Flags | None = None) -> PrecisionRecall:
+def build_range(tables: Tables, low: float, high: float) -> PrecisionRecall:
     """Precision and recall of the objects whose area lies in a range, its ends included: COCO's rule.
 
     Args:
-        tables: objects and detections.
         low, high: areas; what is outside is ignored, and a detection outside that finds nothing, too.
-        among: (G,) objects to which it is limited.
     """
     objects, area = tables.objects, tables.found.area
     ignored = objects.crowd | (objects.area < low) | (objects.area > high)
-    if among is not None:
-        ignored = ignored | ~among
     return PrecisionRecall(tables, ignored, (area < low) | (area > high))
 
 

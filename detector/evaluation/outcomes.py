@@ -53,7 +53,6 @@ def find_outcomes(tables: Tables, assignment: Assignment, thresholds: NDArray[np
     object of another class that it overlaps most and that is not found: a confusion.
 
     Args:
-        tables: objects and detections.
         assignment: with the crowds ignored and nothing else.
         thresholds: (K,) least score of a detection of each class.
     """

@@ -21,14 +21,12 @@ class Curve:
 
     Attributes:
         group: (N,) threshold times the number of classes, plus label; ascending.
-        true: (R, N) true positives of the group so far.
         precision: (R, N) the best at this recall or beyond.
         steps: (R, N) how many of the 101 recall thresholds are reached here first.
         positives: (R, K) objects of each class.
     """
 
     group: Ints
-    true: Doubles
     precision: Doubles
     steps: Doubles
     positives: Doubles
@@ -42,7 +40,6 @@ class PrecisionRecall:
     place can be the best.
 
     Args:
-        tables: objects and detections.
         ignored: (G,) objects that are not to be found, nor counted when they are.
         outside: (D,) detections that are not counted when they find nothing.
 
@@ -80,12 +77,11 @@ class PrecisionRecall:
         self._place = at[row]
         self._image = self._kept_image[self._place]
         self._rank = tables.found.rank[detection[row]]
-        label = kept_label[self._place]
-        self._label = label
-        self.group = threshold * self.classes + label
+        self._label = kept_label[self._place]
+        self.group = threshold * self.classes + self._label
         self._first = np.flatnonzero(np.diff(self.group, prepend=-1))
         self._start = np.searchsorted(self.group, self.group)  # first of the same group
-        self._class_start = np.searchsorted(kept_label, label)
+        self._class_start = np.searchsorted(kept_label, self._label)
         key = threshold * len(kept_label)
         self._corrections_before = np.searchsorted(corrected_key, key + self._class_start)
         self._corrections_here = np.searchsorted(corrected_key, key + self._place, side="right")
@@ -135,7 +131,7 @@ class PrecisionRecall:
         reached = _thresholds_reached(recall)
         steps = np.diff(reached, axis=1, prepend=0)
         steps[:, self._first] = reached[:, self._first]
-        return Curve(self.group, true, precision, steps, positives)
+        return Curve(self.group, precision, steps, positives)
 
     def average_precision(self, curve: Curve) -> Doubles:
         """(R, T, K) in [0, 1]; NaN for a class without objects."""

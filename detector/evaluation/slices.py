@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cv2
 import numpy as np
 
-from detector.data.dataset import Dataset
+from detector.data.dataset import Dataset, DatasetImage, load_image_bytes
+from detector.errors import DetectorError
 from detector.evaluation.bootstrap import Interval, Resamples, blocks, interval_of
 from detector.evaluation.measure import mean_of_known
 from detector.evaluation.metadata import Groups, group_metadata
 from detector.evaluation.precision_recall import PrecisionRecall
 from detector.evaluation.tables import Doubles, Flags, Tables
+from detector.image_header import read_header
 from detector.system.parallel import map_threads
 
 _ASPECTS = (0.5, 0.8, 1.25, 2.0)  # width by height
@@ -115,11 +118,26 @@ def _measure(
     return np.concatenate(precisions) if with_ap else None, np.concatenate(recalls)
 
 
+def measure_brightness(images: Sequence[DatasetImage]) -> dict[int, float]:
+    """Mean grey level in [0, 255] by image id; without the images that cannot be read."""
+    values = map_threads(_brightness, images, desc="brightness", unit="image")
+    return {image.id: value for image, value in zip(images, values, strict=True) if value is not None}
+
+
+def _brightness(image: DatasetImage) -> float | None:
+    try:
+        data = load_image_bytes(image)
+        read_header(data, image.name)
+        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
+    except (DetectorError, cv2.error):
+        return None
+    return None if grey is None else float(np.mean(grey))
+
+
 def build_parts(tables: Tables, dataset: Dataset, brightness: Mapping[int, float]) -> list[Part]:
     """All parts of the data that can be told apart; a dimension with one part only says nothing.
 
     Args:
-        tables: objects and detections.
         dataset: gives what its file says of images and objects beyond COCO's own keys.
         brightness: mean grey level of images, by id; may be empty.
     """

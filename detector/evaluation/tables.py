@@ -114,9 +114,7 @@ def build_tables(dataset: Dataset, detections: Sequence[Result], category_ids: I
     """The tables of a dataset and of detections in it.
 
     Args:
-        dataset: images and ground truth.
-        detections: COCO's result objects: ``image_id``, ``category_id``, ``bbox`` (xywh, pixels), ``score``;
-            those of other images and categories are left out.
+        detections: those of other images and categories are left out.
         category_ids: the categories that take part.
     """
     images = tuple(sorted(dataset.images, key=lambda image: image.id))

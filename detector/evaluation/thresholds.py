@@ -51,7 +51,6 @@ def judge(tables: Tables, assignment: Assignment) -> Judged:
     """The detections of the tables, at IoU .5.
 
     Args:
-        tables: objects and detections.
         assignment: with the crowds ignored and nothing else.
     """
     object_, in_crowd = found_at_iou50(tables, assignment)

@@ -58,7 +58,6 @@ def find_error_costs(tables: Tables, assignment: Assignment) -> ErrorCosts:
     An object that is not found is missed unless a localisation or classification error points at it.
 
     Args:
-        tables: objects and detections.
         assignment: with the crowds ignored and nothing else.
     """
     found = tables.found

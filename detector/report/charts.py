@@ -44,7 +44,6 @@ class Mark:
     text: str = ""
     low: float | None = None
     high: float | None = None
-    colour: int = 0
 
 
 def line_chart(
@@ -148,10 +147,9 @@ def _draw_mark(mark: Mark) -> str:
     if mark.low is not None and mark.high is not None and not np.isnan(mark.low):
         top, bottom = _place(mark.x, mark.high)[1], _place(mark.x, mark.low)[1]
         parts.append(
-            f'<line class="line {_colour(mark.colour)}" x1="{x:.1f}" y1="{top:.1f}" x2="{x:.1f}" '
-            f'y2="{bottom:.1f}"/>'
+            f'<line class="line series-0" x1="{x:.1f}" y1="{top:.1f}" x2="{x:.1f}" y2="{bottom:.1f}"/>'
         )
-    parts.append(f'<circle class="{_colour(mark.colour)}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
+    parts.append(f'<circle class="series-0" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
     if mark.text:
         late = mark.x > 0.6  # the text goes where there is room
         side, offset = ("end", -8) if late else ("start", 8)

@@ -9,12 +9,10 @@ import numpy as np
 
 from detector.evaluation.bootstrap import Interval
 
-UNDEFINED = "-1"
-
 
 def percent(value: float) -> str:
     """A number of [0, 1] in percent; -1 where it is undefined, as COCO writes it."""
-    return UNDEFINED if np.isnan(value) else f"{100 * value:.1f}"
+    return "-1" if np.isnan(value) else f"{100 * value:.1f}"
 
 
 def bounds(interval: Interval) -> str:

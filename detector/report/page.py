@@ -17,19 +17,6 @@ from detector.report.style import STYLE
 from detector.system.files import replacing
 
 HTML, JSON = "report.html", "report.json"
-_LINKS = {
-    "advice": "what to do",
-    "numbers": "numbers",
-    "errors": "errors",
-    "classes": "classes",
-    "sizes": "sizes",
-    "curves": "curves",
-    "confusions": "confusions",
-    "calibration": "calibration",
-    "slices": "slices",
-    "pictures": "pictures",
-    "method": "method",
-}
 
 
 def write_report(
@@ -67,7 +54,11 @@ def write_report(
         "pictures": build_pictures(draw_pictures(analysis), len(analysis.tables.images)),
         "method": build_method(analysis, settings, versions),
     }
-    links = "".join(f'<a href="#{name}">{_LINKS[name]}</a>' for name, text in sections.items() if text)
+    links = "".join(
+        f'<a href="#{name}">{"what to do" if name == "advice" else name}</a>'
+        for name, text in sections.items()
+        if text
+    )
     head = build_head(analysis, title, subtitle, notes)
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

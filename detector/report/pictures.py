@@ -14,7 +14,7 @@ from detector.data.dataset import load_dataset_image
 from detector.drawing import Colour, draw_outline
 from detector.errors import DetectorError
 from detector.evaluation.analysis import Analysis
-from detector.evaluation.tables import MATCH_IOU, NEAR_IOU, Ints, Tables
+from detector.evaluation.tables import MATCH_IOU, NEAR_IOU, Doubles, Flags, Ints, Tables
 from detector.images import Image
 from detector.system.parallel import map_threads
 
@@ -38,7 +38,6 @@ class Picture:
         title: what it is.
         detail: more about it.
         image: name of the image file.
-        image_id: its id.
         jpeg: the picture; None where the image could not be read.
     """
 
@@ -46,7 +45,6 @@ class Picture:
     title: str
     detail: str
     image: str
-    image_id: int
     jpeg: bytes | None
 
 
@@ -72,8 +70,10 @@ def draw_pictures(analysis: Analysis) -> list[Picture]:
     return list(map_threads(draw, errors, desc="pictures", unit="picture"))
 
 
-def _choose(order: Ints, images: Ints, labels: Ints) -> list[int]:
-    """The first of an order, not too many of an image or a class."""
+def _choose(wrong: Flags, weight: Doubles, images: Ints, labels: Ints) -> list[int]:
+    """Those of the greatest weight, not too many of an image or a class."""
+    order = np.flatnonzero(wrong)
+    order = order[np.argsort(-weight[order], kind="stable")]
     share = max(3, -(-MOST // max(1, len(np.unique(labels[order])))))
     of_image: Counter[int] = Counter()
     of_class: Counter[int] = Counter()
@@ -93,9 +93,7 @@ def _misses(analysis: Analysis) -> Iterator[_Error]:
     tables, objects = analysis.tables, analysis.tables.objects
     sizes = np.array([image.size_wh or (1, 1) for image in tables.images], np.float64).prod(axis=1)
     share = objects.area / sizes[objects.image]
-    missed = np.flatnonzero(analysis.outcomes.missed)
-    order = missed[np.argsort(-share[missed], kind="stable")]
-    for index in _choose(order, objects.image, objects.label):
+    for index in _choose(analysis.outcomes.missed, share, objects.image, objects.label):
         name = tables.classes[objects.label[index]]
         detail, box = _nearest(analysis, index)
         yield _Error("missed", name, detail, int(objects.image[index]), tuple(objects.boxes_xywh[index]), box)
@@ -127,9 +125,7 @@ def _nearest(analysis: Analysis, index: int) -> tuple[str, tuple[float, ...] | N
 def _confusions(analysis: Analysis) -> Iterator[_Error]:
     tables, found, objects = analysis.tables, analysis.tables.found, analysis.tables.objects
     confused = analysis.outcomes.confused
-    wrong = np.flatnonzero(confused >= 0)
-    order = wrong[np.argsort(-found.score[wrong], kind="stable")]
-    for index in _choose(order, found.image, found.label):
+    for index in _choose(confused >= 0, found.score, found.image, found.label):
         object_ = int(confused[index])
         said, true = tables.classes[found.label[index]], tables.classes[objects.label[object_]]
         yield _Error(
@@ -144,9 +140,7 @@ def _confusions(analysis: Analysis) -> Iterator[_Error]:
 
 def _false_positives(analysis: Analysis) -> Iterator[_Error]:
     tables, found = analysis.tables, analysis.tables.found
-    wrong = np.flatnonzero(analysis.outcomes.false_positives)
-    order = wrong[np.argsort(-found.score[wrong], kind="stable")]
-    for index in _choose(order, found.image, found.label):
+    for index in _choose(analysis.outcomes.false_positives, found.score, found.image, found.label):
         pairs = tables.overlaps[tables.overlaps.detection == index]
         detail, truth = f"no object of any class overlaps it by IoU {NEAR_IOU:g}", None
         if len(pairs.iou):
@@ -174,7 +168,7 @@ def _draw(tables: Tables, error: _Error) -> Picture:
         jpeg = cv2.imencode(".jpg", _cut(pixels, error), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
     except DetectorError:
         jpeg = None
-    return Picture(error.kind, error.title, error.detail, image.name, image.id, jpeg)
+    return Picture(error.kind, error.title, error.detail, image.name, jpeg)
 
 
 def _cut(pixels: Image, error: _Error) -> Image:
