@@ -12,14 +12,7 @@ from detector.data.dataset import Dataset
 # half of its area with an anchor, and from about 20 pixels down none does.
 SMALLEST_SIDE = 20
 _BOUNDS = (SMALLEST_SIDE, 32, 64, 128, 256)
-SIZE_BINS = (
-    "under 20",
-    "20 to 32",
-    "32 to 64",
-    "64 to 128",
-    "128 to 256",
-    "over 256",
-)
+SIZE_BINS = ("under 20", "20 to 32", "32 to 64", "64 to 128", "128 to 256", "over 256")
 
 
 @dataclass(frozen=True)

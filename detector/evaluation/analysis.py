@@ -46,8 +46,8 @@ class ClassFacts:
         images, objects: how many it has; crowds do not count.
         detections: over the threshold.
         ap, ap50, ar: in [0, 1], with 95 % intervals.
-        best: its own best threshold; None where there are too few objects for one.
         threshold: the one that counts: its own, or the overall one.
+        best: its own best threshold; None where there are too few objects for one.
     """
 
     name: str
@@ -57,8 +57,8 @@ class ClassFacts:
     ap: Interval
     ap50: Interval
     ar: Interval
-    best: Operating | None
     threshold: float
+    best: Operating | None
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _build_classes(
             for name in ("ap", "ap50", "ar")
         )
         count, detections, threshold = int(own.sum()), int(shown[label]), float(thresholds[label])
-        facts.append(ClassFacts(name, images, count, detections, ap, ap50, ar, points[label], threshold))
+        facts.append(ClassFacts(name, images, count, detections, ap, ap50, ar, threshold, points[label]))
     return facts
 
 

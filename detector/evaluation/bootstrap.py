@@ -53,6 +53,10 @@ def bootstrap(tables: Tables, resamples: Resamples) -> Bootstrapped:
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile interval).
     """
+    # Images are drawn, not objects: what is in one picture is found or missed together. A round is no copy of
+    # detections but a row of weights (I,), how often each image counts, and blocks of rows (R, I) go through
+    # the sums together. Whoever gives two sets of detections the same resamples compares them in pairs: what
+    # makes a round easy for one makes it easy for the other, and the difference moves less than either.
     measure = Measure(tables)
     whole = measure(np.ones((1, len(tables.images))))
     parts = list(

@@ -107,23 +107,13 @@ def compare_detections(
         for k, name in enumerate(METRICS)
     }
     objects = tables[0].objects
-    counts = np.bincount(objects.label[~objects.crowd], minlength=len(categories))
-    images = [
-        len(np.unique(objects.image[(objects.label == label) & ~objects.crowd]))
-        for label in range(len(categories))
-    ]
-    classes = [
-        ClassDifference(
-            name,
-            int(counts[label]),
-            images[label],
-            _compare(
-                [(each.whole.ap[0, label], each.rounds.ap[:, label]) for each in sampled], images[label]
-            ),
-        )
-        for label, name in enumerate(tables[0].classes)
-        if counts[label]
-    ]
+    classes = []
+    for label, name in enumerate(tables[0].classes):
+        of_objects = objects.image[(objects.label == label) & ~objects.crowd]
+        if len(of_objects):
+            images = len(np.unique(of_objects))
+            sides = [(each.whole.ap[0, label], each.rounds.ap[:, label]) for each in sampled]
+            classes.append(ClassDifference(name, len(of_objects), images, _compare(sides, images)))
     classes.sort(key=lambda each: each.ap.difference.value)
     return Comparison(summary, classes, _compare_images(*tables))
 
@@ -152,12 +142,11 @@ def _count_by_image(tables: Tables) -> Ints:
     outcomes = find_outcomes(tables, assignment, np.full(len(tables.classes), best.threshold))
     missed = ~tables.objects.crowd & ~outcomes.object_found
     false = outcomes.shown & (outcomes.found < 0) & ~outcomes.aside
-    images = len(tables.images)
+    objects, found = tables.objects.image, tables.found.image
     return np.stack(
         [
-            np.bincount(tables.objects.image[outcomes.object_found], minlength=images),
-            np.bincount(tables.objects.image[missed], minlength=images),
-            np.bincount(tables.found.image[false], minlength=images),
+            np.bincount(images, minlength=len(tables.images))
+            for images in (objects[outcomes.object_found], objects[missed], found[false])
         ],
         axis=1,
     )

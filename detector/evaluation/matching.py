@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from detector.boxes import FloatArray, area, intersection, intersection_over_union, xywh_to_xyxy
 from detector.data.annotations import Annotation, Result
 from detector.data.dataset import Dataset, DatasetImage
+from detector.evaluation.precision_recall import average_precision
+from detector.evaluation.tables import MATCH_IOU, MOST_DETECTIONS
 
 Entry = TypeVar("Entry", Annotation, Result)
 
-MATCH_IOU = 0.5
 FALSE_POSITIVE, IN_CROWD = -1, -2
 
-_MOST_DETECTIONS = 100  # COCO's limit for an image
 _FAR = 1e6  # pixels; products of coordinates stay finite in float32
 
 
@@ -64,7 +64,7 @@ def _by_image(entries: Iterable[Entry]) -> dict[int, list[Entry]]:
 
 
 def _build_scene(image: DatasetImage, objects: Sequence[Annotation], found: Sequence[Result]) -> Scene:
-    found = sorted(found, key=lambda detection: -detection["score"])[:_MOST_DETECTIONS]
+    found = sorted(found, key=lambda detection: -detection["score"])[:MOST_DETECTIONS]
     return Scene(
         image,
         _boxes(objects),
@@ -130,18 +130,3 @@ def compute_ap50(scenes: Sequence[Scene], *, by_class: bool = True) -> float:
         counted = (classes == class_) & (found != IN_CROWD)
         values.append(average_precision(scores[counted], found[counted] >= 0, int(count)))
     return float(np.mean(values)) if values else 0.0
-
-
-def average_precision(scores: NDArray[np.floating], found: NDArray[np.bool_], count: int) -> float:
-    """Precision averaged over recall 0, .01 ... 1, each the best at that recall or beyond.
-
-    Args:
-        scores: (N,) in any order.
-        found: (N,) whether each detection finds an object.
-        count: how many objects there are.
-    """
-    found = found[np.argsort(-scores, kind="stable")]
-    true = np.cumsum(found)
-    precision = np.maximum.accumulate((true / np.arange(1, len(true) + 1))[::-1])[::-1]
-    at = np.searchsorted(true / count, np.linspace(0, 1, 101))
-    return float(np.append(precision, 0.0)[at].mean())

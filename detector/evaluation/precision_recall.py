@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.evaluation.assignment import IOU_THRESHOLDS, Assignment, assign
 from detector.evaluation.tables import MOST_DETECTIONS, Doubles, Flags, Ints, Tables
@@ -185,3 +186,18 @@ def _thresholds_reached(recall: Doubles) -> Doubles:
     nearest = np.rint(recall * (len(RECALL_THRESHOLDS) - 1))
     nearest += recall >= RECALL_THRESHOLDS[nearest.astype(np.intp)]
     return nearest
+
+
+def average_precision(scores: NDArray[np.floating], found: Flags, count: int) -> float:
+    """Precision averaged over recall 0, .01 ... 1, each the best at that recall or beyond.
+
+    Args:
+        scores: (N,) in any order.
+        found: (N,) whether each detection finds an object.
+        count: how many objects there are.
+    """
+    found = found[np.argsort(-scores, kind="stable")]
+    true = np.cumsum(found)
+    precision = np.maximum.accumulate((true / np.arange(1, len(true) + 1))[::-1])[::-1]
+    at = np.searchsorted(true / count, RECALL_THRESHOLDS)
+    return float(np.append(precision, 0.0)[at].mean())

@@ -67,6 +67,9 @@ def find_best(score: Doubles, right: Flags, objects: int) -> Operating | None:
     """
     if not right.any():
         return None
+    # Precision is true / taken and recall true / objects, so F1, their harmonic mean, is 2 true / (taken +
+    # objects). It changes only where one more detection is taken, so only scores that occur can be the
+    # best: with the detections in order, one running sum gives the F1 of every threshold there is.
     order = np.argsort(-score, kind="stable")
     score, right = score[order], right[order]
     last = np.append(score[1:] != score[:-1], True)  # equal scores are taken together

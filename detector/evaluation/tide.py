@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detector.evaluation.assignment import Assignment, found_at_iou50
-from detector.evaluation.matching import average_precision
+from detector.evaluation.precision_recall import average_precision
 from detector.evaluation.tables import MATCH_IOU, Doubles, Flags, Ints, Tables
 
 ERRORS = ("classification", "localisation", "both", "duplicate", "background", "missed")
@@ -60,6 +60,11 @@ def find_error_costs(tables: Tables, assignment: Assignment) -> ErrorCosts:
     Args:
         assignment: with the crowds ignored and nothing else.
     """
+    # Each kind is corrected alone, always from the detections as they are, and AP50 is computed anew: what it
+    # rises by is the cost. Errors of place or class become right, but of several at one object only that of
+    # the highest score, as the others would be its duplicates; duplicates, background and what is wrong in
+    # both ways are left out; objects that are missed are no longer asked for, since no score can be made up
+    # for a detection that is not there. Costs do not add up: one correction lifts precision for the next.
     found = tables.found
     matched, in_crowd = found_at_iou50(tables, assignment)
     object_found = np.zeros(len(tables.objects.image), np.bool_)

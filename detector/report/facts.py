@@ -9,7 +9,6 @@ from typing import cast
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.measure import nan_to_minus_1
 from detector.evaluation.thresholds import GRID
-from detector.evaluation.tide import ErrorCosts
 from detector.report.advice import give_advice
 from detector.report.overview import explain_undefined
 
@@ -22,17 +21,7 @@ def build_facts(
     known = [label for label, name in enumerate(tables.classes) if name not in analysis.without_objects]
     facts = {
         "summary": {name: asdict(interval) for name, interval in analysis.summary.items()},
-        "per_class": {
-            each.name: {
-                "images": each.images,
-                "objects": each.objects,
-                "detections": each.detections,
-                **{key: asdict(getattr(each, key)) for key in ("ap", "ap50", "ar")},
-                "threshold": each.threshold,
-                "best": asdict(each.best) if each.best else None,
-            }
-            for each in analysis.classes
-        },
+        "per_class": {each.pop("name"): each for each in map(asdict, analysis.classes)},
         "classes_without_objects": analysis.without_objects,
         "undefined": explain_undefined(analysis),
         "area_objects": analysis.area_objects,
@@ -54,7 +43,10 @@ def build_facts(
             "columns": [*tables.classes, "missed"],
             "counts": analysis.matrix.tolist(),
         },
-        "errors": _errors(analysis.errors),
+        # Readers of the report know false positives as ghosts.
+        "errors": {
+            key.replace("false_positives", "ghosts"): value for key, value in asdict(analysis.errors).items()
+        },
         "calibration": asdict(analysis.calibration),
         "advice": give_advice(analysis),
         "images": len(tables.images),
@@ -65,13 +57,3 @@ def build_facts(
         "versions": dict(versions),
     }
     return cast(dict[str, object], nan_to_minus_1(facts))
-
-
-def _errors(costs: ErrorCosts) -> dict[str, object]:
-    return {
-        "ap50": costs.ap50,
-        "counts": costs.counts,
-        "costs": costs.costs,
-        "ghosts_cost": costs.false_positives_cost,  # what readers of the report know them as
-        "misses_cost": costs.misses_cost,
-    }
