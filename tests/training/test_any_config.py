@@ -7,12 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.labels import normalise_name
-from detector.training.config import (
-    AUTO,
-    ConfigError,
-    ExperimentConfig,
-    load_config,
-)
+from detector.training.config import AUTO, ConfigError, ExperimentConfig
+from detector.training.config_file import load_config
 from tests.training.test_config import DEFAULTS
 
 NAMES = st.text(
