@@ -16,12 +16,7 @@ from detector.evaluation.coco_metrics import match_detections, mean_precision, s
 def score_truth(dataset: Dataset) -> float:
     """AP of the annotations given as detections: 1 where they are sound, -1 without objects."""
     truth: list[Result] = [
-        {
-            "image_id": each["image_id"],
-            "category_id": each["category_id"],
-            "bbox": each["bbox"],
-            "score": 1.0,
-        }
+        {"image_id": each["image_id"], "category_id": each["category_id"], "bbox": each["bbox"], "score": 1.0}
         for each in dataset.annotations
         if not each["iscrowd"]
     ]

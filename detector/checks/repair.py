@@ -18,7 +18,7 @@ import cv2
 from tqdm import tqdm
 
 from detector.checks.copies import leave_out_copies
-from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
+from detector.data.dataset import Dataset, load_dataset_image
 from detector.data.findings import Finding, FindingLog
 from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError, DetectorError
@@ -142,7 +142,11 @@ def _content(part: Dataset, names: Mapping[int, str]) -> dict[str, object]:
     return {
         "info": {"description": title},
         "licenses": [],
-        "images": [_entry(image, names[image.id]) for image in part.images],
+        "images": [
+            {"id": image.id, "file_name": names[image.id], "width": width, "height": height}
+            for image in part.images
+            for width, height in [image.size_wh or (0, 0)]
+        ],
         "annotations": [{**each, "segmentation": _corners(each["bbox"])} for each in part.annotations],
         "categories": [
             {"id": id_, "name": name, "supercategory": "none"} for id_, name in part.categories.items()
@@ -155,8 +159,3 @@ def _corners(box: list[float]) -> list[list[float]]:
     x, y, width, height = box
     right, bottom = round(x + width, 3), round(y + height, 3)
     return [[x, y, right, y, right, bottom, x, bottom]]
-
-
-def _entry(image: DatasetImage, name: str) -> dict[str, object]:
-    width, height = image.size_wh or (0, 0)
-    return {"id": image.id, "file_name": name, "width": width, "height": height}

@@ -148,19 +148,15 @@ def detect_dataset(detector: FindsObjects, dataset: Dataset) -> tuple[list[Resul
                 scale_of[image.id] = max(image.size_wh) / max(size_wh)
         return pixels
 
-    results = detector.detect_batch(dataset.images, load=load)
-    for image, detections in zip(
-        dataset.images,
-        tqdm(
-            results,
-            total=len(dataset.images),
-            desc="detecting",
-            unit="image",
-            disable=bars_hidden(),
-            leave=None,
-        ),
-        strict=True,
-    ):
+    results = tqdm(
+        detector.detect_batch(dataset.images, load=load),
+        total=len(dataset.images),
+        desc="detecting",
+        unit="image",
+        disable=bars_hidden(),
+        leave=None,
+    )
+    for image, detections in zip(dataset.images, results, strict=True):
         ids = [category_of.get(name) for name in detections.classes]
         found += to_results(detections, image.id, ids, scale_of.get(image.id, 1))
     return found, tuple(other_size)

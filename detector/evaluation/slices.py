@@ -72,15 +72,10 @@ def measure_slices(tables: Tables, parts: Sequence[Part], resamples: Resamples) 
     Detections that find nothing count only in the part that they themselves lie in, as in COCO's area
     ranges. A part without objects is left out.
     """
-    everything = Part("", "", np.ones(len(tables.objects.image), np.bool_), None)
-    whole_ap, whole_ar = _measure(tables, everything, resamples, with_ap=True)
+    objects, found = (np.ones(len(each.image), np.bool_) for each in (tables.objects, tables.found))
+    whole_ap, whole_ar = _measure(tables, Part("", "", objects, found), resamples)
     parts = [part for part in parts if (part.objects & ~tables.objects.crowd).any()]
-    measured = map_threads(
-        lambda part: _measure(tables, part, resamples, with_ap=part.detections is not None),
-        parts,
-        desc="slices",
-        unit="slice",
-    )
+    measured = map_threads(lambda part: _measure(tables, part, resamples), parts, desc="slices", unit="slice")
     slices = []
     for part, (ap, ar) in zip(parts, measured, strict=True):
         counted = part.objects & ~tables.objects.crowd
@@ -102,10 +97,9 @@ def measure_slices(tables: Tables, parts: Sequence[Part], resamples: Resamples) 
     return slices
 
 
-def _measure(
-    tables: Tables, part: Part, resamples: Resamples, *, with_ap: bool
-) -> tuple[Doubles | None, Doubles]:
+def _measure(tables: Tables, part: Part, resamples: Resamples) -> tuple[Doubles | None, Doubles]:
     """AP and AR (1 + R,): of the images as they are, then of each round."""
+    with_ap = part.detections is not None
     outside = np.zeros(len(tables.found.score), np.bool_) if part.detections is None else ~part.detections
     counts = PrecisionRecall(tables, tables.objects.crowd | ~part.objects, outside)
     weights = np.vstack([np.ones((1, resamples.shape[1]), np.uint8), resamples])

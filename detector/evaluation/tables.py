@@ -21,6 +21,7 @@ from detector.system.progress import bars_hidden
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]  # pycocotools computes in these, and 1e-9 is asked for
 Flags = NDArray[np.bool_]
+Places = Mapping[int, int]  # index in the tables by id
 
 MATCH_IOU = 0.5  # COCO's lowest: from here on a detection fits an object
 NEAR_IOU = 0.1  # from here on it has to do with the object at all
@@ -128,7 +129,7 @@ def build_tables(dataset: Dataset, detections: Sequence[Result], category_ids: I
 
 
 def _columns(
-    entries: Sequence[Annotation] | Sequence[Result], image_of: Mapping[int, int], label_of: Mapping[int, int]
+    entries: Sequence[Annotation] | Sequence[Result], image_of: Places, label_of: Places
 ) -> tuple[Ints, Ints, Ints, Doubles]:
     """Position, image, label and box of the entries whose image and category take part."""
     image = np.array([image_of.get(entry["image_id"], -1) for entry in entries], np.int64)
@@ -138,9 +139,7 @@ def _columns(
     return number, image[number], label[number], boxes
 
 
-def _build_objects(
-    annotations: Sequence[Annotation], image_of: Mapping[int, int], label_of: Mapping[int, int]
-) -> Objects:
+def _build_objects(annotations: Sequence[Annotation], image_of: Places, label_of: Places) -> Objects:
     number, image, label, boxes = _columns(annotations, image_of, label_of)
     chosen = [annotations[index] for index in number.tolist()]
     area = np.array([entry["area"] for entry in chosen], np.float64)
@@ -148,9 +147,7 @@ def _build_objects(
     return Objects(image, label, boxes, area, crowd, number)
 
 
-def _build_found(
-    detections: Sequence[Result], image_of: Mapping[int, int], label_of: Mapping[int, int]
-) -> Found:
+def _build_found(detections: Sequence[Result], image_of: Places, label_of: Places) -> Found:
     number, image, label, boxes = _columns(detections, image_of, label_of)
     score = np.array([detections[index]["score"] for index in number.tolist()], np.float64)
     # Ties stay in the order of the file: that is pycocotools' rule.
@@ -179,13 +176,8 @@ def _build_overlaps(objects: Objects, found: Found, images: int) -> Overlaps:
     edges = np.searchsorted(found.image[by_image], np.arange(images + 1))
     object_edges = np.searchsorted(objects.image[objects_by_image], np.arange(images + 1))
     parts: list[tuple[Ints, Ints, Doubles]] = []
-    for image in tqdm(
-        np.flatnonzero((np.diff(edges) > 0) & (np.diff(object_edges) > 0)).tolist(),
-        desc="overlaps",
-        unit="image",
-        disable=bars_hidden(),
-        leave=False,
-    ):
+    with_both = np.flatnonzero((np.diff(edges) > 0) & (np.diff(object_edges) > 0)).tolist()
+    for image in tqdm(with_both, desc="overlaps", unit="image", disable=bars_hidden(), leave=False):
         rows = by_image[edges[image] : edges[image + 1]]
         columns = objects_by_image[object_edges[image] : object_edges[image + 1]]
         crowd = objects.crowd[columns].astype(np.uint8)

@@ -63,7 +63,6 @@ def line_chart(
         f'class="line {_colour(line.colour)}{" dashed" if line.dashed else ""}"/></svg>{escape(line.name)}'
         "</span>"
         for line in lines
-        if line.name
     )
     return (
         f'<div class="chart"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">'

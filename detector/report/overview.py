@@ -64,13 +64,7 @@ def build_numbers(analysis: Analysis) -> str:
         interval = analysis.summary[name]
         undefined = interval.value != interval.value
         bar = "" if undefined else interval_bar(interval.value, interval.low, interval.high, float("nan"))
-        rows.append(
-            (
-                f"{name}<small>{escape(MEANING[name])}</small>",
-                bar,
-                with_bounds(interval),
-            )
-        )
+        rows.append((f"{name}<small>{escape(MEANING[name])}</small>", bar, with_bounds(interval)))
     return section(
         "numbers",
         "The 12 COCO numbers",
@@ -106,10 +100,11 @@ def explain_undefined(analysis: Analysis) -> str:
 def build_errors(analysis: Analysis) -> str:
     """TIDE's errors with their costs."""
     errors = analysis.errors
+    full = max(*errors.costs.values(), 0.05)  # AP50 that a full bar stands for
     rows = [
         (
             f"{name}<small>{escape(_ERROR_MEANING[name])}</small>",
-            cost_bar(errors.costs[name] / _scale(analysis)),
+            cost_bar(errors.costs[name] / full),
             f"<b>{100 * errors.costs[name]:.1f}</b>",
             f"{errors.counts[name]:,}",
         )
@@ -131,11 +126,6 @@ def build_errors(analysis: Analysis) -> str:
             "note",
         ),
     )
-
-
-def _scale(analysis: Analysis) -> float:
-    """What a full bar stands for, in AP50."""
-    return max(*analysis.errors.costs.values(), 0.05)
 
 
 def build_method(analysis: Analysis, settings: Mapping[str, object], versions: Mapping[str, str]) -> str:

@@ -80,9 +80,8 @@ def _slice_table(slices: Sequence[Slice], analysis: Analysis) -> str:
     rows = []
     for part in slices:
         size = f"{counted(part.objects, 'object')}, {counted(part.images, 'image')}"
-        by_recall = part.ap is None
-        shown = part.ar if part.ap is None else part.ap
-        whole = analysis.summary["AR100" if by_recall else "AP"].value
+        shown, name = (part.ar, "AR100") if part.ap is None else (part.ap, "AP")
+        whole = analysis.summary[name].value
         rows.append(
             (
                 f"{escape(part.name)}<small>{size}</small>",
