@@ -125,17 +125,17 @@ def _is_outside(box: list[float], size_wh: tuple[int, int] | None) -> bool:
     )
 
 
-def count_reaching_out(detections: Iterable[Result], dataset: Dataset, beyond: float = _BEYOND) -> int:
-    """How many boxes reach beyond their image by more than some pixels."""
+def count_reaching_out(detections: Iterable[Result], dataset: Dataset) -> int:
+    """How many boxes reach beyond their image by more than a pixel."""
     sizes = {image.id: image.size_wh for image in dataset.images if image.size_wh}
     return sum(
-        _reaches_out(entry["bbox"], size, beyond)
+        _reaches_out(entry["bbox"], size)
         for entry in detections
         if (size := sizes.get(entry["image_id"])) is not None
     )
 
 
-def _reaches_out(box: list[float], size_wh: tuple[int, int], beyond: float) -> bool:
+def _reaches_out(box: list[float], size_wh: tuple[int, int]) -> bool:
     left, top, width, height = box
     right, bottom = left + width - size_wh[0], top + height - size_wh[1]
-    return max(-left, -top, right, bottom) > beyond
+    return max(-left, -top, right, bottom) > _BEYOND

@@ -47,29 +47,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "wide"
 
     A head that starts with ``?`` is left out on a phone, with its column.
     """
-    optional = [name.startswith("?") for name in head]
-    cells = "".join(
-        f"<th{_optional(hidden)}>{escape(name.lstrip('?'))}</th>"
-        for name, hidden in zip(head, optional, strict=True)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{_optional(hidden)}{_bar(cell)}>{cell}</td>"
-            for cell, hidden in zip(row, optional, strict=True)
-        )
-        + "</tr>"
+    kinds = [' class="optional"' if name.startswith("?") else "" for name in head]
+    heads = (f"<th{each}>{escape(name.lstrip('?'))}</th>" for name, each in zip(head, kinds, strict=True))
+    body = (
+        "".join(f"<td{each}{_bar(cell)}>{cell}</td>" for cell, each in zip(row, kinds, strict=True))
         for row in rows
     )
     return (
-        f'<div class="scroll"><table '
-        f'class="{kind}"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>'
-        "</div>"
+        f'<div class="scroll"><table class="{kind}"><thead><tr>{"".join(heads)}</tr></thead>'
+        f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table></div>"
     )
-
-
-def _optional(hidden: bool) -> str:
-    return ' class="optional"' if hidden else ""
 
 
 def _bar(cell: str) -> str:
