@@ -7,7 +7,8 @@ from detector import Detector, evaluate, export, load_dataset, train
 photos, output = sys.argv[1:]
 print("released weights on the sample:", evaluate())
 
-run = train(photos, steps=10, output=f"{output}/run", on_progress=print)
+once = {"training.evaluate_every": 10}
+run = train(photos, steps=10, settings=once, output=f"{output}/run", on_progress=print)
 validation = load_dataset(run.folder / "validation.json")
 print("after ten steps:", evaluate(validation, model=run.folder))
 
