@@ -18,6 +18,7 @@ from detector.api.inputs import (
     as_dataset,
     open_detector,
     read_detections,
+    refuse_unknown,
     select,
     tell,
 )
@@ -124,7 +125,7 @@ class Comparison(Differences):
         return (
             f"<Comparison of {self.names[1]} with {self.names[0]} on "
             f"{counted(len(self.dataset.images), 'image')}: AP {show_interval(ap.first).split()[0]} -> "
-            f"{show_interval(ap.second).split()[0]}, {show_difference(ap)}>"
+            f"{show_interval(ap.second).split()[0]}, {' '.join(show_difference(ap).split())}>"
         )
 
     def _repr_html_(self) -> str:
@@ -134,6 +135,8 @@ class Comparison(Differences):
             ("", "A", "B", "B minus A"),
             (
                 (name, show_interval(each.first), show_interval(each.second), show_difference(each))
+                if each.first.value == each.first.value
+                else (name, "no such object", "", "")
                 for name, each in self.summary.items()
             ),
         )
@@ -174,6 +177,7 @@ def compare(
         ImageError: an image cannot be read.
         ValueError: options for a Detector.
     """
+    refuse_unknown("compare", options, EvaluationOptions)
     with bars_wanted(progress):
         whole = as_dataset(
             dataset, images_needed=_needs_images(a) or _needs_images(b), say=say, progress=progress

@@ -16,6 +16,7 @@ from detector.api.inputs import (
     as_dataset,
     open_detector,
     read_detections,
+    refuse_unknown,
     select,
     tell,
 )
@@ -188,6 +189,7 @@ def evaluate(
         ImageError: an image cannot be read.
         ValueError: a model and detections, or options that are of no use with what is given.
     """
+    refuse_unknown("evaluate", options, EvaluationOptions)
     if model is not None and detections is not None:
         raise ValueError("expected a model or detections, got both")
     with bars_wanted(progress):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from detector.api.inputs import Say, as_path
+from detector.api.inputs import Say, as_path, refuse_unknown
 from detector.data.dataset import Dataset
 from detector.exports.exporter import write_export
 from detector.exports.outcome import Export
@@ -76,8 +76,7 @@ def export(
         DetectorError: a model, images or a folder that cannot be used, or a runtime that is not installed.
         ValueError: an argument that is none of its kind, or not in its range.
     """
-    if unknown := options.keys() - ExportOptions.__annotations__.keys():
-        raise TypeError(f"export() got an unexpected keyword argument {min(unknown)!r}")
+    refuse_unknown("export", options, ExportOptions)
     check_model(model)
     dataset = options.get("dataset")
     request = Request(

@@ -79,6 +79,13 @@ def load_dataset(
     return dataset
 
 
+def refuse_unknown(function: str, options: Mapping[str, object], known: type) -> None:
+    """Raise TypeError, as Python does, for an option that is none of a TypedDict's."""
+    unknown = options.keys() - known.__annotations__.keys()  # inherited ones, too
+    if unknown:
+        raise TypeError(f"{function}() got an unexpected keyword argument {min(unknown)!r}")
+
+
 def as_dataset(
     dataset: str | Path | Dataset | None, *, images_needed: bool, say: Say | None, progress: bool
 ) -> Dataset:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from detector.api.evaluation import percent
-from detector.api.inputs import LoadOptions, Say
-from detector.errors import DetectorError
+from detector.api.inputs import LoadOptions, Say, as_path, refuse_unknown
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
 from detector.system.html_table import html_table
@@ -143,34 +142,28 @@ def train(
         options: ``steps``, ``config``, ``settings``, ``train`` and ``val``, see ``TrainOptions``.
 
     Raises:
+        TypeError: an option that there is not.
+        ValueError: nothing to train on, or what a run that is gone on with cannot take.
         DatasetError: there is no such dataset, or it cannot be read.
         ConfigError: an experiment with an unknown key or an impossible value.
         DetectorError: the folder is in use or another process trains in it; losses that are not finite; too
             little memory or room on the disk.
     """
+    refuse_unknown("train", options, TrainOptions)
+    if resume is not None and (output is not None or options):
+        raise ValueError("resume goes on with a run as it was begun; leave out output and options")
+    if resume is None and dataset is None:
+        raise ValueError("expected a folder of labelled images, or a run to resume")
     say, on_progress = say or ignore, on_progress or ignore
+    folder = as_path(dataset)
     with bars_wanted(progress):
         if resume is not None:
-            if output is not None or any(options.values()):
-                raise DetectorError(
-                    "--resume takes the run's folder, and the dataset where that has moved; the run keeps "
-                    "its splits and its config."
-                )
-            moved_to = None if dataset is None else Path(dataset)
-            run = go_on(RunFolder(Path(resume)), moved_to, say, on_progress)
+            run = go_on(RunFolder(Path(resume)), folder, say, on_progress)
         else:
-            if dataset is None:
-                raise DetectorError("Expected a folder of labelled images: ssdlite train FOLDER.")
-            config = options.get("config")
-            experiment = load_config(None if config is None else Path(config), _settings(options))
-            run = begin(
-                Path(dataset),
-                experiment,
-                (options.get("train"), options.get("val")),
-                None if output is None else Path(output),
-                say,
-                on_progress,
-            )
+            assert folder is not None
+            experiment = load_config(as_path(options.get("config")), _settings(options))
+            splits = options.get("train"), options.get("val")
+            run = begin(folder, experiment, splits, as_path(output), say, on_progress)
     return TrainedRun(run.root)
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.options import PATH
+from detector.errors import DetectorError
+
+if TYPE_CHECKING:
+    from detector.api.training import TrainOptions
 
 
 @click.command("train", cls=OneValueCommand)
@@ -47,14 +52,14 @@ def train_command(
         with tqdm.external_write_mode():  # above the bar, if there is one
             echo(line)
 
-    training.train(
-        dataset,
-        output=output,
-        resume=resume,
-        say=say,
-        progress=True,
-        config=config,
-        settings=settings,
-        train=train,
-        val=val,
-    )
+    options: TrainOptions = {"config": config, "settings": settings, "train": train, "val": val}
+    if resume is not None:
+        if output is not None or any(options.values()):
+            raise DetectorError(
+                "--resume takes the run's folder, and the dataset where that has moved; the run keeps its "
+                "splits and its config."
+            )
+        options = {}
+    elif dataset is None:
+        raise DetectorError("Expected a folder of labelled images: ssdlite train FOLDER.")
+    training.train(dataset, output=output, resume=resume, say=say, progress=True, **options)

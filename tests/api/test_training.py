@@ -70,13 +70,6 @@ def test_settings_are_read_as_strictly_as_a_file(settings: object, message: str,
         train(shapes, settings=settings)  # type: ignore[arg-type]
 
 
-def test_a_resumed_run_keeps_its_settings(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match="the run keeps its splits and its config"):
-        train(resume=tmp_path, steps=5)
-    with pytest.raises(DetectorError, match="Expected a folder"):
-        train()
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("_interruptible")
 def test_training_is_silent_tells_its_progress_and_can_be_interrupted_and_resumed(
