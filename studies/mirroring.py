@@ -1,4 +1,4 @@
-"""The outputs of an image and of its mirror image, averaged, for ``postprocessing_study`` alone."""
+"""The outputs of an image and of its mirror image, averaged, for ``postprocessing`` alone."""
 
 from __future__ import annotations
 

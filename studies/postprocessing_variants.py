@@ -1,4 +1,4 @@
-"""Other ways from the network's outputs to detections, for ``postprocessing_study`` alone."""
+"""Other ways from the network's outputs to detections, for ``postprocessing`` alone."""
 
 from __future__ import annotations
 

@@ -6,15 +6,17 @@ again on one batch that is already in memory. The last two show what the input c
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import tensorflow as tf
 
+from detector.commands.cli import main
+from detector.commands.command_line import echo
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.training.config import ExperimentConfig
 from detector.training.config_file import load_config
@@ -81,13 +83,17 @@ def _stepper(trainer: Trainer, *, cached: bool = False) -> Callable[[], None]:
     return lambda: step(batches)
 
 
-def _main(folder: str, *settings: str) -> None:
-    speeds = bench_training(load_labelled_folder(Path(folder)), settings)
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+def study_training_speed(folder: Path, settings: tuple[str, ...]) -> None:
+    """Measure training everything against training on a frozen backbone, on the images in FOLDER."""
+    speeds = bench_training(load_labelled_folder(folder), settings)
     for name, speed in speeds.items():
-        print(f"{name:22}{speed:7.1f} images/s")
-    print(f"frozen against full: {speeds['frozen'] / speeds['full']:.2f} times")
-    print(f"with its input against a cached batch: {speeds['frozen'] / speeds['frozen, cached batch']:.1%}")
+        echo(f"{name:22}{speed:7.1f} images/s")
+    echo(f"frozen against full: {speeds['frozen'] / speeds['full']:.2f} times")
+    echo(f"with its input against a cached batch: {speeds['frozen'] / speeds['frozen, cached batch']:.1%}")
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    main(prog_name="python -m studies.training_speed", command=study_training_speed)

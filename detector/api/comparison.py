@@ -32,6 +32,7 @@ from detector.evaluation.evaluate import detect_dataset, match_categories
 from detector.evaluation.measure import nan_to_minus_1
 from detector.image_kinds import ImageLike
 from detector.runtime import Detector
+from detector.runtime.arguments import check_whole
 from detector.system.files import replacing
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
@@ -178,6 +179,7 @@ def compare(
         ValueError: options for a Detector.
     """
     refuse_unknown("compare", options, EvaluationOptions)
+    check_whole("rounds", rounds)
     with bars_wanted(progress):
         whole = as_dataset(
             dataset, images_needed=_needs_images(a) or _needs_images(b), say=say, progress=progress

@@ -97,14 +97,8 @@ class Evaluation(Measurement):
             progress: show progress bars, at a terminal.
         """
         with bars_wanted(progress):
-            return analyse(
-                self.dataset,
-                self.detections,
-                self.category_ids,
-                self.metrics,
-                rounds=rounds,
-                causes=self.causes,
-            )
+            what = self.dataset, self.detections, self.category_ids, self.metrics
+            return analyse(*what, rounds=rounds, causes=self.causes)
 
     def report(
         self, folder: str | Path, analysis: Analysis | None = None, *, progress: bool = False

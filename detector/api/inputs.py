@@ -11,6 +11,7 @@ from detector.data.dataset import Dataset
 from detector.data.selection import find_dataset, select_images
 from detector.evaluation.results import check_results, load_results
 from detector.runtime import Detector
+from detector.runtime.arguments import check_whole
 from detector.system.progress import bars_wanted
 
 Say = Callable[[str], None]
@@ -97,6 +98,7 @@ def as_dataset(
 
 def select(dataset: Dataset, options: EvaluationOptions) -> tuple[Dataset, LoadOptions]:
     """The images that the options name, and the options that are for the model."""
+    check_whole("limit", options.get("limit"))
     how = options.copy()
     ids, limit = how.pop("image_ids", None), how.pop("limit", None)
     return select_images(dataset, Path(ids) if isinstance(ids, str) else ids, limit), how

@@ -12,6 +12,7 @@ from detector.api.evaluation import percent
 from detector.api.inputs import LoadOptions, Say, as_path, refuse_unknown
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
+from detector.runtime.arguments import check_whole
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
 from detector.system.reading import parsing, read_whole
@@ -150,6 +151,7 @@ def train(
             little memory or room on the disk.
     """
     refuse_unknown("train", options, TrainOptions)
+    check_whole("steps", options.get("steps"))
     if resume is not None and (output is not None or options):
         raise ValueError("resume goes on with a run as it was begun; leave out output and options")
     if resume is None and dataset is None:
@@ -170,6 +172,8 @@ def train(
 def _settings(options: TrainOptions) -> list[str]:
     """Settings as the command line has them: ``section.key=value``, the value in YAML."""
     settings, steps = options.get("settings", ()), options.get("steps")
+    if isinstance(settings, str):
+        settings = [settings]
     if isinstance(settings, Mapping):
         settings = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
     return [*settings, *([] if steps is None else [f"training.steps={steps}"])]

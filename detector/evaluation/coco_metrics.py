@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
+import pycocotools.coco
+import pycocotools.cocoeval
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -60,11 +62,28 @@ class CocoEval(COCOeval):  # type: ignore[misc]
         return super().evaluateImg(*args)
 
 
+# pycocotools prints what it does. To send standard output elsewhere meanwhile would do so for all threads of
+# the program; so it is given a `print` that keeps silent in the calls that come from here, and only in them.
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+def _print(*values: object) -> None:
+    if not _silent.get():
+        print(*values)
+
+
+for _module in (pycocotools.coco, pycocotools.cocoeval):
+    vars(_module)["print"] = _print
+
+
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Keep what pycocotools prints from the terminal."""
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+    """Keep what pycocotools prints from the terminal, in this thread alone."""
+    before = _silent.set(True)
+    try:
         yield
+    finally:
+        _silent.reset(before)
 
 
 def compute_metrics(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from detector import compare, evaluate, export, train
+from detector import Detector, compare, evaluate, export, train
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,29 @@ def test_what_no_image_has_is_not_a_number_in_the_table(released_weights: Path) 
     table = comparison._repr_html_()
     assert "no such object" in table
     assert "nan" not in table + repr(comparison)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, "3", True])
+def test_numbers_that_are_none_are_refused_by_name(number: object) -> None:
+    for function, arguments, name in (
+        (evaluate, (), "limit"),
+        (compare, ("a.json", "b.json"), "rounds"),
+        (train, ("photos",), "steps"),
+    ):
+        with pytest.raises(ValueError, match=f"Expected {name} to be a whole number from 1 on"):
+            function(*arguments, **{name: number})
+
+
+def test_threads_evaluate_without_taking_one_anothers_output(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = Detector.load(model, score_threshold=None)
+
+    def work(number: int) -> float:
+        ap = evaluate(model=detector, limit=2).ap
+        print(f"thread {number}")
+        return ap
+
+    with ThreadPoolExecutor(3) as pool:
+        assert len(set(pool.map(work, range(9)))) == 1
+    assert sorted(capsys.readouterr().out.splitlines()) == [f"thread {number}" for number in range(9)]
