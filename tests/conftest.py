@@ -21,8 +21,19 @@ from detector.weights import load_weights
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # a process a core: TensorFlow's threads would only be in one another's way
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
 SHARED = Path(__file__).parents[2] / "shared"
-LONGEST = ("training/test_processes", "training/test_run", "model/test_network", "runtime/test_sharing")
+LONGEST = (
+    "training/test_processes",
+    "training/test_run",
+    "model/test_network",
+    "runtime/test_sharing",
+    "api/test_three_jobs",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
