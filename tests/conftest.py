@@ -21,9 +21,8 @@ from detector.weights import load_weights
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # a process a core: TensorFlow's threads would only be in one another's way
+# A process a core: several threads of TensorFlow would only be in one another's way.
+if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
