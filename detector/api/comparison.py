@@ -181,9 +181,8 @@ def compare(
     refuse_unknown("compare", options, EvaluationOptions)
     check_whole("rounds", rounds)
     with bars_wanted(progress):
-        whole = as_dataset(
-            dataset, images_needed=_needs_images(a) or _needs_images(b), say=say, progress=progress
-        )
+        looks = _needs_images(a) or _needs_images(b)
+        whole = as_dataset(dataset, images_needed=looks, say=say, progress=progress)
         coco, how = select(whole, options)
         sides = first, second = [_find(side, whole, coco, how, say) for side in (a, b)]
         common = first.category_ids & second.category_ids
