@@ -10,7 +10,8 @@ import numpy as np
 from detector.data.annotations import Annotation, Result
 from detector.data.box_layouts import BoxFault
 from detector.data.dataset import Dataset
-from detector.evaluation.coco_metrics import match_detections, mean_precision, silenced
+from detector.evaluation.coco_metrics import match_detections, mean_precision
+from detector.system.silence import silenced
 
 
 def score_truth(dataset: Dataset) -> float:

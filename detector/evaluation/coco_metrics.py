@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -19,6 +17,7 @@ from tqdm import tqdm
 from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.system.progress import bars_hidden
+from detector.system.silence import make_silenceable, silenced
 
 # In the order of pycocotools' ``stats``.
 MEANING = {
@@ -62,28 +61,7 @@ class CocoEval(COCOeval):  # type: ignore[misc]
         return super().evaluateImg(*args)
 
 
-# pycocotools prints what it does. To send standard output elsewhere meanwhile would do so for all threads of
-# the program; so it is given a `print` that keeps silent in the calls that come from here, and only in them.
-_silent: ContextVar[bool] = ContextVar("silent", default=False)
-
-
-def _print(*values: object) -> None:
-    if not _silent.get():
-        print(*values)
-
-
-for _module in (pycocotools.coco, pycocotools.cocoeval):
-    vars(_module)["print"] = _print
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Keep what pycocotools prints from the terminal, in this thread alone."""
-    before = _silent.set(True)
-    try:
-        yield
-    finally:
-        _silent.reset(before)
+make_silenceable(pycocotools.coco, pycocotools.cocoeval)
 
 
 def compute_metrics(

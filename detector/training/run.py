@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import orbit
 import tensorflow as tf
 
+from detector.system.silence import make_silenceable, silenced
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
@@ -30,7 +26,7 @@ _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
 _LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
 
-_Told = TypeVar("_Told")
+make_silenceable(orbit.controller)
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,6 @@ def train(job: Job) -> Outcome:
     """
     samples = job.build_samples()
     checkpoint = find_checkpoint(job.folder.checkpoints).whole
-    job = replace(job, say=_aloud(job.say), on_progress=_aloud(job.on_progress))
     try:
         if is_chief():
             past = job.folder.rewind_history(0 if checkpoint is None else checkpoint.step)
@@ -73,17 +68,6 @@ def train(job: Job) -> Outcome:
         if samples.failure is not None:  # on its way through TensorFlow it has lost its kind
             raise samples.failure from error
         raise _explained(error, job.folder, job.plan.config.training.batch_size) from error
-
-
-def _aloud(call: Callable[[_Told], object]) -> Callable[[_Told], None]:
-    """The call, with standard output as it is now: while Orbit talks, it is another."""
-    terminal = sys.stdout
-
-    def aloud(told: _Told) -> None:
-        with redirect_stdout(terminal):
-            call(told)
-
-    return aloud
 
 
 def _explained(error: tf.errors.OpError, folder: RunFolder, batch: int) -> TrainingError:
@@ -181,7 +165,7 @@ class Run:
         # Reading the losses waits for all workers, so they have to do it after the same steps.
         count = _LOOP_STEPS - step % _LOOP_STEPS if self._workers else self._log.clock.steps_in(_LOOP_SECONDS)
         # Orbit prints what the bar shows already.
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        with silenced():
             self._controller.train(min(due, step + count), checkpoint_at_completion=False)
 
     def _checkpoint_is_due(self, saved_at: float) -> bool:

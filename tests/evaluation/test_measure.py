@@ -8,10 +8,11 @@ import pytest
 
 from detector.data.dataset import Dataset, DatasetImage
 from detector.evaluation import METRICS, compute_metrics
-from detector.evaluation.coco_metrics import match_detections, silenced
+from detector.evaluation.coco_metrics import match_detections
 from detector.evaluation.measure import AREA_RANGES, Measure
 from detector.evaluation.precision_recall import PrecisionRecall
 from detector.evaluation.tables import build_tables
+from detector.system.silence import silenced
 
 SIDES = (16, 32, 96, 200)  # areas of exactly 32 x 32 and 96 x 96 belong to two of COCO's ranges
 
