@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from detector.api.evaluation import Evaluation
 from detector.api.inputs import (
@@ -20,7 +20,6 @@ from detector.api.inputs import (
     read_detections,
     refuse_unknown,
     select,
-    tell,
 )
 from detector.data.annotations import Result
 from detector.data.dataset import Dataset, load_dataset_image
@@ -36,7 +35,7 @@ from detector.runtime.arguments import check_whole
 from detector.system.files import replacing
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
-from detector.system.terminal import counted
+from detector.system.terminal import counted, ignore
 from detector.system.timing import Timing, time_interleaved
 
 if TYPE_CHECKING:
@@ -180,15 +179,16 @@ def compare(
     """
     refuse_unknown("compare", options, EvaluationOptions)
     check_whole("rounds", rounds)
+    say = say or ignore
     with bars_wanted(progress):
-        looks = _needs_images(a) or _needs_images(b)
+        looks = _is_model(a) or _is_model(b)
         whole = as_dataset(dataset, images_needed=looks, say=say, progress=progress)
         coco, how = select(whole, options)
         sides = first, second = [_find(side, whole, coco, how, say) for side in (a, b)]
         common = first.category_ids & second.category_ids
         absent = [name for id_, name in coco.categories.items() if id_ not in common]
         if absent:
-            tell(say, f"Left out, because not both look for them: {', '.join(absent)}")
+            say(f"Left out, because not both look for them: {', '.join(absent)}")
         differences = compare_detections(
             coco, first.detections, second.detections, category_ids=sorted(common), rounds=rounds
         )
@@ -205,15 +205,14 @@ def compare(
     )
 
 
-def _is_file_of_detections(name: str | Path) -> bool:
-    return Path(name).suffix.lower() == ".json"
+def _is_model(side: Side) -> TypeGuard[str | Path | Detector]:
+    """Whether it has to look at images; a file of detections, rows and an Evaluation have."""
+    if isinstance(side, str | Path):
+        return Path(side).suffix.lower() != ".json"
+    return isinstance(side, Detector)
 
 
-def _needs_images(side: Side) -> bool:
-    return isinstance(side, Detector) or (isinstance(side, str | Path) and not _is_file_of_detections(side))
-
-
-def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say | None) -> _Found:
+def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say) -> _Found:
     if isinstance(side, Evaluation):
         unseen = [image for image in coco.images if image.id not in side.file_names]
         if unseen or side.dataset.source != coco.source:
@@ -221,11 +220,12 @@ def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say 
                 f"The evaluation of {side.name} is of other images than those of {coco.source}."
             )
         return _Found(side.name, frozenset(side.category_ids), side.detections, side.detector)
-    if isinstance(side, Detector) or (isinstance(side, str | Path) and not _is_file_of_detections(side)):
+    if _is_model(side):
         detector = open_detector(side, how, say)
         matched = frozenset(match_categories(detector.classes, coco.categories).values())
         name = detector.spec.name if isinstance(side, Detector) else str(side)
         return _Found(name, matched, detect_dataset(detector, coco)[0], detector)
+    assert not isinstance(side, Detector)
     name = str(side) if isinstance(side, str | Path) else "detections"
     return _Found(name, frozenset(coco.categories), read_detections(side, whole, say), None)
 

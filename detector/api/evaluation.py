@@ -18,7 +18,6 @@ from detector.api.inputs import (
     read_detections,
     refuse_unknown,
     select,
-    tell,
 )
 from detector.checks.diagnosis import find_causes
 from detector.data.dataset import Dataset
@@ -35,7 +34,7 @@ from detector.runtime import Detector
 from detector.spec import ModelSpec
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
-from detector.system.terminal import counted
+from detector.system.terminal import counted, ignore
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -184,6 +183,7 @@ def evaluate(
         ValueError: a model and detections, or options that are of no use with what is given.
     """
     refuse_unknown("evaluate", options, EvaluationOptions)
+    say = say or ignore
     if model is not None and detections is not None:
         raise ValueError("expected a model or detections, got both")
     with bars_wanted(progress):
@@ -213,11 +213,11 @@ def _evaluate_model(
     about: Mapping[str, object],
     model: str | Path | Detector,
     how: LoadOptions,
-    say: Say | None,
+    say: Say,
 ) -> Evaluation:
     coco.check_images()
     detector = open_detector(model, how, say)
-    tell(say, f"{detector.spec.name} on {coco.source}: {_count(coco)}")
+    say(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
     measured = measure(detector, coco)
     contaminated = _contaminated_split(coco, detector.spec)
     classes = how.get("classes")
@@ -246,14 +246,13 @@ def _evaluate_detections(
     whole: Dataset,
     coco: Dataset,
     about: Mapping[str, object],
-    say: Say | None,
+    say: Say,
 ) -> Evaluation:
     found = read_detections(detections, whole, say)
     name = str(detections) if isinstance(detections, str | Path) else "detections"
-    tell(say, f"{name} on {coco.source}: {_count(coco)}, {counted(len(found), 'detection')}")
+    say(f"{name} on {coco.source}: {_count(coco)}, {counted(len(found), 'detection')}")
     if reaching := count_reaching_out(found, coco):
-        tell(
-            say,
+        say(
             f"Note: {counted(reaching, 'box reaches', 'boxes reach')} beyond the image by more than a pixel, "
             "and COCO counts that as it is.",
         )

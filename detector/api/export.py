@@ -14,6 +14,7 @@ from detector.exports.request import Request
 from detector.pretrained.releases import DEFAULT_MODEL
 from detector.runtime.arguments import check_model, class_list
 from detector.system.progress import bars_wanted
+from detector.system.terminal import ignore
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -93,4 +94,4 @@ def export(
         max_ap_drop=options.get("max_ap_drop"),
     )
     with bars_wanted(options.get("progress", False)):
-        return write_export(request, say or (lambda line: None))
+        return write_export(request, say or ignore)

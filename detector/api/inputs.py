@@ -13,6 +13,7 @@ from detector.evaluation.results import check_results, load_results
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
 from detector.system.progress import bars_wanted
+from detector.system.terminal import ignore
 
 Say = Callable[[str], None]
 Rows = Sequence[Mapping[str, object]]  # what a file in COCO's results format holds
@@ -75,8 +76,9 @@ def load_dataset(
         dataset = find_dataset(
             as_path(path), as_path(images), as_path(annotations), split, images_needed=images_needed
         )
-    for finding in dataset.findings if say else ():
-        tell(say, f"Note: {finding}")
+    say = say or ignore
+    for finding in dataset.findings:
+        say(f"Note: {finding}")
     return dataset
 
 
@@ -119,24 +121,14 @@ def open_detector(model: str | Path | Detector, how: LoadOptions, say: Say | Non
     return Detector.load(model, say=say, **how)
 
 
-def read_detections(detections: str | Path | Rows, dataset: Dataset, say: Say | None) -> list[Result]:
+def read_detections(detections: str | Path | Rows, dataset: Dataset, say: Say) -> list[Result]:
     """COCO's result objects with the ids of the dataset; raises DatasetError as ``load_results`` does."""
     if isinstance(detections, str | Path):
-        return load_results(Path(detections), dataset, say or _say_nothing)
+        return load_results(Path(detections), dataset, say)
     copies = [dict(each) if isinstance(each, Mapping) else each for each in detections]
-    return check_results(Path("detections"), copies, dataset, say or _say_nothing)
-
-
-def tell(say: Say | None, line: str) -> None:
-    """Say a line, if anybody listens."""
-    if say is not None:
-        say(line)
+    return check_results(Path("detections"), copies, dataset, say)
 
 
 def as_path(path: str | Path | None) -> Path | None:
     """A path that may be given as text; None stays None."""
     return None if path is None else Path(path)
-
-
-def _say_nothing(_line: str) -> None:
-    pass

@@ -16,9 +16,10 @@ from detector.runtime.arguments import check_whole
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
 from detector.system.reading import parsing, read_whole
+from detector.system.terminal import ignore
 from detector.training.config_file import load_config
 from detector.training.history import HistoryEntry
-from detector.training.job import Progress, ignore
+from detector.training.job import Progress
 from detector.training.launch import begin, go_on
 from detector.training.run_folder import RunFolder
 

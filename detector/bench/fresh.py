@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from detector.errors import BackendError
 from detector.system.processes import module_command
+from detector.system.terminal import ignore
 
 if TYPE_CHECKING:
     from detector.bench.rows import Row
@@ -88,7 +89,7 @@ def main() -> None:
 
     if given["classes"] is not None:
         given["classes"] = tuple(given["classes"])
-    runner = open_row(Row(**given), say=lambda line: None)
+    runner = open_row(Row(**given), say=ignore)
     runner.detect(load_image(SAMPLE_FOLDER / "astronaut.jpg"))
     print(json.dumps({"ready": time.monotonic(), "memory_mb": peak_memory_mb()}))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from detector.errors import DatasetError
 from detector.images import SUFFIXES, UNREAD_SUFFIXES
 from detector.system.files import files_below
+from detector.system.run_names import RUN_RECORD
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,6 @@ class Listing:
     def unread_images(self) -> list[Path]:
         """Files that are called like images in a format that is not read."""
         return self.with_suffix(*UNREAD_SUFFIXES)
-
-
-RUN_RECORD = "run.json"
 
 
 def list_files(root: Path) -> Listing:

@@ -13,12 +13,13 @@ from detector.data.readers.coco_file import read_json
 from detector.data.readers.coco_values import is_box, is_number
 from detector.errors import DatasetError
 from detector.evaluation.result_ids import Say, identity, join_categories, join_images
+from detector.system.terminal import ignore
 
 _BYTES_PER_BYTE = 10  # of memory for each of the file while JSON is read and measured
 _BEYOND = 1.0  # pixels that rounding may put a box outside of its image
 
 
-def load_results(path: Path, dataset: Dataset, say: Say = lambda _: None) -> list[Result]:
+def load_results(path: Path, dataset: Dataset, say: Say = ignore) -> list[Result]:
     """The detections in a file of COCO's results format, with the ids of the dataset.
 
     A box may reach beyond its image, as some detectors' do, but not lie outside of it.
@@ -37,7 +38,7 @@ def load_results(path: Path, dataset: Dataset, say: Say = lambda _: None) -> lis
     return check_results(path, read_json(path, "detections"), dataset, say)
 
 
-def check_results(path: Path, content: object, dataset: Dataset, say: Say = lambda _: None) -> list[Result]:
+def check_results(path: Path, content: object, dataset: Dataset, say: Say = ignore) -> list[Result]:
     """As ``load_results``, for what is read already; the path is what errors call it."""
     if not isinstance(content, list):
         raise DatasetError(

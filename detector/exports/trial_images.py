@@ -14,7 +14,6 @@ from tqdm import tqdm
 from detector.boxes import FloatArray
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.folder import load_labelled_folder
-from detector.data.listing import RUN_RECORD
 from detector.data.sample import SAMPLE_FOLDER
 from detector.data.selection import find_dataset
 from detector.errors import DatasetError, DetectorError, ImageError
@@ -23,6 +22,7 @@ from detector.preprocess import Preprocessor
 from detector.spec import ModelSpec
 from detector.system.progress import bars_hidden
 from detector.system.reading import parsing, read_whole
+from detector.system.run_names import RUN_RECORD, RUN_VALIDATION
 from detector.system.terminal import counted
 
 # More change neither the ranges nor the comparison by much; see docs/export.md.
@@ -30,7 +30,6 @@ CALIBRATION_IMAGES = 200
 _COMPARED_FILES = 50
 _COMPARED_IMAGES = 500
 _MOST_RECORD_BYTES = 1 << 24
-_VALIDATION = "validation.json"  # a training run's own validation images, as COCO JSON
 
 T = TypeVar("T")
 
@@ -88,7 +87,7 @@ def find_trial_images(
     """The annotated dataset that is given, or a run's validation images, or image files, or the bundled
     photographs: the first of these that there is.
     """
-    validation = Path(model) / _VALIDATION
+    validation = Path(model) / RUN_VALIDATION
     if dataset is None and validation.is_file():
         dataset = validation
     if dataset is not None:

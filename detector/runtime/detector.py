@@ -31,6 +31,7 @@ from detector.runtime.shared_network import SharedNetwork, open_network
 from detector.runtime.tiling import detect_tiled
 from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
 from detector.system.machine import available_threads
+from detector.system.terminal import ignore
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ class Detector:
             ValueError: an argument that is none of its kind, or not in its range.
         """
         check_load(model, backend, threads, max_detections, tile)
-        file = ModelFile(model, class_list(classes), trust=trust, say=say or _say_nothing)
+        file = ModelFile(model, class_list(classes), trust=trust, say=say or ignore)
         least, of_classes = _least_scores(file.spec, score_threshold, class_thresholds)
         postprocess = Postprocessor(
             file.spec,
@@ -276,10 +277,6 @@ def _least_scores(
     others = spec.score_threshold if score_threshold is None else score_threshold
     least = [own.get(name, others) for name in spec.classes]
     return None if score_threshold is None else min(least), np.array(least, np.float32)
-
-
-def _say_nothing(_line: str) -> None:
-    pass
 
 
 def _as_it_is(item: object) -> object:

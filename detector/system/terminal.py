@@ -31,6 +31,10 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def ignore(_: object) -> None:
+    """Take what nobody wants to know: for callers that want silence."""
+
+
 def counted(count: int, singular: str, plural: str = "") -> str:
     """A number and what it counts: ``1 image``, ``2,000 images``."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

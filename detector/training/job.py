@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
+from detector.system.terminal import ignore
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -36,10 +37,6 @@ class Progress:
     losses: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     is_best: bool = False
-
-
-def ignore(_: object) -> None:
-    """Take what nobody wants to know."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from detector.data.dataset import Dataset
-from detector.data.listing import RUN_RECORD
 from detector.errors import DetectorError
 from detector.system.files import cannot_write, check_writable, replacing
 from detector.system.reading import parsing, read_whole
-from detector.system.run_names import RUN_WEIGHTS
+from detector.system.run_names import RUN_RECORD, RUN_VALIDATION, RUN_WEIGHTS
 from detector.training.config import ExperimentConfig
 from detector.training.history import HistoryEntry, parse_entry
 from detector.training.run_lock import LOCK_NAME
@@ -111,7 +110,7 @@ class RunFolder:
     @property
     def validation(self) -> Path:
         """The validation images and their objects as COCO JSON, for ``ssdlite eval``."""
-        return self.root / "validation.json"
+        return self.root / RUN_VALIDATION
 
     @property
     def curves(self) -> Path:

@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from detector.boxes import FloatArray
 from detector.system.progress import bars_hidden
+from detector.system.terminal import ignore
 from detector.training.history import build_entry
-from detector.training.job import Job, ignore
+from detector.training.job import Job
 from detector.training.plan import Plan, describe_depth
 from detector.training.samples import SampleSource
 from detector.training.task import DetectionTask
