@@ -11,6 +11,7 @@ import numpy as np
 from detector.boxes import FloatArray, cxcywh_to_xyxy
 from detector.system.bounds import check_count, check_integer, check_number
 
+LARGEST_SIDE = 4096  # of an input, in pixels
 # Wide of what is used, and narrow enough to build.
 _MOST_MAPS = _MOST_SHAPES = 16
 _SCALES, _RATIOS = (1e-4, 10.0), (1e-3, 1e3)
@@ -18,7 +19,10 @@ _SCALES, _RATIOS = (1e-4, 10.0), (1e-3, 1e3)
 
 @dataclass(frozen=True)
 class AnchorSpec:
-    """Sizes and shapes of the anchors, as fractions of the input; the defaults are the released model's.
+    """Sizes and shapes of the anchors; the defaults are the released model's.
+
+    A scale is a share of a side in pixels: of ``reference_hw`` where that is given, so that anchors keep
+    their size in pixels whatever the input's is, and of the input itself otherwise.
 
     Attributes:
         min_scale: scale of the first feature map.
@@ -27,6 +31,7 @@ class AnchorSpec:
         aspect_ratios: width / height of the anchors on every map but the first. ``.3333`` is the
             released model's literal, not 1/3.
         first_map: (scale, aspect ratio) of each anchor on the first map.
+        reference_hw: height and width in pixels of which the scales are shares; None for the input's.
 
     Raises:
         ModelError: a value that no network has.
@@ -39,6 +44,7 @@ class AnchorSpec:
     num_maps: int = 6
     aspect_ratios: tuple[float, ...] = (1.0, 2.0, 0.5, 3.0, 0.3333)
     first_map: tuple[tuple[float, float], ...] = ((0.1, 1.0), (0.2, 2.0), (0.2, 0.5))
+    reference_hw: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_integer("number of feature maps", self.num_maps, 2, _MOST_MAPS)
@@ -52,6 +58,10 @@ class AnchorSpec:
             check_count("first_map's shape", shape, 2, 2)
             check_number("scale", shape[0], *_SCALES)
             check_number("aspect ratio", shape[1], *_RATIOS)
+        if self.reference_hw is not None:
+            check_count("reference_hw", self.reference_hw, 2, 2)
+            for side in self.reference_hw:
+                check_integer("reference_hw", side, 1, LARGEST_SIDE)
 
     def shapes(self) -> list[list[tuple[float, float]]]:
         """(scale, aspect ratio) of each anchor of a cell, for each feature map in turn.
@@ -72,7 +82,9 @@ class AnchorSpec:
         return [len(shapes) for shapes in self.shapes()]
 
 
-def build_anchors(spec: AnchorSpec, feature_map_sizes_hw: Sequence[tuple[int, int]]) -> FloatArray:
+def build_anchors(
+    spec: AnchorSpec, feature_map_sizes_hw: Sequence[tuple[int, int]], input_hw: tuple[int, int]
+) -> FloatArray:
     """All anchors of a network.
 
     The order is map, row, column, shape: the order in which the heads' outputs are laid out. Centres lie
@@ -81,6 +93,7 @@ def build_anchors(spec: AnchorSpec, feature_map_sizes_hw: Sequence[tuple[int, in
     Args:
         spec: sizes and shapes.
         feature_map_sizes_hw: (height, width) of each feature map in cells.
+        input_hw: height and width of the input in pixels.
 
     Returns:
         (A, 4) float32, xyxy, normalised.
@@ -91,13 +104,14 @@ def build_anchors(spec: AnchorSpec, feature_map_sizes_hw: Sequence[tuple[int, in
     maps = spec.shapes()
     if len(maps) != len(feature_map_sizes_hw):
         raise ValueError(f"expected {len(maps)} feature maps, got {len(feature_map_sizes_hw)}")
+    height, width = (unit / side for unit, side in zip(spec.reference_hw or input_hw, input_hw, strict=True))
     anchors_cxcywh = []
     for shapes, (rows, columns) in zip(maps, feature_map_sizes_hw, strict=True):
         scale, ratio = np.array(shapes, np.float64).T
         grid = np.empty((rows, columns, len(shapes), 4))
         grid[..., 0] = ((np.arange(columns) + 0.5) / columns)[None, :, None]
         grid[..., 1] = ((np.arange(rows) + 0.5) / rows)[:, None, None]
-        grid[..., 2] = scale * np.sqrt(ratio)
-        grid[..., 3] = scale / np.sqrt(ratio)
+        grid[..., 2] = scale * np.sqrt(ratio) * width
+        grid[..., 3] = scale / np.sqrt(ratio) * height
         anchors_cxcywh.append(grid.reshape(-1, 4))
     return cxcywh_to_xyxy(np.concatenate(anchors_cxcywh)).astype(np.float32)

@@ -209,7 +209,7 @@ def build_architecture(spec: ModelSpec) -> Architecture:
 
 def anchors_of(spec: ModelSpec) -> FloatArray:
     """All anchors of the network that a spec describes, (A, 4) xyxy; see ``build_anchors``."""
-    return build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw)
+    return build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw, spec.input_hw)
 
 
 def _add_backbone(net: _Builder, width: float) -> None:

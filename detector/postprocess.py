@@ -21,14 +21,26 @@ _CANDIDATES_PER_DETECTION = 4
 # result is the same.
 _LIKELY_LOGITS = (-4.0, -6.0)
 _VOTING_IOU = 0.7  # docs/postprocessing.md has what other values give
+LARGEST_BOX = 0.68  # the same
 _VOTING_ODDS = np.float32(np.log(10))
 
 
+def largest_area(first: ModelSpec, other: ModelSpec) -> float:
+    """The area from which on a box of another look is left to the first, as a share of the image."""
+    height, width = first.input_hw
+    return LARGEST_BOX**2 * height * width / (other.input_hw[0] * other.input_hw[1])
+
+
 class Postprocessor:
-    """Turns the outputs of one image into Detections.
+    """Turns the outputs of one image, or of several looks at it, into Detections.
 
     Scores are the sigmoid of the class logits; background takes no part. A box may be detected as several
     classes. See ``non_maximum_suppression`` for the rule of suppression.
+
+    The boxes of several looks, each at another input size, are candidates of one suppression, and vote
+    together. What is large in a larger look than the first is left to smaller ones, which see it whole: of
+    those looks only boxes count whose side is less than ``LARGEST_BOX`` of the first input's, in pixels of
+    the look.
 
     Args:
         spec: gives anchors, box coder, classes and the defaults of what follows.
@@ -37,6 +49,7 @@ class Postprocessor:
         max_detections: most detections of an image.
         labels: labels to look at, all if none are given; the others cost nothing.
         voting: whether each box is moved to the mean of those around it; see ``_vote``.
+        others: the specs of the other looks, which differ from the first in input size and anchors alone.
     """
 
     def __init__(
@@ -48,6 +61,7 @@ class Postprocessor:
         max_detections: int | None = None,
         labels: Sequence[int] | None = None,
         voting: bool = False,
+        others: Sequence[ModelSpec] = (),
     ) -> None:
         threshold = spec.score_threshold if score_threshold is None else score_threshold
         self.iou_threshold = spec.iou_threshold if iou_threshold is None else iou_threshold
@@ -58,8 +72,13 @@ class Postprocessor:
             raise ValueError(f"expected max_detections > 0, got {self.max_detections}")
         self.score_threshold = threshold
         self.voting = voting
-        anchors = anchors_of(spec)
-        self._decode = BoxDecoder(anchors, scales=spec.box_coder_scales)
+        looks = [anchors_of(each) for each in (spec, *others)]
+        self._decode = BoxDecoder(np.concatenate(looks), scales=spec.box_coder_scales)
+        # The greatest area of a box by its anchor, as a share of the image; None where there is no limit.
+        self._largest: FloatArray | None = None
+        if others:
+            limits = [np.inf, *(largest_area(spec, each) for each in others)]
+            self._largest = np.repeat(np.array(limits, np.float32), [len(anchors) for anchors in looks])
         self._classes = spec.classes
         self._columns = None if labels is None else np.array([0, *(label + 1 for label in labels)])
 
@@ -85,8 +104,8 @@ class Postprocessor:
         """Detections of one image.
 
         Args:
-            box_encodings: (A, 4) float32, (ty, tx, th, tw).
-            class_logits: (A, K + 1) float32, background in column 0.
+            box_encodings: (A, 4) float32, (ty, tx, th, tw); of several looks one after the other.
+            class_logits: (A, K + 1) float32, background in column 0; of several looks likewise.
             size_wh: width and height of the original image in pixels.
         """
         logits = class_logits if self._columns is None else class_logits[:, self._columns]
@@ -94,6 +113,9 @@ class Postprocessor:
         while True:
             anchors, columns, complete = self._best_candidates(logits, wanted)
             boxes = self._decode(box_encodings, anchors)
+            if self._largest is not None:
+                small = area(boxes) < self._largest[anchors]
+                boxes, anchors, columns = boxes[small], anchors[small], columns[small]
             kept = non_maximum_suppression(
                 boxes, columns, iou_threshold=self.iou_threshold, max_detections=self.max_detections
             )
@@ -129,6 +151,9 @@ class Postprocessor:
         own = logits[anchors, columns]
         logits = logits[:, columns]
         voting, votes_for = np.nonzero(logits >= own - _VOTING_ODDS)
+        if self._largest is not None:
+            small = (area(voters) < self._largest)[voting]
+            voting, votes_for = voting[small], votes_for[small]
         theirs, mine = voters[voting], boxes[votes_for]
         sides = np.minimum(theirs[:, 2:], mine[:, 2:]) - np.maximum(theirs[:, :2], mine[:, :2])
         shared = np.maximum(sides, 0).prod(axis=1)

@@ -29,7 +29,7 @@ class Preprocessor:
         if resize not in ("half-pixel", "tf1"):
             raise ValueError(f"resize must be 'half-pixel' or 'tf1', not {resize!r}")
         self._spec = spec
-        self._height, self._width = spec.input_hw
+        self.input_hw = self._height, self._width = spec.input_hw
         self._scale, self._offset = spec.pixel_scale, spec.pixel_offset
         self.resize: Resize = resize
         self._kept = threading.local()

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
-from detector.anchors import AnchorSpec
+from detector.anchors import LARGEST_SIDE, AnchorSpec
 from detector.errors import ModelError
 from detector.system.bounds import check_count, check_integer, check_number, check_text, shown
 from detector.system.reading import parsing
@@ -20,7 +20,7 @@ DEFAULT_SCORE_THRESHOLD = 0.4  # from which on a detection is worth showing
 MOST_BYTES = 1 << 23  # of a spec's JSON: all classes with long names, and their thresholds
 
 # Wide of what is used: the network's memory and time grow with these.
-_MOST_SIDE, _MOST_INPUT_PIXELS = 4096, 1 << 22
+MOST_INPUT_PIXELS = 1 << 22
 _MOST_CLASSES, _MOST_NAME = 10_000, 500
 _MOST_DETECTIONS = 10_000
 _MAPS = 6  # that the network has
@@ -34,8 +34,8 @@ class ModelSpec:
     Attributes:
         name: what the model is called.
         classes: class names; label ``k`` is column ``k + 1`` of the class logits, column 0 is background.
-        input_hw: height and width of the input in pixels. Weights are bound to it: the anchors' grid and
-            the network's stride agree at no other size.
+        input_hw: height and width of the input in pixels. Weights belong to it; ``any_size`` makes those
+            for another one.
         width_multiplier: MobileNetV2's multiplier of channels.
         anchors: sizes and shapes of the anchors.
         box_coder_scales: factors for (ty, tx, th, tw).
@@ -71,8 +71,8 @@ class ModelSpec:
         _check_classes(self.classes)
         check_count("input_hw", self.input_hw, 2, 2)
         for side in self.input_hw:
-            check_integer("input_hw", side, 1, _MOST_SIDE)
-        check_integer("input in pixels", self.input_hw[0] * self.input_hw[1], 1, _MOST_INPUT_PIXELS)
+            check_integer("input_hw", side, 1, LARGEST_SIDE)
+        check_integer("input in pixels", self.input_hw[0] * self.input_hw[1], 1, MOST_INPUT_PIXELS)
         check_number("width_multiplier", self.width_multiplier, 0.01, 4)
         if not isinstance(self.anchors, AnchorSpec) or self.anchors.num_maps != _MAPS:
             raise ModelError(
@@ -102,7 +102,10 @@ class ModelSpec:
 
     def to_json(self) -> str:
         """The spec as a JSON object."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+        values = asdict(self)
+        if self.anchors.reference_hw is None:
+            del values["anchors"]["reference_hw"]  # as it was before there was any
+        return json.dumps({"format": FORMAT, **values}, indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelSpec:
@@ -122,6 +125,8 @@ class ModelSpec:
             anchors = values.pop("anchors")
             anchors["aspect_ratios"] = _tuple(anchors["aspect_ratios"])
             anchors["first_map"] = tuple(_tuple(shape) for shape in _tuple(anchors["first_map"]))
+            if anchors.get("reference_hw") is not None:
+                anchors["reference_hw"] = _tuple(anchors["reference_hw"])
             for key in ("classes", "input_hw", "box_coder_scales"):
                 values[key] = _tuple(values[key])
             return cls(anchors=AnchorSpec(**anchors), **values)

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import anchors_of
 from detector.box_coder import decode, encode
 from detector.boxes import clip, intersection_over_union
 from detector.nms import non_maximum_suppression
@@ -10,7 +9,7 @@ from detector.postprocess import Postprocessor
 from detector.spec import ModelSpec
 
 SPEC = ModelSpec("test", tuple(f"class {k}" for k in range(5)), input_hw=(96, 128))
-ANCHORS = build_anchors(SPEC.anchors, build_architecture(SPEC).feature_map_sizes_hw)
+ANCHORS = anchors_of(SPEC)
 
 
 def random_outputs(seed, spread=3.0):

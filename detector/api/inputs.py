@@ -10,6 +10,7 @@ from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.data.selection import find_dataset, select_images
 from detector.evaluation.results import check_results, load_results
+from detector.input_sizes import InputSize
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
 from detector.system.progress import bars_wanted
@@ -29,6 +30,8 @@ class LoadOptions(TypedDict, total=False):
     iou_threshold: float | None
     max_detections: int | None
     resize: Literal["half-pixel", "tf1"]
+    input_size: InputSize | Sequence[InputSize] | None
+    accurate: bool
     voting: bool
     tile: int | None
     trust: bool

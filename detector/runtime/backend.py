@@ -67,6 +67,7 @@ class ModelOpener:
     Attributes:
         model: name of a release, or absolute path.
         classes: names of the classes that are kept; None for all.
+        input_hw: height and width of the input; None for the weights' own.
         backend: name of the backend.
         threads: processors to use.
         spec: of the model as it was first opened.
@@ -75,6 +76,7 @@ class ModelOpener:
 
     model: str
     classes: tuple[str, ...] | None
+    input_hw: tuple[int, int] | None
     backend: str
     threads: int
     spec: ModelSpec
@@ -85,7 +87,7 @@ class ModelOpener:
         """One for a model that a backend of that name runs."""
         name = file.name if file.name in RELEASES else str(Path(file.name).absolute())
         classes = None if file.classes is None else tuple(file.classes)
-        return cls(name, classes, backend, threads, file.spec, file.trust)
+        return cls(name, classes, file.input_hw, backend, threads, file.spec, file.trust)
 
     def __call__(self) -> Backend:
         """A backend of its own.
@@ -94,7 +96,7 @@ class ModelOpener:
             ModelError: the model is gone, or is another one by now.
             BackendError: the backend is not there.
         """
-        file = ModelFile(self.model, self.classes, trust=self.trust)
+        file = ModelFile(self.model, self.classes, input_hw=self.input_hw, trust=self.trust)
         if file.spec != self.spec:
             raise ModelError(f"{self.model} is another model than the one first opened; load it anew.")
         return open_backend(file, self.backend, self.threads)[1]

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.detections import Detections
-from detector.errors import DetectorError
+from detector.errors import ArgumentError, DetectorError
 from detector.image_kinds import ImageLike, check_several, to_image
 from detector.images import Image
+from detector.input_sizes import InputSize, accurate_sizes, read_sizes
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.pretrained.releases import DEFAULT_MODEL
@@ -52,7 +54,8 @@ class Detector:
     it first needs it, and a pickled Detector opens it where it arrives; TensorFlow does not survive a fork.
 
     Attributes:
-        spec: the model's spec.
+        spec: the model's spec; of several input sizes, with the first.
+        input_sizes: height and width of each input at which an image is looked at, the smallest first.
         classes: names of the classes that it looks for.
         backend_name: what runs the network; empty where it was not opened by ``load``.
         preprocess, postprocess: what comes before and after it.
@@ -67,13 +70,16 @@ class Detector:
         postprocess: Postprocessor,
         threads: int,
         labels: Sequence[int] | None = None,
+        others: Sequence[tuple[SharedNetwork, Preprocessor]] = (),
     ) -> None:
         self.spec = spec
         self.preprocess = preprocess
         self.postprocess = postprocess
         self.threads = threads
-        self._network = backend if isinstance(backend, SharedNetwork) else SharedNetwork(backend)
-        self.backend_name = self._network.name
+        network = backend if isinstance(backend, SharedNetwork) else SharedNetwork(backend)
+        self._looks = ((network, preprocess), *others)
+        self.input_sizes = tuple(each.input_hw for _, each in self._looks)
+        self.backend_name = network.name
         self._thresholds: NDArray[np.float32] | None = None
         self.tile: int | None = None
         self.classes = spec.classes if labels is None else tuple(spec.classes[label] for label in labels)
@@ -91,6 +97,8 @@ class Detector:
         iou_threshold: float | None = None,
         max_detections: int | None = None,
         resize: Resize = "half-pixel",
+        input_size: InputSize | Sequence[InputSize] | None = None,
+        accurate: bool = False,
         voting: bool = False,
         tile: int | None = None,
         trust: bool = False,
@@ -111,6 +119,12 @@ class Detector:
                 ``score_threshold`` for the others.
             iou_threshold, max_detections: as the model's spec says if not given.
             resize: see ``Preprocessor``.
+            input_size: side of the input in pixels, or ``"HEIGHTxWIDTH"``: weights are made to fit it without
+                training, see ``any_size``; a file that is ready to run has one size. Of several, such as
+                ``[300, 512]``, the image is looked at with each, and what is found is one answer. None is the
+                model's own.
+            accurate: look at its own size and a larger one, with voting: the most AP for about four times the
+                time. Takes the place of ``input_size`` and ``voting``.
             voting: move each box to the mean of those around it; more AP for little time.
             tile: look at larger images also in tiles of this many pixels a side, for small objects; a
                 frame takes as many times longer as there are tiles, and one more. See ``detect_tiled``.
@@ -123,20 +137,33 @@ class Detector:
             ValueError: an argument that is none of its kind, or not in its range.
         """
         check_load(model, backend, threads, max_detections, tile)
-        file = ModelFile(model, class_list(classes), trust=trust, say=say or ignore)
-        least, of_classes = _least_scores(file.spec, score_threshold, class_thresholds)
+        if accurate and input_size is not None:
+            raise ArgumentError("accurate chooses the input sizes; leave out input_size")
+        names, tell = class_list(classes), say or ignore
+        file = ModelFile(model, names, trust=trust, say=tell)
+        sizes = read_sizes(input_size) if input_size is not None else (file.spec.input_hw,)
+        if accurate:
+            sizes = accurate_sizes(file.spec.input_hw)
+        files = [
+            file
+            if size == file.spec.input_hw
+            else ModelFile(model, names, input_hw=size, trust=trust, say=tell)
+            for size in sizes
+        ]
+        first, *others = files
+        least, of_classes = _least_scores(first.spec, score_threshold, class_thresholds)
         postprocess = Postprocessor(
-            file.spec,
+            first.spec,
             score_threshold=least,
             iou_threshold=iou_threshold,
             max_detections=max_detections,
-            labels=file.labels,
-            voting=voting,
+            labels=first.labels,
+            voting=voting or accurate,
+            others=[each.spec for each in others],
         )
-        preprocess = Preprocessor(file.spec, resize)
         threads = threads or available_threads()
-        network = open_network(file, backend, threads)
-        detector = cls(file.spec, network, preprocess, postprocess, threads, file.labels)
+        looks = [(open_network(each, backend, threads), Preprocessor(each.spec, resize)) for each in files]
+        detector = cls(first.spec, *looks[0], postprocess, threads, first.labels, looks[1:])
         detector.tile, detector._thresholds = tile, of_classes
         return detector
 
@@ -148,12 +175,14 @@ class Detector:
 
     @property
     def backend(self) -> Backend:
-        """What runs the network, for measurements: it takes one caller at a time, with no lock held."""
-        return self._network.backend
+        """What runs the network, for measurements: it takes one caller at a time, with no lock held. Of
+        several input sizes, that of the first.
+        """
+        return self._looks[0][0].backend
 
     @backend.setter
     def backend(self, backend: Backend) -> None:
-        self._network = SharedNetwork(backend)
+        self._looks = ((SharedNetwork(backend), self.preprocess), *self._looks[1:])
 
     @property
     def score_threshold(self) -> float:
@@ -207,19 +236,19 @@ class Detector:
     def _run_batch(
         self, images: Iterable[T], load: Callable[[T], object], took: Callable[[float], None] | None
     ) -> Iterator[Detections]:
-        network, process_id = self._network, os.getpid()
-        workers = network.take_workers(self.threads)
-        backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
-        for each in workers:
+        networks, process_id = [network for network, _ in self._looks], os.getpid()
+        workers = [network.take_workers(self.threads) for network in networks]
+        backends: queue.SimpleQueue[tuple[Backend, ...]] = queue.SimpleQueue()
+        for each in zip(*workers, strict=True):
             backends.put(each)
         worker = threading.local()
 
         def start() -> None:
-            worker.backend = backends.get()
+            worker.backends = backends.get()
 
         def process(item: T) -> Detections:
             start = time.perf_counter()
-            detections = self._detect(partial(self._detect_whole, worker.backend), to_image(load(item)))
+            detections = self._detect(partial(self._detect_whole, worker.backends), to_image(load(item)))
             if took:
                 took(time.perf_counter() - start)
             return detections
@@ -237,11 +266,14 @@ class Detector:
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
-            network.give_back(workers)
+            for network, backends_of in zip(networks, workers, strict=True):
+                network.give_back(backends_of)
 
     def _take_turn(self, image: Image) -> Detections:
-        with self._network.turn() as backend:
-            return self._detect_whole(backend, image)
+        with ExitStack() as turns:
+            return self._detect_whole(
+                [turns.enter_context(network.turn()) for network, _ in self._looks], image
+            )
 
     def _detect(self, detect_whole: Callable[[Image], Detections], image: Image) -> Detections:
         if self.tile is None:
@@ -254,9 +286,14 @@ class Detector:
             max_detections=self.postprocess.max_detections,
         )
 
-    def _detect_whole(self, backend: Backend, image: Image) -> Detections:
-        network_input = self.preprocess(image, out=backend.input)
-        box_encodings, class_logits = backend.run(network_input)
+    def _detect_whole(self, backends: Sequence[Backend], image: Image) -> Detections:
+        outputs = [
+            backend.run(preprocess(image, out=backend.input))
+            for backend, (_, preprocess) in zip(backends, self._looks, strict=True)
+        ]
+        box_encodings, class_logits = outputs[0]
+        if len(outputs) > 1:
+            box_encodings, class_logits = (np.concatenate(each) for each in zip(*outputs, strict=True))
         # The outputs may be the runtime's memory; nothing of them is left in what comes out of this.
         detections = self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
         thresholds = self._thresholds  # another thread may take them away

@@ -8,16 +8,18 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
+from detector.any_size import resize_network, resize_spec
 from detector.boxes import FloatArray
 from detector.errors import BackendError, ModelError
 from detector.formats.table import EXPORTED_FILES, SAVED_MODEL, WEIGHTS, format_of, read_spec
+from detector.input_sizes import SizeHW, describe_size
 from detector.labels import find_classes
 from detector.pretrained.releases import RELEASES, weights_path
 from detector.spec import ModelSpec
 from detector.system.conversions import conversion_name, find_conversions, is_damaged, keep_conversion
 from detector.system.reading import sha256
 from detector.system.run_names import RUN_WEIGHTS
-from detector.weights import load_weights, select_classes
+from detector.weights import Weights, load_weights, select_classes
 
 # Part of the name of every cached conversion; raised when the written graph changes.
 _CONVERSION = "3"
@@ -35,12 +37,15 @@ class ModelFile:
         path: the file, or the folder of the SavedModel, that the model came in.
         spec: the model's spec, narrowed to the classes that are kept.
         classes, trust: as given.
+        input_hw: height and width of the input, where another one than the weights' own was asked for.
         labels: those to look for in a network that was made for more classes; None for all.
 
     Args:
         model: name or path.
         classes: names of the classes to keep, all if none are given. Weights lose the other columns, so
             the network itself gets smaller; a network that is ready to run stays as it is.
+        input_hw: height and width of the input to make weights fit; None for their own. A network that is
+            ready to run has one size.
         trust: let a SavedModel be run, which is a program.
         say: takes a line for each thing that takes time.
 
@@ -54,6 +59,7 @@ class ModelFile:
         model: str | Path,
         classes: Sequence[str] | None = None,
         *,
+        input_hw: SizeHW | None = None,
         trust: bool = False,
         say: Callable[[str], None] = print,
     ) -> None:
@@ -78,10 +84,24 @@ class ModelFile:
         self.trust = trust
         self._kind = kind
         self.classes = list(classes) if classes is not None else None
+        self.input_hw: SizeHW | None = None
         self.spec = self._converted_spec() if self._is_weights else read_spec(path)
         self.labels: list[int] | None = None
+        if input_hw is not None and input_hw != self.spec.input_hw:
+            self._resize(input_hw)
         if self.classes is not None and not self._is_weights:
             self.labels = find_classes(self.classes, self.spec.classes)
+
+    def _resize(self, input_hw: SizeHW) -> None:
+        if not self._is_weights:
+            own, asked = describe_size(self.spec.input_hw), describe_size(input_hw)
+            raise ModelError(
+                f"{self.path} was written for the input size {own} and cannot run at {asked}; give weights "
+                "(a released model, the folder of a training run, a .npz file), or export them with "
+                f"--input-size {asked}."
+            )
+        self.input_hw = input_hw
+        self.spec = resize_spec(self.spec, input_hw)
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -128,12 +148,14 @@ class ModelFile:
         return self._converted(".onnx", build)
 
     def weights(self) -> tuple[dict[str, FloatArray], ModelSpec]:
-        """The weights and their spec, with the classes that are kept."""
+        """The weights and their spec, with the classes that are kept, for the size that is asked for."""
+        weights: Weights
         weights, spec = load_weights(self.path)
-        if self.classes is None:
-            return weights, spec
-        cut, spec = select_classes(weights, spec, self.classes)
-        return dict(cut), spec
+        if self.classes is not None:
+            weights, spec = select_classes(weights, spec, self.classes)
+        if self.input_hw is not None:
+            weights, spec = resize_network(weights, spec, self.input_hw)
+        return dict(weights), spec
 
     @property
     def _is_weights(self) -> bool:
@@ -147,7 +169,8 @@ class ModelFile:
         return digest.hexdigest()[:16]
 
     def _conversion_name(self, suffix: str) -> str:
-        return conversion_name(self.path.absolute().parent.name, self._digest, suffix)
+        size = f"-{describe_size(self.input_hw)}" if self.input_hw else ""
+        return conversion_name(self.path.absolute().parent.name, f"{self._digest}{size}", suffix)
 
     def _converted_spec(self) -> ModelSpec:
         """The spec, from a conversion where one is there: that is quicker than reading all weights."""

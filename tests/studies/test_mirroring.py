@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from detector import Detector, load_image
-from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import anchors_of
 from detector.data.sample import SAMPLE_FOLDER
 from detector.pretrained.releases import DEFAULT_MODEL, RELEASES
 from studies.mirroring import average_outputs, find_twins, mirror
@@ -18,7 +17,7 @@ SPEC = RELEASES[DEFAULT_MODEL].spec
 
 def test_twins_mirror_each_other() -> None:
     twins = find_twins(SPEC)
-    anchors = build_anchors(SPEC.anchors, build_architecture(SPEC).feature_map_sizes_hw)
+    anchors = anchors_of(SPEC)
     assert np.array_equal(twins[twins], np.arange(len(anchors)))
     np.testing.assert_allclose(anchors[twins][:, 0], 1 - anchors[:, 2], atol=1e-6)
     np.testing.assert_allclose(anchors[twins][:, 1], anchors[:, 1], atol=1e-6)

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.anchors import build_anchors
-from detector.architecture import build_architecture
+from detector.architecture import anchors_of
 from detector.box_coder import decode
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.data.folder import load_labelled_folder
@@ -22,7 +21,7 @@ from tests.data.labelled import WRITERS, Photo
 # Ids have gaps and run against the order, so that neither an id nor its rank can be taken for a label.
 CATEGORIES = {17: "cup", 5: "dog", 90: "cat"}
 SPEC = ModelSpec("test", tuple(CATEGORIES.values()), input_hw=(96, 128), width_multiplier=0.35)
-ANCHORS = build_anchors(SPEC.anchors, build_architecture(SPEC).feature_map_sizes_hw)
+ANCHORS = anchors_of(SPEC)
 COLOURS_RGB = {17: (250, 40, 10), 5: (10, 240, 60), 90: (60, 30, 230)}
 SIZE_WH = (200, 150)
 IMAGE_BYTES = 200 * 150 * 3
