@@ -10,10 +10,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
+from detector.anchors import AnchorSpec
 from detector.errors import DetectorError
+from detector.input_sizes import SizeHW, read_size
 from detector.labels import COCO_CLASSES
 from detector.spec import ModelSpec
 
+RELEASED_SIDE = 300  # of the input of the released weights
 AUTO: Final = "auto"
 Auto = Literal["auto"]
 
@@ -28,16 +31,33 @@ class ModelConfig:
 
     Attributes:
         classes: ``dataset`` for those of the data, ``coco`` for COCO's 80, or a list of names.
-        input_size: side of the square input in pixels. Released weights are bound to 300.
+        input_size: side of the input in pixels, or HEIGHTxWIDTH; ``auto`` by the sizes of the objects in the
+            data. Initial weights are made to fit it.
         width_multiplier: MobileNetV2's multiplier of channels.
     """
 
     classes: Literal["dataset", "coco"] | list[str] = "dataset"
-    input_size: int = 300
+    input_size: int | str = AUTO
     width_multiplier: float = 1.0
 
-    def build_spec(self, name: str, dataset_classes: Iterable[str] | None = None) -> ModelSpec:
+    @property
+    def input_hw(self) -> SizeHW:
+        """Height and width of the input; where nothing has decided them yet, those of the released model."""
+        return read_size(RELEASED_SIDE if self.input_size == AUTO else self.input_size)
+
+    def build_spec(
+        self,
+        name: str,
+        dataset_classes: Iterable[str] | None = None,
+        reference_hw: SizeHW | None = None,
+    ) -> ModelSpec:
         """The spec of the network, with the classes of a dataset where the config leaves them to it.
+
+        Args:
+            name: what the model is called.
+            dataset_classes: class names of the dataset.
+            reference_hw: height and width in pixels that the scales of the anchors are shares of; None for
+                the input's.
 
         Raises:
             ConfigError: the config leaves the classes to a dataset and there is none.
@@ -48,8 +68,13 @@ class ModelConfig:
             classes = tuple(dataset_classes)
         else:
             classes = COCO_CLASSES if self.classes == "coco" else tuple(self.classes)
-        size = (self.input_size, self.input_size)
-        return ModelSpec(name, classes, input_hw=size, width_multiplier=float(self.width_multiplier))
+        return ModelSpec(
+            name,
+            classes,
+            input_hw=self.input_hw,
+            width_multiplier=float(self.width_multiplier),
+            anchors=AnchorSpec(reference_hw=reference_hw),
+        )
 
 
 @dataclass(frozen=True)

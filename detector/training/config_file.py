@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import Repr
@@ -13,6 +13,8 @@ from types import UnionType
 from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from detector.architecture import build_architecture
+from detector.errors import ArgumentError
+from detector.input_sizes import describe_size
 from detector.labels import normalise_name
 from detector.system.reading import read_whole
 from detector.system.yaml_text import LARGEST_YAML, load_yaml
@@ -128,7 +130,6 @@ def _describe(option: object) -> str:
 
 # (section, key, least, greatest)
 _RANGES = (
-    ("model", "input_size", 32, 2048),
     ("model", "width_multiplier", 0.1, 4),
     ("training", "batch_size", 1, 65_536),
     ("training", "steps", 0, 10**9),
@@ -170,6 +171,14 @@ def _check_values(config: ExperimentConfig, origin: str) -> ExperimentConfig:
         value = getattr(getattr(config, section), key)
         if value != AUTO and not least <= value <= greatest:
             raise ConfigError(f"{origin}: expected {least} <= {section}.{key} <= {greatest}, is {value}.")
+    try:
+        size = describe_size(config.model.input_hw)
+    except ArgumentError as error:
+        raise ConfigError(f"{origin}: model.input_size should be `{AUTO}` or a size: {error}.") from error
+    if config.model.input_size != AUTO:
+        config = replace(
+            config, model=replace(config.model, input_size=int(size) if size.isdecimal() else size)
+        )
     classes = config.model.classes
     if isinstance(classes, list) and len({normalise_name(name) for name in classes}) < len(classes):
         raise ConfigError(f"{origin}: model.classes has a name twice.")

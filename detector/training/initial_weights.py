@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from detector.any_size import resize_network
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
+from detector.input_sizes import SizeHW
 from detector.labels import normalise_name
 from detector.pretrained.releases import DEFAULT_MODEL, weights_path
 from detector.spec import ModelSpec
@@ -42,7 +44,7 @@ class InitialWeights:
 def load_initial_weights(
     start: str, spec: ModelSpec, *, seed: int, say: Callable[[str], None] = print
 ) -> InitialWeights:
-    """The weights that ``training.initial_weights`` names, fitted to the classes of a spec.
+    """The weights that ``training.initial_weights`` names, fitted to the classes and the input of a spec.
 
     Args:
         start: ``released``, ``imagenet``, ``none``, a ``.npz`` file, or the folder of a training run.
@@ -59,15 +61,10 @@ def load_initial_weights(
         from detector.training.imagenet import load_imagenet_backbone
 
         return InitialWeights(load_imagenet_backbone(spec), "an ImageNet backbone (keras.applications)", {})
-    path = weights_path(DEFAULT_MODEL, say=say) if start == "released" else Path(start)
-    if (path / RUN_WEIGHTS).is_file():
-        path /= RUN_WEIGHTS
-    if path.suffix != ".npz":
-        raise WeightsError(
-            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, is "
-            f"{start!r}."
-        )
+    path = _weights_file(start, say)
+    weights: Weights
     weights, source = load_weights(path)
+    weights, source = resize_network(weights, source, spec.input_hw)
     if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:
         raise WeightsError(
             f"{path} is of width multiplier {source.width_multiplier:g} and the network to be trained of "
@@ -78,6 +75,31 @@ def load_initial_weights(
     known = {normalise_name(name) for name in source.classes}
     copied = tuple(name for name in spec.classes if normalise_name(name) in known)
     return InitialWeights(fitted, f"{source.name}", dict(source.card), copied)
+
+
+def initial_size(start: str, say: Callable[[str], None]) -> tuple[SizeHW, SizeHW] | None:
+    """Height and width of the input that the weights which ``training.initial_weights`` names were made for,
+    and those that the scales of their anchors are shares of; None where they are of no detector.
+
+    Raises:
+        WeightsError: they cannot be had.
+    """
+    if start in ("none", "imagenet"):
+        return None
+    spec = load_weights(_weights_file(start, say))[1]
+    return spec.input_hw, spec.anchors.reference_hw or spec.input_hw
+
+
+def _weights_file(start: str, say: Callable[[str], None]) -> Path:
+    path = weights_path(DEFAULT_MODEL, say=say) if start == "released" else Path(start)
+    if (path / RUN_WEIGHTS).is_file():
+        path /= RUN_WEIGHTS
+    if path.suffix != ".npz":
+        raise WeightsError(
+            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, is "
+            f"{start!r}."
+        )
+    return path
 
 
 def fit_classes(weights: Weights, source: ModelSpec, spec: ModelSpec, *, seed: int) -> dict[str, FloatArray]:

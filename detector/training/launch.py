@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DatasetError, DetectorError
 from detector.evaluation.evaluate import match_categories
+from detector.input_sizes import SizeHW, describe_size
 from detector.labels import listing
 from detector.spec import ModelSpec
 from detector.system.terminal import counted
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import ExperimentConfig
 from detector.training.final_report import report_run
-from detector.training.initial_weights import InitialWeights, load_initial_weights
+from detector.training.initial_weights import InitialWeights, initial_size, load_initial_weights
 from detector.training.job import Job, Progress
 from detector.training.plan import Plan, build_plan, describe_depth
 from detector.training.resumption import reload_initial_weights, take_up, weights_digest
@@ -63,11 +64,13 @@ def begin(
     train, val = splits
     folder = load_labelled_folder(dataset, train=train, val=val, seed=experiment.training.seed)
     _tell_findings(folder, say)
+    size = initial_size(experiment.training.initial_weights, say)
     plan = build_plan(experiment, folder)
+    reference_hw = size and size[1] if size and size[1] != plan.config.model.input_hw else None
     home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
     run = RunFolder(output or free_run_folder(home.name))
     run.check_free()
-    spec, strategy = _prepare(run, plan, folder, say)
+    spec, strategy = _prepare(run, plan, folder, reference_hw, say)
     training = plan.config.training
     start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
     spec = replace(spec, card=_card(start, folder))
@@ -84,6 +87,7 @@ def begin(
         "finished": False,
         "weights": weights_digest(start.weights),
         "card": spec.card,
+        "reference_hw": spec.anchors.reference_hw,
     }
     validation = Validation(folder.val, spec, run, training.patience)
     job = Job(plan, spec, start.weights, folder.train, strategy, validation, run, say, on_progress)
@@ -114,7 +118,8 @@ def go_on(
     with _alone(run, say):
         resumed = take_up(run, moved_to, lambda folder: _tell_findings(folder, say))
         plan, folder, step = Plan(resumed.config), resumed.folder, resumed.step
-        spec, strategy = _prepare(run, plan, folder, say)
+        reference_hw = resumed.record.get("reference_hw")
+        spec, strategy = _prepare(run, plan, folder, reference_hw and (reference_hw[0], reference_hw[1]), say)
         start = InitialWeights({}, f"the checkpoint of step {step}", {})
         if step is None:
             start = reload_initial_weights(run, resumed, spec, say)
@@ -153,14 +158,14 @@ def _alone(run: RunFolder, say: Say) -> Iterator[None]:
 
 
 def _prepare(
-    run: RunFolder, plan: Plan, folder: LabelledFolder, say: Say
+    run: RunFolder, plan: Plan, folder: LabelledFolder, reference_hw: SizeHW | None, say: Say
 ) -> tuple[ModelSpec, tf.distribute.Strategy]:
     """The network, and the devices that train it.
 
     Raises:
         DatasetError: the network will have none of the dataset's classes.
     """
-    spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes)
+    spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes, reference_hw)
     known = set(match_categories(spec.classes, folder.train.categories).values())
     if not known:
         raise DatasetError(
@@ -217,6 +222,7 @@ def _describe(job: Job, folder: LabelledFolder, start: InitialWeights) -> Iterat
         "split": folder.split_note,
         "classes": f"{len(job.spec.classes)}: {listing(job.spec.classes)}",
         "weights": weights,
+        "input size": describe_size(job.spec.input_hw),
         "trained": f"{describe_depth(training.frozen_until)}; {training.batch_norm} batch-norm statistics",
         "steps": f"{training.steps:,} of {training.batch_size} images ({epochs:.0f} epochs), evaluated every "
         f"{training.evaluate_every:,}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ class RunRecord(TypedDict, total=False):
     config: dict[str, dict[str, object]]
     weights: str
     card: dict[str, str]
+    reference_hw: Sequence[int] | None  # of the anchors; missing in records of earlier versions
     version: str
     step: int
     finished: bool
