@@ -118,8 +118,9 @@ def go_on(
     with _alone(run, say):
         resumed = take_up(run, moved_to, lambda folder: _tell_findings(folder, say))
         plan, folder, step = Plan(resumed.config), resumed.folder, resumed.step
-        reference_hw = resumed.record.get("reference_hw")
-        spec, strategy = _prepare(run, plan, folder, reference_hw and (reference_hw[0], reference_hw[1]), say)
+        recorded = resumed.record.get("reference_hw")
+        reference_hw = None if recorded is None else (recorded[0], recorded[1])
+        spec, strategy = _prepare(run, plan, folder, reference_hw, say)
         start = InitialWeights({}, f"the checkpoint of step {step}", {})
         if step is None:
             start = reload_initial_weights(run, resumed, spec, say)
