@@ -18,8 +18,7 @@ InputSize = int | str
 LEAST_SIDE = 32  # a cell of the network's second map
 _MOST_SIZES = 8
 _LARGER = 1.7
-_SIZE = re.compile(r"([0-9]{1,6})(?:[xX]([0-9]{1,6}))?")
-_FORM = "a side in pixels such as 512, HEIGHTxWIDTH such as 384x512"
+_SIZE = re.compile(r"([0-9]{1,18})(?:[xX]([0-9]{1,18}))?")
 
 
 def read_size(size: object) -> SizeHW:
@@ -33,12 +32,15 @@ def read_size(size: object) -> SizeHW:
     else:
         match = _SIZE.fullmatch(size.strip()) if isinstance(size, str) else None
         if match is None:
-            raise ArgumentError(f"Expected an input size, {_FORM}, got {shown(size)}")
+            raise ArgumentError(
+                "Expected an input size, a side in pixels such as 512 or HEIGHTxWIDTH such as 384x512, got "
+                f"{shown(size)}"
+            )
         sides = [int(match[1]), int(match[2] or match[1])]
     height, width = sides
     if not all(LEAST_SIDE <= side <= LARGEST_SIDE for side in sides) or height * width > MOST_INPUT_PIXELS:
         raise ArgumentError(
-            f"Expected an input size of {LEAST_SIDE} to {LARGEST_SIDE:,} pixels a side and "
+            f"Expected an input size of {LEAST_SIDE} to {LARGEST_SIDE:,} pixels a side and at most "
             f"{MOST_INPUT_PIXELS:,} in all, got {describe_size((height, width))}"
         )
     return height, width

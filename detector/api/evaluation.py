@@ -28,6 +28,7 @@ from detector.evaluation.evaluate import Evaluation as Measurement
 from detector.evaluation.evaluate import evaluate as measure
 from detector.evaluation.evaluate import evaluate_detections, versions_used
 from detector.evaluation.results import count_reaching_out
+from detector.input_sizes import describe_sizes
 from detector.pretrained.releases import DEFAULT_MODEL
 from detector.report.page import write_report
 from detector.runtime import Detector
@@ -235,6 +236,7 @@ def _evaluate_model(
         "score_threshold": detector.postprocess.score_threshold,
         "iou_threshold": detector.postprocess.iou_threshold,
         "max_detections": detector.postprocess.max_detections,
+        "input_size": describe_sizes(detector.input_sizes),
         "voting": detector.postprocess.voting,
         "tile": detector.tile,
     }

@@ -15,6 +15,7 @@ import click
 from detector.commands.command_line import OneValueCommand
 from detector.commands.options import (
     PATH,
+    AccuracyOptions,
     ModelOptions,
     accuracy_options,
     collected,
@@ -49,12 +50,12 @@ _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
     "--output", type=PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
 )
 @collected(ModelOptions, "chosen")
+@collected(AccuracyOptions, "accuracy")
 def detect_command(
     images: tuple[str, ...],
     chosen: ModelOptions,
     score_threshold: float | None,
-    voting: bool,
-    tile: int | None,
+    accuracy: AccuracyOptions,
     output: Path,
 ) -> None:
     """Find objects in images; writes annotated pictures, and detections.json in COCO's results format."""
@@ -78,10 +79,9 @@ def detect_command(
         chosen.model,
         score_threshold=DEFAULT_SCORE_THRESHOLD if score_threshold is None else score_threshold,
         class_thresholds=score_threshold is None,
-        voting=voting,
-        tile=tile,
         say=write_line,
         **chosen.for_loading(),
+        **accuracy.for_loading(),
     )
     if score_threshold is None and (own := detector.spec.class_thresholds):
         least, most = min(own.values()), max(own.values())

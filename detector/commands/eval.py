@@ -12,6 +12,7 @@ import click
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.options import (
     PATH,
+    AccuracyOptions,
     ModelOptions,
     Selection,
     accuracy_options,
@@ -43,8 +44,6 @@ class _Settings:
     resize: Literal["half-pixel", "tf1"]
     score_threshold: float | None
     max_detections: int | None
-    voting: bool
-    tile: int | None
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ class _Written:
     help="Write the model with the best score threshold of each class, which `ssdlite detect` then uses.",
 )
 @collected(ModelOptions, "chosen")
+@collected(AccuracyOptions, "accuracy")
 @collected(Selection, "selection")
 @collected(_Settings, "settings")
 @collected(_Written, "written")
@@ -111,6 +111,7 @@ def eval_command(
     context: click.Context,
     /,
     chosen: ModelOptions,
+    accuracy: AccuracyOptions,
     selection: Selection,
     settings: _Settings,
     detections: Path | None,
@@ -143,7 +144,7 @@ def eval_command(
         progress=True,
         image_ids=selection.image_ids,
         limit=selection.limit,
-        **(_options_for_loading(chosen, settings) if detections is None else {}),
+        **(_options_for_loading(chosen, accuracy, settings) if detections is None else {}),
     )
     if chosen.classes is not None and detections is None:  # told as it was written
         evaluation = replace(evaluation, settings={**evaluation.settings, "classes": chosen.classes})
@@ -179,7 +180,8 @@ def _load(selection: Selection, *, images_needed: bool) -> Dataset | None:
     )
 
 
-def _options_for_loading(chosen: ModelOptions, settings: _Settings) -> LoadOptions:
+def _options_for_loading(chosen: ModelOptions, accuracy: AccuracyOptions, settings: _Settings) -> LoadOptions:
+    how = accuracy.for_loading()
     return {
         "backend": chosen.backend,
         "threads": chosen.threads,
@@ -188,8 +190,10 @@ def _options_for_loading(chosen: ModelOptions, settings: _Settings) -> LoadOptio
         "resize": settings.resize,
         "score_threshold": settings.score_threshold,
         "max_detections": settings.max_detections,
-        "voting": settings.voting,
-        "tile": settings.tile,
+        "input_size": how["input_size"],
+        "accurate": how["accurate"],
+        "voting": how["voting"],
+        "tile": how["tile"],
     }
 
 
@@ -250,8 +254,14 @@ def _print(evaluation: Evaluation, per_class: bool) -> None:
 
 
 def _extras(detector: Detector) -> str:
-    """The options that raise AP, where they are at work: a number says how it was come by."""
-    extras = ["voting"] if detector.postprocess.voting else []
+    """The input size, and the options that raise AP, where they are at work: a number says how it was come
+    by.
+    """
+    from detector.input_sizes import describe_sizes
+
+    sizes = detector.input_sizes
+    extras = [f"input {'size' if len(sizes) == 1 else 'sizes'} {describe_sizes(sizes)}"]
+    extras += ["voting"] if detector.postprocess.voting else []
     extras += [f"tiles of {detector.tile} pixels"] if detector.tile else []
     return "".join(f", {extra}" for extra in extras)
 

@@ -55,6 +55,34 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # it takes none befor
         return tuple(map(int, words))
 
 
+class InputSizes(click.ParamType):  # type: ignore[type-arg]  # it takes none before click 8.5
+    """One or several input sizes; what comes out is what ``Detector.load`` takes.
+
+    Args:
+        several: whether more than one may be given.
+        auto: whether the word ``auto`` may be.
+    """
+
+    name = "sizes"
+
+    def __init__(self, *, several: bool = True, auto: bool = False) -> None:
+        self._several, self._auto = several, auto
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from detector.errors import ArgumentError  # with what it is read by, which takes time to import
+        from detector.input_sizes import read_sizes
+
+        if self._auto and value == "auto":
+            return value
+        try:
+            sizes = read_sizes(value)
+        except ArgumentError as error:
+            self.fail(f"{error}.", param, ctx)
+        if len(sizes) > 1 and not self._several:
+            self.fail(f"one size is expected here, not {value!r}.", param, ctx)
+        return value
+
+
 class RuntimeArguments(TypedDict):
     """Arguments of ``Detector.load``."""
 
@@ -92,6 +120,36 @@ class ModelOptions(RuntimeOptions):
     def for_loading(self) -> ModelArguments:
         """The same as arguments of ``Detector.load``."""
         return {**super().for_loading(), "classes": parse_classes(self.classes)}
+
+
+class AccuracyArguments(TypedDict):
+    """Arguments of ``Detector.load``."""
+
+    input_size: str | None
+    accurate: bool
+    voting: bool
+    tile: int | None
+
+
+@dataclass(frozen=True)
+class AccuracyOptions:
+    """What finds more for more time."""
+
+    input_size: str | None
+    accurate: bool
+    voting: bool
+    tile: int | None
+
+    def for_loading(self) -> AccuracyArguments:
+        """The same as arguments of ``Detector.load``."""
+        if self.accurate and self.input_size is not None:
+            raise click.UsageError("--accurate chooses the input sizes; leave out --input-size.")
+        return {
+            "input_size": self.input_size,
+            "accurate": self.accurate,
+            "voting": self.voting,
+            "tile": self.tile,
+        }
 
 
 @dataclass(frozen=True)
@@ -169,7 +227,21 @@ model_options = _joined(
 )
 """For a command with an argument ``chosen: ModelOptions`` under ``collected``."""
 
+input_size_option = click.option(
+    "--input-size",
+    type=InputSizes(),
+    metavar="SIZES",
+    help="Side of the network's input in pixels, or HEIGHTxWIDTH; larger sees smaller objects. Several, such "
+    "as 300,512, are looked at in turn, for one answer.  [default: the model's]",
+)
+accurate_option = click.option(
+    "--accurate/--fast",
+    help="Find the most within about four times the time: two sizes, with voting; or be as fast as the model "
+    "is.  [default: fast]",
+)
 accuracy_options = _joined(
+    input_size_option,
+    accurate_option,
     click.option("--voting", is_flag=True, help="Move each box to the mean of those around it: more AP."),
     click.option(
         "--tile",
@@ -178,6 +250,7 @@ accuracy_options = _joined(
         help="Look at larger images also in tiles of this side, for small objects.",
     ),
 )
+"""For a command with an argument ``accuracy: AccuracyOptions`` under ``collected``."""
 
 images_option = click.option("--images", type=PATH, help="Folder of images, if it is not found by itself.")
 selection_options = _joined(

@@ -20,7 +20,7 @@ def test_eval_says_what_it_was_measured_with(run: Run, model: Path, tmp_path: Pa
     other = run("eval", "--model", model, "--output", tmp_path / "other", *options)
     assert (plain.code, other.code) == (0, 0)
     assert "voting" not in plain.out
-    assert "detections an image, voting, tiles of 400 pixels" in other.out
+    assert "detections an image, input size 300, voting, tiles of 400 pixels" in other.out
     settings = read_metrics(tmp_path / "other")["settings"]
     assert (settings["voting"], settings["tile"]) == (True, 400)
     settings = read_metrics(tmp_path / "plain")["settings"]

@@ -64,6 +64,7 @@ def test_eval_writes_metrics(sample_output: Path) -> None:
         "score_threshold": 1e-8,
         "iou_threshold": 0.6,
         "max_detections": 100,
+        "input_size": "300",
         "voting": False,
         "tile": None,
     }
