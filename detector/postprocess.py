@@ -50,6 +50,10 @@ class Postprocessor:
         labels: labels to look at, all if none are given; the others cost nothing.
         voting: whether each box is moved to the mean of those around it; see ``_vote``.
         others: the specs of the other looks, which differ from the first in input size and anchors alone.
+
+    Attributes:
+        largest_areas: (A,) float32, the area from which on a box of each anchor does not count, as a share of
+            the image; None where there is one look.
     """
 
     def __init__(
@@ -74,11 +78,10 @@ class Postprocessor:
         self.voting = voting
         looks = [anchors_of(each) for each in (spec, *others)]
         self._decode = BoxDecoder(np.concatenate(looks), scales=spec.box_coder_scales)
-        # The greatest area of a box by its anchor, as a share of the image; None where there is no limit.
-        self._largest: FloatArray | None = None
+        self.largest_areas: FloatArray | None = None
         if others:
             limits = [np.inf, *(largest_area(spec, each) for each in others)]
-            self._largest = np.repeat(np.array(limits, np.float32), [len(anchors) for anchors in looks])
+            self.largest_areas = np.repeat(np.array(limits, np.float32), [len(anchors) for anchors in looks])
         self._classes = spec.classes
         self._columns = None if labels is None else np.array([0, *(label + 1 for label in labels)])
 
@@ -113,8 +116,8 @@ class Postprocessor:
         while True:
             anchors, columns, complete = self._best_candidates(logits, wanted)
             boxes = self._decode(box_encodings, anchors)
-            if self._largest is not None:
-                small = area(boxes) < self._largest[anchors]
+            if self.largest_areas is not None:
+                small = area(boxes) < self.largest_areas[anchors]
                 boxes, anchors, columns = boxes[small], anchors[small], columns[small]
             kept = non_maximum_suppression(
                 boxes, columns, iou_threshold=self.iou_threshold, max_detections=self.max_detections
@@ -151,8 +154,8 @@ class Postprocessor:
         own = logits[anchors, columns]
         logits = logits[:, columns]
         voting, votes_for = np.nonzero(logits >= own - _VOTING_ODDS)
-        if self._largest is not None:
-            small = (area(voters) < self._largest)[voting]
+        if self.largest_areas is not None:
+            small = (area(voters) < self.largest_areas)[voting]
             voting, votes_for = voting[small], votes_for[small]
         theirs, mine = voters[voting], boxes[votes_for]
         sides = np.minimum(theirs[:, 2:], mine[:, 2:]) - np.maximum(theirs[:, :2], mine[:, :2])

@@ -30,6 +30,7 @@ from detector.evaluation.comparison import Difference, compare_detections
 from detector.evaluation.evaluate import detect_dataset, match_categories
 from detector.evaluation.measure import nan_to_minus_1
 from detector.image_kinds import ImageLike
+from detector.input_sizes import describe_sizes
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
 from detector.system.files import replacing
@@ -112,6 +113,9 @@ class Comparison(Differences):
             "B": self.names[1],
             "tolerance": tolerance,
             "worse_by_more_than_tolerance": self.is_worse(tolerance),
+            "input_size": {
+                letter: describe_sizes(detector.input_sizes) for letter, detector in self.detectors.items()
+            },
             "latency_ms": {letter: asdict(timing) for letter, timing in (latency or {}).items()},
             "summary": {name: asdict(each) for name, each in self.summary.items()},
             "classes": [asdict(each) for each in self.classes],

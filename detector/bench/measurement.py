@@ -79,11 +79,11 @@ def measure_ap(
     progress: Callable[[str], None],
 ) -> None:
     """AP of each model on each backend, once, whatever the number of threads; with the model's threshold."""
-    known: dict[tuple[str, str], float] = {}
+    known: dict[tuple[str, str | None, str], float] = {}
     for row, runner in runners.items():
         if row.is_baseline or runner.detector is None:
             continue
-        key = row.model, row.backend
+        key = row.model, row.input_size, row.backend
         if key not in known:
             progress(f"AP of {row.title} on {row.backend}")
             ap = evaluate(_evaluating(row, say), dataset).metrics.summary["AP"]
@@ -99,6 +99,7 @@ def _evaluating(row: Row, say: Callable[[str], None]) -> Detector:
         backend=row.backend,
         threads=row.threads,
         classes=row.classes,
+        input_size=row.input_size,
         score_threshold=None,
         say=say,
     )

@@ -55,7 +55,7 @@ def format_rows(figures: Mapping[Row, Figures]) -> str:
 
 def _name(row: Row, figures: Mapping[Row, Figures]) -> str:
     star = "*" if row.is_baseline else ""
-    several = len({each.model for each in figures if not each.is_baseline}) > 1
+    several = len({each.title for each in figures if not each.is_baseline}) > 1
     return (
         f"{row.title} {row.backend}{star}"
         if several or row.backend == "opencv dnn"

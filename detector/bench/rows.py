@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from detector.bench.baselines import BASELINES, OFFICIAL, OPENCV, open_official, open_opencv
@@ -34,6 +35,7 @@ class Row:
         score_threshold: least score of a detection.
         title: the model as a table shows it.
         trust: whether a SavedModel may be run.
+        input_size: as ``Detector.load`` takes it; None for the model's own.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Row:
     score_threshold: float = 0.4
     title: str = ""
     trust: bool = False
+    input_size: str | None = None
 
     @property
     def is_baseline(self) -> bool:
@@ -52,7 +55,7 @@ class Row:
     @property
     def key(self) -> str:
         """A name for the row, different from those of the others."""
-        return f"{self.model}, {self.backend}, {self.threads}"
+        return f"{self.model}, {self.input_size}, {self.backend}, {self.threads}"
 
 
 @dataclass
@@ -71,9 +74,7 @@ class Runner:
         """What is timed: ``frame``, BGR to detections, and ``network``, from its input to its outputs."""
         calls: dict[str, Callable[[], object]] = {"frame": partial(self.detect, frame)}
         if self.detector is not None:
-            backend = self.detector.backend
-            network_input = self.detector.preprocess(frame, out=backend.input)
-            calls["network"] = partial(backend.run, network_input)
+            calls["network"] = self.detector.bare_network(frame)
         return calls
 
 
@@ -111,8 +112,10 @@ def plan_rows(
     *,
     baselines: bool = True,
     trust: bool = False,
+    input_sizes: Sequence[str | None] = (None,),
 ) -> Iterator[Row]:
-    """Every model on its backends with every number of threads; the baselines last, once for all models.
+    """Every model at every input size on its backends with every number of threads; the baselines last, once
+    for all models.
 
     Args:
         models: names of backends by model.
@@ -120,14 +123,16 @@ def plan_rows(
         classes, score_threshold: as ``Row`` has them.
         baselines: whether there are any.
         trust: whether SavedModels may be run.
+        input_sizes: as ``Row`` has them.
     """
     chosen = None if classes is None else tuple(classes)
     titles = _titles(list(models))
     for model, backends in models.items():
-        for backend in backends:
+        for size, backend in product(input_sizes, backends):
             numbers = [max(threads)] if backend in _ONE_NUMBER_OF_THREADS else threads
+            title = titles[model] if size is None else f"{titles[model]} at {size}"
             for number in numbers:
-                yield Row(model, backend, number, chosen, score_threshold, titles[model], trust)
+                yield Row(model, backend, number, chosen, score_threshold, title, trust, size)
     first = next(iter(models))
     for baseline in BASELINES if baselines else ():
         yield Row(first, baseline, max(threads), chosen, score_threshold, titles[first])
@@ -161,6 +166,7 @@ def open_row(row: Row, say: Callable[[str], None]) -> Runner:
             threads=row.threads,
             classes=row.classes,
             score_threshold=row.score_threshold,
+            input_size=row.input_size,
             say=say,
         )
         return Runner(detector.detect, detector)
@@ -187,12 +193,12 @@ def open_rows(rows: Sequence[Row], say: Callable[[str], None]) -> dict[Row, Runn
     for row in rows:
         if row.is_baseline and not opened:
             break
-        if (row.model, row.backend) in refused:
+        if (row.title, row.backend) in refused:
             continue
         try:
             opened[row] = open_row(row, say)
         except BackendError as error:
-            refused.add((row.model, row.backend))
+            refused.add((row.title, row.backend))
             name = row.backend if row.is_baseline else f"{row.title} on {row.backend}"
             say(f"Left out: {name}: {error}")
     if not opened:

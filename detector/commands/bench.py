@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import DEFAULT_MODEL, PATH, Numbers, collected, score_option, trust_option
+from detector.commands.options import (
+    DEFAULT_MODEL,
+    PATH,
+    InputSizes,
+    Numbers,
+    collected,
+    score_option,
+    trust_option,
+)
 from detector.errors import DetectorError
 from detector.labels import parse_classes
 from detector.system.files import check_writable
@@ -28,6 +36,7 @@ class _Asked:
     backends: str | None
     threads: tuple[int, ...]
     classes: str | None
+    input_size: tuple[str, ...]
     score_threshold: float
     baselines: bool
     trust: bool
@@ -90,6 +99,13 @@ class _Effort:
     help="Images for the evaluation's throughput, of the dataset or of the bundled sample; 0 for none.",
 )
 @click.option("--classes", metavar="NAMES", help="Look for these classes alone, for example 'person,car'.")
+@click.option(
+    "--input-size",
+    type=InputSizes(),
+    multiple=True,
+    metavar="SIZES",
+    help="Input size, as for `ssdlite eval`. May be given several times; each gives rows of its own.",
+)
 @score_option(help="Least score of a detection, for all rows alike.")
 @click.option(
     "--baselines/--no-baselines",
@@ -141,6 +157,7 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
             "seconds": None if effort.rounds is not None else effort.seconds,
             "rounds": effort.rounds,
             "classes": parse_classes(asked.classes),
+            "input_sizes": list(asked.input_size) or None,
             "score_threshold": asked.score_threshold,
             "dataset": None if annotated is None else annotated.split,
             "dataset_images": None if annotated is None else len(annotated.images),
@@ -165,6 +182,7 @@ def _plan(asked: _Asked, backends: list[str] | None) -> tuple[dict[str, ModelFil
         asked.score_threshold,
         baselines=asked.baselines,
         trust=asked.trust,
+        input_sizes=asked.input_size or (None,),
     )
     return files, list(rows)
 

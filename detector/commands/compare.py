@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import click
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.options import (
     PATH,
+    InputSizes,
     RuntimeOptions,
     Selection,
     collected,
@@ -25,11 +27,40 @@ from detector.system.terminal import counted
 
 if TYPE_CHECKING:
     from detector.api.comparison import Comparison
+    from detector.api.inputs import LoadOptions
     from detector.evaluation.comparison import ClassDifference, ImageDifference
+    from detector.runtime import Detector
     from detector.system.timing import Timing
 
 _SHOWN = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR100", "ARs", "ARm", "ARl")
 _MOST_CLASSES, _MOST_IMAGES = 5, 5
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """What is compared."""
+
+    first: str
+    second: str
+    input_sizes: tuple[str, ...]
+
+    def open(self, runtime: RuntimeOptions) -> tuple[str | Detector, str | Detector]:
+        """A and B as ``compare`` takes them: opened, where input sizes are given."""
+        from detector.runtime import Detector
+
+        sizes = self.input_sizes
+        if not sizes:
+            return self.first, self.second
+        files = [name for name in (self.first, self.second) if _is_file_of_detections(name)]
+        if len(sizes) > 2 or len(files) == 2:
+            raise click.UsageError("--input-size is that of the models, or given twice, of A and of B.")
+        first, second = (
+            name
+            if name in files
+            else Detector.load(name, input_size=size, score_threshold=None, say=echo, **runtime.for_loading())
+            for name, size in ((self.first, sizes[0]), (self.second, sizes[-1]))
+        )
+        return first, second
 
 
 @click.command("compare", cls=OneValueCommand)
@@ -39,6 +70,14 @@ _MOST_CLASSES, _MOST_IMAGES = 5, 5
 @images_option
 @selection_options
 @runtime_options
+@click.option(
+    "--input-size",
+    "input_sizes",
+    type=InputSizes(),
+    multiple=True,
+    metavar="SIZES",
+    help="Input size of the models, as for `ssdlite eval`; given twice, that of A and that of B.",
+)
 @rounds_option
 @click.option(
     "--tolerance",
@@ -49,10 +88,10 @@ _MOST_CLASSES, _MOST_IMAGES = 5, 5
 )
 @click.option("--output", type=PATH, metavar="FILE", help="JSON file for everything that was compared.")
 @collected(Selection, "selection")
+@collected(_Sides, "sides")
 @collected(RuntimeOptions, "runtime")
 def compare_command(
-    first: str,
-    second: str,
+    sides: _Sides,
     selection: Selection,
     runtime: RuntimeOptions,
     rounds: int,
@@ -68,31 +107,36 @@ def compare_command(
     from detector.api.comparison import compare
     from detector.api.inputs import load_dataset
     from detector.evaluation.bootstrap import LEAST_IMAGES
+    from detector.input_sizes import describe_sizes
 
     dataset = load_dataset(
         selection.dataset,
         split=selection.split,
         images=selection.images,
-        images_needed=not all(Path(name).suffix.lower() == ".json" for name in (first, second)),
+        images_needed=not all(_is_file_of_detections(name) for name in (sides.first, sides.second)),
         progress=True,
     )
     if output is not None:
         check_writable(output.absolute().parent)
+    how: LoadOptions = {}  # Detectors take none
+    if not sides.input_sizes:
+        how = {"trust": runtime.trust, "backend": runtime.backend, "threads": runtime.threads}
     comparison = compare(
-        first,
-        second,
+        *sides.open(runtime),
         dataset,
         rounds=rounds,
         say=echo,
         progress=True,
         image_ids=selection.image_ids,
         limit=selection.limit,
-        **runtime.for_loading(),
+        **how,
     )
     images = len(comparison.dataset.images)
     echo(f"AP in percent over {counted(images, 'image')}, 95 % intervals from {rounds:,} resamplings")
     for letter, name in zip("AB", comparison.names, strict=True):
-        echo(f"  {letter}  {name}")
+        detector = comparison.detectors.get(letter)
+        size = f", input size {describe_sizes(detector.input_sizes)}" if detector else ""
+        echo(f"  {letter}  {name}{size}")
     if images < LEAST_IMAGES:
         echo("So few images say nothing about others, whatever the intervals.")
     _print(comparison)
@@ -105,6 +149,11 @@ def compare_command(
         echo(f"B is worse by {loss:.2f} points of AP; the tolerance is {tolerance:g}.")
         sys.exit(1)
     echo(f"B is not worse by more than the tolerance of {tolerance:g} points of AP.")
+
+
+def _is_file_of_detections(name: str) -> bool:
+    """Whether A or B is no model."""
+    return Path(name).suffix.lower() == ".json"
 
 
 def _print(comparison: Comparison) -> None:

@@ -173,6 +173,16 @@ class Detector:
         other.__dict__.update(self.__dict__, postprocess=copy(self.postprocess))
         return other
 
+    def bare_network(self, image: Image) -> Callable[[], object]:
+        """A function that runs the network on what is made of an image, once for each input size, and nothing
+        else: for measurements, as ``backend``.
+        """
+        runs = []
+        for network, preprocess in self._looks:
+            backend = network.backend
+            runs.append(partial(backend.run, preprocess(image, out=backend.input)))
+        return runs[0] if len(runs) == 1 else lambda: [run() for run in runs]
+
     @property
     def backend(self) -> Backend:
         """What runs the network, for measurements: it takes one caller at a time, with no lock held. Of
