@@ -1,5 +1,6 @@
-"""Which input sizes find the most: one, two and three of them, with the limit above which a larger look counts
-for nothing, and what is chosen on one half of the images measured on the other.
+"""Which input sizes find the most: one, two or three of them, and the limit on the boxes of larger looks.
+
+What is chosen on one half of the images is measured on the other.
 
 ``python -m studies.input_sizes DATASET`` prints the tables of docs/sizes.md.
 
@@ -27,7 +28,7 @@ from detector.data.folder import load_split
 from detector.evaluation.coco_metrics import compute_metrics
 from detector.evaluation.comparison import Difference, compare_detections
 from detector.evaluation.evaluate import match_categories
-from detector.input_sizes import describe_sizes, read_sizes
+from detector.input_sizes import read_size
 from detector.postprocess import LARGEST_BOX, Postprocessor
 from detector.runtime import Detector
 from detector.spec import ModelSpec
@@ -157,8 +158,9 @@ def command(dataset: Path, model: str, split: str | None, sizes: str, rounds: in
     coco = load_split(dataset, split)
     coco.check_images()
     own = Detector.load(model, say=echo).spec.input_hw[0]
-    sides = sorted({own, *(size[0] for size in read_sizes(sizes.split(",")[:8])), *map(int, sizes.split(","))})
-    echo(f"{coco.source}: {len(coco.images):,} images; sizes {describe_sizes([(side, side) for side in sides])}")
+    sides = sorted({own, *(read_size(size)[0] for size in sizes.split(","))})
+    shown_sides = ", ".join(map(str, sides))
+    echo(f"{coco.source}: {len(coco.images):,} images; sizes {shown_sides}")
     looks = Looks(coco, model, sides)
     with bars_wanted(False):
         first = looks.results(Choice((own,)))
@@ -177,7 +179,8 @@ def command(dataset: Path, model: str, split: str | None, sizes: str, rounds: in
             best = max(of_count, key=lambda choice: of_count[choice][half])
             there, other = tried[best][half], tried[best][3 - half]
             name = "first" if half == 1 else "second"
-            echo(f"| {count} | {name} | {best} | {there:.2f} | {other:.2f} | {tried[Choice((own,))][3 - half]:.2f} |")
+            plain = tried[Choice((own,))][3 - half]
+            echo(f"| {count} | {name} | {best} | {there:.2f} | {other:.2f} | {plain:.2f} |")
         echo("\n| rule | AP | APs | APm | APl | difference | 95 % interval |\n|---|---|---|---|---|---|---|")
         shown = [Choice((side,)) for side in sides]
         for group in ((own, 512), (own, 640), (own, 448, 640), (own, 512, 768), (own, 384, 640)):

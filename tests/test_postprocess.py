@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from detector.any_size import resize_spec
 from detector.architecture import anchors_of
 from detector.box_coder import decode, encode
-from detector.boxes import clip, intersection_over_union
+from detector.boxes import area, clip, intersection_over_union
 from detector.nms import non_maximum_suppression
-from detector.postprocess import Postprocessor
+from detector.postprocess import LARGEST_BOX, Postprocessor, largest_area
 from detector.spec import ModelSpec
 
 SPEC = ModelSpec("test", tuple(f"class {k}" for k in range(5)), input_hw=(96, 128))
@@ -142,3 +143,52 @@ def test_voting_does_not_depend_on_the_score_threshold():
     assert (
         len(Postprocessor(SPEC, score_threshold=0.9999999, voting=True)(encodings, logits * 0, (9, 9))) == 0
     )
+
+
+LARGER = resize_spec(SPEC, (192, 256))
+
+
+def test_two_looks_are_one_set_of_candidates():
+    anchors = np.concatenate([ANCHORS, anchors_of(LARGER)])
+    generator = np.random.default_rng(4)
+    encodings = generator.normal(0, 1, (len(anchors), 4)).astype(np.float32)
+    logits = generator.normal(-3, 3, (len(anchors), 6)).astype(np.float32)
+    both = Postprocessor(SPEC, max_detections=50, others=[LARGER])
+    found = both(encodings, logits, (1, 1))
+    boxes = decode(encodings, anchors, scales=SPEC.box_coder_scales)
+    limit = largest_area(SPEC, LARGER)
+    assert 0 < limit < 1
+    allowed = (area(boxes) < limit) | (np.arange(len(anchors)) < len(ANCHORS))
+    assert not allowed.all()
+    scores = (1 / (1 + np.exp(-logits[:, 1:]))) * allowed[:, None]
+    rows, labels = np.nonzero(scores > SPEC.score_threshold)
+    order = np.argsort(-scores[rows, labels], kind="stable")
+    rows, labels = rows[order], labels[order]
+    kept = non_maximum_suppression(boxes[rows], labels, iou_threshold=0.6, max_detections=50)
+    np.testing.assert_allclose(found.boxes, clip(boxes[rows[kept]], 1, 1), rtol=1e-5, atol=1e-6)
+    assert found.labels.tolist() == labels[kept].tolist()
+
+
+@pytest.mark.parametrize("voting", [False, True])
+def test_what_is_large_in_the_larger_look_neither_shows_nor_votes(voting):
+    anchors = np.concatenate([ANCHORS, anchors_of(LARGER)])
+    side = 1.01 * largest_area(SPEC, LARGER) ** 0.5
+    large = np.broadcast_to(np.array([0, 0, side, side], np.float32), anchors.shape)
+    encodings = encode(large, anchors, scales=SPEC.box_coder_scales)
+    logits = np.full((len(anchors), 6), -20, np.float32)
+    logits[len(ANCHORS) :, 1] = 5
+    both = Postprocessor(SPEC, score_threshold=0.5, others=[LARGER], voting=voting)
+    assert len(both(encodings, logits, (1, 1))) == 0
+    # The first look sees it, somewhat to the right; the others' votes would move it.
+    shifted = large[:1] + np.array([[0.02, 0, 0.02, 0]], np.float32)
+    encodings[0] = encode(shifted, anchors[:1], scales=SPEC.box_coder_scales)[0]
+    logits[0, 1] = 5
+    found = both(encodings, logits, (1, 1))
+    np.testing.assert_allclose(found.boxes, shifted, atol=1e-5)
+
+
+def test_the_limit_is_the_same_in_pixels_of_every_look():
+    for input_hw in ((192, 256), (96, 512), (300, 300)):
+        other = resize_spec(SPEC, input_hw)
+        pixels = largest_area(SPEC, other) * input_hw[0] * input_hw[1]
+        assert pixels == pytest.approx(LARGEST_BOX**2 * 96 * 128)
