@@ -21,7 +21,7 @@ _CANDIDATES_PER_DETECTION = 4
 # result is the same.
 _LIKELY_LOGITS = (-4.0, -6.0)
 _VOTING_IOU = 0.7  # docs/postprocessing.md has what other values give
-LARGEST_BOX = 0.68  # the same
+LARGEST_BOX = 0.55  # docs/sizes.md has what other values give
 _VOTING_ODDS = np.float32(np.log(10))
 
 

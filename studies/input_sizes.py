@@ -35,8 +35,9 @@ from detector.spec import ModelSpec
 from detector.system.progress import bars_wanted
 
 _SIZES = (256, 300, 364, 384, 428, 448, 492, 512, 576, 600, 640, 704, 768)
-_LIMITS = (0.4, 0.55, 0.68, 0.8, 1.0, np.inf)
+_LIMITS = (0.3, 0.4, 0.47, 0.55, 0.68, 0.8, np.inf)
 _THIRD = (384, 512, 640, 704, 768)  # of which two go with the first size
+_SHOWN = ((512,), (640,), (704,), (384, 704), (512, 704), (512, 768), (384, 512, 768))
 _OFFSETS = (-0.4, -0.2, 0.0, 0.2, 0.4)  # on the logits of the larger look
 
 
@@ -111,7 +112,7 @@ def choices(sides: Sequence[int], own: int) -> Iterator[Choice]:
     for side, limit in itertools.product(larger, _LIMITS):
         yield Choice((own, side), limit)
     for pair in itertools.combinations([side for side in _THIRD if side in sides], 2):
-        for limit in (0.55, LARGEST_BOX, 0.8):
+        for limit in (0.4, 0.47, LARGEST_BOX, 0.68):
             yield Choice((own, *pair), limit)
 
 
@@ -183,7 +184,15 @@ def command(dataset: Path, model: str, split: str | None, sizes: str, rounds: in
             echo(f"| {count} | {name} | {best} | {there:.2f} | {other:.2f} | {plain:.2f} |")
         echo("\n| rule | AP | APs | APm | APl | difference | 95 % interval |\n|---|---|---|---|---|---|---|")
         shown = [Choice((side,)) for side in sides]
-        for group in ((own, 512), (own, 640), (own, 448, 640), (own, 512, 768), (own, 384, 640)):
+        for group in (
+            (own, 512),
+            (own, 640),
+            (own, 704),
+            (own, 384, 704),
+            (own, 512, 704),
+            (own, 512, 768),
+            (own, 384, 512, 768),
+        ):
             if all(side in sides for side in group):
                 shown += [Choice(group, voting=voting) for voting in (False, True)]
         shown += [replace(Choice((own, 512)), offset=offset) for offset in _OFFSETS if 512 in sides]
