@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detector.architecture import anchors_of
 from detector.box_coder import BoxDecoder
-from detector.boxes import FloatArray, area
+from detector.boxes import FloatArray, area, intersection_over_union
 from detector.detections import Detections
 from detector.nms import non_maximum_suppression
 from detector.spec import ModelSpec
@@ -151,19 +151,21 @@ class Postprocessor:
         Source: Gidaris and Komodakis, Object detection via a multi-region CNN, 2015, section 5.
         """
         voters = self._decode(box_encodings)
+        able = np.ones(len(voters), bool) if self.largest_areas is None else area(voters) < self.largest_areas
         own = logits[anchors, columns]
-        logits = logits[:, columns]
-        voting, votes_for = np.nonzero(logits >= own - _VOTING_ODDS)
-        if self.largest_areas is not None:
-            small = (area(voters) < self.largest_areas)[voting]
-            voting, votes_for = voting[small], votes_for[small]
-        theirs, mine = voters[voting], boxes[votes_for]
-        sides = np.minimum(theirs[:, 2:], mine[:, 2:]) - np.maximum(theirs[:, :2], mine[:, :2])
-        shared = np.maximum(sides, 0).prod(axis=1)
-        near = shared >= _VOTING_IOU * (area(theirs) + area(mine) - shared)
-        weights = _sigmoid(logits[voting, votes_for]) * near
-        sums = [np.bincount(votes_for, weights * side, len(boxes)) for side in (1, *theirs.T)]
-        moved = np.stack(sums[1:], axis=1) / np.maximum(sums[0], 1e-30)[:, None]
+        sums = np.zeros((5, len(boxes)))
+        for column in np.unique(columns):  # boxes are compared with those of their own class alone
+            mine = np.flatnonzero(columns == column)
+            theirs = logits[:, column]
+            voting = np.flatnonzero((theirs >= own[mine].min() - _VOTING_ODDS) & able)
+            near = intersection_over_union(boxes[mine], voters[voting]) >= _VOTING_IOU
+            near &= theirs[voting] >= own[mine, None] - _VOTING_ODDS
+            votes_for, rows = near.nonzero()
+            voting = voting[rows]
+            weights = _sigmoid(theirs[voting])
+            for sum_, side in zip(sums, (1, *voters[voting].T), strict=True):
+                sum_[mine] = np.bincount(votes_for, weights * side, len(mine))
+        moved = sums[1:].T / np.maximum(sums[0], 1e-30)[:, None]
         return np.where(sums[0][:, None] > 0, moved, boxes).astype(np.float32)
 
     def _best_candidates(
