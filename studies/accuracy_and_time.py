@@ -16,7 +16,7 @@ import click
 import numpy as np
 
 from detector import evaluate
-from detector.api.inputs import LoadOptions
+from detector.api.inputs import LoadOptions, open_detector
 from detector.commands.cli import main
 from detector.commands.command_line import echo
 from detector.commands.options import DEFAULT_MODEL
@@ -25,6 +25,7 @@ from detector.data.folder import load_split
 from detector.evaluation.comparison import compare_detections
 from detector.images import Image
 from detector.runtime import Detector
+from detector.system.terminal import ignore
 from detector.system.timing import time_in_blocks
 
 _WAYS: dict[str, LoadOptions] = {
@@ -74,9 +75,7 @@ def command(dataset: Path, model: str, split: str | None, rounds: int, seconds: 
     coco.check_images()
     areas = [np.prod(image.size_wh or (0, 0)) for image in coco.images]
     frame = load_dataset_image(coco.images[int(np.argsort(areas)[len(areas) // 2])])
-    detectors = {
-        name: Detector.load(model, score_threshold=None, say=None, **how) for name, how in _WAYS.items()
-    }
+    detectors = {name: open_detector(model, how, ignore) for name, how in _WAYS.items()}
     calls: dict[str, dict[str, Callable[[], object]]] = {
         name: {"frame": partial(detector.detect, frame)} for name, detector in detectors.items()
     }

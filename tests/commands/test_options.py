@@ -16,6 +16,7 @@ OWN = {
     "bench classes": "has no room for the note on quotes",
     "bench dataset": "what it adds is a column and a plot",
     "bench images": "a number, not a folder",
+    "bench input_size": "several times, each with rows of its own",
     "bench rounds": "rounds of timing, not resamplings",
     "bench threads": "several numbers, each with rows of its own",
     "data check input_size": "sizes are counted for it; nothing is built",
