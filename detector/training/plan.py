@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
+from detector.input_sizes import SizeHW, describe_size
 from detector.training.cluster import worker_count
-from detector.training.config import AUTO, AugmentationConfig, ExperimentConfig
+from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig
 
 FIRST_HEAD = "extra_2_reduce"
 _EVALUATIONS = 15
@@ -21,6 +24,10 @@ _MANY_IMAGES = 5_000
 _LEAST_STEPS = 360
 _LIVE_BATCH = 32
 _LEAST_OBJECTS = 10
+_SIZES = (384, 448, 512, 640)  # sides of larger inputs that were tried
+_OBJECT_PIXELS = 48  # sides of objects from which on a larger input brings nothing
+_ANCHOR_PIXELS = 285  # side of the largest anchors, whatever the input's size is
+_MAGNIFIED = 1.25  # times that pictures may be stretched
 
 
 @dataclass(frozen=True)
@@ -47,15 +54,26 @@ class Plan:
         return self.config.training.batch_norm == "live"
 
 
-def build_plan(config: ExperimentConfig, folder: LabelledFolder) -> Plan:
+def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW | None = None) -> Plan:
     """The config with every ``auto`` decided by the data, but the depth where that is to be tried out.
 
     docs/training.md has the study that the rules rest on.
+
+    Args:
+        config: what is asked for.
+        folder: the data.
+        own_hw: height and width of the input that the initial weights were made for; None where they are of
+            no detector.
     """
     training = config.training
     fine_tuning = training.initial_weights not in ("none", "imagenet")
     images = len(folder.train.images)
     augmentation, reasons = _choose_augmentation(config.augmentation, folder)
+    model = config.model
+    if model.input_size == AUTO:
+        size, reason = _choose_input_size(folder.train, own_hw)
+        model = replace(model, input_size=size)
+        reasons.insert(0, reason)
     if training.steps == AUTO:
         epochs = _EPOCHS if augmentation.crop else _EPOCHS_WITHOUT_CROPS
         training = replace(training, steps=_choose_steps(images, training.batch_size, epochs))
@@ -74,12 +92,54 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder) -> Plan:
         training = replace(training, evaluate_every=max(1, -(-steps // _EVALUATIONS)))
     settled = replace(
         config,
+        model=model,
         training=training,
         augmentation=augmentation,
         # A short run has a short warm-up.
         optimizer=replace(config.optimizer, warmup_steps=min(config.optimizer.warmup_steps, steps // 10)),
     )
     return Plan(settled, tuple(reasons))
+
+
+def _choose_input_size(train: Dataset, own_hw: SizeHW | None) -> tuple[int | str, str]:
+    """Larger inputs where objects are small, up to where the larger objects outgrow the anchors."""
+    if own_hw is None:
+        return RELEASED_SIDE, f"input size: {RELEASED_SIDE}, for there are no weights of a detector to fit"
+    own = describe_size(own_hw)
+    if own_hw[0] != own_hw[1] or not train.annotations:
+        return own, f"input size: {own}, as that of the initial weights"
+    side, large, picture = object_sides(train)
+    most = min(_ANCHOR_PIXELS / large, _MAGNIFIED * picture)
+    larger = [each for each in _SIZES if own_hw[0] < each <= most]
+    wanted = _OBJECT_PIXELS / side
+    best = min((own_hw[0], *larger), key=lambda each: abs(math.log(each / wanted)))
+    objects = f"objects take {side:.0%} of their image's side, {side * own_hw[0]:.0f} pixels at {own}"
+    if best == own_hw[0]:
+        return best, f"input size: {own}, as that of the initial weights, for {objects}"
+    return best, (
+        f"input size: {best}, for {objects} and {side * best:.0f} at {best}; a step, and a picture later on, "
+        f"takes {(best / own_hw[0]) ** 2:.1f} times as long (--set model.input_size={own} for the other)"
+    )
+
+
+def object_sides(dataset: Dataset) -> tuple[float, float, float]:
+    """How large objects and pictures are.
+
+    Returns:
+        The side of a middling object as a share of its image's, each the root of its area's share: the median
+        of a class, in the geometric mean over the classes, for AP is a mean over classes. The side that nine
+        of ten objects are smaller than. The median side of the pictures in pixels.
+    """
+    size_of = {image.id: image.size_wh for image in dataset.images}
+    sides: dict[int, list[float]] = defaultdict(list)
+    for annotation in dataset.annotations:
+        width, height = size_of[annotation["image_id"]] or (1, 1)
+        share = annotation["bbox"][2] * annotation["bbox"][3] / (width * height)
+        sides[annotation["category_id"]].append(share**0.5)
+    middling = np.exp(np.mean([np.log(np.median(each)) for each in sides.values()]))
+    large = np.quantile(np.concatenate(list(sides.values())), 0.9)
+    pictures = [math.sqrt(width * height) for width, height in filter(None, size_of.values())]
+    return float(middling), float(large), float(np.median(pictures)) if pictures else math.inf
 
 
 def _choose_augmentation(
