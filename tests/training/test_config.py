@@ -82,10 +82,14 @@ MISTAKES = {
     "training: {2: 3}": "unknown key `training.2`",
     "training:": "`training` should be a section with keys, is ''",
     "training: [1]": "`training` should be a section with keys",
-    "model: {input_size: big}": "model.input_size should be a whole number, is 'big'",
-    "model: {input_size: 300.0}": "model.input_size should be a whole number, is '300.0'",
-    "model: {input_size: true}": "model.input_size should be a whole number, is 'true'",
-    "model: {input_size: }": "model.input_size should be a whole number, is ''",
+    "model: {input_size: big}": "model.input_size should be `auto` or a size: Expected an input size",
+    "model: {input_size: 300.0}": "model.input_size should be `auto` or a size: Expected an input size",
+    "model: {input_size: true}": "model.input_size should be `auto` or a size: Expected an input size",
+    "model: {input_size: '300,512'}": "model.input_size should be `auto` or a size: Expected an input size",
+    "model: {input_size: 31}": "Expected an input size of 32 to 4,096 pixels a side",
+    "model: {input_size: 5000}": "Expected an input size of 32 to 4,096 pixels a side",
+    "model: {input_size: 300x}": "model.input_size should be `auto` or a size: Expected an input size",
+    "model: {input_size: }": "model.input_size should be a whole number or text, is ''",
     "model: {width_multiplier: true}": "model.width_multiplier should be a number, is 'true'",
     "model: {width_multiplier: [1]}": "model.width_multiplier should be a number",
     "model: {width_multiplier: wide}": "model.width_multiplier should be a number, is 'wide'",
@@ -135,7 +139,6 @@ def test_files_that_are_none(tmp_path):
 
 # Section, key, least and greatest value; and one beyond each.
 RANGES = [
-    ("model.input_size", 32, 2048, 31, 2049),
     ("model.width_multiplier", 0.1, 4, 0.09, 4.1),
     ("training.batch_size", 1, 65_536, 0, 65_537),
     ("training.steps", 0, 10**9, -1, 10**9 + 1),
@@ -189,7 +192,7 @@ def test_every_number_has_a_range():
         for key, value in values.items()
         if (isinstance(value, int | float) and not isinstance(value, bool)) or value == AUTO
     }
-    words = {"training.frozen_until", "training.batch_norm"}
+    words = {"training.frozen_until", "training.batch_norm", "model.input_size"}
     assert numbers - words == {key for key, *_ in RANGES}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from detector.anchors import AnchorSpec
+from detector.any_size import resize_network, resize_spec
 from detector.architecture import build_architecture
 from detector.errors import WeightsError
 from detector.labels import COCO_CLASSES
@@ -119,9 +120,9 @@ def test_the_outputs_of_known_classes_stay_the_same(weights, number):
 
 
 def test_from_a_file(file, weights):
-    spec = spec_of("dog", "unicorn", "Cat", input_hw=(96, 96))
+    spec = resize_spec(spec_of("dog", "unicorn", "Cat"), (96, 128))
     start = load_initial_weights(str(file), spec, seed=4)
-    expected = fit_classes(weights, SOURCE, spec, seed=4)
+    expected = fit_classes(resize_network(weights, SOURCE, (96, 128))[0], SOURCE, spec, seed=4)
     assert start.weights.keys() == expected.keys()
     for key, values in expected.items():
         np.testing.assert_array_equal(start.weights[key], values)

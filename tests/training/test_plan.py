@@ -33,7 +33,13 @@ def training_of(plan: Plan) -> Any:
 def test_what_the_config_says_is_left_as_it_is() -> None:
     settings = ("steps=77", "frozen_until=heads", "batch_norm=live", "evaluate_every=5")
     config = load_config(
-        None, ["augmentation.crop=0.1", "augmentation.colours=1", *(f"training.{key}" for key in settings)]
+        None,
+        [
+            "model.input_size=300",
+            "augmentation.crop=0.1",
+            "augmentation.colours=1",
+            *(f"training.{key}" for key in settings),
+        ],
     )
     plan = build_plan(config, folder(100))
     assert plan.config.training == config.training
@@ -143,3 +149,64 @@ def test_the_trial_goes_on_while_training_more_pays(
         zip(seen, aps, strict=True)
     )
     assert len(said) == tried + 1
+
+
+def scene(*sides: float, picture: int = 1000, classes: int = 1) -> Any:
+    """A folder of square pictures with an object of each of these shares of the side, class by class."""
+    return SimpleNamespace(
+        train=SimpleNamespace(
+            images=[SimpleNamespace(id=0, size_wh=(picture, picture))],
+            annotations=[
+                {"image_id": 0, "category_id": n % classes, "bbox": [0, 0, side * picture, side * picture]}
+                for n, side in enumerate(sides)
+            ],
+        ),
+        val=SimpleNamespace(annotations=[{"iscrowd": 0}] * 100),
+    )
+
+
+def size_for(data: Any, own: tuple[int, int] | None = (300, 300), *settings: str) -> int | str:
+    return build_plan(load_config(None, settings), data, own).config.model.input_size
+
+
+def test_the_smaller_the_objects_the_larger_the_input() -> None:
+    sizes = [size_for(scene(*[side] * 10)) for side in (0.6, 0.3, 0.16, 0.12, 0.1, 0.08, 0.05, 0.01)]
+    assert sizes[0] == 300
+    assert sizes == sorted(sizes)  # type: ignore[type-var]
+    assert len(set(sizes)) > 3
+
+
+def test_no_larger_than_the_anchors_or_the_pictures_allow() -> None:
+    small = [0.09] * 8
+    assert size_for(scene(*small)) == 512
+    assert size_for(scene(*small, *[0.7] * 4)) == 384
+    assert size_for(scene(*small, *[0.9] * 4)) == 300
+    assert size_for(scene(*small, picture=320)) == 384
+    assert size_for(scene(*small, picture=200)) == 300
+
+
+def test_a_rare_class_of_small_objects_counts_as_much_as_a_frequent_one() -> None:
+    many_large = [0.25] * 20
+    assert size_for(scene(*many_large, 0.04)) == 300
+    assert size_for(scene(*[0.25, 0.04] * 5, classes=2)) > 300  # type: ignore[operator]
+    few = scene(*many_large, 0.04)
+    few.train.annotations[-1]["category_id"] = 1
+    assert size_for(few) == size_for(scene(*[0.25, 0.04] * 5, classes=2))
+
+
+def test_the_size_is_that_of_the_initial_weights_at_least_and_what_the_config_says() -> None:
+    small, large = scene(*[0.05] * 9), scene(*[0.6] * 9)
+    assert size_for(large, (512, 512)) == 512
+    assert size_for(small, (512, 512)) == 640
+    assert size_for(small, (384, 512)) == "384x512"
+    assert size_for(small, None) == 300
+    assert size_for(small, (300, 300), "model.input_size=352") == 352
+    assert size_for(small, (300, 300), "model.input_size=288x512") == "288x512"
+
+
+def test_the_reason_for_the_size_is_told() -> None:
+    reason = build_plan(load_config(), scene(*[0.09] * 9), (300, 300)).reasons[0]
+    assert reason.startswith("input size: 512, for objects take 9% of their image's side, 27 pixels at 300")
+    assert "2.9 times as long (--set model.input_size=300" in reason
+    stays = build_plan(load_config(), scene(*[0.6] * 9), (300, 300)).reasons[0]
+    assert stays.startswith("input size: 300, as that of the initial weights, for objects take 60%")
