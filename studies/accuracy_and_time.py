@@ -2,7 +2,7 @@
 
 ``python -m studies.accuracy_and_time DATASET`` prints the frontier of docs/postprocessing.md. Times are of
 one frame, in turns, as multiples of the model's own; the number of tiles depends on the size of the frame, so
-it is one of the dataset's usual size.
+it is one of the usual size of the dataset.
 """
 
 from __future__ import annotations
