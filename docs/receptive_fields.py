@@ -66,7 +66,7 @@ def main() -> None:
         f'<line class="anchor" x1="{LEFT}" y1="{y - 12}" x2="{LEFT}" y2="{y + 8}"/>',
         f'<text x="{LEFT + 10}" y="{y + 3}">centre of an anchor</text>',
         f'<circle class="look" cx="{LEFT + 170}" cy="{y - 2}" r="5"/>',
-        f'<text x="{LEFT + 182}" y="{y + 3}">where the cell looks; second feature map, pixels of the input</text>',
+        f'<text x="{LEFT + 182}" y="{y + 3}">where the cell looks; the second feature map, in pixels</text>',
         "</svg>",
     ]
     Path(__file__).with_name("receptive_fields.svg").write_text("\n".join(lines) + "\n", encoding="utf-8")
