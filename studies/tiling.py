@@ -151,9 +151,8 @@ def command(dataset: Path, model: str, split: str | None, rounds: int, grid: Gri
     width, height = truth.images[0].size_wh or (0, 0)
     echo(f"{len(truth.images)} frames of {width}x{height}")
     whole: list[Result] = []
-    echo(
-        "| way | AP | APs | APm | APl | gain | 95 % interval | ms a frame |\n|---|---|---|---|---|---|---|---|"
-    )
+    echo("| way | AP | APs | APm | APl | gain | 95 % interval | ms a frame |")
+    echo("|---|---|---|---|---|---|---|---|")
     for name, how in _WAYS.items():
         limits: LoadOptions = {"score_threshold": _SCORE_THRESHOLD, "max_detections": _MOST}
         how.update(limits)

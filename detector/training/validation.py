@@ -75,7 +75,8 @@ class Validation:
         except DetectorError as error:
             say(f"The best weights so far are lost; the next evaluation writes new ones. {error}")
             return
-        if (spec.classes, spec.input_hw) != (self._spec.classes, self._spec.input_hw):
+        own = self._spec
+        if (spec.classes, spec.input_hw, spec.anchors) != (own.classes, own.input_hw, own.anchors):
             say(f"{self._folder.weights} is of another network; the next evaluation replaces it.")
             return
         words = spec.card.get("step", "a step that is not recorded")

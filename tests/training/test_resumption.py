@@ -234,6 +234,14 @@ def test_a_record_that_makes_no_sense_is_damaged(run: RunFolder, key: str) -> No
     assert f"run.json is damaged or of an earlier version ({key})" in sentence(run)
 
 
+@pytest.mark.parametrize("reference", ["300", 300, [300], [300, 0], [300, "300"], [300, 99_999], {}, True])
+def test_a_reference_of_the_anchors_that_makes_no_sense_is_damage(run: RunFolder, reference: Any) -> None:
+    run.save_record({**run.load_record(), "reference_hw": [300, 300]})  # type: ignore[arg-type]
+    go_on(run)
+    run.save_record({**run.load_record(), "reference_hw": reference})
+    assert "run.json is damaged (reference_hw)" in sentence(run)
+
+
 @pytest.mark.parametrize("name", ["checkpoints", "tensorboard"])
 def test_a_file_in_place_of_a_folder_is_refused(run: RunFolder, name: str) -> None:
     shutil.rmtree(run.root / name, ignore_errors=True)

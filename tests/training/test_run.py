@@ -184,19 +184,20 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         train_small(run, validation_of(run), [])
 
 
+@pytest.mark.parametrize("size", ["300", "384x512"])
 def test_released_weights_after_no_step_have_the_ap_of_the_evaluation(
-    coco_sample: Dataset, released_weights: Path, tmp_path: Path
+    coco_sample: Dataset, released_weights: Path, tmp_path: Path, size: str
 ) -> None:
-    config = settle("training.steps=0", "model.classes=coco")
-    spec = config.model.build_spec("coco", COCO_CLASSES)
+    config = settle("training.steps=0", "model.classes=coco", f"model.input_size={size}")
+    spec = config.model.build_spec("coco", COCO_CLASSES, None if size == "300" else (300, 300))
     folder = RunFolder(tmp_path / "run")
     folder.start(config.to_yaml(), {})
     start = load_initial_weights("released", spec, seed=0)
     validation = Validation(coco_sample, spec, folder, 10)
     run_module.train(Job(Plan(config), spec, start.weights, coco_sample, STRATEGY, validation, folder, print))
-    expected = evaluate(Detector.load(released_weights, score_threshold=None), coco_sample).metrics.summary[
-        "AP"
-    ]
+    detector = Detector.load(released_weights, input_size=size, score_threshold=None)
+    assert load_weights(folder.weights)[1].anchors == detector.spec.anchors
+    expected = evaluate(detector, coco_sample).metrics.summary["AP"]
     assert validation.best == pytest.approx(expected, abs=1e-4)
 
 
@@ -212,7 +213,7 @@ def test_every_config_builds_and_takes_steps(path: Path, shapes: LabelledFolder,
     outcome = run_module.train(Job(plan, spec, {}, shapes.train, STRATEGY, validation, folder, print))
     assert outcome.steps == 2
     assert load_config(folder.config) == plan.config
-    assert load_weights(folder.weights)[1].input_hw == (plan.config.model.input_size,) * 2
+    assert load_weights(folder.weights)[1].input_hw == plan.config.model.input_hw
     losses = [entry["loss"] for entry in folder.load_history() if "loss" in entry]
     assert losses
     assert np.isfinite(losses).all()
