@@ -16,6 +16,13 @@ def test_round_trip():
     assert ModelSpec.from_json(spec.to_json()) != replace(spec, input_hw=(300, 320))
 
 
+def test_what_scales_are_shares_of_travels_along_and_is_left_out_where_it_is_the_input():
+    own = ModelSpec("model", ("a", "b"))
+    resized = replace(own, input_hw=(512, 640), anchors=AnchorSpec(reference_hw=(300, 300)))
+    assert ModelSpec.from_json(resized.to_json()) == resized
+    assert "reference_hw" not in own.to_json()  # files of before, and programs of before, have no such key
+
+
 def test_a_spec_from_before_classes_had_thresholds_has_none():
     spec = ModelSpec("model", ("a", "b"), class_thresholds={"a": 0.25})
     assert ModelSpec.from_json(spec.to_json()).class_thresholds == {"a": 0.25}
@@ -101,6 +108,12 @@ def test_a_number_that_no_network_has_is_refused(key, value):
         {"anchors": {"first_map": [0.1, 0.2]}},
         {"anchors": {"first_map": []}},
         {"anchors": {"first_map": [["0.1", 1.0]]}},
+        {"anchors": {"reference_hw": 300}},
+        {"anchors": {"reference_hw": [300]}},
+        {"anchors": {"reference_hw": [300, 0]}},
+        {"anchors": {"reference_hw": [300, 5000]}},
+        {"anchors": {"reference_hw": [True, 300]}},
+        {"anchors": {"reference_hw": "33"}},
         {"anchors": {"unknown": 1}},
         {"unknown": 1},
     ],
