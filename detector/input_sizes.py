@@ -90,6 +90,11 @@ def describe_size(size_hw: SizeHW) -> str:
     return f"{height}" if height == width else f"{height}x{width}"
 
 
+def name_sizes(sizes_hw: Sequence[SizeHW]) -> str:
+    """Sizes with what they are: ``input size 300``, ``input sizes 300,512``."""
+    return f"input {'size' if len(sizes_hw) == 1 else 'sizes'} {describe_sizes(sizes_hw)}"
+
+
 def describe_sizes(sizes_hw: Sequence[SizeHW]) -> str:
     """Sizes as ``read_sizes`` takes them."""
     return ",".join(map(describe_size, sizes_hw))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from numbers import Real
 
 import numpy as np
@@ -76,14 +77,23 @@ class Postprocessor:
             raise ValueError(f"expected max_detections > 0, got {self.max_detections}")
         self.score_threshold = threshold
         self.voting = voting
+        self._look_with(spec, others)
+        self._classes = spec.classes
+        self._columns = None if labels is None else np.array([0, *(label + 1 for label in labels)])
+
+    def _look_with(self, spec: ModelSpec, others: Sequence[ModelSpec]) -> None:
         looks = [anchors_of(each) for each in (spec, *others)]
         self._decode = BoxDecoder(np.concatenate(looks), scales=spec.box_coder_scales)
         self.largest_areas: FloatArray | None = None
         if others:
             limits = [np.inf, *(largest_area(spec, each) for each in others)]
             self.largest_areas = np.repeat(np.array(limits, np.float32), [len(anchors) for anchors in looks])
-        self._classes = spec.classes
-        self._columns = None if labels is None else np.array([0, *(label + 1 for label in labels)])
+
+    def resized(self, spec: ModelSpec, others: Sequence[ModelSpec] = ()) -> Postprocessor:
+        """The same rule for other looks, which differ from these in input size and anchors alone."""
+        other = copy(self)
+        other._look_with(spec, others)
+        return other
 
     @property
     def score_threshold(self) -> float:

@@ -23,19 +23,23 @@ class Preprocessor:
         resize: ``"half-pixel"`` is the bilinear resize of OpenCV and of today's frameworks. ``"tf1"`` is
             that of the released TensorFlow 1 graph, which has no half-pixel centres: with it, and only with
             it, outputs equal the released graph's.
+
+    Attributes:
+        spec, resize: as given.
+        input_hw: height and width of the network's input.
     """
 
     def __init__(self, spec: ModelSpec, resize: Resize = "half-pixel") -> None:
         if resize not in ("half-pixel", "tf1"):
             raise ValueError(f"resize must be 'half-pixel' or 'tf1', not {resize!r}")
-        self._spec = spec
+        self.spec = spec
         self.input_hw = self._height, self._width = spec.input_hw
         self._scale, self._offset = spec.pixel_scale, spec.pixel_offset
         self.resize: Resize = resize
         self._kept = threading.local()
 
     def __reduce__(self) -> tuple[type[Preprocessor], tuple[ModelSpec, Resize]]:
-        return Preprocessor, (self._spec, self.resize)  # what a thread keeps stays in its process
+        return Preprocessor, (self.spec, self.resize)  # what a thread keeps stays in its process
 
     def __call__(self, image: Image, out: FloatArray | None = None) -> FloatArray:
         """(1, H, W, 3) float32 RGB from an image (h, w, 3) uint8 BGR.

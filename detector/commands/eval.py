@@ -257,10 +257,9 @@ def _extras(detector: Detector) -> str:
     """The input size, and the options that raise AP, where they are at work: a number says how it was come
     by.
     """
-    from detector.input_sizes import describe_sizes
+    from detector.input_sizes import name_sizes
 
-    sizes = detector.input_sizes
-    extras = [f"input {'size' if len(sizes) == 1 else 'sizes'} {describe_sizes(sizes)}"]
+    extras = [name_sizes(detector.input_sizes)]
     extras += ["voting"] if detector.postprocess.voting else []
     extras += [f"tiles of {detector.tile} pixels"] if detector.tile else []
     return "".join(f", {extra}" for extra in extras)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from detector.any_size import resize_spec
 from detector.boxes import FloatArray
 from detector.errors import BackendError, ModelError
 from detector.pretrained.releases import RELEASES
@@ -88,6 +89,10 @@ class ModelOpener:
         name = file.name if file.name in RELEASES else str(Path(file.name).absolute())
         classes = None if file.classes is None else tuple(file.classes)
         return cls(name, classes, file.input_hw, backend, threads, file.spec, file.trust)
+
+    def resized(self, input_hw: tuple[int, int]) -> ModelOpener:
+        """One for the same model at another input size."""
+        return replace(self, input_hw=input_hw, spec=resize_spec(self.spec, input_hw))
 
     def __call__(self) -> Backend:
         """A backend of its own.

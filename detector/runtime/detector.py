@@ -22,7 +22,7 @@ from detector.detections import Detections
 from detector.errors import ArgumentError, DetectorError
 from detector.image_kinds import ImageLike, check_several, to_image
 from detector.images import Image
-from detector.input_sizes import InputSize, accurate_sizes, read_sizes
+from detector.input_sizes import InputSize, SizeHW, accurate_sizes, read_sizes
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.pretrained.releases import DEFAULT_MODEL
@@ -56,6 +56,8 @@ class Detector:
     Attributes:
         spec: the model's spec; of several input sizes, with the first.
         input_sizes: height and width of each input at which an image is looked at, the smallest first.
+        own_hw: those that the model was made for.
+        any_size: whether ``resized`` makes it fit other sizes.
         classes: names of the classes that it looks for.
         backend_name: what runs the network; empty where it was not opened by ``load``.
         preprocess, postprocess: what comes before and after it.
@@ -79,6 +81,7 @@ class Detector:
         network = backend if isinstance(backend, SharedNetwork) else SharedNetwork(backend)
         self._looks = ((network, preprocess), *others)
         self.input_sizes = tuple(each.input_hw for _, each in self._looks)
+        self.own_hw, self.any_size = spec.input_hw, False
         self.backend_name = network.name
         self._thresholds: NDArray[np.float32] | None = None
         self.tile: int | None = None
@@ -165,6 +168,7 @@ class Detector:
         looks = [(open_network(each, backend, threads), Preprocessor(each.spec, resize)) for each in files]
         detector = cls(first.spec, *looks[0], postprocess, threads, first.labels, looks[1:])
         detector.tile, detector._thresholds = tile, of_classes
+        detector.own_hw, detector.any_size = file.own_hw, file.any_size
         return detector
 
     def share(self) -> Detector:
@@ -172,6 +176,31 @@ class Detector:
         other = Detector.__new__(Detector)
         other.__dict__.update(self.__dict__, postprocess=copy(self.postprocess))
         return other
+
+    def resized(self, input_size: InputSize | Sequence[InputSize]) -> Detector:
+        """Another Detector for other input sizes, with the settings that this one has now. Networks for sizes
+        that this one has, too, are shared; the others are loaded.
+
+        Args:
+            input_size: as for ``load``.
+
+        Raises:
+            ModelError: a file that is ready to run has one size; or the model is gone, or another one by now.
+            BackendError: this one was not made by ``load``.
+            ArgumentError: no such sizes.
+        """
+        shared = {preprocess.input_hw: (network, preprocess) for network, preprocess in self._looks}
+        looks = [shared.get(size) or self._open_look(size) for size in read_sizes(input_size)]
+        first, *others = (preprocess.spec for _, preprocess in looks)
+        other = self.share()
+        other.postprocess = other.postprocess.resized(first, others)
+        other.spec, other.preprocess, other._looks = first, looks[0][1], tuple(looks)
+        other.input_sizes = tuple(preprocess.input_hw for _, preprocess in looks)
+        return other
+
+    def _open_look(self, size: SizeHW) -> tuple[SharedNetwork, Preprocessor]:
+        network, spec = self._looks[0][0].resized(size)
+        return network, Preprocessor(spec, self.preprocess.resize)
 
     def bare_network(self, image: Image) -> Callable[[], object]:
         """A function that runs the network on what is made of an image, once for each input size, and nothing

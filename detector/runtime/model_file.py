@@ -38,6 +38,7 @@ class ModelFile:
         spec: the model's spec, narrowed to the classes that are kept.
         classes, trust: as given.
         input_hw: height and width of the input, where another one than the weights' own was asked for.
+        own_hw: those that the model was made for.
         labels: those to look for in a network that was made for more classes; None for all.
 
     Args:
@@ -85,15 +86,16 @@ class ModelFile:
         self._kind = kind
         self.classes = list(classes) if classes is not None else None
         self.input_hw: SizeHW | None = None
-        self.spec = self._converted_spec() if self._is_weights else read_spec(path)
+        self.spec = self._converted_spec() if self.any_size else read_spec(path)
+        self.own_hw: SizeHW = self.spec.input_hw
         self.labels: list[int] | None = None
         if input_hw is not None and input_hw != self.spec.input_hw:
             self._resize(input_hw)
-        if self.classes is not None and not self._is_weights:
+        if self.classes is not None and not self.any_size:
             self.labels = find_classes(self.classes, self.spec.classes)
 
     def _resize(self, input_hw: SizeHW) -> None:
-        if not self._is_weights:
+        if not self.any_size:
             own, asked = describe_size(self.spec.input_hw), describe_size(input_hw)
             raise ModelError(
                 f"{self.path} was written for the input size {own} and cannot run at {asked}; give weights "
@@ -102,6 +104,11 @@ class ModelFile:
             )
         self.input_hw = input_hw
         self.spec = resize_spec(self.spec, input_hw)
+
+    @property
+    def any_size(self) -> bool:
+        """Whether it can be made to fit other input sizes: weights can, what is ready to run cannot."""
+        return self._kind is WEIGHTS
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -157,10 +164,6 @@ class ModelFile:
             weights, spec = resize_network(weights, spec, self.input_hw)
         return dict(weights), spec
 
-    @property
-    def _is_weights(self) -> bool:
-        return self._kind is WEIGHTS
-
     @cached_property
     def _digest(self) -> str:
         digest = hashlib.sha256(_CONVERSION.encode())
@@ -182,7 +185,7 @@ class ModelFile:
 
     def _converted(self, suffix: str, build: Callable[[], bytes]) -> Path:
         """The file itself or, of weights, its conversion, written unless a readable one is there."""
-        if not self._is_weights:
+        if not self.any_size:
             return self.path
         name = self._conversion_name(suffix)
         for path in find_conversions(name):

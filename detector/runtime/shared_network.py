@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from detector.errors import BackendError
+from detector.input_sizes import SizeHW
 from detector.runtime.backend import NOT_FORKED, Backend, ModelOpener, open_backend
 from detector.runtime.model_file import ModelFile
+from detector.spec import ModelSpec
 
 
 class SharedNetwork:
@@ -45,6 +47,18 @@ class SharedNetwork:
             if self._backend is None:
                 self._backend = self._open_in_fork()
             return self._backend
+
+    def resized(self, input_hw: SizeHW) -> tuple[SharedNetwork, ModelSpec]:
+        """The same network for another input size, opened anew, and its spec.
+
+        Raises:
+            ModelError: the model has one size, is gone, or is another one by now.
+            BackendError: it was not made by ``Detector.load``.
+        """
+        if not isinstance(self._open_again, ModelOpener):
+            raise BackendError("A Detector that was not made by Detector.load has one input size.")
+        opener = self._open_again.resized(input_hw)
+        return SharedNetwork(opener(), opener, self.name), opener.spec
 
     @contextmanager
     def turn(self) -> Iterator[Backend]:
