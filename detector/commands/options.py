@@ -138,7 +138,7 @@ class AccuracyOptions:
     input_size: str | None
     accurate: bool
     voting: bool
-    tile: int | None
+    tile: int | None = None
 
     def for_loading(self) -> AccuracyArguments:
         """The same as arguments of ``Detector.load``."""
@@ -181,7 +181,7 @@ def collected(kind: type[DataclassInstance], name: str) -> Callable[[Command], C
     return decorate
 
 
-def _joined(
+def joined(
     *options: Callable[[Callable[..., object]], Callable[..., object]],
 ) -> Callable[[Command], Command]:
     """Options as one decorator; the first is the first in the help."""
@@ -205,10 +205,10 @@ backend_option = click.option(
 threads_option = click.option(
     "--threads", type=click.IntRange(1, 1024), help="Processors to use.  [default: all]"
 )
-runtime_options = _joined(trust_option, backend_option, threads_option)
+runtime_options = joined(trust_option, backend_option, threads_option)
 """For a command with an argument ``runtime: RuntimeOptions`` under ``collected``."""
 
-model_options = _joined(
+model_options = joined(
     click.option(
         "--model",
         default=DEFAULT_MODEL,
@@ -236,13 +236,15 @@ input_size_option = click.option(
 )
 accurate_option = click.option(
     "--accurate/--fast",
-    help="Find the most within about four times the time: two sizes, with voting; or be as fast as the model "
-    "is.  [default: fast]",
+    help="Find the most within about four times the time, with two sizes and voting.  [default: fast]",
 )
-accuracy_options = _joined(
+voting_option = click.option(
+    "--voting", is_flag=True, help="Move each box to the mean of those around it: more AP."
+)
+accuracy_options = joined(
     input_size_option,
     accurate_option,
-    click.option("--voting", is_flag=True, help="Move each box to the mean of those around it: more AP."),
+    voting_option,
     click.option(
         "--tile",
         type=click.IntRange(100, 20_000),
@@ -253,7 +255,7 @@ accuracy_options = _joined(
 """For a command with an argument ``accuracy: AccuracyOptions`` under ``collected``."""
 
 images_option = click.option("--images", type=PATH, help="Folder of images, if it is not found by itself.")
-selection_options = _joined(
+selection_options = joined(
     click.option(
         "--split", help="Which annotations to take.  [default: val2017, val or test, or the only ones]"
     ),
@@ -270,7 +272,7 @@ rounds_option = click.option(
     help="Resamplings of the images, for the intervals.",
 )
 
-parts_options = _joined(
+parts_options = joined(
     click.option(
         "--train", metavar="SPLIT", help="Split to train on, or several: 'train,val'.  [default: train]"
     ),

@@ -13,6 +13,7 @@ from types import FrameType
 
 from detector.errors import DetectorError
 from detector.images import Image
+from detector.input_sizes import describe_sizes, name_sizes
 from detector.runtime import Detector
 from detector.system.terminal import counted
 from detector.video.counting import CountLine, CountZone
@@ -20,7 +21,8 @@ from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.outputs import Outputs
 from detector.video.pipeline import LivePipeline
-from detector.video.settings import LiveSettings
+from detector.video.resizing import offered_sizes
+from detector.video.settings import AUTO, LiveSettings
 from detector.video.sources import ImageSequence, Source, open_source
 from detector.video.tracking import Tracker
 from detector.video.view import ProgressView, View
@@ -54,6 +56,29 @@ def needs_page(source: str, web: bool, headless: bool) -> bool:
 def open_looked_at(text: str, insecure: bool) -> Source:
     """The source of a name or an address, a viewer's own camera among them."""
     return BrowserSource() if text == BROWSER else open_source(text, insecure=insecure)
+
+
+def live_settings(  # by name, but for the first: what the command line says, and what it is about
+    detector: Detector,
+    source: Source,
+    score_threshold: float,
+    *,
+    fps: float,
+    auto: bool,
+    say: Callable[[str], None],
+) -> LiveSettings:
+    """The settings to begin with, and what views offer: ``auto`` of live sources alone, for only they have a
+    rate to keep.
+    """
+    size = AUTO if auto and source.live else describe_sizes(detector.input_sizes)
+    offered = offered_sizes(detector, auto=source.live)
+    return LiveSettings(score_threshold, input_size=size, sizes=offered, fps=fps, tell=say)
+
+
+def describe_detector(detector: Detector) -> str:
+    """The model, how it looks and what runs it, in a line."""
+    look = name_sizes(detector.input_sizes) + (", voting" if detector.postprocess.voting else "")
+    return f"{detector.spec.name}, {look} ({detector.backend_name}, {counted(detector.threads, 'thread')})"
 
 
 def open_view(
@@ -159,7 +184,7 @@ def _stopping() -> Iterator[threading.Event]:
 
 
 def describe_run(stats: LiveStats) -> str:
-    """The end summary, in a line or two."""
+    """The end summary, a line for each thing that there is to say."""
     frames = counted(stats.frames, "frame")
     time_taken = f"{stats.seconds:.1f} s" if stats.seconds >= 0.1 else "less than 0.1 s"
     if stats.fps:
@@ -174,4 +199,7 @@ def describe_run(stats: LiveStats) -> str:
     if stats.stages:
         stages = ", ".join(f"{name} {value:.1f} ms" for name, value in stats.stages.items())
         lines.append(f"Stages (median): {stages}.")
+    if stats.input_sizes:
+        sizes = [f"{size} for {counted(count, 'frame')}" for size, count in stats.input_sizes.items()]
+        lines.append(f"Input size: {next(iter(stats.input_sizes)) if len(sizes) == 1 else ', '.join(sizes)}.")
     return "\n".join(lines)

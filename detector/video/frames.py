@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detector.detections import Detections
 from detector.images import Image
+from detector.input_sizes import SizeHW, describe_sizes
 
 UNTRACKED = -1
 
@@ -64,12 +65,14 @@ class LiveFrame:
         track_ids: (N,) int64, one for each detection, the same number for the same object from frame to
             frame, -1 for an object that is seen for the first time; None without tracking.
         counts: lines and zones, in the order they were given.
+        input_sizes: height and width of each input that the frame was looked at with.
     """
 
     frame: Frame
     detections: Detections
     track_ids: NDArray[np.int64] | None = None
     counts: tuple[Count, ...] = ()
+    input_sizes: tuple[SizeHW, ...] = ()
 
     @property
     def image(self) -> Image:
@@ -77,7 +80,9 @@ class LiveFrame:
         return self.frame.image
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: frame number, timestamp, size, detections with track ids, counts."""
+        """Plain values for JSON: frame number, timestamp, size, detections with track ids, counts, and the
+        input size that found them.
+        """
         objects = self.detections.to_dicts()
         if self.track_ids is not None:
             for found, track_id in zip(objects, self.track_ids.tolist(), strict=True):
@@ -89,4 +94,5 @@ class LiveFrame:
             "height": self.image.shape[0],
             "detections": objects,
             "counts": [count.to_dict() for count in self.counts],
+            "input_size": describe_sizes(self.input_sizes),
         }

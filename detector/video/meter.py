@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Percentile = Callable[[float], float]
@@ -54,6 +54,8 @@ class LiveStats:
         age_p50, age_p95: milliseconds from capture to display, median and 95th percentile; None for a file,
             whose frames wait for their turn.
         stages: median milliseconds of each stage.
+        input_sizes: how many frames were looked at with which input size since the start, in the order of
+            their first ones.
     """
 
     frames: int
@@ -64,6 +66,7 @@ class LiveStats:
     age_p50: float | None
     age_p95: float | None
     stages: dict[str, float]
+    input_sizes: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, rounded."""
@@ -76,6 +79,7 @@ class LiveStats:
             "age_p50_ms": None if self.age_p50 is None else round(self.age_p50, 2),
             "age_p95_ms": None if self.age_p95 is None else round(self.age_p95, 2),
             "stages_ms": {name: round(value, 2) for name, value in self.stages.items()},
+            "frames_by_input_size": self.input_sizes,
         }
 
 
@@ -94,6 +98,7 @@ class Meter:
         self._detected_at: deque[float] = deque(maxlen=_RECENT)
         self._first = self._last = 0.0
         self._frames = self._shown = self._skipped = 0
+        self._input_sizes: Counter[str] = Counter()
 
     def add_stage(self, name: str, seconds: float) -> None:
         """Count how long a stage took for one frame."""
@@ -108,14 +113,17 @@ class Meter:
                 if not self._frames:
                     self._first = self._detected_at[0]
 
-    def add_detected(self, skipped: int) -> None:
-        """Count a frame that the detector has seen, and those before it that it did not get to see."""
+    def add_detected(self, skipped: int, input_size: str) -> None:
+        """Count a frame that the detector has seen at an input size, and those before it that it did not get
+        to see.
+        """
         self.begin()
         with self._lock:
             self._last = self._clock()
             self._detected_at.append(self._last)
             self._frames += 1
             self._skipped += skipped
+            self._input_sizes[input_size] += 1
 
     def pause(self) -> None:
         """Take no account of the time until the next frame in the rate of the last frames."""
@@ -162,6 +170,7 @@ class Meter:
             age_p50=1e3 * age(50) if age else None,
             age_p95=1e3 * age(95) if age else None,
             stages={name: 1e3 * percentile(50) for name, percentile in percentiles.items() if name != "age"},
+            input_sizes=dict(self._input_sizes),
         )
 
 

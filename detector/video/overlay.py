@@ -15,7 +15,7 @@ from detector.video.counting import CountLine, CountZone
 from detector.video.frames import UNTRACKED, Count, LiveFrame
 from detector.video.meter import LiveStats
 
-KEYS = "space pause    s snapshot    + - threshold    q quit"
+KEYS = "space pause    s snapshot    + - threshold    < > input size    q quit"
 _BORDER = (255, 200, 0)  # of lines and zones, BGR
 _STRIP = (30, 26, 24)  # around the picture
 _TEXT_PIXELS = 14  # of figures beside a picture 640 pixels long
@@ -61,7 +61,13 @@ def _draw_counter(picture: Image, vertices: NDArray[np.float64], count: Count) -
 
 
 def add_figures(
-    picture: Image, stats: LiveStats, *, score_threshold: float, notice: str | None, keys: str
+    picture: Image,
+    stats: LiveStats,
+    *,
+    score_threshold: float,
+    input_size: str,
+    notice: str | None,
+    keys: str,
 ) -> Image:
     """The picture between a strip of figures and a strip that explains keys, with a notice over its middle.
 
@@ -69,6 +75,7 @@ def add_figures(
         picture: (H, W, 3) uint8, BGR.
         stats: of the last frames.
         score_threshold: as it is now.
+        input_size: that the frame was looked at with; empty where there is no frame yet.
         notice: why there is no new picture, if there is none.
         keys: what they do.
     """
@@ -77,6 +84,7 @@ def add_figures(
     if stats.age_p50 is not None:
         figures.append(f"age {stats.age_p50:.0f} ms, p95 {stats.age_p95:.0f}")
     figures += [f"{name} {value:.1f} ms" for name, value in stats.stages.items() if name != "capture"]
+    figures += [f"input {input_size}"] if input_size else []
     figures.append(f"score over {score_threshold:.2f}")
     strip = round(1.7 * size)
     framed = cv2.copyMakeBorder(picture, strip, strip, 0, 0, cv2.BORDER_CONSTANT, value=_STRIP)

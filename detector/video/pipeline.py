@@ -6,18 +6,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 
 import numpy as np
 
-from detector.detections import Detections
+from detector.input_sizes import describe_sizes
 from detector.runtime import Detector
 from detector.video.capture import STALL_SECONDS
 from detector.video.channel import Channel, ChannelClosedError
 from detector.video.counting import CountLine, CountZone
 from detector.video.frames import Frame, LiveFrame
 from detector.video.meter import Meter
+from detector.video.resizing import Resizer
 from detector.video.settings import LiveSettings
 from detector.video.sources import Source
 from detector.video.tracking import Tracker
@@ -44,9 +46,9 @@ class LivePipeline:
 
     Args:
         source: where frames come from; the pipeline closes it.
-        detector: finds the objects, with the score threshold of ``settings``; it may be that of several
-            pipelines, and keeps its own threshold.
-        settings: threshold, classes and pause, to be changed at any time; made if not given.
+        detector: finds the objects, with the score threshold of ``settings``, at its own input size until
+            they want another; it may be that of several pipelines, and keeps its own threshold and size.
+        settings: threshold, classes, input size and pause, to be changed at any time; made if not given.
         tracker: gives track ids; must be there if there are counters.
         counters: lines and zones.
         on_frame: called with every processed frame, in order and in the detector's thread, whether anybody
@@ -69,8 +71,8 @@ class LivePipeline:
         max_frames: int | None = None,
     ) -> None:
         self.source = source
-        self.detector = detector.share()
         self.settings = settings or LiveSettings(detector.score_threshold)
+        self._resizer = Resizer(detector.share(), self.settings, live=source.live)
         self.meter = Meter()
         if counters and tracker is None:
             raise ValueError("lines and zones count tracks, so they need a tracker")
@@ -91,6 +93,11 @@ class LivePipeline:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def detector(self) -> Detector:
+        """What the next frame is looked at with."""
+        return self._resizer.detector
 
     @property
     def notice(self) -> str | None:
@@ -142,6 +149,7 @@ class LivePipeline:
         self.source.close()
         for thread in self._threads:
             thread.join(timeout=STALL_SECONDS + 1)
+        self._resizer.close()
 
     def _run(self, step: Callable[[], None], output: Channel[Frame] | Channel[LiveFrame]) -> None:
         try:
@@ -161,14 +169,14 @@ class LivePipeline:
 
     def _detect(self) -> None:
         follow = self._newest if self.source.live else self._every
-        for count, (frame, detections) in enumerate(follow(), start=1):
-            live = self._analyse(frame, detections)
+        for count, found in enumerate(follow(), start=1):
+            live = self._analyse(found)
             if self._on_frame is not None:
                 self._on_frame(live)
             if not self._results.put(live) or count == self._max_frames:
                 return
 
-    def _newest(self) -> Iterator[tuple[Frame, Detections]]:
+    def _newest(self) -> Iterator[LiveFrame]:
         """Frame by frame with all processors on each: the least time from frame to result."""
         expected = 0
         for frame in self._frames():
@@ -177,31 +185,42 @@ class LivePipeline:
                 self.meter.pause()
                 continue
             self.meter.begin()
-            start = time.monotonic()
+            sizes, start = self.detector.input_sizes, time.monotonic()
             detections = self.detector.detect(frame.image)
-            self.meter.add_stage("detect", time.monotonic() - start)
-            self.meter.add_detected(skipped=frame.number - expected)
+            seconds = time.monotonic() - start
+            self.meter.add_stage("detect", seconds)
+            self.meter.add_detected(frame.number - expected, describe_sizes(sizes))
+            self._resizer.add(sizes, seconds)
             expected = frame.number + 1
-            yield frame, detections
+            yield LiveFrame(frame, detections, input_sizes=sizes)
+            self._resizer.exchange()
 
-    def _every(self) -> Iterator[tuple[Frame, Detections]]:
+    def _every(self) -> Iterator[LiveFrame]:
         """Several frames at once, a processor for each: the most frames a second."""
         waiting: deque[Frame] = deque()
+        frames = self._frames()
+        ended = False
 
-        def frames() -> Iterator[Frame]:
-            for frame in self._frames():
+        def until_exchange() -> Iterator[Frame]:
+            nonlocal ended
+            for frame in frames:
                 while self.settings.paused and not self._closing.wait(_PAUSE_SECONDS):
                     self.meter.pause()
                 self.meter.begin()
                 waiting.append(frame)
                 yield frame
+                if self._resizer.exchange():
+                    return
+            ended = True
 
-        results = self.detector.detect_batch(
-            frames(), load=lambda frame: frame.image, took=partial(self.meter.add_stage, "detect")
-        )
-        for detections in results:
-            self.meter.add_detected(skipped=0)
-            yield waiting.popleft(), detections
+        while not ended:
+            sizes = self.detector.input_sizes
+            results = self.detector.detect_batch(
+                until_exchange(), load=lambda frame: frame.image, took=partial(self.meter.add_stage, "detect")
+            )
+            for detections in results:
+                self.meter.add_detected(0, describe_sizes(sizes))
+                yield LiveFrame(waiting.popleft(), detections, input_sizes=sizes)
 
     def _frames(self) -> Iterator[Frame]:
         while True:
@@ -214,16 +233,18 @@ class LivePipeline:
                 self.detector.score_threshold = self._tracker.needed_score(score) if self._tracker else score
                 yield frame
 
-    def _analyse(self, frame: Frame, detections: Detections) -> LiveFrame:
+    def _analyse(self, found: LiveFrame) -> LiveFrame:
+        """What is to be shown of what was found in a frame, with tracks and counts."""
         start = time.monotonic()
+        frame, detections = found.frame, found.detections
         classes, score_threshold = self.settings.classes, self.settings.score_threshold
         if classes is not None:
             detections = detections[np.array([name in classes for name in detections.names], bool)]
         if self._tracker is None:
             # The threshold may have been raised since.
-            return LiveFrame(frame, detections[detections.scores >= score_threshold])
+            return replace(found, detections=detections[detections.scores >= score_threshold])
         detections, track_ids = self._tracker(detections, frame.timestamp, score_threshold)
         size_wh = (frame.image.shape[1], frame.image.shape[0])
         counts = tuple(counter.update(detections.boxes, track_ids, size_wh) for counter in self._counters)
         self.meter.add_stage("track", time.monotonic() - start)
-        return LiveFrame(frame, detections, track_ids, counts)
+        return replace(found, detections=detections, track_ids=track_ids, counts=counts)

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from detector.input_sizes import read_sizes
+from detector.system.terminal import ignore
+
+AUTO = "auto"
+DEFAULT_FPS = 15.0
 LEAST_THRESHOLD, GREATEST_THRESHOLD = 0.05, 0.95
 
 
 class LiveSettings:
-    """Threshold, classes and pause, shared by the pipeline and every view of it.
+    """Threshold, classes, input size and pause, shared by the pipeline and every view of it.
 
     Each attribute is replaced whole, so threads may set and read them without a lock.
+
+    Args:
+        score_threshold: least score of a detection.
+        input_size: see ``input_size``.
+        sizes: what views offer for it, the quickest first; nothing if it cannot be changed.
+        fps: frames a second that ``"auto"`` keeps.
+        tell: takes a line for each change of the input size that nobody asked for.
 
     Attributes:
         classes: names of the classes to keep, all if None.
         paused: while True no frame is processed, but for those that are on their way already.
+        remark: what was last said of the input size.
     """
 
-    def __init__(self, score_threshold: float) -> None:
+    def __init__(
+        self,
+        score_threshold: float,
+        *,
+        input_size: str | None = None,
+        sizes: Sequence[str] = (),
+        fps: float = DEFAULT_FPS,
+        tell: Callable[[str], None] = ignore,
+    ) -> None:
         self._score_threshold = score_threshold
         self.classes: frozenset[str] | None = None
+        self.input_size = input_size
+        self.sizes = tuple(sizes)
+        self.fps = fps
         self.paused = False
+        self.remark = ""
+        self._tell = tell
 
     @property
     def score_threshold(self) -> float:
@@ -28,3 +56,25 @@ class LiveSettings:
     @score_threshold.setter
     def score_threshold(self, value: float) -> None:
         self._score_threshold = round(min(max(value, LEAST_THRESHOLD), GREATEST_THRESHOLD), 2)
+
+    @property
+    def input_size(self) -> str | None:
+        """A text as ``Detector.resized`` takes it, or ``"auto"`` for what keeps a camera's frame rate; None
+        is what the pipeline began with. It holds as soon as its network is loaded; frames until then are
+        looked at as before.
+
+        Raises:
+            ArgumentError: what is set is neither.
+        """
+        return self._input_size
+
+    @input_size.setter
+    def input_size(self, size: str | None) -> None:
+        if size not in (None, AUTO):
+            read_sizes(size)
+        self._input_size = size
+
+    def say(self, remark: str) -> None:
+        """Tell whoever looks on about the input size."""
+        self.remark = remark
+        self._tell(f"Input size {remark}.")

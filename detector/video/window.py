@@ -14,13 +14,14 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.images import Image
+from detector.input_sizes import describe_sizes
 from detector.system.files import replacing
 from detector.system.opencv_build import has_gui
 from detector.system.processes import code_command
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.overlay import KEYS, add_figures
-from detector.video.settings import LiveSettings
+from detector.video.settings import AUTO, LiveSettings
 
 _TITLE = "ssdlite"
 _PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
@@ -75,7 +76,7 @@ class Window:
     """Shows boxes, figures and keys; q, Esc and the window's X close it. See ``View``.
 
     Args:
-        settings: changed by the keys for pause and threshold.
+        settings: changed by the keys for pause, threshold and input size.
         draw: makes the picture of a result.
         snapshots: folder for what the key s saves.
     """
@@ -94,6 +95,7 @@ class Window:
         self._last: LiveFrame | None = None
         self._sized = False
         self._message: tuple[str, float] | None = None
+        self._remark = settings.remark
         self._over: str | None = ""  # what the last drawing said in the middle; nothing has been drawn yet
         # Qt's plugin in OpenCV's wheels looks for fonts that they do not ship, and says so at every start.
         os.environ["QT_LOGGING_RULES"] = "*.warning=false;" + os.environ.get("QT_LOGGING_RULES", "")
@@ -103,6 +105,10 @@ class Window:
         if self.closed:
             return False
         self._last = live or self._last
+        if self._settings.remark != self._remark:
+            self._remark = self._settings.remark
+            if self._remark:
+                self._say(f"input size {self._remark}")
         over = self._current_message() or notice or ("paused" if self._settings.paused else None)
         if live is not None or over != self._over:
             self._over = over
@@ -117,11 +123,17 @@ class Window:
         if scale < 1:  # shrunk once here, not by the desktop at every step
             picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
         threshold = self._settings.score_threshold
-        framed = add_figures(picture, stats, score_threshold=threshold, notice=over, keys=KEYS)
+        framed = add_figures(
+            picture, stats, score_threshold=threshold, input_size=self._input_size(), notice=over, keys=KEYS
+        )
         if self._last is not None and not self._sized:
             cv2.resizeWindow(_TITLE, max(320, framed.shape[1]), max(240, framed.shape[0]))
             self._sized = True
         cv2.imshow(_TITLE, framed)
+
+    def _input_size(self) -> str:
+        size = describe_sizes(self._last.input_sizes) if self._last else ""
+        return f"{size} ({AUTO})" if size and self._settings.input_size == AUTO else size
 
     def close(self) -> None:
         self.closed = True
@@ -139,6 +151,18 @@ class Window:
         elif pressed in ("+", "=", "-", "_"):
             self._settings.score_threshold += _THRESHOLD_STEP if pressed in "+=" else -_THRESHOLD_STEP
             self._say(f"score over {self._settings.score_threshold:.2f}")
+        elif pressed in ("<", ",", ">", "."):
+            self._step_size(1 if pressed in ">." else -1)
+
+    def _step_size(self, step: int) -> None:
+        sizes = self._settings.sizes
+        if not sizes:
+            self._say("this model has one input size")
+            return
+        current = self._settings.input_size
+        position = sizes.index(current) + step if current in sizes else 0
+        self._settings.input_size = sizes[min(max(position, 0), len(sizes) - 1)]
+        self._say(f"input size {self._settings.input_size}")
 
     def _save(self) -> None:
         if self._last is None:

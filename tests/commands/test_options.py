@@ -19,6 +19,7 @@ OWN = {
     "bench input_size": "several times, each with rows of its own",
     "bench rounds": "rounds of timing, not resamplings",
     "bench threads": "several numbers, each with rows of its own",
+    "demo input_size": "may be auto as well",
     "data check input_size": "sizes are counted for it; nothing is built",
     "data coco split": "COCO's own splits alone",
     "export classes": "cuts the others out of the file",

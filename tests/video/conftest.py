@@ -21,8 +21,11 @@ import pytest
 from detector.data.sample import SAMPLE_FOLDER
 from detector.detections import Detections
 from detector.images import Image, load_image
+from detector.input_sizes import read_sizes
 from detector.runtime import Detector
+from detector.system.terminal import ignore
 from detector.video import capture  # noqa: F401  # keeps FFmpeg quiet, which holds from its first use on
+from detector.video.auto_size import pixels
 from detector.video.frames import Frame
 
 VIDEO_WH, VIDEO_RATE, VIDEO_FRAMES = (320, 240), 25, 50
@@ -135,6 +138,16 @@ def _forget_ignored_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class FakeSource:
     """A source of small frames, each as bright as its number.
 
@@ -175,6 +188,9 @@ class FakeDetector:
     """
 
     classes = ("person", "dog")
+    any_size = False
+    own_hw = (300, 300)
+    input_sizes: tuple[tuple[int, int], ...] = (own_hw,)
 
     def __init__(self, seconds: float = 0.0, broken: int | None = None) -> None:
         self.score_threshold = 0.0
@@ -200,6 +216,37 @@ class FakeDetector:
         for image in images:
             took(self._seconds)
             yield self.detect(load(image))
+
+
+class ResizableDetector(FakeDetector):
+    """A fake that can be had for any input size, and takes time in proportion to it.
+
+    Args:
+        seconds: how long a million pixels take.
+        load: called with the sizes of another one before it is there.
+
+    Attributes:
+        opened: what was asked for.
+    """
+
+    any_size = True
+
+    def __init__(self, seconds: float = 0.0, load: Callable[[str], object] = ignore) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+        self._load = load
+        self.speed = seconds
+
+    def resized(self, input_size: str) -> ResizableDetector:
+        self.opened.append(input_size)
+        self._load(input_size)
+        other = copy(self)
+        other.input_sizes = read_sizes(input_size)
+        return other
+
+    def detect(self, image: Image) -> Detections:
+        self._seconds = self.speed * pixels(self.input_sizes) / 1e6
+        return super().detect(image)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:

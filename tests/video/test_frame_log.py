@@ -24,7 +24,8 @@ def live_frame(age=0.05):
         np.array([0, 1]),
         ("猫", "dog"),
     )
-    return LiveFrame(frame, detections, np.array([5, -1]), (Count("line", 1, 2), Count("zone", 3, 4, 5)))
+    counts = (Count("line", 1, 2), Count("zone", 3, 4, 5))
+    return LiveFrame(frame, detections, np.array([5, -1]), counts, ((300, 300), (512, 512)))
 
 
 def test_each_frame_is_a_line_that_others_can_read_at_once(tmp_path):
@@ -45,6 +46,7 @@ def test_each_frame_is_a_line_that_others_can_read_at_once(tmp_path):
             {"name": "dog", "score": 0.5, "box": [1, 2, 3, 4], "track": None},
         ],
         "counts": [{"name": "line", "in": 1, "out": 2}, {"name": "zone", "in": 3, "out": 4, "inside": 5}],
+        "input_size": "300,512",
     }
     log.add_summary(Meter().whole())
     log.close()

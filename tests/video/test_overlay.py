@@ -28,12 +28,12 @@ def test_the_picture_has_boxes_and_the_frame_stays_as_it_was(size_hw):
     assert picture.shape == live.image.shape
     assert (live.image == 128).all()
     assert (picture == class_colour("dog")).all(axis=2).any()
-    framed = add_figures(picture, STATS, score_threshold=0.4, notice=None, keys=KEYS)
+    framed = add_figures(picture, STATS, score_threshold=0.4, input_size="300", notice=None, keys=KEYS)
     strip = (framed.shape[0] - picture.shape[0]) // 2
     assert (framed[strip:-strip] == picture).all()  # nothing of the picture is hidden
     for part in (framed[:strip], framed[-strip:]):
         assert len(np.unique(part.reshape(-1, 3), axis=0)) > 2
-    noted = add_figures(picture, STATS, score_threshold=0.4, notice="no picture", keys=KEYS)
+    noted = add_figures(picture, STATS, score_threshold=0.4, input_size="300", notice="no picture", keys=KEYS)
     assert (noted != framed).any()
 
 
@@ -64,5 +64,7 @@ def test_the_age_of_a_files_frames_is_not_shown():
     pictures = []
     for stats in (STATS, replace(STATS, age_p50=None, age_p95=None)):
         picture = np.zeros((480, 640, 3), np.uint8)
-        pictures.append(add_figures(picture, stats, score_threshold=0.4, notice=None, keys=""))
+        pictures.append(
+            add_figures(picture, stats, score_threshold=0.4, input_size="300", notice=None, keys="")
+        )
     assert pictures[0].sum() > pictures[1].sum() > 0

@@ -35,18 +35,24 @@ def parse_message(text: str) -> dict[str, Any]:
 
 
 def apply_command(message: dict[str, Any], settings: LiveSettings, classes: Collection[str]) -> None:
-    """Change the settings as a message says: ``threshold``, ``classes`` (null for all) and ``paused``.
+    """Change the settings as a message says: ``threshold``, ``classes`` (null for all), ``input_size`` and
+    ``paused``.
 
     Nothing is changed unless all of it is right.
 
     Raises:
-        CommandError: a value of the wrong type, or a class that the model does not have.
+        CommandError: a value of the wrong type, a class that the model does not have, or an input size that
+            is not offered.
     """
     changes: dict[str, Any] = {}
     if "threshold" in message:
         changes["score_threshold"] = _number(message["threshold"])
     if "classes" in message:
         changes["classes"] = _selection(message["classes"], classes)
+    if "input_size" in message:
+        if message["input_size"] not in settings.sizes:
+            raise CommandError(f"The input size is one of {'; '.join(settings.sizes) or 'none here'}.")
+        changes["input_size"] = message["input_size"]
     if "paused" in message:
         if not isinstance(message["paused"], bool):
             raise CommandError("Paused is true or false.")

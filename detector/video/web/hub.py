@@ -69,13 +69,16 @@ class Hub:
         return self.moment.live
 
     def greeting(self) -> dict[str, Any]:
-        """What a page has to know once: classes with their colours, limits, whether it may be the camera."""
+        """What a page has to know once: classes with their colours, limits, input sizes to choose from,
+        whether it may be the camera.
+        """
         return {
             "source": self._source_name,
             "camera": self.camera is not None,
             "classes": {name: _css_colour(name) for name in self.classes},
             "least_threshold": LEAST_THRESHOLD,
             "greatest_threshold": GREATEST_THRESHOLD,
+            "input_sizes": self.settings.sizes,
         }
 
     def state(self) -> dict[str, Any]:
@@ -90,8 +93,10 @@ class Hub:
             "settings": {
                 "threshold": settings.score_threshold,
                 "classes": None if settings.classes is None else sorted(settings.classes),
+                "input_size": settings.input_size,
                 "paused": settings.paused,
             },
+            "remark": settings.remark,
             "viewers": len(self.viewers),
             "camera_taken": self.camera is not None and self.camera.taken,
         }
@@ -102,6 +107,7 @@ class Hub:
         current = (
             self.moment,
             (settings.score_threshold, settings.classes, settings.paused),
+            (settings.input_size, settings.remark),
             (len(self.viewers), camera is not None and camera.taken),
         )
         if current != self._written[0]:

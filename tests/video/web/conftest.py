@@ -21,14 +21,14 @@ from detector.video.settings import LiveSettings
 from detector.video.web.server import WebView
 from tests.conftest import absent
 from tests.video.web.browsing import SIZES, OpenPage
-from tests.video.web.feeding import CLASSES, PATIENCE, Feed, draw
+from tests.video.web.feeding import CLASSES, INPUT_SIZES, PATIENCE, Feed, draw
 
 expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture
 def settings() -> LiveSettings:
-    return LiveSettings(0.4)
+    return LiveSettings(0.4, input_size="300", sizes=INPUT_SIZES)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from detector.video.settings import LiveSettings
 from detector.video.web.server import WebView
 
 STATS = LiveStats(3, 3, 0, 1.0, 25.0, 20.0, 40.0, {"detect": 12.0})
+INPUT_SIZES = ("224", "300", "512", "300,512", "auto")
 CLASSES = ("person", "cat", "cup", "<b>bold & 猫</b>")
 PATIENCE = 20.0  # seconds until a test gives up; a loaded machine may need some
 
@@ -38,7 +39,8 @@ def live_frame(
     detections = Detections(
         boxes.astype(np.float32), np.linspace(0.9, 0.5, len(labels), dtype=np.float32), labels, CLASSES
     )
-    return LiveFrame(Frame(image, number, number / 25, time.monotonic()), detections)
+    frame = Frame(image, number, number / 25, time.monotonic())
+    return LiveFrame(frame, detections, input_sizes=((300, 300),))
 
 
 def wait_for(condition: Callable[[], object]) -> None:

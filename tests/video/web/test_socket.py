@@ -9,7 +9,7 @@ import pytest
 
 from detector.video.settings import LiveSettings
 from tests.video.web.browsing import MakeFeed, OpenView
-from tests.video.web.feeding import CLASSES, PATIENCE, endless_frames
+from tests.video.web.feeding import CLASSES, INPUT_SIZES, PATIENCE, endless_frames
 from tests.video.web.pages import receive, with_pages
 
 
@@ -17,17 +17,28 @@ def test_settings_are_shared_by_all_pages(open_view: OpenView, settings: LiveSet
     async def use(first: Any, second: Any) -> None:
         hello = await receive(second, "hello", bool)
         assert list(hello["classes"]) == list(CLASSES)
+        assert hello["input_sizes"] == list(INPUT_SIZES)
         assert hello["classes"]["person"].startswith("#")
         await first.send_json({"threshold": 0.621, "classes": ["cat", CLASSES[3]], "paused": True})
         told = await receive(second, "state", lambda state: state["settings"]["paused"])
-        assert told["settings"] == {"threshold": 0.62, "classes": [CLASSES[3], "cat"], "paused": True}
+        assert told["settings"] == {
+            "threshold": 0.62,
+            "classes": [CLASSES[3], "cat"],
+            "input_size": "300",
+            "paused": True,
+        }
         assert told["viewers"] == 2
-        await second.send_json({"classes": None, "threshold": 7, "paused": False})
+        await second.send_json({"classes": None, "threshold": 7, "input_size": "auto", "paused": False})
         told = await receive(first, "state", lambda state: state["settings"]["threshold"] == 0.95)
-        assert told["settings"] == {"threshold": 0.95, "classes": None, "paused": False}
+        assert told["settings"] == {
+            "threshold": 0.95,
+            "classes": None,
+            "input_size": "auto",
+            "paused": False,
+        }
 
     with_pages(open_view(), 2, use)
-    assert settings.classes is None
+    assert (settings.classes, settings.input_size) == (None, "auto")
 
 
 @pytest.mark.parametrize(
@@ -49,6 +60,11 @@ def test_settings_are_shared_by_all_pages(open_view: OpenView, settings: LiveSet
         '{"classes": [1]}',
         '{"classes": {"person": 1}}',
         '{"classes": ["person", "unicorn"], "threshold": 0.9}',
+        '{"input_size": "4096"}',  # what would take all of the machine is not offered
+        '{"input_size": "big", "threshold": 0.9}',
+        '{"input_size": 300}',
+        '{"input_size": null}',
+        '{"input_size": ["300", "512"]}',
     ],
 )
 def test_a_malformed_message_changes_nothing(
@@ -61,7 +77,7 @@ def test_a_malformed_message_changes_nothing(
         await receive(page, "state", lambda state: state["settings"]["paused"])
 
     with_pages(open_view(), 1, use)
-    assert (settings.score_threshold, settings.classes) == (0.4, None)
+    assert (settings.score_threshold, settings.classes, settings.input_size) == (0.4, None, "300")
 
 
 def test_what_is_no_setting_changes_none(open_view: OpenView, settings: LiveSettings) -> None:

@@ -6,6 +6,7 @@ import { ClassFilter, FoundList, updateCounts } from "./panels.js";
 import { Picture } from "./picture.js";
 
 const ECHO = 500; // ms in which the slider is the viewer's and not the server's
+const CONTROLS = ["pause", "threshold", "less", "more", "size"];
 const STEP = 0.05; // of the keys and of the buttons beside the slider
 
 history.replaceState(null, "", location.pathname); // the token is in a cookie now; in the address others could read it
@@ -16,6 +17,7 @@ let hello = { classes: {}, camera: false, least_threshold: 0.05, greatest_thresh
 let state = null;
 let complaint = null; // about the camera, until it runs
 let touched = -Infinity;
+let sized = -Infinity; // the same of the input size
 let starting = false; // while the viewer is asked for permission
 
 const link = new Link({ text: receive, picture: (data) => picture.show(data), lost: onLost });
@@ -44,7 +46,9 @@ function onHello(told) {
   $("threshold").min = told.least_threshold;
   $("threshold").max = told.greatest_threshold;
   filter.build(told.classes);
-  for (const id of ["pause", "threshold", "less", "more"]) $(id).disabled = false;
+  $("size").replaceChildren(...told.input_sizes.map((size) => new Option(sizeName(size), size)));
+  $("size-row").hidden = told.input_sizes.length === 0;
+  for (const id of CONTROLS) $(id).disabled = false;
   $("camera").hidden = !told.camera;
   setLost(null);
   camera.reconnected();
@@ -59,6 +63,7 @@ function onState(told) {
   filter.update(told.classes, settings.classes);
   updateCounts($("counts-section"), $("counts"), live?.counts ?? []);
   if (performance.now() - touched > ECHO) showThreshold(settings.threshold);
+  showSize(settings.input_size, live?.input_size, told.remark);
   camera.pause(settings.paused);
   $("pause").setAttribute("aria-pressed", String(settings.paused));
   $("pause").lastElementChild.textContent = settings.paused ? "Go on" : "Pause";
@@ -98,7 +103,7 @@ function setLost(text) {
 
 function onLost(text) {
   setLost(text);
-  for (const id of ["pause", "threshold", "less", "more"]) $(id).disabled = true;
+  for (const id of CONTROLS) $(id).disabled = true;
   $("snapshot").setAttribute("aria-disabled", "true");
 }
 
@@ -136,11 +141,30 @@ function stepThreshold(by) {
   setThreshold(Math.round((Number($("threshold").value) + by) * 100) / 100);
 }
 
+function sizeName(size) {
+  return size.replaceAll(",", " + ");
+}
+
+/** The size that is set, and beside "auto" the one that it has come to. */
+function showSize(size, used, remark) {
+  if (performance.now() - sized > ECHO) $("size").value = size ?? "";
+  const auto = [...$("size").options].find((option) => option.value === "auto");
+  const name = size === "auto" && used ? `auto: ${sizeName(used)}` : "auto";
+  if (auto && auto.text !== name) auto.text = name;
+  const said = remark ? `Input size ${remark}.` : "";
+  if ($("size-remark").textContent !== said) $("size-remark").textContent = said;
+  $("size-remark").hidden = !said;
+}
+
 function togglePause() {
   if (state) link.send({ paused: !state.settings.paused });
 }
 
 $("threshold").addEventListener("input", (event) => setThreshold(Number(event.target.value)));
+$("size").addEventListener("change", (event) => {
+  sized = performance.now();
+  link.send({ input_size: event.target.value });
+});
 $("less").addEventListener("click", () => stepThreshold(-STEP));
 $("more").addEventListener("click", () => stepThreshold(STEP));
 $("pause").addEventListener("click", togglePause);
@@ -152,7 +176,7 @@ $("snapshot").addEventListener("click", () => {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || !link.connected) return;
-  if (event.target.closest("input:not([type=range])")) return;
+  if (event.target.closest("input:not([type=range]), select")) return;
   const act = {
     " ": event.target.closest("button, a") ? null : togglePause, // there it presses the button
     s: () => $("snapshot").getAttribute("aria-disabled") === "false" && $("snapshot").click(),

@@ -1,0 +1,153 @@
+"""The options of ``ssdlite demo``, in groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from detector.commands.options import (
+    PATH,
+    AccuracyOptions,
+    InputSizes,
+    accurate_option,
+    joined,
+    voting_option,
+)
+
+# Said once more here, so that ``--help`` imports nothing that takes time; a test holds them to be the same.
+AUTO = "auto"
+DEFAULT_FPS = 15
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What is looked at."""
+
+    source: str
+    insecure: bool
+    max_frames: int | None
+
+
+@dataclass(frozen=True)
+class LookOptions(AccuracyOptions):
+    """What finds more for more time, or for as much as there is."""
+
+    fps: int | None = None
+
+    @property
+    def auto(self) -> bool:
+        """Whether the input size is what keeps a frame rate.
+
+        Raises:
+            click.UsageError: there is a rate to keep and nothing that could keep it.
+        """
+        auto = self.input_size == AUTO
+        if self.fps is not None and not auto:
+            raise click.UsageError(
+                f"--fps is the frame rate that --input-size {AUTO} keeps; give both, or leave out --fps."
+            )
+        return auto
+
+
+@dataclass(frozen=True)
+class ScreenOptions:
+    """Where it is shown."""
+
+    web: bool
+    host: str
+    port: int
+    headless: bool
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What is written."""
+
+    save: Path | None
+    jsonl: Path | None
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """What is tracked and counted."""
+
+    track: bool
+    count_line: tuple[str, ...]
+    zone: tuple[str, ...]
+
+
+source_option = click.option(
+    "--source",
+    default="0",
+    show_default=True,
+    metavar="CAMERA|FILE|FOLDER|URL|browser",
+    help="A camera's number or device, a video, an image, a folder of images, an RTSP or HTTP stream, or the "
+    "camera of the browser that looks on.",
+)
+look_options = joined(
+    click.option(
+        "--input-size",
+        type=InputSizes(auto=True),
+        metavar=f"SIZES|{AUTO}",
+        help="Side of the network's input in pixels, or HEIGHTxWIDTH; larger sees smaller objects. Several, "
+        f"such as 300,512, are looked at in turn, for one answer. {AUTO} is the largest that keeps --fps on "
+        "this machine.  [default: the model's]",
+    ),
+    click.option(
+        "--fps",
+        type=click.IntRange(1, 240),
+        help=f"Frames a second that --input-size {AUTO} keeps.  [default: {DEFAULT_FPS}]",
+    ),
+    accurate_option,
+    voting_option,
+)
+screen_options = joined(
+    click.option(
+        "--web", is_flag=True, help="Show it in the browser.  [default: where no window can be opened]"
+    ),
+    click.option(
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address of the browser view; 0.0.0.0 lets other machines in, with a token.",
+    ),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=8080,
+        show_default=True,
+        help="Of the browser view; 0 for any that is free.",
+    ),
+    click.option("--headless", is_flag=True, help="Show nothing; for --save, --jsonl and counts."),
+)
+file_options = joined(
+    click.option("--save", type=PATH, metavar="FILE", help="Record what is shown: .mp4 or .avi."),
+    click.option(
+        "--jsonl", type=PATH, metavar="FILE", help="Write a line of JSON for each frame; - for stdout."
+    ),
+)
+ending_options = joined(
+    click.option("--max-frames", type=click.IntRange(1), help="End after so many frames."),
+    click.option(
+        "--insecure",
+        is_flag=True,
+        help="Take any certificate of a https:// or rtsps:// source, password or not.",
+    ),
+)
+track_options = joined(
+    click.option("--track", is_flag=True, help="Number each object, the same from frame to frame."),
+    click.option(
+        "--count-line",
+        multiple=True,
+        metavar="X1,Y1,X2,Y2",
+        help="Count what crosses a line: pixels, or shares of the frame if none is over 1. Implies --track.",
+    ),
+    click.option(
+        "--zone",
+        multiple=True,
+        metavar="X1,Y1,X2,Y2,X3,Y3...",
+        help="Count what is in a polygon, comes in and goes out. Implies --track.",
+    ),
+)
