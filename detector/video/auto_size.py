@@ -13,19 +13,29 @@ from detector.input_sizes import SizeHW, describe_sizes
 Sizes = tuple[SizeHW, ...]  # that a frame is looked at with, as ``Detector.input_sizes``
 
 MEASURING_SECONDS = 1.0
+_SIDES = (224, 256, 384, 448, 512, 576, 640)  # pixels; docs/sizes.md has what they find
 # Of the time from one frame to the next, what detection may take: the rest is for capture and display.
 _SHARE = 0.75
 # A larger size is taken only if it would leave more than that, so that it is not given up at once.
 _SHARE_TO_RISE = 0.6
+_DOUBT = 1.1  # what is a little too slow by estimate is measured before it is given up
 _FRAMES = 10  # that are looked back on
 _WARMING = 2  # first ones of a size, which take longer
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 300.0  # seconds for which a larger size would have to do
 
 
+def size_ladder(own_hw: SizeHW) -> list[SizeHW]:
+    """Single sizes to choose from, the smallest first: squares, and the model's own size."""
+    return sorted({*((side, side) for side in _SIDES), own_hw}, key=lambda size: (size[0] * size[1], size))
+
+
 def size_candidates(own_hw: SizeHW) -> list[Sizes]:
-    """What may be taken, the quickest first: squares of 224 to 640 pixels, and the model's own size."""
-    ladder = {(side, side) for side in (224, 320, 384, 448, 512, 576, 640)}
-    return sorted([(size,) for size in ladder | {own_hw}], key=pixels)
+    """What may be taken, the quickest first: sizes smaller than the model's own, that one, and that one with
+    each that is larger. A larger one alone would lose what fills the picture, such as who sits at the camera.
+    """
+    ladder = size_ladder(own_hw)
+    larger = ladder[ladder.index(own_hw) + 1 :]
+    return [*((size,) for size in ladder if size not in larger), *((own_hw, size) for size in larger)]
 
 
 def pixels(sizes: Sizes) -> int:
@@ -78,12 +88,12 @@ def choose_sizes(
     end = clock() + MEASURING_SECONDS
     measured = {first: time_of(first)}
     while True:
-        best = _largest(candidates, measured, _SHARE / fps)
+        best = _largest(candidates, measured, _SHARE / fps, _DOUBT)
         if best in measured:
             return Choice(best, measured[best], fps)
         if clock() >= end:
             known = [sizes for sizes in measured if measured[sizes] <= _SHARE / fps]
-            best = max(known, key=pixels, default=best)
+            best = max(known, key=pixels, default=candidates[0])
             return Choice(best, _expected(best, measured), fps)
         measured[best] = time_of(best)
 
@@ -167,9 +177,17 @@ class SizeControl:
         self._sizes = None
 
 
-def _largest(candidates: Sequence[Sizes], measured: Mapping[Sizes, float], seconds: float) -> Sizes:
-    """The last candidate whose frames take at most so many seconds, or else the first."""
-    fitting = [sizes for sizes in candidates if _expected(sizes, measured) <= seconds]
+def _largest(
+    candidates: Sequence[Sizes], measured: Mapping[Sizes, float], seconds: float, doubt: float = 1.0
+) -> Sizes:
+    """The last candidate whose frames take at most so many seconds, or else the first. What was not measured
+    may seem to take ``doubt`` times as long.
+    """
+    fitting = [
+        sizes
+        for sizes in candidates
+        if _expected(sizes, measured) <= seconds * (1 if sizes in measured else doubt)
+    ]
     return fitting[-1] if fitting else candidates[0]
 
 

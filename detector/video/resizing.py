@@ -21,6 +21,7 @@ from detector.video.auto_size import (
     choose_sizes,
     pixels,
     size_candidates,
+    size_ladder,
 )
 from detector.video.settings import AUTO, LiveSettings
 
@@ -67,7 +68,7 @@ def offered_sizes(detector: Detector, *, auto: bool) -> list[str]:
     if not detector.any_size:
         return []
     own = detector.own_hw
-    sizes = {*size_candidates(own), accurate_sizes(own), detector.input_sizes}
+    sizes = {*((size,) for size in size_ladder(own)), accurate_sizes(own), detector.input_sizes}
     return [*map(describe_sizes, sorted(sizes, key=pixels)), *([AUTO] if auto else [])]
 
 

@@ -75,6 +75,18 @@ def test_a_video_is_shown_and_every_control_acts(
     page.locator("#threshold").fill("0.2")
     wait_for(lambda: settings.score_threshold == 0.2)
 
+    expect(page.locator("#size")).to_have_value("300")
+    assert page.locator("#size option").all_inner_texts() == ["224", "300", "512", "300 + 512", "auto"]
+    page.locator("#size").select_option("300,512")
+    wait_for(lambda: settings.input_size == "300,512")
+    expect(other.locator("#size")).to_have_value("300,512")
+    other.locator("#size").select_option("auto")
+    expect(page.locator("#size")).to_have_value("auto")
+    settings.say("224 now: 300 takes 90 ms a frame, and 15 frames a second leave 67")
+    expect(page.locator("#size-remark")).to_have_text(re.compile("^Input size 224 now: 300 takes 90 ms"))
+    settings.remark = ""
+    expect(page.locator("#size-remark")).to_be_hidden()
+
     expect(page.locator("#chips button")).to_have_count(4)
     page.locator("#search").fill("CA")
     expect(page.locator("#chips button:visible")).to_have_count(1)

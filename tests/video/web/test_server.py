@@ -169,7 +169,13 @@ def test_the_state_tells_everything(open_view: OpenView, settings: LiveSettings)
         "classes": {"person": 2, "<b>bold & 猫</b>": 1},
         "stats": STATS.to_dict(),
         "notice": "the stream is gone",
-        "settings": {"threshold": 0.4, "classes": ["cat", "person"], "paused": False},
+        "settings": {
+            "threshold": 0.4,
+            "classes": ["cat", "person"],
+            "input_size": "300",
+            "paused": False,
+        },
+        "remark": "",
         "viewers": 0,
         "camera_taken": False,
     }
