@@ -69,7 +69,7 @@ def demo_command(
     from detector.video.tracking import Tracker
     from detector.video.window import DisplayProbe
 
-    auto = look.auto
+    look.check()
     counters = read_counters(tracked.count_line, tracked.zone)
     web = screens.needs_page(looked_at.source, screen.web, screen.headless)
     check_outputs(looked_at.source, files.save, files.jsonl)
@@ -85,7 +85,7 @@ def demo_command(
         # Late, so that no old frames are waiting when the first one is read.
         opened = stack.enter_context(closing(screens.open_looked_at(looked_at.source, looked_at.insecure)))
         settings = screens.live_settings(
-            detector, opened, score_threshold, fps=look.fps or DEFAULT_FPS, auto=auto, say=say
+            detector, opened, score_threshold, fps=look.fps or DEFAULT_FPS, reason=reason, say=say
         )
         say(f"Looking at {opened.name} with {screens.describe_detector(detector)}.")
         if reason:

@@ -38,17 +38,16 @@ class LookOptions(AccuracyOptions):
 
     @property
     def auto(self) -> bool:
-        """Whether the input size is what keeps a frame rate.
+        """Whether the input size is what keeps a frame rate."""
+        return self.input_size == AUTO
 
-        Raises:
-            click.UsageError: there is a rate to keep and nothing that could keep it.
-        """
-        auto = self.input_size == AUTO
-        if self.fps is not None and not auto:
+    def check(self) -> None:
+        """Raise UsageError where there is a rate to keep and nothing that could keep it, or two choices."""
+        self.for_loading()
+        if self.fps is not None and not self.auto:
             raise click.UsageError(
                 f"--fps is the frame rate that --input-size {AUTO} keeps; give both, or leave out --fps."
             )
-        return auto
 
 
 @dataclass(frozen=True)

@@ -64,15 +64,18 @@ def live_settings(  # by name, but for the first: what the command line says, an
     score_threshold: float,
     *,
     fps: float,
-    auto: bool,
+    reason: str,
     say: Callable[[str], None],
 ) -> LiveSettings:
     """The settings to begin with, and what views offer: ``auto`` of live sources alone, for only they have a
-    rate to keep.
+    rate to keep. ``reason`` is why the input size is what it is, where this machine has decided.
     """
-    size = AUTO if auto and source.live else describe_sizes(detector.input_sizes)
+    auto = reason != "" and source.live
+    size = AUTO if auto else describe_sizes(detector.input_sizes)
     offered = offered_sizes(detector, auto=source.live)
-    return LiveSettings(score_threshold, input_size=size, sizes=offered, fps=fps, tell=say)
+    settings = LiveSettings(score_threshold, input_size=size, sizes=offered, fps=fps, tell=say)
+    settings.remark = reason if auto else ""
+    return settings
 
 
 def describe_detector(detector: Detector) -> str:

@@ -26,7 +26,7 @@ from detector.video.auto_size import (
 from detector.video.settings import AUTO, LiveSettings
 
 _FRAME_WH = (640, 480)
-_RUNS, _RUNS_SECONDS = 5, 0.2  # of a size that is measured
+_RUNS, _RUNS_SECONDS = 5, 0.3  # of a size that is measured
 
 
 def choose_detector(detector: Detector, fps: float) -> tuple[Detector, Choice]:

@@ -118,7 +118,7 @@ def test_auto_says_what_it_took_and_why(
     outcome = run("demo", "--source", video, "--headless", *options)
     assert outcome.code == 0
     rate = f"{fps or 15} frames a second: \\d+ ms a frame of {round(1000 / (fps or 15))};"
-    said = re.search(rf"Input size (\d+)(?: for|, and no size is quick enough for) {rate}", outcome.err)
+    said = re.search(rf"Input size ([\d,]+)(?: for|, and no size is quick enough for) {rate}", outcome.err)
     assert said is not None, outcome.err
     assert "every frame of a file is looked at, so it stays that." in outcome.err
     *frames, _ = [json.loads(line) for line in outcome.out.splitlines()]
@@ -133,7 +133,7 @@ def test_auto_of_a_camera(released_weights: Path, tmp_path: Path) -> None:
         HttpCamera() as camera,
         DemoProcess("--source", camera.url, "--input-size", "auto", "--fps", 2, *options) as demo,
     ):
-        size = re.search(r"input size (\d+) ", demo.line_with("Looking at"))
+        size = re.search(r"input sizes? ([\d,]+) ", demo.line_with("Looking at"))
         assert size is not None
         assert demo.line_with("Input size").startswith(f"Input size {size[1]} for 2 frames a second: ")
         address = re.search(r"http://127\.0\.0\.1:\d+/", demo.line_with("Open "))

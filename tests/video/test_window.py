@@ -97,6 +97,36 @@ def test_keys_and_the_ways_out(
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
+def test_keys_change_the_input_size(
+    display: str, released_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_video(tmp_path / "long.mp4", FRAMES)
+    lines = tmp_path / "log.jsonl"
+    options = ["--model", released_weights, "--jsonl", lines]
+
+    def sizes() -> list[str]:
+        found = re.findall(r'"input_size": "([^"]*)"', lines.read_text()) if lines.exists() else []
+        return list(dict.fromkeys(found))
+
+    with DemoProcess("--source", video, *options, DISPLAY=display) as demo:
+        wait_until(lambda: in_window(display) and sizes() == ["300"])
+
+        def press(key: str, size: str) -> None:
+            assert in_window(display, "key", key) is not None
+            wait_until(lambda: size in sizes())
+
+        press("period", "384")  # that is the key of >
+        press("greater", "448")
+        in_window(display, "key", "less")
+        in_window(display, "key", "comma")
+        press("comma", "256")
+        in_window(display, "key", "q")
+        code, out, err = demo.end()
+    assert (code, err) == (0, "")
+    assert re.search(r"^Input size: 300 for \d+ frames?, 384 for ", out, re.MULTILINE)
+
+
 def test_a_display_that_is_there(display: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", display)
     assert DisplayProbe().problem() is None
