@@ -12,7 +12,7 @@ from detector.input_sizes import SizeHW, describe_sizes
 
 Sizes = tuple[SizeHW, ...]  # that a frame is looked at with, as ``Detector.input_sizes``
 
-MEASURING_SECONDS = 1.0
+MEASURING_SECONDS = 0.7  # after which nothing more is begun, so that it is a second in all
 _SIDES = (224, 256, 384, 448, 512, 576, 640)  # pixels; docs/sizes.md has what they find
 # Of the time from one frame to the next, what detection may take: the rest is for capture and display.
 _SHARE = 0.75

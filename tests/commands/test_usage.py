@@ -106,13 +106,15 @@ def test_what_would_never_end_or_crash_is_refused(
 
 
 def test_names_that_the_command_repeats_to_start_quickly_are_the_real_ones() -> None:
-    from detector.commands import options
+    from detector.commands import demo_options, options
     from detector.commands.demo import demo_command
     from detector.commands.detect import detect_command
     from detector.pretrained.releases import DEFAULT_MODEL
     from detector.runtime import BACKENDS
     from detector.spec import DEFAULT_SCORE_THRESHOLD
+    from detector.video import settings
 
+    assert (demo_options.AUTO, demo_options.DEFAULT_FPS) == (settings.AUTO, settings.DEFAULT_FPS)
     assert options.DEFAULT_MODEL == DEFAULT_MODEL
     assert tuple(BACKENDS) == options.BACKEND_NAMES
     thresholds = {option.name: option.default for option in demo_command.params}
