@@ -14,7 +14,6 @@ import termios
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import pytest
@@ -81,79 +80,6 @@ def test_a_still(run: Run, model: Path) -> None:
     assert "1 frame." in outcome.out
 
 
-SIZES = {
-    "one": (["--input-size", 256], "input size 256 (", "256"),
-    "not square": (["--input-size", "192x256"], "input size 192x256 (", "192x256"),
-    "several": (["--input-size", "300,256", "--voting"], "input sizes 256,300, voting (", "256,300"),
-    "accurate": (["--accurate"], "input sizes 300,512, voting (", "300,512"),
-    "fast": (["--fast"], "input size 300 (", "300"),
-}
-
-
-@pytest.mark.parametrize("sizes", SIZES)
-def test_every_output_says_the_input_sizes(
-    run: Run, released_weights: Path, video: Path, tmp_path: Path, sizes: str
-) -> None:
-    options, said, size = SIZES[sizes]
-    lines = tmp_path / "log.jsonl"
-    outcome = run(
-        "demo",
-        *("--source", video, "--headless", "--model", released_weights, "--max-frames", 6),
-        *("--jsonl", lines, *options),
-    )
-    assert (outcome.code, outcome.err) == (0, "")
-    assert said in outcome.out
-    assert f"Input size: {size}." in outcome.out
-    *frames, summary = [json.loads(line) for line in lines.read_text().splitlines()]
-    assert [frame["input_size"] for frame in frames] == [size] * 6
-    assert summary["summary"]["frames_by_input_size"] == {size: 6}
-
-
-@pytest.mark.parametrize("fps", [None, 1, 240])
-def test_auto_says_what_it_took_and_why(
-    run: Run, released_weights: Path, video: Path, fps: int | None
-) -> None:
-    options = ["--model", released_weights, "--input-size", "auto", "--jsonl", "-", "--max-frames", 5]
-    options += [] if fps is None else ["--fps", fps]
-    outcome = run("demo", "--source", video, "--headless", *options)
-    assert outcome.code == 0
-    rate = f"{fps or 15} frames a second: \\d+ ms a frame of {round(1000 / (fps or 15))};"
-    said = re.search(rf"Input size ([\d,]+)(?: for|, and no size is quick enough for) {rate}", outcome.err)
-    assert said is not None, outcome.err
-    assert "every frame of a file is looked at, so it stays that." in outcome.err
-    *frames, _ = [json.loads(line) for line in outcome.out.splitlines()]
-    assert [frame["input_size"] for frame in frames] == [said[1]] * 5
-
-
-@pytest.mark.slow
-def test_auto_of_a_camera(released_weights: Path, tmp_path: Path) -> None:
-    lines = tmp_path / "log.jsonl"
-    options = ["--web", "--port", 0, "--model", released_weights, "--jsonl", lines]
-    with (
-        HttpCamera() as camera,
-        DemoProcess("--source", camera.url, "--input-size", "auto", "--fps", 2, *options) as demo,
-    ):
-        size = re.search(r"input sizes? ([\d,]+) ", demo.line_with("Looking at"))
-        assert size is not None
-        assert demo.line_with("Input size").startswith(f"Input size {size[1]} for 2 frames a second: ")
-        address = re.search(r"http://127\.0\.0\.1:\d+/", demo.line_with("Open "))
-        assert address is not None
-
-        def state() -> dict[str, Any]:
-            with urllib.request.urlopen(f"{address[0]}state.json") as answer:
-                told: dict[str, Any] = json.load(answer)
-                return told
-
-        wait_until(lambda: state()["live"])
-        assert state()["settings"]["input_size"] == "auto"
-        code, out, err = demo.end(signal.SIGTERM)
-    assert (code, err) == (0, "")
-    assert f"Input size: {size[1]}" in out
-    records = [json.loads(line) for line in lines.read_text().splitlines()]
-    assert records[0]["input_size"] == size[1]
-    assert all(record["age_ms"] > 0 for record in records[:-1])
-
-
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     with socket.socket() as taken:
@@ -186,22 +112,6 @@ MISTAKES = {
     "browser without a page": (["--source", "browser", "--headless"], "browser needs a page"),
     "score of one": (["--score", "1"], "--score"),
     "no frames": (["--max-frames", "0"], "--max-frames"),
-    "size of nothing": (["--input-size", "0"], "32 to 4,096 pixels a side"),
-    "size too small": (["--input-size", "31"], "32 to 4,096 pixels a side"),
-    "size too large": (["--input-size", "5000"], "32 to 4,096 pixels a side"),
-    "half a size": (["--input-size", "300x"], "Expected an input size"),
-    "no size": (["--input-size", "big"], "Expected an input size"),
-    "a size twice": (["--input-size", "300,300"], "300 twice"),
-    "auto and more": (["--input-size", "300,auto"], "Expected an input size"),
-    "accurate and a size": (["--accurate", "--input-size", "512"], "leave out --input-size"),
-    "accurate and auto": (["--accurate", "--input-size", "auto"], "leave out --input-size"),
-    "a rate for nothing": (["--fps", "15"], "--fps is the frame rate that --input-size auto keeps"),
-    "a rate for a size": (["--fps", "15", "--input-size", "300"], "--input-size auto keeps; give both"),
-    "no rate": (["--input-size", "auto", "--fps", "0"], "--fps"),
-    "a rate in words": (["--input-size", "auto", "--fps", "fast"], "--fps"),
-    "another size of a file": (["--input-size", "512"], "was written for the input size 300"),
-    "accurate with a file": (["--accurate"], "was written for the input size 300"),
-    "auto of a file": (["--input-size", "auto"], "has one input size, 300, so there is no auto"),
     "address of another machine": (["--web", "--host", "192.0.2.1"], "192.0.2.1"),
 }
 

@@ -72,7 +72,7 @@ def test_the_largest_that_leaves_a_quarter_of_the_time(
     assert choice.sizes == (fits[-1] if fits else CANDIDATES[0])
     if not always:
         assert describe_sizes(choice.sizes) == expected
-    assert choice.seconds == pytest.approx(always + seconds * pixels(choice.sizes) / 1e6)
+    assert choice.seconds == pytest.approx(always + seconds * pixels(choice.sizes) / 1e6, rel=0.01)
     assert len(machine.measured) == len(set(machine.measured)) <= 5
 
 
