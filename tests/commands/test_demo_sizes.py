@@ -6,14 +6,17 @@ import json
 import re
 import signal
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from detector.data.sample import SAMPLE_FOLDER
 from tests.commands.running import Run, assert_mistake
 from tests.video.conftest import VIDEO_FRAMES, DemoProcess, HttpCamera, wait_until, write_video
+from tests.video.web.pages import receive, run_apart
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,46 @@ def test_auto_of_a_camera(released_weights: Path, tmp_path: Path) -> None:
     records = [json.loads(line) for line in lines.read_text().splitlines()]
     assert records[0]["input_size"] == size[1]
     assert all(record["age_ms"] > 0 for record in records[:-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("camera", [True, False])
+def test_a_page_changes_the_size_while_it_runs(released_weights: Path, tmp_path: Path, camera: bool) -> None:
+    lines = tmp_path / "log.jsonl"
+    options = ["--web", "--port", 0, "--model", released_weights, "--jsonl", lines]
+    with ExitStack() as stack:
+        source: object = write_video(tmp_path / "long.mp4", 2000)
+        if camera:
+            source = stack.enter_context(HttpCamera()).url
+        demo = stack.enter_context(DemoProcess("--source", source, *options))
+        address = re.search(r"http://127\.0\.0\.1:\d+/", demo.line_with("Open "))
+        assert address is not None
+
+        async def use() -> None:
+            async with aiohttp.ClientSession() as session:
+                origin = {"Origin": address[0].rstrip("/")}
+                page = await session.ws_connect(f"{address[0]}socket", headers=origin)
+                hello = await receive(page, "hello", bool)
+                assert ("auto" in hello["input_sizes"]) == camera
+                for size in ("256", "300,512", "300"):
+                    await page.send_json({"input_size": size})
+                    await receive(
+                        page,
+                        "state",
+                        lambda state, size=size: state["live"] and state["live"]["input_size"] == size,
+                    )
+                await page.send_json({"input_size": "4096"})
+                assert "The input size is one of 224; 256; 300;" in await receive(page, "error", bool)
+                await page.close()
+
+        run_apart(use)
+        code, out, err = demo.end(signal.SIGTERM)
+    assert (code, err) == (0, "")
+    assert re.search(r"^Input size: 300 for .* frames?, 256 for .* frames?, 300,512 for ", out, re.MULTILINE)
+    frames = [json.loads(line) for line in lines.read_text().splitlines()][:-1]
+    assert list(dict.fromkeys(frame["input_size"] for frame in frames)) == ["300", "256", "300,512"]
+    if not camera:
+        assert [frame["frame"] for frame in frames] == list(range(len(frames)))
 
 
 MISTAKES = {
