@@ -58,7 +58,7 @@ def write_sample_video(path: Path) -> Path:
     return path
 
 
-def _sample_image() -> Image:
+def sample_image() -> Image:
     return np.asarray(cv2.resize(load_image(SAMPLE_FOLDER / "astronaut.jpg"), FRAME_WH), np.uint8)
 
 
@@ -91,7 +91,7 @@ class _Looped:
         self._source.close()
 
 
-class _Camera:
+class Camera:
     """Frames at a steady rate, as a camera gives them."""
 
     live = True
@@ -153,7 +153,7 @@ def age(obj: tuple[str, str], seconds: float, fps: float, detect_ms: float) -> N
     detector.backend = _SlowBackend(detector.backend, detect_ms / 1000)
     draw = live_drawer()
     moments, ages, displays = [], [], []
-    with LivePipeline(_Camera(_sample_image(), fps), detector) as pipeline:
+    with LivePipeline(Camera(sample_image(), fps), detector) as pipeline:
         for live in tqdm(pipeline, desc="detecting", unit="frame", disable=None, leave=False):
             start = time.monotonic()
             cv2.imencode(".jpg", draw(live))
@@ -193,7 +193,7 @@ def throughput(obj: tuple[str, str], turns: int, video: Path | None) -> None:
     detector = Detector.load(obj[0], backend=obj[1], say=echo)
     with tempfile.TemporaryDirectory() as folder:
         path = video or write_sample_video(Path(folder) / "sample.mp4")
-        network_input = detector.preprocess(_sample_image())
+        network_input = detector.preprocess(sample_image())
         spent = {"pipeline": 0.0, "network": 0.0}
         frames = 0
         for turn in tqdm(range(-1, turns), desc="turns", disable=None, leave=False):
@@ -225,7 +225,7 @@ def soak(obj: tuple[str, str], frames: int, track: bool) -> None:
     detector = Detector.load(obj[0], backend=obj[1], say=echo)
     with tempfile.TemporaryDirectory() as folder:
         video = write_sample_video(Path(folder) / "sample.mp4")
-        runs = run_soak(detector, video, _sample_image(), frames, track=track)
+        runs = run_soak(detector, video, sample_image(), frames, track=track)
     for name, samples in runs.items():
         least, most = samples.second_half("memory")
         threads, files = samples.second_half("threads"), samples.second_half("files")
@@ -248,7 +248,7 @@ def viewers(obj: tuple[str, str], count: int, rounds: int, fps: float) -> None:
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         video = write_sample_video(Path(folder) / "sample.mp4")
-        source: Source = _Camera(_sample_image(), fps) if fps else _Looped(video)
+        source: Source = Camera(sample_image(), fps) if fps else _Looped(video)
         settings, draw = LiveSettings(0.4), live_drawer()
         view = WebView(settings, detector.classes, draw=draw, source_name=source.name, port=0)
         with closing(view), LivePipeline(source, detector, settings=settings) as pipeline:

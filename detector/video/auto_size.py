@@ -102,7 +102,7 @@ class SizeControl:
     """Watches how long frames take, and says when another size is needed.
 
     A smaller one is taken as soon as frames take longer than there is time for. A larger one is taken when it
-    would have left room to spare for some seconds on end; each time that a size was too large, twice as many.
+    would have left room to spare for some seconds on end: twice as many after each time that it did not.
 
     Args:
         candidates: what may be taken, the quickest first.
@@ -120,6 +120,7 @@ class SizeControl:
         self._warming = 0
         self._seconds: deque[float] = deque(maxlen=_FRAMES)
         self._patience = _PATIENCE
+        self._has_risen = False
         self._room_since: float | None = None
 
     def add(self, sizes: Sizes, seconds: float) -> tuple[Sizes, str] | None:
@@ -149,7 +150,9 @@ class SizeControl:
         if not smaller:
             return None
         self._start_anew()
-        self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
+        if self._has_risen:
+            self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
+            self._has_risen = False
         lower = _largest(smaller, {sizes: typical}, _SHARE / self._fps)
         return lower, (
             f"{describe_sizes(lower)} now: {describe_sizes(sizes)} takes {1e3 * typical:.0f} ms a frame, and "
@@ -167,6 +170,7 @@ class SizeControl:
         if now - self._room_since < self._patience:
             return None
         self._start_anew()
+        self._has_risen = True
         return higher, (
             f"{describe_sizes(higher)} now: {describe_sizes(sizes)} takes {1e3 * typical:.0f} ms a frame of "
             f"{1e3 / self._fps:.0f}"

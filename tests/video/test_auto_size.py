@@ -150,6 +150,14 @@ def test_it_takes_a_larger_one_when_there_is_room_for_long() -> None:
     assert run.go_on(600) == []
 
 
+def test_it_is_back_soon_when_the_machine_is_its_own_again() -> None:
+    run = Run(Machine(Clock(), 0.12), named("300"))
+    run.machine.seconds = 1.2
+    assert run.go_on(30) == ["224"]
+    run.machine.seconds = 0.08
+    assert run.go_on(PATIENT) == ["300,640"]
+
+
 def test_late_frames_now_and_then_are_no_reason() -> None:
     run = Run(Machine(Clock(), 0.12), named("300,512"))
     frames = 0
