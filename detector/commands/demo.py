@@ -26,6 +26,7 @@ from detector.commands.demo_options import (
 )
 from detector.commands.options import ModelOptions, collected, model_options, score_option
 from detector.errors import DetectorError
+from detector.system.terminal import write_line
 
 if TYPE_CHECKING:
     from detector.runtime import Detector
@@ -75,7 +76,8 @@ def demo_command(
     check_outputs(looked_at.source, files.save, files.jsonl)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or screen.headless else DisplayProbe()
-    say = partial(echo, err=str(files.jsonl) == "-")
+    to_errors = str(files.jsonl) == "-"
+    say = partial(echo, err=to_errors)
     with ExitStack() as stack:
         tracker = Tracker() if tracked.track or counters else None
         detector, reason = load_detector(chosen, look, score_threshold, say)
@@ -85,12 +87,14 @@ def demo_command(
         # Late, so that no old frames are waiting when the first one is read.
         opened = stack.enter_context(closing(screens.open_looked_at(looked_at.source, looked_at.insecure)))
         settings = screens.live_settings(
-            detector, opened, score_threshold, fps=look.fps or DEFAULT_FPS, reason=reason, say=say
+            detector,
+            opened,
+            score_threshold,
+            fps=look.fps or DEFAULT_FPS,
+            reason=reason,
+            tell=partial(write_line, to_errors=to_errors),
         )
-        say(f"Looking at {opened.name} with {screens.describe_detector(detector)}.")
-        if reason:
-            kept = "" if opened.live else "; every frame of a file is looked at, so it stays that"
-            say(f"Input size {reason}{kept}.")
+        say(screens.describe_start(opened, detector, reason))
         scene = screens.Scene(opened, detector, settings, live_drawer(counters))
         view = screens.open_view(
             scene, say, headless=screen.headless, web=web, host=screen.host, port=screen.port

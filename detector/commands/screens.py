@@ -58,30 +58,38 @@ def open_looked_at(text: str, insecure: bool) -> Source:
     return BrowserSource() if text == BROWSER else open_source(text, insecure=insecure)
 
 
-def live_settings(  # by name, but for the first: what the command line says, and what it is about
+def live_settings(
     detector: Detector,
     source: Source,
     score_threshold: float,
     *,
     fps: float,
     reason: str,
-    say: Callable[[str], None],
+    tell: Callable[[str], None],
 ) -> LiveSettings:
     """The settings to begin with, and what views offer: ``auto`` of live sources alone, for only they have a
-    rate to keep. ``reason`` is why the input size is what it is, where this machine has decided.
+    rate to keep. ``reason`` is why the input size is what it is, where this machine has decided; ``tell``
+    takes a line for each change that it makes later, above a progress bar if there is one.
     """
     auto = reason != "" and source.live
     size = AUTO if auto else describe_sizes(detector.input_sizes)
     offered = offered_sizes(detector, auto=source.live)
-    settings = LiveSettings(score_threshold, input_size=size, sizes=offered, fps=fps, tell=say)
+    settings = LiveSettings(score_threshold, input_size=size, sizes=offered, fps=fps, tell=tell)
     settings.remark = reason if auto else ""
     return settings
 
 
-def describe_detector(detector: Detector) -> str:
-    """The model, how it looks and what runs it, in a line."""
+def describe_start(source: Source, detector: Detector, reason: str) -> str:
+    """What is looked at with which model, how it looks and what runs it; and why, where there is a reason for
+    the input size.
+    """
     look = name_sizes(detector.input_sizes) + (", voting" if detector.postprocess.voting else "")
-    return f"{detector.spec.name}, {look} ({detector.backend_name}, {counted(detector.threads, 'thread')})"
+    runs_on = f"{detector.backend_name}, {counted(detector.threads, 'thread')}"
+    line = f"Looking at {source.name} with {detector.spec.name}, {look} ({runs_on})."
+    if not reason:
+        return line
+    kept = "" if source.live else "; every frame of a file is looked at, so it stays that"
+    return f"{line}\nInput size {reason}{kept}."
 
 
 def open_view(

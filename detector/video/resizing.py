@@ -129,8 +129,6 @@ class Resizer:
             self._loading.join()
 
     def _load(self, asked: str | None, sizes: Sizes) -> None:
-        if asked != AUTO:
-            self._settings.remark = ""
         try:
             self._loaded = self.detector.resized(describe_sizes(sizes))
         except Exception as error:  # whatever it is: the view goes on with what it has

@@ -27,7 +27,7 @@ class LiveSettings:
     Attributes:
         classes: names of the classes to keep, all if None.
         paused: while True no frame is processed, but for those that are on their way already.
-        remark: what was last said of the input size.
+        remark: what was last said of the input size as it is set.
     """
 
     def __init__(
@@ -45,7 +45,6 @@ class LiveSettings:
         self.sizes = tuple(sizes)
         self.fps = fps
         self.paused = False
-        self.remark = ""
         self._tell = tell
 
     @property
@@ -72,7 +71,7 @@ class LiveSettings:
     def input_size(self, size: str | None) -> None:
         if size not in (None, AUTO):
             read_sizes(size)
-        self._input_size = size
+        self._input_size, self.remark = size, ""
 
     def say(self, remark: str) -> None:
         """Tell whoever looks on about the input size."""
