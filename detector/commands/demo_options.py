@@ -91,7 +91,7 @@ look_options = joined(
         type=InputSizes(auto=True),
         metavar=f"SIZES|{AUTO}",
         help="Side of the network's input in pixels, or HEIGHTxWIDTH; larger sees smaller objects. Several, "
-        f"such as 300,512, are looked at in turn, for one answer. {AUTO} is the largest that keeps --fps on "
+        f"such as 300,512, are looked at in turn, for one answer. {AUTO} is the most that keeps --fps on "
         "this machine.  [default: the model's]",
     ),
     click.option(
