@@ -84,6 +84,15 @@ def accurate_sizes(own_hw: SizeHW) -> tuple[SizeHW, ...]:
     return own_hw, (larger[0], larger[1])
 
 
+def is_size(value: object) -> bool:
+    """Whether that is a height and a width in pixels, as JSON has them."""
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in value)
+    )
+
+
 def describe_size(size_hw: SizeHW) -> str:
     """A size as ``read_size`` takes it: ``512``, or ``384x512`` where it is not square."""
     height, width = size_hw

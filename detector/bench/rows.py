@@ -16,6 +16,7 @@ from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
 from detector.runtime import Detector
+from detector.runtime.looks import Looks
 from detector.runtime.model_file import ModelFile
 from detector.system.files import size_in_bytes
 
@@ -176,9 +177,8 @@ def open_row(row: Row, say: Callable[[str], None]) -> Runner:
         return Runner(open_official(file, postprocess, row.threads), None)
     assert row.backend == OPENCV
     backend = open_opencv(file, row.threads)
-    detector = Detector(
-        file.spec, backend, Preprocessor(file.spec), postprocess, row.threads, labels=file.labels
-    )
+    looks = Looks.through(backend, Preprocessor(file.spec))
+    detector = Detector(looks, postprocess, row.threads, labels=file.labels)
     return Runner(detector.detect, detector)
 
 

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from detector.spec import ModelSpec
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """How images are read and what is kept of what is found."""
+@dataclass(frozen=True, kw_only=True)
+class _Settings(AccuracyOptions):
+    """How images are looked at and what is kept of what is found."""
 
     resize: Literal["half-pixel", "tf1"]
     score_threshold: float | None
@@ -102,7 +102,6 @@ class _Written:
     help="Write the model with the best score threshold of each class, which `ssdlite detect` then uses.",
 )
 @collected(ModelOptions, "chosen")
-@collected(AccuracyOptions, "accuracy")
 @collected(Selection, "selection")
 @collected(_Settings, "settings")
 @collected(_Written, "written")
@@ -111,7 +110,6 @@ def eval_command(
     context: click.Context,
     /,
     chosen: ModelOptions,
-    accuracy: AccuracyOptions,
     selection: Selection,
     settings: _Settings,
     detections: Path | None,
@@ -144,7 +142,7 @@ def eval_command(
         progress=True,
         image_ids=selection.image_ids,
         limit=selection.limit,
-        **(_options_for_loading(chosen, accuracy, settings) if detections is None else {}),
+        **(_options_for_loading(chosen, settings) if detections is None else {}),
     )
     if chosen.classes is not None and detections is None:  # told as it was written
         evaluation = replace(evaluation, settings={**evaluation.settings, "classes": chosen.classes})
@@ -180,8 +178,8 @@ def _load(selection: Selection, *, images_needed: bool) -> Dataset | None:
     )
 
 
-def _options_for_loading(chosen: ModelOptions, accuracy: AccuracyOptions, settings: _Settings) -> LoadOptions:
-    how = accuracy.for_loading()
+def _options_for_loading(chosen: ModelOptions, settings: _Settings) -> LoadOptions:
+    how = settings.for_loading()
     return {
         "backend": chosen.backend,
         "threads": chosen.threads,

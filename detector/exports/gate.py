@@ -21,6 +21,7 @@ from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
 from detector.runtime import Detector
 from detector.runtime.backend import Backend
+from detector.runtime.looks import Looks
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
 from detector.system.terminal import counted
@@ -111,7 +112,8 @@ class Gate:
         return detect_dataset(reference, self._trial.dataset)[0]
 
     def _detector(self, backend: Backend, threads: int) -> Detector:
-        return Detector(self._spec, backend, Preprocessor(self._spec), Postprocessor(self._spec), threads)
+        looks = Looks.through(backend, Preprocessor(self._spec))
+        return Detector(looks, Postprocessor(self._spec), threads)
 
     @property
     def _categories(self) -> list[int] | None:

@@ -6,9 +6,14 @@ import os
 from collections.abc import Iterable
 from numbers import Integral
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detector.errors import ArgumentError
+from detector.input_sizes import SizeHW, accurate_sizes, read_sizes
 from detector.runtime.backend import check_name
 from detector.runtime.tiling import check_tile
+from detector.spec import ModelSpec
 from detector.system.bounds import shown
 
 MOST_THREADS = 1024
@@ -59,3 +64,30 @@ def class_list(classes: object) -> list[str] | None:
             f'Expected classes to be a list of names, such as ["person"], got {shown(classes)}'
         )
     return texts
+
+
+def chosen_sizes(own_hw: SizeHW, input_size: object, *, accurate: bool) -> tuple[SizeHW, ...]:
+    """The input sizes that are asked for, the smallest first; the model's own if none are.
+
+    Raises:
+        ArgumentError: no such sizes, or sizes beside ``accurate``.
+    """
+    if accurate and input_size is not None:
+        raise ArgumentError("accurate chooses the input sizes; leave out input_size")
+    if accurate:
+        return accurate_sizes(own_hw)
+    return (own_hw,) if input_size is None else read_sizes(input_size)
+
+
+def least_scores(
+    spec: ModelSpec, score_threshold: float | None, of_classes: bool
+) -> tuple[float | None, NDArray[np.float32] | None]:
+    """The least score of a detection, and that of each class (K,) where they differ: the spec's own, or for
+    classes that have none the given one.
+    """
+    own = spec.class_thresholds
+    if not (of_classes and own):
+        return score_threshold, None
+    others = spec.score_threshold if score_threshold is None else score_threshold
+    least = [own.get(name, others) for name in spec.classes]
+    return None if score_threshold is None else min(least), np.array(least, np.float32)

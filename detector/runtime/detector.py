@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import queue
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -19,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.detections import Detections
-from detector.errors import ArgumentError, DetectorError
 from detector.image_kinds import ImageLike, check_several, to_image
 from detector.images import Image
-from detector.input_sizes import InputSize, SizeHW, accurate_sizes, read_sizes
+from detector.input_sizes import InputSize, read_sizes
 from detector.postprocess import Postprocessor
-from detector.preprocess import Preprocessor, Resize
+from detector.preprocess import Resize
 from detector.pretrained.releases import DEFAULT_MODEL
-from detector.runtime.arguments import check_load, class_list
+from detector.runtime.arguments import check_load, chosen_sizes, class_list, least_scores
 from detector.runtime.backend import Backend
+from detector.runtime.batch import run_batch
+from detector.runtime.looks import Backends, Looks
 from detector.runtime.model_file import ModelFile
-from detector.runtime.shared_network import SharedNetwork, open_network
 from detector.runtime.tiling import detect_tiled
-from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
+from detector.spec import DEFAULT_SCORE_THRESHOLD
 from detector.system.machine import available_threads
 from detector.system.terminal import ignore
 
@@ -66,26 +60,25 @@ class Detector:
 
     def __init__(
         self,
-        spec: ModelSpec,
-        backend: Backend | SharedNetwork,
-        preprocess: Preprocessor,
+        looks: Looks,
         postprocess: Postprocessor,
         threads: int,
         labels: Sequence[int] | None = None,
-        others: Sequence[tuple[SharedNetwork, Preprocessor]] = (),
     ) -> None:
-        self.spec = spec
-        self.preprocess = preprocess
+        self._look_through(looks)
         self.postprocess = postprocess
         self.threads = threads
-        network = backend if isinstance(backend, SharedNetwork) else SharedNetwork(backend)
-        self._looks = ((network, preprocess), *others)
-        self.input_sizes = tuple(each.input_hw for _, each in self._looks)
-        self.own_hw, self.any_size = spec.input_hw, False
-        self.backend_name = network.name
+        self.own_hw, self.any_size = self.spec.input_hw, False
         self._thresholds: NDArray[np.float32] | None = None
         self.tile: int | None = None
-        self.classes = spec.classes if labels is None else tuple(spec.classes[label] for label in labels)
+        classes = self.spec.classes
+        self.classes = classes if labels is None else tuple(classes[label] for label in labels)
+
+    def _look_through(self, looks: Looks) -> None:
+        self._looks = looks
+        network, self.preprocess = looks.first
+        self.spec, self.backend_name = self.preprocess.spec, network.name
+        self.input_sizes = tuple(spec.input_hw for spec in looks.specs)
 
     @classmethod
     def load(  # many arguments: it is where all that can be said of a detector is said, by name
@@ -140,33 +133,22 @@ class Detector:
             ValueError: an argument that is none of its kind, or not in its range.
         """
         check_load(model, backend, threads, max_detections, tile)
-        if accurate and input_size is not None:
-            raise ArgumentError("accurate chooses the input sizes; leave out input_size")
-        names, tell = class_list(classes), say or ignore
-        file = ModelFile(model, names, trust=trust, say=tell)
-        sizes = read_sizes(input_size) if input_size is not None else (file.spec.input_hw,)
-        if accurate:
-            sizes = accurate_sizes(file.spec.input_hw)
-        files = [
-            file
-            if size == file.spec.input_hw
-            else ModelFile(model, names, input_hw=size, trust=trust, say=tell)
-            for size in sizes
-        ]
-        first, *others = files
-        least, of_classes = _least_scores(first.spec, score_threshold, class_thresholds)
+        file = ModelFile(model, class_list(classes), trust=trust, say=say or ignore)
+        sizes = chosen_sizes(file.own_hw, input_size, accurate=accurate)
+        threads = threads or available_threads()
+        looks = Looks.open(file, sizes, backend, threads, resize)
+        first, *others = looks.specs
+        least, of_classes = least_scores(first, score_threshold, class_thresholds)
         postprocess = Postprocessor(
-            first.spec,
+            first,
             score_threshold=least,
             iou_threshold=iou_threshold,
             max_detections=max_detections,
-            labels=first.labels,
+            labels=file.labels,
             voting=voting or accurate,
-            others=[each.spec for each in others],
+            others=others,
         )
-        threads = threads or available_threads()
-        looks = [(open_network(each, backend, threads), Preprocessor(each.spec, resize)) for each in files]
-        detector = cls(first.spec, *looks[0], postprocess, threads, first.labels, looks[1:])
+        detector = cls(looks, postprocess, threads, file.labels)
         detector.tile, detector._thresholds = tile, of_classes
         detector.own_hw, detector.any_size = file.own_hw, file.any_size
         return detector
@@ -189,39 +171,28 @@ class Detector:
             BackendError: this one was not made by ``load``.
             ArgumentError: no such sizes.
         """
-        shared = {preprocess.input_hw: (network, preprocess) for network, preprocess in self._looks}
-        looks = [shared.get(size) or self._open_look(size) for size in read_sizes(input_size)]
-        first, *others = (preprocess.spec for _, preprocess in looks)
         other = self.share()
+        other._look_through(self._looks.resized(read_sizes(input_size)))
+        first, *others = other._looks.specs
         other.postprocess = other.postprocess.resized(first, others)
-        other.spec, other.preprocess, other._looks = first, looks[0][1], tuple(looks)
-        other.input_sizes = tuple(preprocess.input_hw for _, preprocess in looks)
         return other
-
-    def _open_look(self, size: SizeHW) -> tuple[SharedNetwork, Preprocessor]:
-        network, spec = self._looks[0][0].resized(size)
-        return network, Preprocessor(spec, self.preprocess.resize)
 
     def bare_network(self, image: Image) -> Callable[[], object]:
         """A function that runs the network on what is made of an image, once for each input size, and nothing
         else: for measurements, as ``backend``.
         """
-        runs = []
-        for network, preprocess in self._looks:
-            backend = network.backend
-            runs.append(partial(backend.run, preprocess(image, out=backend.input)))
-        return runs[0] if len(runs) == 1 else lambda: [run() for run in runs]
+        return self._looks.bare_network(image)
 
     @property
     def backend(self) -> Backend:
         """What runs the network, for measurements: it takes one caller at a time, with no lock held. Of
         several input sizes, that of the first.
         """
-        return self._looks[0][0].backend
+        return self._looks.first[0].backend
 
     @backend.setter
     def backend(self, backend: Backend) -> None:
-        self._looks = ((SharedNetwork(backend), self.preprocess), *self._looks[1:])
+        self._looks = self._looks.replaced(backend)
 
     @property
     def score_threshold(self) -> float:
@@ -275,44 +246,25 @@ class Detector:
     def _run_batch(
         self, images: Iterable[T], load: Callable[[T], object], took: Callable[[float], None] | None
     ) -> Iterator[Detections]:
-        networks, process_id = [network for network, _ in self._looks], os.getpid()
-        workers = [network.take_workers(self.threads) for network in networks]
-        backends: queue.SimpleQueue[tuple[Backend, ...]] = queue.SimpleQueue()
-        for each in zip(*workers, strict=True):
-            backends.put(each)
-        worker = threading.local()
+        looks = self._looks
+        workers = looks.take_workers(self.threads)
 
-        def start() -> None:
-            worker.backends = backends.get()
-
-        def process(item: T) -> Detections:
+        def process(backends: Backends, item: T) -> Detections:
             start = time.perf_counter()
-            detections = self._detect(partial(self._detect_whole, worker.backends), to_image(load(item)))
+            detections = self._detect(partial(self._detect_whole, looks, backends), to_image(load(item)))
             if took:
                 took(time.perf_counter() - start)
             return detections
 
-        pending: deque[Future[Detections]] = deque()
-        pool = ThreadPoolExecutor(self.threads, "detect", initializer=start)
         try:
-            for item in images:
-                _check_process(process_id)
-                pending.append(pool.submit(process, item))
-                if len(pending) > 2 * self.threads:
-                    yield pending.popleft().result()
-            while pending:
-                _check_process(process_id)
-                yield pending.popleft().result()
+            yield from run_batch(images, process, workers)
         finally:
-            pool.shutdown(cancel_futures=True)
-            for network, backends_of in zip(networks, workers, strict=True):
-                network.give_back(backends_of)
+            looks.give_back(workers)
 
     def _take_turn(self, image: Image) -> Detections:
-        with ExitStack() as turns:
-            return self._detect_whole(
-                [turns.enter_context(network.turn()) for network, _ in self._looks], image
-            )
+        looks = self._looks
+        with looks.turn() as backends:
+            return self._detect_whole(looks, backends, image)
 
     def _detect(self, detect_whole: Callable[[Image], Detections], image: Image) -> Detections:
         if self.tile is None:
@@ -325,14 +277,8 @@ class Detector:
             max_detections=self.postprocess.max_detections,
         )
 
-    def _detect_whole(self, backends: Sequence[Backend], image: Image) -> Detections:
-        outputs = [
-            backend.run(preprocess(image, out=backend.input))
-            for backend, (_, preprocess) in zip(backends, self._looks, strict=True)
-        ]
-        box_encodings, class_logits = outputs[0]
-        if len(outputs) > 1:
-            box_encodings, class_logits = (np.concatenate(each) for each in zip(*outputs, strict=True))
+    def _detect_whole(self, looks: Looks, backends: Backends, image: Image) -> Detections:
+        box_encodings, class_logits = looks.run(backends, image)
         # The outputs may be the runtime's memory; nothing of them is left in what comes out of this.
         detections = self.postprocess(box_encodings, class_logits, (image.shape[1], image.shape[0]))
         thresholds = self._thresholds  # another thread may take them away
@@ -341,24 +287,5 @@ class Detector:
         return detections[detections.scores >= thresholds[detections.labels]]
 
 
-def _least_scores(
-    spec: ModelSpec, score_threshold: float | None, of_classes: bool
-) -> tuple[float | None, NDArray[np.float32] | None]:
-    """The least score of a detection, and that of each class (K,) where they differ: the spec's own, or for
-    classes that have none the given one.
-    """
-    own = spec.class_thresholds
-    if not (of_classes and own):
-        return score_threshold, None
-    others = spec.score_threshold if score_threshold is None else score_threshold
-    least = [own.get(name, others) for name in spec.classes]
-    return None if score_threshold is None else min(least), np.array(least, np.float32)
-
-
 def _as_it_is(item: object) -> object:
     return item
-
-
-def _check_process(process_id: int) -> None:
-    if os.getpid() != process_id:
-        raise DetectorError("The batch was begun before the process was forked; begin one in the child.")

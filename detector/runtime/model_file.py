@@ -94,6 +94,16 @@ class ModelFile:
         if self.classes is not None and not self.any_size:
             self.labels = find_classes(self.classes, self.spec.classes)
 
+    def at(self, input_hw: SizeHW) -> ModelFile:
+        """The same model at an input size.
+
+        Raises:
+            ModelError: it is ready to run, and has another one.
+        """
+        if input_hw == self.spec.input_hw:
+            return self
+        return ModelFile(self.name, self.classes, input_hw=input_hw, trust=self.trust, say=self._say)
+
     def _resize(self, input_hw: SizeHW) -> None:
         if not self.any_size:
             own, asked = describe_size(self.spec.input_hw), describe_size(input_hw)

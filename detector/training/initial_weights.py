@@ -77,15 +77,16 @@ def load_initial_weights(
     return InitialWeights(fitted, f"{source.name}", dict(source.card), copied)
 
 
-def initial_size(start: str, say: Callable[[str], None]) -> tuple[SizeHW, SizeHW] | None:
+def initial_size(start: str, say: Callable[[str], None]) -> tuple[SizeHW, SizeHW] | tuple[None, None]:
     """Height and width of the input that the weights which ``training.initial_weights`` names were made for,
-    and those that the scales of their anchors are shares of; None where they are of no detector.
+    and those that the scales of their anchors are shares of; None where they are of no
+    detector.
 
     Raises:
         WeightsError: they cannot be had.
     """
     if start in ("none", "imagenet"):
-        return None
+        return None, None
     spec = load_weights(_weights_file(start, say))[1]
     return spec.input_hw, spec.anchors.reference_hw or spec.input_hw
 

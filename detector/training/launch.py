@@ -64,9 +64,9 @@ def begin(
     train, val = splits
     folder = load_labelled_folder(dataset, train=train, val=val, seed=experiment.training.seed)
     _tell_findings(folder, say)
-    size = initial_size(experiment.training.initial_weights, say)
-    plan = build_plan(experiment, folder, size and size[0])
-    reference_hw = size and size[1] if size and size[1] != plan.config.model.input_hw else None
+    own_hw, reference_hw = initial_size(experiment.training.initial_weights, say)
+    plan = build_plan(experiment, folder, own_hw)
+    reference_hw = None if reference_hw == plan.config.model.input_hw else reference_hw
     home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
     run = RunFolder(output or free_run_folder(home.name))
     run.check_free()

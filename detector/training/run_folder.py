@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypedDict, cast
 
-from detector.anchors import LARGEST_SIDE
 from detector.data.dataset import Dataset
 from detector.errors import DetectorError
+from detector.input_sizes import is_size
 from detector.system.files import cannot_write, check_writable, replacing
 from detector.system.reading import parsing, read_whole
 from detector.system.run_names import RUN_RECORD, RUN_VALIDATION, RUN_WEIGHTS
@@ -228,7 +228,7 @@ class RunFolder:
                 state = "damaged" if key in record else "damaged or of an earlier version"
                 raise DetectorError(f"{self.record} is {state} ({key}); {self._only_weights()}.")
         reference = record.get("reference_hw")
-        if reference is not None and not _is_size(reference):
+        if reference is not None and not is_size(reference):
             raise DetectorError(f"{self.record} is damaged (reference_hw); {self._only_weights()}.")
 
     def _only_weights(self) -> str:
@@ -296,12 +296,3 @@ def fingerprint(*datasets: Dataset) -> str:
         for annotation in dataset.annotations:
             digest.update(repr(sorted(annotation.items())).encode())
     return digest.hexdigest()
-
-
-def _is_size(value: object) -> bool:
-    """Whether that is a height and a width in pixels."""
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(isinstance(side, int) and 1 <= side <= LARGEST_SIDE for side in value)
-    )

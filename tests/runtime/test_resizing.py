@@ -10,6 +10,7 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import ArgumentError, BackendError, ModelError
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
+from detector.runtime.looks import Looks
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_the_settings_are_those_it_has_now_and_its_own_from_then_on(released_wei
 def test_a_network_of_a_size_that_both_have_is_shared(released_weights):
     detector = Detector.load(released_weights)
     both = detector.resized("300,256")
-    assert [network for network, _ in both._looks].count(detector._looks[0][0]) == 1
+    assert [network for network, _ in both._looks._looks].count(detector._looks.first[0]) == 1
     assert both.resized(300).backend is detector.backend
 
 
@@ -71,9 +72,8 @@ def test_a_file_that_is_ready_to_run_has_one_size(model):
 
 def test_what_was_not_loaded_has_one_size(released_weights):
     loaded = Detector.load(released_weights)
-    detector = Detector(
-        loaded.spec, loaded.backend, Preprocessor(loaded.spec), Postprocessor(loaded.spec), threads=1
-    )
+    looks = Looks.through(loaded.backend, Preprocessor(loaded.spec))
+    detector = Detector(looks, Postprocessor(loaded.spec), threads=1)
     with pytest.raises(BackendError, match="has one input size"):
         detector.resized(512)
 

@@ -226,6 +226,6 @@ def test_networks_that_are_not_used_any_more_are_let_go(released_weights: Path) 
                     and pipeline.detector.input_sizes[-1][0] == int(size.split(",")[-1])
                 )
             )
-            opened += [weakref.ref(network) for network, _ in pipeline.detector._looks]
+            opened += [weakref.ref(network) for network, _ in pipeline.detector._looks._looks]
         gc.collect()
         assert [each() is not None for each in opened] == [False, False, False, True, True]
