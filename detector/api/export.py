@@ -11,6 +11,7 @@ from detector.data.dataset import Dataset
 from detector.exports.exporter import write_export
 from detector.exports.outcome import Export
 from detector.exports.request import Request
+from detector.input_sizes import InputSize
 from detector.pretrained.releases import DEFAULT_MODEL
 from detector.runtime.arguments import check_model, class_list
 from detector.system.progress import bars_wanted
@@ -31,7 +32,7 @@ class ExportOptions(TypedDict, total=False):
     calibration: str | Path | None
     dataset: str | Path | Dataset | None
     classes: Sequence[str] | None
-    input_size: int | None
+    input_size: InputSize | Sequence[InputSize] | None
     max_ap_drop: float | None
     progress: bool
 
@@ -67,8 +68,11 @@ def export(
             ``calibration`` is a folder of images like those that the detector will see, for int8, and to
             compare on where none are annotated; what a run was trained on if not given. ``dataset`` are
             annotated images to compare AP on, as ``load_dataset`` takes or gives them; a run's validation
-            images if not given. ``classes`` are the names of those to keep; ``input_size`` is another side
-            of the input, in pixels; ``max_ap_drop`` are the points of AP that may be lost, .1, .2 with fp16
+            images if not given. ``classes`` are the names of those to keep; ``input_size`` is another
+            size of the input: a side in pixels or ``"HEIGHTxWIDTH"``, for which weights are made to fit
+            without training. With post-processing inside there may be several, such as ``[300, 512]``: the
+            file takes one picture of the largest, makes the smaller ones of it, and pools what is found.
+            ``max_ap_drop`` are the points of AP that may be lost, .1, .2 with fp16
             and 1 with int8 if not given. ``progress`` shows progress bars, at a terminal.
 
     Raises:

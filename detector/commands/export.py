@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import DEFAULT_MODEL, PATH, SIDE, collected, is_given
+from detector.commands.options import DEFAULT_MODEL, PATH, InputSizes, collected, is_given
 from detector.labels import parse_classes
 
 if TYPE_CHECKING:
@@ -80,9 +80,11 @@ class _Evidence:
 @click.option("--classes", metavar="NAMES", help="Keep these classes alone; the others are cut out.")
 @click.option(
     "--input-size",
-    type=SIDE,
-    metavar="PIXELS",
-    help="Side of the input, where the weights stand it.  [default: the model's]",
+    type=InputSizes(),
+    metavar="SIZES",
+    help="Side of the network's input in pixels, or HEIGHTxWIDTH; larger sees smaller objects. With "
+    "post-processing inside also several, such as 300,512: the file looks at one picture at each of them.  "
+    "[default: the model's]",
 )
 @click.option(
     "--max-ap-drop",
@@ -101,7 +103,7 @@ def export_command(
     form: _Form,
     evidence: _Evidence,
     classes: str | None,
-    input_size: int | None,
+    input_size: str | None,
     output: Path | None,
 ) -> None:
     """Write a model for other programs and devices.
@@ -114,6 +116,11 @@ def export_command(
 
     if form.bundle and (is_given(context, "format_name") or form.postprocess):
         raise click.UsageError("--for knows what its consumer needs; leave out --format and --postprocess.")
+    if input_size and "," in input_size and not (form.bundle or form.postprocess):
+        raise click.UsageError(
+            "Several input sizes are one answer where the post-processing is inside: add --postprocess, or "
+            "give one size."
+        )
     try:
         written = export(
             model,

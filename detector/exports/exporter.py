@@ -6,21 +6,24 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+from detector.any_size import resize_network
 from detector.errors import DatasetError, ModelError
 from detector.exports.bundles import BUNDLES
 from detector.exports.gate import Gate
 from detector.exports.outcome import Export, ExportError
-from detector.exports.request import Part, Request, find_target, list_parts, resize
+from detector.exports.request import Part, Request, find_target, list_parts
 from detector.exports.trial_images import find_calibration_images, find_trial_images, load_network_inputs
+from detector.formats.looks import Look
 from detector.formats.table import WEIGHTS, Network, format_of, model_files
 from detector.formats.tflite.calibration import calibrate
-from detector.formats.tflite.quantization import Quantization
+from detector.input_sizes import describe_sizes
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
 from detector.system.files import replacing, replacing_folder, size_in_bytes
-from detector.weights import Weights
+from detector.system.terminal import ignore
 
 
 def write_export(request: Request, say: Callable[[str], None]) -> Export:
@@ -34,24 +37,26 @@ def write_export(request: Request, say: Callable[[str], None]) -> Export:
         ExportError: the gate refused it; nothing is written then.
         DetectorError: a model, images or a folder that cannot be used, or a runtime that is not installed.
     """
-    weights, own_spec = _load(request, say)
-    spec, note = resize(own_spec, request)
-    if note:
-        say(note)
-    parts = list_parts(spec, request)
-    target = find_target(spec, request, parts)
+    own_spec, looks = _load(request, say)
+    spec = looks[-1].spec
+    parts = list_parts(own_spec, request)
+    target = find_target(own_spec, request, parts)
     trial = find_trial_images(request.dataset, request.calibration, request.model, spec)
     if request.max_ap_drop is not None and not trial.annotated:
         raise DatasetError(
             "--max-ap-drop is about AP, which takes annotated images: give them with --dataset."
         )
-    gate = Gate(weights, own_spec, trial, request.max_ap_drop, say)
-    quantization = _calibrate(weights, spec, parts, request, say)
+    gate = Gate(looks, trial, request.max_ap_drop, say)
+    if any(part.precision == "int8" for part in parts):
+        looks = _calibrate(looks, parts, request, say)
+    *smaller, largest = looks
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer) / "export"  # whose mode is that of any folder
         folder.mkdir()
         for part in parts:
-            network = Network(weights, spec, part.precision, quantization, part.postprocess)
+            network = Network(
+                largest.weights, spec, part.precision, largest.quantization, part.postprocess, tuple(smaller)
+            )
             path = folder / part.name
             part.format.write(path, network)
             size = sum(map(size_in_bytes, model_files(path)))
@@ -69,24 +74,38 @@ def write_export(request: Request, say: Callable[[str], None]) -> Export:
     return Export(target, tuple(files), sum(map(size_in_bytes, files)), tuple(gate.comparisons))
 
 
-def _load(request: Request, say: Callable[[str], None]) -> tuple[Weights, ModelSpec]:
+def _load(request: Request, say: Callable[[str], None]) -> tuple[ModelSpec, list[Look]]:
+    """The spec of the weights as they are, and the network at each size that is asked for, the smallest
+    first. The spec of the last, which goes into the file, says where there are several.
+    """
     file = ModelFile(request.model, request.classes, say=say)
     if format_of(file.path) is not WEIGHTS:
         raise ModelError(
             f"Export starts from weights: expected a released model, the folder of a training run or a .npz "
             f"file, got {file.path}."
         )
-    return file.weights()
+    weights, spec = file.weights()
+    sizes = request.sizes_hw or (spec.input_hw,)
+    looks = [Look(*resize_network(weights, spec, size)) for size in sizes]
+    if len(looks) > 1:
+        largest = looks[-1].spec
+        card = {**largest.card, "input_sizes": describe_sizes(sizes)}
+        looks[-1] = replace(looks[-1], spec=replace(largest, card=card))
+    return spec, looks
 
 
 def _calibrate(
-    weights: Weights, spec: ModelSpec, parts: Sequence[Part], request: Request, say: Callable[[str], None]
-) -> Quantization | None:
-    """How the parts are quantized, once for all of them; None if none is int8."""
-    if not any(part.precision == "int8" for part in parts):
-        return None
-    inputs = load_network_inputs(find_calibration_images(request.calibration, request.model), spec, say)
-    return calibrate(weights, spec, inputs, integer_heads=any(part.integer_heads for part in parts))
+    looks: Sequence[Look], parts: Sequence[Part], request: Request, say: Callable[[str], None]
+) -> list[Look]:
+    """The looks with how they are quantized, once for all parts."""
+    files = find_calibration_images(request.calibration, request.model)
+    integer_heads = any(part.integer_heads for part in parts)
+    calibrated: list[Look] = []
+    for look in looks:
+        inputs = load_network_inputs(files, look.spec, ignore if calibrated else say)
+        quantization = calibrate(look.weights, look.spec, inputs, integer_heads=integer_heads)
+        calibrated.append(replace(look, quantization=quantization))
+    return calibrated
 
 
 def _keep(path: Path, target: Path) -> None:

@@ -31,7 +31,7 @@ def _write(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
         # Its OpenVINO detector also compares the input's height with the width in the settings.
         raise ModelError(
             f"Frigate gives its models squares, and the input of {spec.name} is {width}x{height}; "
-            "train one with a square input for it."
+            "give it a square one with --input-size."
         )
     # The number of the first class: OpenVINO's detections have the background as class 0.
     for kind, first in (("tflite", 0), ("openvino", 1)):

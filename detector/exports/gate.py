@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+import cv2
+import numpy as np
+
+from detector.boxes import FloatArray
 from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.evaluate import FindsObjects, detect_dataset, match_categories
@@ -14,6 +18,7 @@ from detector.exports.complete import open_complete
 from detector.exports.outcome import Comparison
 from detector.exports.parity import Found, Parity, measure_parity
 from detector.exports.trial_images import TrialImages
+from detector.formats.looks import Look
 from detector.formats.table import Format, Network
 from detector.images import Image
 from detector.numpy_network import NumpyNetwork
@@ -22,10 +27,8 @@ from detector.preprocess import Preprocessor
 from detector.runtime import Detector
 from detector.runtime.backend import Backend
 from detector.runtime.looks import Looks
-from detector.spec import ModelSpec
 from detector.system.machine import available_threads
 from detector.system.terminal import counted
-from detector.weights import Weights
 
 T = TypeVar("T")
 
@@ -34,7 +37,7 @@ class Gate:
     """Compares exported files with the network, which runs in plain numpy for it.
 
     Args:
-        weights, spec: the network.
+        looks: the network at each of its input sizes, the smallest first.
         trial: the images to compare on.
         max_ap_drop: points of AP that an export may lose; its precision's own limit if none is given.
         say: takes a line of what was measured.
@@ -45,13 +48,13 @@ class Gate:
 
     def __init__(
         self,
-        weights: Weights,
-        spec: ModelSpec,
+        looks: Sequence[Look],
         trial: TrialImages,
         max_ap_drop: float | None,
         say: Callable[[str], None],
     ) -> None:
-        self._weights, self._spec = weights, spec
+        self._looks = looks
+        self._spec = looks[-1].spec
         self._trial = trial
         self._max_ap_drop = max_ap_drop
         self._say = say
@@ -108,12 +111,15 @@ class Gate:
 
     @cached_property
     def _network_found(self) -> Found:
-        reference = self._detector(NumpyNetwork(self._weights, self._spec), available_threads())
+        networks = [NumpyNetwork(look.weights, look.spec) for look in self._looks]
+        backend = networks[0] if len(networks) == 1 else _SeveralLooks(self._looks, networks)
+        reference = self._detector(backend, available_threads())
         return detect_dataset(reference, self._trial.dataset)[0]
 
     def _detector(self, backend: Backend, threads: int) -> Detector:
+        first, *others = (look.spec for look in self._looks)
         looks = Looks.through(backend, Preprocessor(self._spec))
-        return Detector(looks, Postprocessor(self._spec), threads)
+        return Detector(looks, Postprocessor(first, others=others), threads)
 
     @property
     def _categories(self) -> list[int] | None:
@@ -121,6 +127,31 @@ class Gate:
             return None
         matched = match_categories(self._spec.classes, self._trial.dataset.categories)
         return sorted(set(matched.values()))
+
+
+class _SeveralLooks:
+    """A network that looks at one input at several sizes; a backend. The input is of the largest, and is made
+    smaller for the others: bilinear, with half-pixel centres.
+    """
+
+    input = None
+
+    def __init__(self, looks: Sequence[Look], networks: Sequence[NumpyNetwork]) -> None:
+        self._sizes_hw = [look.spec.input_hw for look in looks]
+        self._networks = networks
+
+    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)``, of one look after the other."""
+        outputs = []
+        for (height, width), network in zip(self._sizes_hw, self._networks, strict=True):
+            seen = cv2.resize(network_input[0], (width, height), interpolation=cv2.INTER_LINEAR)
+            outputs.append(network.run(seen[None]))
+        box_encodings, class_logits = (np.concatenate(each) for each in zip(*outputs, strict=True))
+        return box_encodings, class_logits
+
+    def split(self, count: int) -> Sequence[_SeveralLooks]:
+        """This network for every caller."""
+        return [self] * count
 
 
 class _OneByOne:

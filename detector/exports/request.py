@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 
-from detector.architecture import build_architecture
 from detector.data.dataset import Dataset
-from detector.errors import ArgumentError, DatasetError, ModelError
+from detector.errors import ArgumentError, ModelError
 from detector.exports.bundles import BUNDLES
 from detector.formats.table import FORMATS, PRECISIONS, Format, find_format, model_files
-from detector.runtime.arguments import check_whole
+from detector.input_sizes import InputSize, SizeHW, describe_size, read_sizes
 from detector.spec import ModelSpec
 from detector.system.bounds import shown
 from detector.system.file_names import safe_file_name
@@ -36,7 +35,7 @@ class Request:
     calibration: Path | None
     dataset: Path | Dataset | None
     classes: Sequence[str] | None
-    input_size: int | None
+    input_size: InputSize | Sequence[InputSize] | None
     max_ap_drop: float | None
 
     def __post_init__(self) -> None:
@@ -48,12 +47,26 @@ class Request:
                 raise ArgumentError(
                     "A bundle knows what its consumer needs; leave out format and postprocess."
                 )
-        check_whole("input_size", self.input_size)
+        if len(self.sizes_hw) > 1:
+            if self.bundle is None and not self.postprocess:
+                raise ArgumentError(
+                    "Several input sizes are one answer where the post-processing is inside: ask for it with "
+                    "postprocess, or give one size"
+                )
+            if self.bundle == "coral":
+                raise ArgumentError(
+                    "The Edge TPU computes at one input size; give one size for the bundle coral"
+                )
         drop = self.max_ap_drop
         if drop is not None and not (isinstance(drop, Real) and 0 <= drop <= 100):
             raise ArgumentError(
                 f"Expected max_ap_drop to be from 0 to 100 points, or None, got {shown(drop)}"
             )
+
+    @property
+    def sizes_hw(self) -> tuple[SizeHW, ...]:
+        """The input sizes that are asked for, the smallest first; none for the model's own."""
+        return () if self.input_size is None else read_sizes(self.input_size)
 
 
 @dataclass(frozen=True)
@@ -67,32 +80,12 @@ class Part:
     integer_heads: bool = False
 
 
-def resize(spec: ModelSpec, request: Request) -> tuple[ModelSpec, str | None]:
-    """The spec at the size that is asked for, and what there is to say about that size.
-
-    Raises:
-        DatasetError: it is another size, and there is nothing to tell by what it costs.
-    """
-    size = request.input_size
-    if size is None or spec.input_hw == (size, size):
-        return spec, None
-    if request.dataset is None:
-        raise DatasetError(
-            "At another --input-size the network finds other things, and only AP can tell whether it still "
-            "works: give annotated images with --dataset."
-        )
-    resized = replace(spec, input_hw=(size, size))
-    grids = [build_architecture(each).feature_map_sizes_hw for each in (spec, resized)]
-    if grids[0] == grids[1]:
-        return resized, None
-    return resized, (
-        f"Note: at {size}x{size} the anchors' grids are others than the weights were trained with; "
-        "expect to lose AP."
-    )
-
-
 def list_parts(spec: ModelSpec, request: Request) -> list[Part]:
     """The model files to write.
+
+    Args:
+        spec: of the weights as they are.
+        request: what is asked for.
 
     Raises:
         ModelError: a format that does not have the precision, or a bundle that has one of its own.
@@ -101,7 +94,7 @@ def list_parts(spec: ModelSpec, request: Request) -> list[Part]:
     if bundle is None:
         format_ = find_format(request.format, quantize)
         words = [
-            safe_file_name(spec.name),
+            _stem(spec, request),
             *([quantize] if quantize != "none" else []),
             *(["detections"] * request.postprocess),
         ]
@@ -120,7 +113,7 @@ def list_parts(spec: ModelSpec, request: Request) -> list[Part]:
 def find_target(spec: ModelSpec, request: Request, parts: Sequence[Part]) -> Path:
     """The file or folder to write; raises DetectorError where it could not be written in the end."""
     bundle, format_ = request.bundle, parts[0].format
-    name = f"{safe_file_name(spec.name)}-{bundle}" if bundle else parts[0].name
+    name = f"{_stem(spec, request)}-{bundle}" if bundle else parts[0].name
     target = request.output or Path("export") / name
     if bundle is None and format_.suffix:
         if target.suffix != format_.suffix:
@@ -134,6 +127,12 @@ def find_target(spec: ModelSpec, request: Request, parts: Sequence[Part]) -> Pat
         refuse_occupied(target)
     check_writable(target.absolute().parent)
     return target
+
+
+def _stem(spec: ModelSpec, request: Request) -> str:
+    """The model's name, and the sizes where they are others than its own."""
+    sizes = [] if request.sizes_hw == (spec.input_hw,) else request.sizes_hw
+    return "-".join([safe_file_name(spec.name), *map(describe_size, sizes)])
 
 
 def _check_one_of(name: str, value: object, known: Collection[str]) -> None:

@@ -17,22 +17,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
-from detector.architecture import IMAGE, Architecture, Layer, anchors_of, build_architecture
+from detector.architecture import IMAGE, Architecture, Layer, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
-from detector.formats.spec_reader import LABELS_KEY, SPEC_KEY
-from detector.labels import one_line_names
+from detector.formats.looks import Look, growth_factors, growth_limits, pooled_anchors
+from detector.formats.onnx_graph import Graph
+from detector.input_sizes import describe_size
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
-# Old enough for every runtime in use, new enough for all operators here.
-_OPSET = 13
-_IR_VERSION = 7
+_Shapes = dict[str, tuple[int, ...]]
 
 
-def build_onnx(weights: Weights, spec: ModelSpec, *, half: bool = False, postprocess: bool = False) -> bytes:
+def build_onnx(
+    weights: Weights,
+    spec: ModelSpec,
+    *,
+    half: bool = False,
+    postprocess: bool = False,
+    smaller: Sequence[Look] = (),
+) -> bytes:
     """The network as the bytes of an ONNX file, the spec and the labels within.
 
     Args:
@@ -40,11 +45,34 @@ def build_onnx(weights: Weights, spec: ModelSpec, *, half: bool = False, postpro
         spec: what network it is.
         half: store the kernels as float16; the network still computes in float32.
         postprocess: take bytes and give detections, instead of raw inputs and outputs.
+        smaller: looks at smaller sizes, the smallest first; see ``formats.looks``.
     """
-    architecture = build_architecture(spec)
-    graph = _Graph(half)
+    graph = Graph(half)
     image = _add_image(graph, spec, as_bytes=postprocess)
-    activations = {IMAGE: graph.add("Transpose", [image], f"{IMAGE}/channels_first", perm=(0, 3, 1, 2))}
+    image = graph.add("Transpose", [image], f"{IMAGE}/channels_first", perm=(0, 3, 1, 2))
+    label = f"{describe_size(spec.input_hw)}/" if smaller else ""
+    shapes = _add_network(graph, weights, spec, image, label)
+    for look in reversed(smaller):
+        graph.scope = f"{describe_size(look.spec.input_hw)}/"
+        _add_network(graph, look.weights, look.spec, _resize(graph, image, look.spec), "")
+    graph.scope = ""
+    specs = [*(look.spec for look in smaller), spec]
+    if smaller:
+        for name in shapes:
+            parts = [f"{describe_size(each.input_hw)}/{name}" for each in specs]
+            graph.add("Concat", parts, name, axis=1)
+        count = len(pooled_anchors(specs))
+        shapes = {name: (1, count, shape[2]) for name, shape in shapes.items()}
+    if postprocess:
+        shapes = _add_postprocess(graph, specs)
+    kind = TensorProto.UINT8 if postprocess else TensorProto.FLOAT
+    return graph.finish({IMAGE: (kind, (1, *spec.input_hw, 3))}, shapes, spec)
+
+
+def _add_network(graph: Graph, weights: Weights, spec: ModelSpec, image: str, label: str) -> _Shapes:
+    """Add the network and its outputs, which are named so; their shapes come back by their own names."""
+    architecture = build_architecture(spec)
+    activations = {IMAGE: image}
     folded = fold_batch_norm(weights, architecture)
     for layer in architecture.layers:
         activations[layer.name] = _add_layer(graph, layer, *folded[layer.name], activations)
@@ -52,74 +80,27 @@ def build_onnx(weights: Weights, spec: ModelSpec, *, half: bool = False, postpro
         ("box_encodings", architecture.box_heads, 4),
         ("class_logits", architecture.class_heads, len(spec.classes) + 1),
     )
-    shapes: dict[str, tuple[int, ...]] = {}
+    shapes: _Shapes = {}
     for name, layers, columns in heads:
-        count = _join(graph, architecture, [(layer, activations[layer]) for layer in layers], columns, name)
+        rows = [(layer, activations[layer]) for layer in layers]
+        count = _join(graph, architecture, rows, columns, f"{label}{name}")
         shapes[name] = (1, count, columns)
-    if postprocess:
-        shapes = _add_postprocess(graph, spec)
-    kind = TensorProto.UINT8 if postprocess else TensorProto.FLOAT
-    return graph.finish({IMAGE: (kind, (1, *spec.input_hw, 3))}, shapes, spec)
+    return shapes
 
 
-class _Graph:
-    """Collects nodes and constants. A node's first output bears the node's name."""
-
-    def __init__(self, half: bool) -> None:
-        self._half = half
-        self._nodes: list[NodeProto] = []
-        self._constants: dict[str, TensorProto] = {}
-
-    def add(
-        self, operator: str, inputs: Sequence[str], name: str, *others: str, **attributes: int | Sequence[int]
-    ) -> str:
-        """Add a node with an output of that name, and others where it has some; the name comes back."""
-        self._nodes.append(helper.make_node(operator, list(inputs), [name, *others], name=name, **attributes))
-        return name
-
-    def constant(self, name: str, values: NDArray[np.generic] | float | Sequence[float]) -> str:
-        """A constant tensor: float32 or, for integers, int64. The same name gives the same constant."""
-        array = np.asarray(values)
-        array = array.astype(np.int64 if array.dtype.kind == "i" else np.float32)
-        self._constants[name] = numpy_helper.from_array(array, name)
-        return name
-
-    def kernel(self, name: str, values: FloatArray) -> str:
-        """A constant that is stored as float16 where the graph's kernels are."""
-        if not self._half:
-            return self.constant(name, values)
-        stored = f"{name}/half"
-        self._constants[stored] = numpy_helper.from_array(values.astype(np.float16), stored)
-        return self.add("Cast", [stored], name, to=TensorProto.FLOAT)
-
-    def finish(
-        self,
-        inputs: dict[str, tuple[int, tuple[int, ...]]],
-        outputs: dict[str, tuple[int, ...]],
-        spec: ModelSpec,
-    ) -> bytes:
-        """The graph as the bytes of a file. Outputs are float32."""
-        graph = helper.make_graph(
-            self._nodes,
-            "ssdlite_mobilenet_v2",
-            [helper.make_tensor_value_info(name, *input_) for name, input_ in inputs.items()],
-            [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs.items()],
-            list(self._constants.values()),
-        )
-        model = helper.make_model(
-            graph,
-            producer_name="ssdlite",
-            ir_version=_IR_VERSION,
-            opset_imports=[helper.make_opsetid("", _OPSET)],
-        )
-        helper.set_model_props(
-            model, {SPEC_KEY: spec.to_json(), LABELS_KEY: "\n".join(one_line_names(spec.classes))}
-        )
-        content: bytes = model.SerializeToString(deterministic=True)
-        return content
+def _resize(graph: Graph, image: str, spec: ModelSpec) -> str:
+    """The normalised image made smaller: bilinear, with half-pixel centres."""
+    size = graph.constant(f"{IMAGE}/size", (1, 3, *spec.input_hw))
+    return graph.add(
+        "Resize",
+        [image, "", "", size],
+        f"{IMAGE}/channels_first",
+        mode="linear",
+        coordinate_transformation_mode="half_pixel",
+    )
 
 
-def _add_image(graph: _Graph, spec: ModelSpec, *, as_bytes: bool) -> str:
+def _add_image(graph: Graph, spec: ModelSpec, *, as_bytes: bool) -> str:
     """The name of the normalised image."""
     if not as_bytes:
         return IMAGE
@@ -129,7 +110,7 @@ def _add_image(graph: _Graph, spec: ModelSpec, *, as_bytes: bool) -> str:
 
 
 def _add_layer(
-    graph: _Graph, layer: Layer, kernel: FloatArray, bias: FloatArray, activations: dict[str, str]
+    graph: Graph, layer: Layer, kernel: FloatArray, bias: FloatArray, activations: dict[str, str]
 ) -> str:
     """Add a layer whose source is there; its output comes back."""
     (rows, top, bottom), (columns, left, right) = (
@@ -177,7 +158,7 @@ def _taps(size: int, out: int, kernel: int, stride: int) -> tuple[slice, int, in
 
 
 def _join(
-    graph: _Graph, architecture: Architecture, heads: Sequence[tuple[str, str]], columns: int, name: str
+    graph: Graph, architecture: Architecture, heads: Sequence[tuple[str, str]], columns: int, name: str
 ) -> int:
     """Add the rows of all feature maps as one tensor (1, A, ``columns``); A comes back."""
     rows, total = [], 0
@@ -192,12 +173,15 @@ def _join(
     return total
 
 
-def _add_postprocess(graph: _Graph, spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+def _add_postprocess(graph: Graph, specs: Sequence[ModelSpec]) -> _Shapes:
     """Add scores, boxes and suppression; the shapes of the outputs come back by name."""
-    boxes = _add_boxes(graph, spec)
+    spec = specs[-1]
+    boxes = _add_boxes(graph, specs)
     bounds = [graph.constant(f"classes/{name}", (value,)) for name, value in (("first", 1), ("end", 2**31))]
     logits = graph.add("Slice", ["class_logits", *bounds, graph.constant("classes/axis", (2,))], "logits")
     by_anchor = graph.add("Sigmoid", [logits], "scores/by_anchor")
+    if len(specs) > 1:
+        by_anchor = _drop_large(graph, specs, by_anchor)
     scores = graph.add("Transpose", [by_anchor], "scores", perm=(0, 2, 1))
     count = spec.max_detections
     limits = [
@@ -233,7 +217,18 @@ def _add_postprocess(graph: _Graph, spec: ModelSpec) -> dict[str, tuple[int, ...
     }
 
 
-def _add_best(graph: _Graph, padded: dict[str, str]) -> None:
+def _drop_large(graph: Graph, specs: Sequence[ModelSpec], scores: str) -> str:
+    """Add scores that are 0 where the box of a larger look is left to the first look."""
+    factors = graph.constant("growth/factors", growth_factors(specs[-1]))
+    parts = graph.add("Mul", ["box_encodings", factors], "growth/parts")
+    growth = graph.add("ReduceSum", [parts, graph.constant("growth/axis", (2,))], "growth", keepdims=1)
+    limits = graph.constant("growth/limits", growth_limits(specs)[None, :, None])
+    small = graph.add("Less", [growth, limits], "growth/small")
+    ones = graph.add("Cast", [small], "growth/ones", to=TensorProto.FLOAT)
+    return graph.add("Mul", [scores, ones], "scores/left")
+
+
+def _add_best(graph: Graph, padded: dict[str, str]) -> None:
     """Add the outputs: of each tensor the rows with the best scores, the best first."""
     inputs = [padded["detection_scores"], "max_detections"]
     graph.add("TopK", inputs, "best/scores", "best/rows", axis=0)
@@ -242,10 +237,10 @@ def _add_best(graph: _Graph, padded: dict[str, str]) -> None:
         graph.add("Unsqueeze", [chosen, "axis_0"], name)
 
 
-def _add_boxes(graph: _Graph, spec: ModelSpec) -> str:
+def _add_boxes(graph: Graph, specs: Sequence[ModelSpec]) -> str:
     """The decoded boxes (1, A, 4): top, left, bottom, right. See ``box_coder.decode``."""
-    cxcywh = xyxy_to_cxcywh(anchors_of(spec))[None]
-    scales = np.array(spec.box_coder_scales, np.float32)
+    cxcywh = xyxy_to_cxcywh(pooled_anchors(specs))[None]
+    scales = np.array(specs[-1].box_coder_scales, np.float32)
     encodings = {}
     for name, start in (("offset", 0), ("size", 2)):
         bounds = [graph.constant(f"{name}/first", (start,)), graph.constant(f"{name}/end", (start + 2,))]

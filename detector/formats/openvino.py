@@ -18,13 +18,15 @@ from __future__ import annotations
 
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.architecture import IMAGE, anchors_of
+from detector.architecture import IMAGE
 from detector.errors import ModelError
+from detector.formats.looks import growth_factors, growth_limits, pooled_anchors
 from detector.formats.openvino_kernels import fit_int8_kernels
 from detector.formats.spec_reader import LABELS_KEY, SPEC_KEY
 from detector.labels import one_line_names
@@ -42,7 +44,13 @@ DETECTIONS = "detections"
 
 
 def save_openvino(
-    path: Path, tflite: bytes, spec: ModelSpec, *, half: bool = False, postprocess: bool = False
+    path: Path,
+    tflite: bytes,
+    spec: ModelSpec,
+    *,
+    half: bool = False,
+    postprocess: bool = False,
+    smaller: Sequence[ModelSpec] = (),
 ) -> None:
     """Write the network as ``path`` and, beside it, the ``.bin`` of the same name.
 
@@ -55,6 +63,8 @@ def save_openvino(
         spec: what network it is.
         half: store float32 constants as float16.
         postprocess: take bytes and give detections, instead of raw inputs and outputs.
+        smaller: of the looks at smaller sizes that are in the network, the smallest first; see
+            ``formats.looks``.
 
     Raises:
         ModelError: the path has another suffix.
@@ -71,7 +81,7 @@ def save_openvino(
     with folder as name:
         model = _read_tflite(tflite, Path(name))
         if postprocess:
-            model = _add_postprocess(model, spec)
+            model = _add_postprocess(model, [*smaller, spec])
         _name_nodes(model)
         model.set_rt_info(spec.to_json(), SPEC_KEY)
         model.set_rt_info("\n".join(one_line_names(spec.classes)), LABELS_KEY)
@@ -144,8 +154,9 @@ def _ask_for_float32(path: Path) -> None:
     tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
-def _add_postprocess(model: Model, spec: ModelSpec) -> Model:
+def _add_postprocess(model: Model, specs: Sequence[ModelSpec]) -> Model:
     """The model with bytes as its input and detections as its output."""
+    spec = specs[-1]
     image = ops.parameter([1, *spec.input_hw, 3], np.uint8, name=IMAGE)
     image.output(0).set_names({IMAGE})
     # For a program that gives BGR, OpenVINO reverses the channels of the first kernel, and then takes the
@@ -159,22 +170,26 @@ def _add_postprocess(model: Model, spec: ModelSpec) -> Model:
     box_encodings, class_logits = (
         model.output(name).get_node().input_value(0) for name in ("box_encodings", "class_logits")
     )
-    sorted_rows = _sort(_detection_output(spec, box_encodings, class_logits), spec.max_detections)
+    sorted_rows = _sort(_detection_output(specs, box_encodings, class_logits), spec.max_detections)
     sorted_rows.output(0).set_names({DETECTIONS})
     return openvino.Model([sorted_rows], [image], "ssdlite_mobilenet_v2")
 
 
-def _detection_output(spec: ModelSpec, box_encodings: Output, class_logits: Output) -> Node:
+def _detection_output(specs: Sequence[ModelSpec], box_encodings: Output, class_logits: Output) -> Node:
     """OpenVINO's operator for SSD: decoding, suppression within each class, the N best of all."""
-    anchors = anchors_of(spec)
+    spec = specs[-1]
+    anchors = pooled_anchors(specs)
     order = [1, 0, 3, 2]  # (ty, tx, th, tw) to the operator's (tx, ty, tw, th)
     variances = 1 / np.array(spec.box_coder_scales, np.float32)[order]
     priors = np.stack([anchors.reshape(-1), np.tile(variances, len(anchors))])[None]
     flat = ops.constant(np.array([1, -1]))
+    scores = ops.sigmoid(class_logits)
+    if len(specs) > 1:
+        scores = _drop_large(specs, box_encodings, scores)
     in_order = ops.gather(box_encodings, ops.constant(np.array(order)), ops.constant(np.int64(2)))
     return ops.detection_output(
         ops.reshape(in_order, flat, False),
-        ops.reshape(ops.sigmoid(class_logits), flat, False),
+        ops.reshape(scores, flat, False),
         ops.constant(priors.astype(np.float32)),
         {
             "background_label_id": 0,
@@ -191,6 +206,14 @@ def _detection_output(spec: ModelSpec, box_encodings: Output, class_logits: Outp
             "normalized": True,
         },
     )
+
+
+def _drop_large(specs: Sequence[ModelSpec], box_encodings: Output, scores: Node) -> Node:
+    """Scores that are 0 where the box of a larger look is left to the first look."""
+    parts = ops.multiply(box_encodings, ops.constant(growth_factors(specs[-1])))
+    growth = ops.reduce_sum(parts, ops.constant(np.array([2])), True)
+    small = ops.less(growth, ops.constant(growth_limits(specs)[None, :, None]))
+    return ops.multiply(scores, ops.convert(small, "f32"))
 
 
 def _sort(rows: Node, count: int) -> Node:

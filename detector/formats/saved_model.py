@@ -15,13 +15,15 @@ The spec and the names of the classes lie in the folder as ``model_spec.json`` a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from detector.architecture import IMAGE, Architecture, anchors_of, build_architecture
+from detector.architecture import IMAGE, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
+from detector.formats.looks import Look, growth_factors, growth_limits, pooled_anchors
 from detector.formats.spec_reader import write_spec
 from detector.spec import ModelSpec
 from detector.system.files import replacing_folder
@@ -29,10 +31,16 @@ from detector.weights import Weights, fold_batch_norm
 
 SIGNATURE = "serving_default"
 Tensors = dict[str, tf.Tensor]
-Folded = dict[str, tuple[FloatArray, FloatArray]]
 
 
-def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postprocess: bool = False) -> None:
+def save_saved_model(
+    folder: Path,
+    weights: Weights,
+    spec: ModelSpec,
+    *,
+    postprocess: bool = False,
+    smaller: Sequence[Look] = (),
+) -> None:
     """Write the network as a SavedModel; the folder appears whole or not at all.
 
     Args:
@@ -40,18 +48,30 @@ def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postpro
         weights: of the spec's network.
         spec: what network it is.
         postprocess: take bytes and give detections, instead of raw inputs and outputs.
+        smaller: looks at smaller sizes, the smallest first; with post-processing alone. See
+            ``formats.looks``.
 
     Raises:
         DetectorError: the folder is occupied or cannot be written.
     """
-    architecture = build_architecture(spec)
-    folded = fold_batch_norm(weights, architecture)
+    specs = [*(look.spec for look in smaller), spec]
+    folded = fold_batch_norm(weights, build_architecture(spec))
+    biases = [_fold_biases(look.weights, look.spec) for look in smaller]
+    biases.append({name: bias for name, (_, bias) in folded.items()})
 
     def run(image: tf.Tensor) -> Tensors:
+        kernels = {name: tf.constant(kernel) for name, (kernel, _) in folded.items()}  # of all looks
         if not postprocess:
-            return _run_network(image, spec, architecture, folded)
+            return _run_network(image, spec, kernels, biases[-1])
         normalised = tf.cast(image, tf.float32) * spec.pixel_scale + spec.pixel_offset
-        return _add_postprocess(spec, **_run_network(normalised, spec, architecture, folded))
+        outputs = []
+        for each, bias in zip(specs, biases, strict=True):
+            seen = normalised if each is spec else tf.image.resize(normalised, each.input_hw)
+            outputs.append(_run_network(seen, each, kernels, bias))
+        if not smaller:
+            return _add_postprocess(specs, **outputs[0])
+        pooled = {name: tf.concat([look[name] for look in outputs], axis=1) for name in outputs[0]}
+        return _add_postprocess(specs, **pooled)
 
     module = tf.Module()
     kind = tf.uint8 if postprocess else tf.float32
@@ -64,14 +84,20 @@ def save_saved_model(folder: Path, weights: Weights, spec: ModelSpec, *, postpro
         write_spec(temporary, spec)
 
 
-def _run_network(image: tf.Tensor, spec: ModelSpec, architecture: Architecture, folded: Folded) -> Tensors:
+def _fold_biases(weights: Weights, spec: ModelSpec) -> dict[str, FloatArray]:
+    return {name: bias for name, (_, bias) in fold_batch_norm(weights, build_architecture(spec)).items()}
+
+
+def _run_network(
+    image: tf.Tensor, spec: ModelSpec, kernels: Tensors, biases: dict[str, FloatArray]
+) -> Tensors:
     """The raw outputs. Kernels are constants, which TensorFlow fuses with what follows them."""
+    architecture = build_architecture(spec)
     outputs = {IMAGE: image}
     for layer in architecture.layers:
-        kernel, bias = folded[layer.name]
         convolve = tf.nn.conv2d if layer.kind == "conv" else tf.nn.depthwise_conv2d
-        x = convolve(outputs[layer.source], kernel, [1, layer.stride, layer.stride, 1], "SAME")
-        x = tf.nn.bias_add(x, bias)
+        kernel, strides = kernels[layer.name], [1, layer.stride, layer.stride, 1]
+        x = tf.nn.bias_add(convolve(outputs[layer.source], kernel, strides, "SAME"), biases[layer.name])
         if layer.relu6:
             x = tf.nn.relu6(x)
         if layer.shortcut:
@@ -87,17 +113,24 @@ def _run_network(image: tf.Tensor, spec: ModelSpec, architecture: Architecture, 
     }
 
 
-def _add_postprocess(spec: ModelSpec, box_encodings: tf.Tensor, class_logits: tf.Tensor) -> Tensors:
+def _add_postprocess(
+    specs: Sequence[ModelSpec], box_encodings: tf.Tensor, class_logits: tf.Tensor
+) -> Tensors:
     """Decoded boxes, scores, and suppression within each class."""
-    anchors = anchors_of(spec)
+    spec = specs[-1]
+    anchors = pooled_anchors(specs)
     anchors_yxhw = xyxy_to_cxcywh(anchors)[:, [1, 0, 3, 2]]
     offsets = box_encodings / np.array(spec.box_coder_scales, np.float32)
     centre_yx = anchors_yxhw[:, :2] + offsets[..., :2] * anchors_yxhw[:, 2:]
     half_yx = tf.exp(offsets[..., 2:]) * (anchors_yxhw[:, 2:] / 2)
     boxes_yxyx = tf.concat([centre_yx - half_yx, centre_yx + half_yx], axis=-1)
+    scores = tf.sigmoid(class_logits[..., 1:])
+    if len(specs) > 1:  # those are 0 where the box of a larger look is left to the first look
+        growth = tf.reduce_sum(box_encodings * growth_factors(spec), axis=-1, keepdims=True)
+        scores *= tf.cast(growth < growth_limits(specs)[:, None], tf.float32)
     found = tf.image.combined_non_max_suppression(
         boxes_yxyx[:, :, None],
-        tf.sigmoid(class_logits[..., 1:]),
+        scores,
         max_output_size_per_class=spec.max_detections,
         max_total_size=spec.max_detections,
         iou_threshold=spec.iou_threshold,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import BackendError, ModelError
+from detector.formats.looks import Look
 from detector.formats.spec_reader import (
     is_saved_model,
     read_onnx_spec,
@@ -34,6 +35,7 @@ class Network:
         precision: one of ``PRECISIONS``.
         quantization: how it is quantized; for int8 alone.
         postprocess: bytes in and detections out, instead of raw inputs and outputs.
+        smaller: looks at smaller sizes, the smallest first; with post-processing alone.
     """
 
     weights: Weights
@@ -41,6 +43,12 @@ class Network:
     precision: str = "none"
     quantization: Quantization | None = None
     postprocess: bool = False
+    smaller: tuple[Look, ...] = ()
+
+    @property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """Of each look, the smallest first."""
+        return (*(look.spec for look in self.smaller), self.spec)
 
     @property
     def half(self) -> bool:
@@ -58,6 +66,7 @@ class Network:
             half=self.half,
             quantization=self.quantization,
             postprocess=postprocess,
+            smaller=self.smaller,
         )
 
 
@@ -100,7 +109,13 @@ def _write_onnx(path: Path, network: Network) -> None:
         from detector.formats.onnx import build_onnx
     except ImportError as error:
         raise BackendError(f"ONNX is not installed here ({error}): pip install '.[onnx]'.") from error
-    model = build_onnx(network.weights, network.spec, half=network.half, postprocess=network.postprocess)
+    model = build_onnx(
+        network.weights,
+        network.spec,
+        half=network.half,
+        postprocess=network.postprocess,
+        smaller=network.smaller,
+    )
     path.write_bytes(model)
 
 
@@ -110,7 +125,14 @@ def _write_openvino(path: Path, network: Network) -> None:
     except ImportError as error:
         raise BackendError(f"OpenVINO is not installed here ({error}): pip install '.[openvino]'.") from error
     model = network.to_tflite(postprocess=False)
-    save_openvino(path, model, network.spec, half=network.half, postprocess=network.postprocess)
+    save_openvino(
+        path,
+        model,
+        network.spec,
+        half=network.half,
+        postprocess=network.postprocess,
+        smaller=network.specs[:-1],
+    )
 
 
 def _write_saved_model(path: Path, network: Network) -> None:
@@ -119,7 +141,9 @@ def _write_saved_model(path: Path, network: Network) -> None:
         from detector.formats.saved_model import save_saved_model
     except ImportError as error:
         raise BackendError(f"TensorFlow is not installed here ({error}): pip install '.[train]'.") from error
-    save_saved_model(path, network.weights, network.spec, postprocess=network.postprocess)
+    save_saved_model(
+        path, network.weights, network.spec, postprocess=network.postprocess, smaller=network.smaller
+    )
 
 
 # What is exported, by the name that the user types.

@@ -17,6 +17,7 @@ OPERATORS = schema.BuiltinOperator
 FLOAT32 = schema.TensorType.FLOAT32
 INT8 = schema.TensorType.INT8
 UINT8 = schema.TensorType.UINT8
+BOOL = schema.TensorType.BOOL
 
 _TYPE_OF = {
     np.dtype(np.float32): FLOAT32,
@@ -77,6 +78,10 @@ class Graph:
         buffer.data = values
         self._buffers.append(buffer)
         return self._add_tensor(name, values.shape, _TYPE_OF[values.dtype], len(self._buffers) - 1, scale)
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """The shape of a tensor that was added."""
+        return tuple(self._tensors[tensor].shape)
 
     def operator(
         self, code: int, options: object, inputs: Sequence[int], output: int, version: int = 1

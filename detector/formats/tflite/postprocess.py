@@ -10,13 +10,15 @@ Source: TensorFlow Lite, ``kernels/detection_postprocess.cc``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from detector.architecture import anchors_of
 from detector.boxes import xyxy_to_cxcywh
-from detector.formats.tflite.graph import INT8, OPERATORS, Graph, Scale
+from detector.formats.looks import growth_factors, growth_limits, pooled_anchors
+from detector.formats.tflite.graph import BOOL, FLOAT32, INT8, OPERATORS, Graph, Scale
 from detector.spec import ModelSpec
 
 OUTPUTS = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
@@ -28,18 +30,19 @@ _SIGMOID_SCALE = Scale(np.array([1 / 256], np.float32), -128)  # what the int8 k
 
 
 def add_postprocess(
-    graph: Graph, spec: ModelSpec, *, box_encodings: int, class_logits: int, integer: bool
+    graph: Graph, specs: Sequence[ModelSpec], *, box_encodings: int, class_logits: int, integer: bool
 ) -> dict[str, int]:
     """Add scores and the operator; its outputs come back by name.
 
     Args:
         graph: with the network in it.
-        spec: gives anchors, box coder, classes and thresholds.
+        specs: of each look, the smallest first; they give anchors, box coder, classes and thresholds.
         box_encodings: tensor (1, A, 4).
         class_logits: tensor (1, A, K + 1); column 0, the background, must never have a high score.
         integer: both are int8.
     """
-    anchors = anchors_of(spec)
+    spec = specs[-1]
+    anchors = pooled_anchors(specs)
     count = len(anchors)
     columns = len(spec.classes) + 1
     shape = (1, count, columns)
@@ -55,6 +58,8 @@ def add_postprocess(
     else:
         scores = graph.tensor("class_scores", shape)
         graph.operator(OPERATORS.LOGISTIC, None, [class_logits], scores)
+    if len(specs) > 1:
+        scores = _drop_large(graph, specs, box_encodings, scores)
     empty = graph.constant("empty_classes", np.zeros((1, count, _EMPTY_CLASSES), np.float32))
     options = schema.ConcatenationOptionsT()
     options.axis = 2
@@ -63,6 +68,27 @@ def add_postprocess(
     centres_yxhw = xyxy_to_cxcywh(anchors)[:, [1, 0, 3, 2]].astype(np.float32)
     inputs = [box_encodings, padded, graph.constant("anchors", centres_yxhw)]
     return _add_operator(graph, spec, inputs, skipped=_EMPTY_CLASSES + 1)
+
+
+def _drop_large(graph: Graph, specs: Sequence[ModelSpec], box_encodings: int, scores: int) -> int:
+    """Add scores that are 0 where the box of a larger look is left to the first look."""
+    limits = growth_limits(specs)[None, :, None]
+    factors = graph.constant("growth/factors", growth_factors(specs[-1])[None, None])
+    parts = graph.tensor("growth/parts", (1, limits.size, 4))
+    graph.operator(OPERATORS.MUL, schema.MulOptionsT(), [box_encodings, factors], parts)
+    summed = schema.ReducerOptionsT()
+    summed.keepDims = True
+    axis = graph.constant("growth/axis", np.array([2], np.int32))
+    growth = graph.tensor("growth", limits.shape)
+    graph.operator(OPERATORS.SUM, summed, [parts, axis], growth)
+    small = graph.tensor("growth/small", limits.shape, BOOL)
+    limit = graph.constant("growth/limits", limits)
+    graph.operator(OPERATORS.LESS, schema.LessOptionsT(), [growth, limit], small)
+    cast = schema.CastOptionsT()
+    cast.inDataType, cast.outDataType = BOOL, FLOAT32
+    ones = graph.operator(OPERATORS.CAST, cast, [small], graph.tensor("growth/ones", limits.shape))
+    left = graph.tensor("class_scores/left", graph.shape(scores))
+    return graph.operator(OPERATORS.MUL, schema.MulOptionsT(), [scores, ones], left)
 
 
 def _add_operator(graph: Graph, spec: ModelSpec, inputs: list[int], *, skipped: int) -> dict[str, int]:
