@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 
 from detector.architecture import IMAGE, Layer, build_architecture
@@ -18,11 +19,15 @@ class NumpyNetwork:
     Args:
         weights: of the spec's network.
         spec: what network it is.
+
+    Attributes:
+        input_hw: height and width of its input.
     """
 
     input = None
 
     def __init__(self, weights: Weights, spec: ModelSpec) -> None:
+        self.input_hw = spec.input_hw
         self._architecture = build_architecture(spec)
         self._folded = fold_batch_norm(weights, self._architecture)
         self._columns = len(spec.classes) + 1
@@ -57,6 +62,36 @@ class NumpyNetwork:
                 x = x + outputs[layer.shortcut]
             outputs[layer.name] = x
             yield layer.name, x
+
+
+class PooledNetworks:
+    """Networks that look at one input at several sizes; a backend, too.
+
+    The input is of the size of the last one, and is made smaller for the others: bilinear, with half-pixel
+    centres. Outputs follow one another.
+
+    Args:
+        networks: the smallest first.
+    """
+
+    input = None
+
+    def __init__(self, networks: Sequence[NumpyNetwork]) -> None:
+        self._networks = networks
+
+    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)`` of one image (1, H, W, 3)."""
+        outputs = []
+        for network in self._networks:
+            height, width = network.input_hw
+            seen = cv2.resize(network_input[0], (width, height), interpolation=cv2.INTER_LINEAR)
+            outputs.append(network.run(seen[None]))
+        box_encodings, class_logits = (np.concatenate(each) for each in zip(*outputs, strict=True))
+        return box_encodings, class_logits
+
+    def split(self, count: int) -> Sequence[PooledNetworks]:
+        """These networks for every caller."""
+        return [self] * count
 
 
 def convolve(x: FloatArray, layer: Layer, kernel: FloatArray) -> FloatArray:

@@ -7,10 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
-import numpy as np
-
-from detector.boxes import FloatArray
 from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.evaluate import FindsObjects, detect_dataset, match_categories
@@ -21,7 +17,7 @@ from detector.exports.trial_images import TrialImages
 from detector.formats.looks import Look
 from detector.formats.table import Format, Network
 from detector.images import Image
-from detector.numpy_network import NumpyNetwork
+from detector.numpy_network import NumpyNetwork, PooledNetworks
 from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor
 from detector.runtime import Detector
@@ -112,8 +108,7 @@ class Gate:
     @cached_property
     def _network_found(self) -> Found:
         networks = [NumpyNetwork(look.weights, look.spec) for look in self._looks]
-        backend = networks[0] if len(networks) == 1 else _SeveralLooks(self._looks, networks)
-        reference = self._detector(backend, available_threads())
+        reference = self._detector(PooledNetworks(networks), available_threads())
         return detect_dataset(reference, self._trial.dataset)[0]
 
     def _detector(self, backend: Backend, threads: int) -> Detector:
@@ -127,31 +122,6 @@ class Gate:
             return None
         matched = match_categories(self._spec.classes, self._trial.dataset.categories)
         return sorted(set(matched.values()))
-
-
-class _SeveralLooks:
-    """A network that looks at one input at several sizes; a backend. The input is of the largest, and is made
-    smaller for the others: bilinear, with half-pixel centres.
-    """
-
-    input = None
-
-    def __init__(self, looks: Sequence[Look], networks: Sequence[NumpyNetwork]) -> None:
-        self._sizes_hw = [look.spec.input_hw for look in looks]
-        self._networks = networks
-
-    def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)``, of one look after the other."""
-        outputs = []
-        for (height, width), network in zip(self._sizes_hw, self._networks, strict=True):
-            seen = cv2.resize(network_input[0], (width, height), interpolation=cv2.INTER_LINEAR)
-            outputs.append(network.run(seen[None]))
-        box_encodings, class_logits = (np.concatenate(each) for each in zip(*outputs, strict=True))
-        return box_encodings, class_logits
-
-    def split(self, count: int) -> Sequence[_SeveralLooks]:
-        """This network for every caller."""
-        return [self] * count
 
 
 class _OneByOne:

@@ -80,6 +80,7 @@ def save_openvino(
         raise cannot_write(path, error) from error
     with folder as name:
         model = _read_tflite(tflite, Path(name))
+        _resize_in_float32(model)
         if postprocess:
             model = _add_postprocess(model, [*smaller, spec])
         _name_nodes(model)
@@ -152,6 +153,27 @@ def _ask_for_float32(path: Path) -> None:
         if info.find("attribute[@name='precise']") is None:  # OpenVINO 2025 reads no file that says it twice
             ElementTree.SubElement(info, "attribute", name="precise", version="0")
     tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _resize_in_float32(model: Model) -> None:
+    """Make pictures smaller by an operator that keeps the mark of ``_ask_for_float32``; OpenVINO replaces
+    others when it loads a model (seen in 2026.4).
+    """
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "Interpolate":
+            continue
+        scales = np.array(node.get_output_shape(0)[1:3]) / np.array(node.get_input_shape(0)[1:3])
+        inputs = [
+            ops.transpose(node.input_value(0), ops.constant(np.array([0, 3, 1, 2]))).output(0),
+            node.input_value(1).get_node(),
+            ops.constant(scales.astype(np.float32)),
+            ops.constant(np.array([2, 3])),
+        ]
+        kept = ("mode", "shape_calculation_mode", "coordinate_transformation_mode", "nearest_mode")
+        attributes = {name: value for name, value in node.get_attributes().items() if name in kept}
+        resized = openvino.utils.node_factory.NodeFactory("opset4").create("Interpolate", inputs, attributes)
+        channels_last = ops.transpose(resized, ops.constant(np.array([0, 2, 3, 1])))
+        node.output(0).replace(channels_last.output(0))
 
 
 def _add_postprocess(model: Model, specs: Sequence[ModelSpec]) -> Model:

@@ -78,7 +78,7 @@ def test_frigate_names_the_classes_with_and_without_background(kind, first, tmp_
 
 
 def test_frigate_takes_square_inputs_only(tmp_path):
-    with pytest.raises(ModelError, match="input of wide is 128x96"):
+    with pytest.raises(ModelError, match="input of wide is 128x96; give it a square one"):
         write("frigate", tmp_path, ModelSpec("wide", ("cat",), input_hw=(96, 128)))
 
 

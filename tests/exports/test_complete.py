@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 
 from detector import Detector, load_image
+from detector.any_size import resize_network
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import ModelError
 from detector.exports.complete import open_complete
+from detector.formats.looks import Look
+from detector.formats.table import FORMATS, Network
 from detector.formats.tflite.writer import build_tflite
-from detector.weights import load_weights
+from detector.numpy_network import NumpyNetwork, PooledNetworks
+from detector.postprocess import Postprocessor
+from detector.preprocess import Preprocessor
+from detector.weights import load_weights, select_classes
 from tests.formats.tflite.test_writer import SMALL, random_weights
 
 LEAST = 0.3
+LEAST_OF_LOOKS = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +90,46 @@ def test_saved_model(released_weights, photos, expected, tmp_path):
     saved_model = pytest.importorskip("detector.formats.saved_model")
     saved_model.save_saved_model(tmp_path / "model", *load_weights(released_weights), postprocess=True)
     check(tmp_path / "model", photos, expected)
+
+
+@pytest.fixture(scope="module")
+def looks(released_weights):
+    weights, spec = select_classes(*load_weights(released_weights), ["person", "cat", "cup"])
+    return [Look(*resize_network(weights, spec, size)) for size in ((128, 128), (160, 192))]
+
+
+@pytest.fixture(scope="module")
+def found_by_looks(looks, photos):
+    """What the networks find together, the small picture made of the large one."""
+    networks = PooledNetworks([NumpyNetwork(look.weights, look.spec) for look in looks])
+    first, *others = (look.spec for look in looks)
+    postprocess = Postprocessor(first, others=others, score_threshold=LEAST_OF_LOOKS)
+    preprocess = Preprocessor(others[-1])
+    return [postprocess(*networks.run(preprocess(photo)), photo.shape[1::-1]) for photo in photos]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("tflite", "a.tflite"),
+        ("onnx", "a.onnx"),
+        ("openvino", "a.xml"),
+        pytest.param("saved_model", "a", marks=pytest.mark.slow),
+    ],
+)
+def test_a_file_that_looks_at_two_sizes(kind, name, looks, found_by_looks, photos, tmp_path):
+    path = tmp_path / name
+    *smaller, largest = looks
+    network = Network(largest.weights, largest.spec, postprocess=True, smaller=tuple(smaller))
+    FORMATS[kind].write(path, network)
+    run = open_complete(path, 2)
+    assert sum(map(len, found_by_looks)) > 10
+    for photo, expected in zip(photos, found_by_looks, strict=True):
+        found = run(photo)
+        found = found[found.scores > LEAST_OF_LOOKS]
+        assert found.names == expected.names
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+        np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.5)
 
 
 def test_mistakes(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from detector.data.sample import SAMPLE_FOLDER
 from detector.exports.gate import Gate
 from detector.exports.trial_images import find_trial_images
+from detector.formats.looks import Look
 from detector.formats.table import FORMATS, Network
 from detector.weights import load_weights
 
@@ -25,7 +26,7 @@ def said():
 @pytest.fixture
 def gate(network, said):
     trial = find_trial_images(None, SAMPLE_FOLDER, "", network.spec)
-    return Gate(network.weights, network.spec, trial, None, said.append)
+    return Gate([Look(network.weights, network.spec)], trial, None, said.append)
 
 
 def test_an_openvino_file_is_also_run_as_other_programs_run_it_where_that_differs(
