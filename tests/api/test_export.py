@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from detector import Detector, DetectorError, export, load_dataset
 from detector.api.export import BundleName, FormatName, Precision
 from detector.commands.export import export_command
+from detector.exports import exporter
 from detector.exports.bundles import BUNDLES
 from detector.exports.outcome import ExportError
-from detector.formats.table import FORMATS, PRECISIONS
+from detector.formats.table import FORMATS, PRECISIONS, Network
+from detector.formats.tflite.metadata import read_spec
+from detector.weights import Weights
 
 
 def test_a_file_and_its_numbers_in_silence(
@@ -43,10 +47,15 @@ def test_a_bundle_is_all_of_its_files(released_weights: Path, tmp_path: Path) ->
 
 
 def test_what_finds_something_else_is_refused_with_its_numbers(
-    released_weights: Path, tmp_path: Path
+    released_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def lose(weights: Weights, *arguments: Any) -> Network:
+        broken = {key: np.zeros_like(weights[key]) for key in weights if key.startswith("class_head")}
+        return Network({**weights, **broken}, *arguments)
+
+    monkeypatch.setattr(exporter, "Network", lose)
     with pytest.raises(ExportError, match=r"is not the same detector: it loses .* points of AP") as refused:
-        export(released_weights, output=tmp_path / "a.tflite", input_size=128, dataset=load_dataset())
+        export(released_weights, output=tmp_path / "a.tflite", dataset=load_dataset())
     assert isinstance(refused.value, DetectorError)
     assert not list(tmp_path.iterdir())
     (comparison,) = refused.value.comparisons
@@ -64,7 +73,10 @@ def test_what_finds_something_else_is_refused_with_its_numbers(
         ({"bundle": "python", "postprocess": True}, "knows what its consumer needs"),
         ({"model": ""}, "Expected a model's name"),
         ({"classes": "cat"}, "a list of names"),
-        ({"input_size": 1.5}, "input_size to be a whole number"),
+        ({"input_size": 1.5}, "Expected an input size"),
+        ({"input_size": (300, 512)}, "which can be two things"),
+        ({"input_size": [300, 512]}, "ask for it with postprocess, or give one size"),
+        ({"input_size": [300, 512], "bundle": "coral"}, "give one size for the bundle coral"),
         ({"max_ap_drop": -1}, "from 0 to 100 points"),
         ({"max_ap_drop": "much"}, "from 0 to 100 points"),
     ],
@@ -72,6 +84,23 @@ def test_what_finds_something_else_is_refused_with_its_numbers(
 def test_mistakes(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         export(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("size", "hw"), [(160, (160, 160)), ("160x192", (160, 192)), (["128", 160], (160, 160))]
+)
+def test_input_sizes(
+    released_weights: Path, tmp_path: Path, size: int | str | list[int | str], hw: tuple[int, int]
+) -> None:
+    path = tmp_path / "a.tflite"
+    several = isinstance(size, list)
+    classes = ["cat", "person"]
+    written = export(
+        released_weights, output=path, input_size=size, classes=classes, postprocess=several
+    )  # fmt: skip
+    (comparison,) = written.comparisons
+    assert comparison.parity.added == 0
+    assert read_spec(path).input_hw == hw
 
 
 def test_an_unknown_argument_is_refused() -> None:

@@ -53,37 +53,36 @@ def test_detections_inside_with_ap(run: Run, released_weights: Path, tmp_path: P
     assert "post-processing" in refused
 
 
+@pytest.fixture
+def broken_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights lose their class heads before they are written."""
+
+    def lose(weights: Weights, *arguments: Any) -> Network:
+        broken = {key: np.zeros_like(weights[key]) for key in weights if key.startswith("class_head")}
+        return Network({**weights, **broken}, *arguments)
+
+    monkeypatch.setattr(exporter, "Network", lose)
+
+
+@pytest.mark.usefixtures("broken_on_the_way")
 def test_what_finds_something_else_is_not_written(run: Run, released_weights: Path, tmp_path: Path) -> None:
-    """At less than half the size the released weights find next to nothing."""
     path = tmp_path / "model.tflite"
     path.write_bytes(b"what was there before")
-    done = run(
-        "export", released_weights, "--input-size", 128, "--dataset", SAMPLE_FOLDER, "--output", path
-    )  # fmt: skip
+    done = run("export", released_weights, "--dataset", SAMPLE_FOLDER, "--output", path)
     assert done.code == 1, done
-    assert "the anchors' grids are others" in done.out
     assert "Not written" in done.err
     assert "points of AP" in done.err
     assert path.read_bytes() == b"what was there before"
     assert list(tmp_path.iterdir()) == [path]
     with_leave = run(
-        "export", released_weights, "--input-size", 128, "--dataset", SAMPLE_FOLDER, "--max-ap-drop", 100,
-        "--output", path,
+        "export", released_weights, "--dataset", SAMPLE_FOLDER, "--max-ap-drop", 100, "--output", path
     )  # fmt: skip
     assert with_leave.code == 0
-    assert read_spec(path).input_hw == (128, 128)
+    assert path.stat().st_size > 1e7
 
 
-def test_a_broken_export_is_not_written(
-    run: Run, released_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Weights that lose a layer on the way, and no annotations to see it by."""
-
-    def lose(weights: Weights, *arguments: Any) -> Network:
-        broken = {"class_head_1/kernel": np.zeros_like(weights["class_head_1/kernel"])}
-        return Network({**weights, **broken}, *arguments)
-
-    monkeypatch.setattr(exporter, "Network", lose)
+@pytest.mark.usefixtures("broken_on_the_way")
+def test_it_is_not_without_annotations_either(run: Run, released_weights: Path, tmp_path: Path) -> None:
     done = run("export", released_weights, "--output", tmp_path / "model.tflite")
     assert done.code == 1, done
     assert "is not the same detector: it finds" in done.err
@@ -105,7 +104,11 @@ def test_images_in_which_there_is_nothing(run: Run, released_weights: Path, tmp_
         (["--format", "saved_model", "--quantize", "int8"], "--format tflite, openvino"),
         (["--format", "onnx", "--quantize", "int8"], "expected --quantize none or fp16"),
         (["--output", "model.onnx"], "end in .tflite"),
-        (["--input-size", "304"], "--dataset"),
+        (["--input-size", "300,512"], "add --postprocess, or give one size"),
+        (["--input-size", "300,300", "--postprocess"], "got 300 twice"),
+        (["--input-size", "31"], "32 to 4,096 pixels a side"),
+        (["--input-size", "300x"], "got '300x'"),
+        (["--for", "coral", "--input-size", "300,512"], "one input size"),
         (["--dataset", "nowhere"], "nowhere"),
         (["--for", "frigate", "--format", "onnx"], "leave out --format"),
         (["--for", "coral", "--quantize", "fp16"], "leave --quantize out"),
@@ -142,6 +145,90 @@ def test_calibration_images_that_cannot_be_read(run: Run, released_weights: Path
     assert done.code == 0, done
     assert "Left out: " in done.out
     assert "Calibrated on 1 image." in done.out
+
+
+FEW = ("--classes", "person,cat,cup")
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [("tflite", ".tflite"), ("onnx", ".onnx"), pytest.param("openvino", ".xml", marks=pytest.mark.slow)],
+)
+def test_another_input_size(
+    run: Run, released_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
+) -> None:
+    """The network at that size is what the file has to be; its name says the size."""
+    monkeypatch.chdir(tmp_path)
+    done = run("export", released_weights, *FEW, "--input-size", "160x192", "--format", kind)
+    assert done.code == 0, done
+    assert ", 0 others" in done.out
+    path = Path(f"export/ssdlite_mobilenet_v2_coco-160x192{suffix}")
+    detector = Detector.load(path)
+    assert detector.spec.input_hw == (160, 192)
+    photo = load_image(SAMPLE_FOLDER / "chelsea.jpg")
+    asked = Detector.load(released_weights, input_size="160x192", classes=["person", "cat", "cup"])
+    names = detector.detect(photo).names
+    assert names == asked.detect(photo).names
+    assert set(names) == {"cat"}
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("tflite", ".tflite"), ("onnx", ".onnx")])
+def test_its_own_size_changes_nothing(
+    run: Run, released_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    contents = []
+    for size in ([], ["--input-size", "300"]):
+        done = run("export", released_weights, *FEW, "--format", kind, *size)
+        assert done.code == 0, done
+        contents.append(Path(f"export/ssdlite_mobilenet_v2_coco{suffix}").read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_int8_at_another_size(run: Run, released_weights: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    done = run(
+        "export", released_weights, *FEW, "--input-size", 192, "--quantize", "int8", "--max-ap-drop", 5,
+        "--calibration", SAMPLE_FOLDER, "--dataset", SAMPLE_FOLDER, "--output", path,
+    )  # fmt: skip
+    assert done.code == 0, done
+    assert read_spec(path).input_hw == (192, 192)
+
+
+@pytest.mark.parametrize("precision", ["none", "int8"])
+def test_a_file_that_looks_at_two_sizes(
+    run: Run, released_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    """It takes the larger one, and says in its card what it does."""
+    monkeypatch.chdir(tmp_path)
+    done = run(
+        "export", released_weights, *FEW, "--input-size", "192,128", "--postprocess", "--quantize", precision,
+        "--max-ap-drop", 5, "--calibration", SAMPLE_FOLDER, "--dataset", SAMPLE_FOLDER,
+    )  # fmt: skip
+    assert done.code == 0, done
+    (path,) = Path("export").iterdir()
+    word = "" if precision == "none" else "int8-"
+    assert path.name == f"ssdlite_mobilenet_v2_coco-128-192-{word}detections.tflite"
+    spec = read_spec(path)
+    assert spec.input_hw == (192, 192)
+    assert spec.card["input_sizes"] == "128,192"
+    assert done.out.count("Calibrated on 4 images.") == (precision == "int8")
+
+
+def test_frigate_looks_at_two_sizes(run: Run, released_weights: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "frigate"
+    done = run(
+        "export", released_weights, *FEW, "--input-size", "128,192", "--for", "frigate", "--output", folder
+    )  # fmt: skip
+    assert done.code == 0, done
+    assert done.out.count(", 0 others") == 2
+    assert "width: 192" in (folder / "frigate-openvino.yml").read_text()
+    refused = run(
+        "export", released_weights, *FEW, "--input-size", "128x192", "--for", "frigate",
+        "--output", tmp_path / "wide",
+    )  # fmt: skip
+    assert "192x128; give it a square one" in assert_mistake(refused)
+    assert not (tmp_path / "wide").exists()
 
 
 @pytest.mark.parametrize("bundle", ["frigate", "android", "coral", "python"])
@@ -199,13 +286,14 @@ def test_a_training_run_brings_its_own_images(run: Run, released_weights: Path, 
     assert "--calibration FOLDER" in assert_mistake(refused)
 
 
+@pytest.mark.usefixtures("broken_on_the_way")
 def test_annotations_without_objects_do_not_open_the_gate(
     run: Run, released_weights: Path, tmp_path: Path, dataset: Callable[..., Path]
 ) -> None:
     """There is no AP, so what is found again decides."""
     folder = dataset(lambda content: content.update(annotations=[]))
     path = tmp_path / "model.tflite"
-    done = run("export", released_weights, "--input-size", 64, "--dataset", folder, "--output", path)
+    done = run("export", released_weights, "--dataset", folder, "--output", path)
     assert done.code == 1, done
     assert "detections again" in done.err
     assert not path.exists()
