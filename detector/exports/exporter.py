@@ -18,7 +18,8 @@ from detector.exports.request import Part, Request, find_target, list_parts
 from detector.exports.trial_images import find_calibration_images, find_trial_images, load_network_inputs
 from detector.formats.looks import Look
 from detector.formats.table import WEIGHTS, Network, format_of, model_files
-from detector.formats.tflite.calibration import calibrate
+from detector.formats.tflite.calibration import calibrate, share_ranges
+from detector.formats.tflite.quantization import Quantization
 from detector.input_sizes import describe_sizes
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
@@ -100,12 +101,13 @@ def _calibrate(
     """The looks with how they are quantized, once for all parts."""
     files = find_calibration_images(request.calibration, request.model)
     integer_heads = any(part.integer_heads for part in parts)
-    calibrated: list[Look] = []
+    found: list[Quantization] = []
     for look in looks:
-        inputs = load_network_inputs(files, look.spec, ignore if calibrated else say)
-        quantization = calibrate(look.weights, look.spec, inputs, integer_heads=integer_heads)
-        calibrated.append(replace(look, quantization=quantization))
-    return calibrated
+        inputs = load_network_inputs(files, look.spec, ignore if found else say)
+        found.append(calibrate(look.weights, look.spec, inputs, integer_heads=integer_heads))
+    return [
+        replace(look, quantization=shared) for look, shared in zip(looks, share_ranges(found), strict=True)
+    ]
 
 
 def _keep(path: Path, target: Path) -> None:

@@ -12,7 +12,7 @@ from detector.architecture import anchors_of
 from detector.box_coder import BoxDecoder
 from detector.boxes import area
 from detector.formats.looks import Look, growth_factors, growth_limits, pooled_anchors
-from detector.formats.tflite.calibration import calibrate
+from detector.formats.tflite.calibration import calibrate, share_ranges
 from detector.formats.tflite.writer import build_tflite
 from detector.numpy_network import NumpyNetwork
 from detector.postprocess import largest_area
@@ -90,12 +90,18 @@ def test_openvino_has_them_too_in_float32_by_itself(tmp_path):
     assert reduced_precision(path) is None
 
 
-def test_int8_has_ranges_of_its_own_for_each_look():
-    looks = []
+def test_in_int8_all_looks_have_the_ranges_of_all_of_them():
+    found = []
     for look in LOOKS:
         seen = cv2.resize(IMAGE[0], look.spec.input_hw[::-1])[None]
-        looks.append(replace(look, quantization=calibrate(look.weights, look.spec, [seen])))
-    *smaller, largest = looks
+        found.append(calibrate(look.weights, look.spec, [seen]))
+    shared = share_ranges(found)
+    for name, (low, high) in shared[0].ranges.items():
+        own = [each.ranges[name] for each in found]
+        assert (low, high) == (min(own)[0], max(high for _, high in own))
+    assert shared[1].ranges == shared[0].ranges
+    assert share_ranges(found[:1]) == found[:1]
+    *smaller, largest = (replace(look, quantization=each) for look, each in zip(LOOKS, shared, strict=True))
     content = build_tflite(
         largest.weights, largest.spec, quantization=largest.quantization, smaller=smaller
     )  # fmt: skip

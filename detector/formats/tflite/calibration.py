@@ -9,7 +9,8 @@ Source: Nagel et al., Data-Free Quantization Through Weight Equalization and Bia
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -65,6 +66,20 @@ def calibrate(
         bias_corrections=_correct_biases(weights, architecture, means),
         integer_heads=integer_heads,
     )
+
+
+def share_ranges(quantizations: Sequence[Quantization]) -> list[Quantization]:
+    """The same for several looks of one network, each with the ranges of all of them: what is rare and large
+    in the calibration images of one look may well come in another. docs/export.md has what it gives.
+    """
+    ranges = {
+        name: (
+            min(each.ranges[name][0] for each in quantizations),
+            max(each.ranges[name][1] for each in quantizations),
+        )
+        for name in quantizations[0].ranges
+    }
+    return [replace(each, ranges=ranges) for each in quantizations]
 
 
 def _correct_biases(
