@@ -29,6 +29,10 @@ class BundleModel:
     integer: bool = False
 
 
+def _take_any(spec: ModelSpec) -> None:
+    """Every model will do."""
+
+
 @dataclass(frozen=True)
 class Bundle:
     """What goes into a folder for another program.
@@ -37,12 +41,14 @@ class Bundle:
         program: what it is for, in words.
         models: the files that have to lie in the folder already.
         write: adds the other files to a folder; takes the folder, the spec and the path of each model by its
-            format. Raises DetectorError when the program cannot use such a model.
+            format.
+        check: raises ModelError where the program cannot use a model of that spec.
     """
 
     program: str
     models: tuple[BundleModel, ...]
     write: Callable[[Path, ModelSpec, Mapping[str, Path]], None]
+    check: Callable[[ModelSpec], None] = _take_any
 
 
 def render(name: str, **values: object) -> str:

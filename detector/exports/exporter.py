@@ -42,6 +42,8 @@ def write_export(request: Request, say: Callable[[str], None]) -> Export:
     spec = looks[-1].spec
     parts = list_parts(own_spec, request)
     target = find_target(own_spec, request, parts)
+    if request.bundle:
+        BUNDLES[request.bundle].check(spec)
     trial = find_trial_images(request.dataset, request.calibration, request.model, spec)
     if request.max_ap_drop is not None and not trial.annotated:
         raise DatasetError(

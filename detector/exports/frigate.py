@@ -25,7 +25,7 @@ _LABELS = {"tflite": "labelmap-cpu.txt", "openvino": "labelmap-openvino.txt"}
 EDGE_TPU_SETTINGS = "frigate-edgetpu.yml"
 
 
-def _write(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
+def _check(spec: ModelSpec) -> None:
     height, width = spec.input_hw
     if height != width:
         # Its OpenVINO detector also compares the input's height with the width in the settings.
@@ -33,6 +33,9 @@ def _write(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
             f"Frigate gives its models squares, and the input of {spec.name} is {width}x{height}; "
             "give it a square one with --input-size."
         )
+
+
+def _write(folder: Path, spec: ModelSpec, models: Mapping[str, Path]) -> None:
     # The number of the first class: OpenVINO's detections have the background as class 0.
     for kind, first in (("tflite", 0), ("openvino", 1)):
         names = {first + label: name for label, name in enumerate(one_line_names(spec.classes))}
@@ -76,4 +79,5 @@ FRIGATE = Bundle(
     "Frigate, the video recorder",
     (BundleModel("openvino", "ssdlite.xml"), BundleModel("tflite", "ssdlite.tflite")),
     _write,
+    _check,
 )

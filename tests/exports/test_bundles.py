@@ -77,9 +77,9 @@ def test_frigate_names_the_classes_with_and_without_background(kind, first, tmp_
     assert first == 0 or names[0] == "background"
 
 
-def test_frigate_takes_square_inputs_only(tmp_path):
+def test_frigate_takes_square_inputs_only():
     with pytest.raises(ModelError, match="input of wide is 128x96; give it a square one"):
-        write("frigate", tmp_path, ModelSpec("wide", ("cat",), input_hw=(96, 128)))
+        BUNDLES["frigate"].check(ModelSpec("wide", ("cat",), input_hw=(96, 128)))
 
 
 def test_frigate_sees_what_the_detector_sees(model, complete, tmp_path):
