@@ -101,7 +101,7 @@ class LayerWriter:
         centres.
         """
         self._shapes[IMAGE] = (1, *spec.input_hw, 3)
-        kind = INT8 if (IMAGE, INT8) in larger._tensors else FLOAT32
+        kind = FLOAT32 if (IMAGE, FLOAT32) in larger._tensors else INT8
         options = schema.ResizeBilinearOptionsT()
         options.halfPixelCenters = True
         size = self._constant(f"{IMAGE}/size", np.array(spec.input_hw, np.int32))
