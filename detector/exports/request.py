@@ -54,9 +54,7 @@ class Request:
                     "postprocess, or give one size"
                 )
             if self.bundle == "coral":
-                raise ArgumentError(
-                    "The Edge TPU computes at one input size; give one size for the bundle coral"
-                )
+                raise ArgumentError("The bundle coral is of one input size, and here are several; give one")
         drop = self.max_ap_drop
         if drop is not None and not (isinstance(drop, Real) and 0 <= drop <= 100):
             raise ArgumentError(

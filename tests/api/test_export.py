@@ -76,7 +76,7 @@ def test_what_finds_something_else_is_refused_with_its_numbers(
         ({"input_size": 1.5}, "Expected an input size"),
         ({"input_size": (300, 512)}, "which can be two things"),
         ({"input_size": [300, 512]}, "ask for it with postprocess, or give one size"),
-        ({"input_size": [300, 512], "bundle": "coral"}, "give one size for the bundle coral"),
+        ({"input_size": [300, 512], "bundle": "coral"}, "bundle coral is of one input size"),
         ({"max_ap_drop": -1}, "from 0 to 100 points"),
         ({"max_ap_drop": "much"}, "from 0 to 100 points"),
     ],
