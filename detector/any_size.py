@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.architecture import IMAGE, Architecture, build_architecture
+from detector.input_sizes import describe_size
 from detector.spec import ModelSpec
 from detector.weights import Weights
 
@@ -56,12 +57,20 @@ def resize_network(weights: Weights, spec: ModelSpec, input_hw: tuple[int, int])
 
 
 def resize_spec(spec: ModelSpec, input_hw: tuple[int, int]) -> ModelSpec:
-    """The spec of the same detector for inputs of another size; at its own, what was given."""
+    """The spec of the same detector for inputs of another size; at its own, what was given.
+
+    What the card says of AP was measured at the size that the weights were trained at, so ``resized_from``
+    names that one.
+    """
     if input_hw == spec.input_hw:
         return spec
+    trained_at = spec.card.get("resized_from", describe_size(spec.input_hw))
+    card = {key: text for key, text in spec.card.items() if key != "resized_from"}
+    if describe_size(input_hw) != trained_at:
+        card["resized_from"] = trained_at
     reference_hw = spec.anchors.reference_hw or spec.input_hw
     anchors = replace(spec.anchors, reference_hw=None if reference_hw == input_hw else reference_hw)
-    return replace(spec, input_hw=input_hw, anchors=anchors)
+    return replace(spec, input_hw=input_hw, anchors=anchors, card=card)
 
 
 def centre_offsets(spec: ModelSpec) -> NDArray[np.float64]:

@@ -44,8 +44,9 @@ class ModelSpec:
             measured with.
         class_thresholds: score from which on a detection of a class is worth showing, by the class's name;
             empty until `ssdlite eval --write-thresholds` has measured it.
-        card: where the weights come from: source, licence, training data, AP and on what, and in
-            ``contaminated`` the splits whose images were trained on.
+        card: where the weights come from: source, licence, training data, AP and on what, in
+            ``contaminated`` the splits whose images were trained on, and in ``resized_from`` the input size
+            that all this was at, where it is another.
 
     Raises:
         ModelError: a value of another type, or one that no network of this project has: a model file is

@@ -84,6 +84,13 @@ def test_only_the_centres_of_boxes_move_and_only_by_a_constant(input_hw):
             np.testing.assert_allclose(tx / 10 * 300 * scale * np.sqrt(ratio), shift[1], atol=1e-3)
 
 
+def test_the_card_says_at_which_size_its_figures_were_measured():
+    there = resize_spec(RELEASED, (512, 512))
+    assert there.card == {**RELEASED.card, "resized_from": "300"}
+    assert resize_spec(there, (384, 640)).card["resized_from"] == "300"
+    assert resize_spec(there, (300, 300)) == RELEASED
+
+
 def test_at_its_own_size_a_network_is_what_it_was():
     weights = random_weights(SMALL)
     assert resize_network(weights, SMALL, SMALL.input_hw) == (weights, SMALL)

@@ -64,6 +64,7 @@ def load_initial_weights(
     path = _weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
+    card = dict(source.card)
     weights, source = resize_network(weights, source, spec.input_hw)
     if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:
         raise WeightsError(
@@ -74,7 +75,7 @@ def load_initial_weights(
     fitted = fit_classes(weights, source, spec, seed=seed)
     known = {normalise_name(name) for name in source.classes}
     copied = tuple(name for name in spec.classes if normalise_name(name) in known)
-    return InitialWeights(fitted, f"{source.name}", dict(source.card), copied)
+    return InitialWeights(fitted, f"{source.name}", card, copied)
 
 
 def initial_size(start: str, say: Callable[[str], None]) -> tuple[SizeHW, SizeHW] | tuple[None, None]:
