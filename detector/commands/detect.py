@@ -64,6 +64,7 @@ def detect_command(
     from detector.commands.detect_sources import find_pictures, refuse_live
     from detector.commands.picture_names import names_below, picture_names
     from detector.images import find_unread_images
+    from detector.input_sizes import describe_size
     from detector.runtime import Detector
     from detector.spec import DEFAULT_SCORE_THRESHOLD
     from detector.system.opencv_build import missing_gui_note
@@ -85,7 +86,9 @@ def detect_command(
     )
     if score_threshold is None and (own := detector.spec.class_thresholds):
         least, most = min(own.values()), max(own.values())
-        write_line(f"Score thresholds of the model, class by class: {least:g} to {most:g}")
+        other = detector.input_sizes != (detector.own_hw,)
+        note = f", as measured at input size {describe_size(detector.own_hw)}" * other
+        write_line(f"Score thresholds of the model, class by class: {least:g} to {most:g}{note}")
     older = _pictures_in(output)
     batch = _Batch(detector, output)
     names = names_below(paths)

@@ -55,13 +55,13 @@ class _Written:
     rounds: int
     write_thresholds: Path | None
 
-    def check(self, model: str) -> None:
+    def check(self, model: str, accuracy: AccuracyOptions) -> None:
         """Raise DetectorError where something could not be written in the end."""
-        from detector.exports.threshold_writer import check_same_kind
+        from detector.exports.threshold_writer import check_target
 
         thresholds = self.write_thresholds
         if thresholds is not None:
-            check_same_kind(model, thresholds)
+            check_target(model, thresholds, accuracy.input_size, accurate=accuracy.accurate)
         for folder in filter(None, (self.output, self.report, thresholds and thresholds.absolute().parent)):
             check_writable(folder)
 
@@ -131,7 +131,7 @@ def eval_command(
         raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
     sample = selection.dataset is None and selection.annotations is None
     dataset = _load(selection, images_needed=detections is None)
-    written.check(chosen.model)
+    written.check(chosen.model, settings)
     if detections is None and (note := missing_gui_note()):
         echo(note, err=True)
     evaluation = evaluate(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from detector.any_size import resize_network
 from detector.errors import ModelError
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.evaluate import match_categories
 from detector.formats.tflite.metadata import replace_spec
 from detector.runtime import Detector
+from detector.runtime.arguments import chosen_sizes
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
 from detector.system.files import replacing
@@ -18,9 +20,17 @@ from detector.weights import load_weights, save_weights
 _HIGHEST = 0.9999  # a threshold of 1 would show nothing
 
 
-def check_same_kind(model: str, target: Path) -> None:
-    """Raise ModelError unless the target's name ends as the model's file does."""
-    path = ModelFile(model).path
+def check_target(model: str, target: Path, input_size: str | None, *, accurate: bool) -> None:
+    """Raise ModelError unless the target's name ends as the model's file does, and one input size is asked
+    for: thresholds of several sizes together are those of no model file.
+    """
+    file = ModelFile(model)
+    if len(chosen_sizes(file.own_hw, input_size, accurate=accurate)) > 1:
+        raise ModelError(
+            "--write-thresholds writes a model of one input size, and at several the thresholds are others: "
+            "leave out --accurate, and give one --input-size at most."
+        )
+    path = file.path
     suffix = path.suffix
     if suffix not in (".npz", ".tflite"):
         raise ModelError(
@@ -37,7 +47,8 @@ def check_same_kind(model: str, target: Path) -> None:
 def save_thresholds(detector: Detector, model: str, analysis: Analysis, target: Path) -> Path:
     """Write the model with the best threshold of each class in its spec; returns the file.
 
-    Classes without objects in the evaluation keep what they have.
+    They hold for the input size that they were measured at, and that is the size of what is written. Classes
+    without objects in the evaluation keep what they have.
 
     Args:
         detector: what was evaluated.
@@ -56,7 +67,7 @@ def save_thresholds(detector: Detector, model: str, analysis: Analysis, target: 
     }
     source = ModelFile(model).path
     if source.suffix == ".npz":
-        weights, spec = load_weights(source)
+        weights, spec = resize_network(*load_weights(source), detector.spec.input_hw)
         save_weights(target, weights, _with_thresholds(spec, found))
     else:
         data = replace_spec(source.read_bytes(), _with_thresholds(detector.spec, found))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from detector.any_size import resize_network
 from detector.data.dataset import Dataset
 from detector.data.sample import SAMPLE_FOLDER
 from detector.runtime.model_file import ModelFile
@@ -175,6 +176,26 @@ def test_thresholds_are_written_into_the_model_and_used(
     # The thresholds change what is shown, not what is evaluated.
     again = run("eval", "--model", target, "--rounds", 10).out.split("COCO metrics")[1].split("images")[0]
     assert again == outcome.out.split("COCO metrics")[1].split("images")[0]
+
+
+def test_thresholds_belong_to_the_size_that_they_were_measured_at(
+    run: Run, released_weights: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "tuned.npz"
+    arguments = ("eval", "--model", released_weights, "--write-thresholds", target, "--rounds", 10)
+    for several in (("--accurate",), ("--input-size", "300,512")):
+        outcome = run(*arguments, *several)
+        assert "a model of one input size" in assert_mistake(outcome)
+        assert not target.exists()
+    assert run(*arguments, "--input-size", 256).code == 0
+    weights, spec = load_weights(target)
+    expected, resized = resize_network(*load_weights(released_weights), (256, 256))
+    assert (spec.input_hw, spec.anchors) == (resized.input_hw, resized.anchors)
+    assert spec.class_thresholds
+    for key, values in expected.items():
+        assert (weights[key] == values).all(), key
+    shown = run("detect", SAMPLE_FOLDER, "--model", target, "--input-size", 300, "--output", tmp_path / "out")
+    assert "as measured at input size 256" in shown.out
 
 
 def test_thresholds_go_into_the_same_kind_of_file(run: Run, model: Path, tmp_path: Path) -> None:
