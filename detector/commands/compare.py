@@ -52,7 +52,7 @@ class _Sides:
         if not sizes:
             return self.first, self.second
         files = [name for name in (self.first, self.second) if _is_file_of_detections(name)]
-        if len(sizes) > 2 or len(files) == 2:
+        if len(sizes) > 2 or len(sizes) + len(files) > 2 or len(files) == 2:
             raise click.UsageError("--input-size is that of the models, or given twice, of A and of B.")
         first, second = (
             name

@@ -127,6 +127,8 @@ def eval_command(
 
     if detections is not None and is_given(context, "model"):
         raise click.UsageError("--detections takes the place of a model; leave out --model.")
+    if detections is not None and (settings.input_size is not None or settings.accurate):
+        raise click.UsageError("--detections are there already; leave out --input-size and --accurate.")
     if detections is not None and written.write_thresholds is not None:
         raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
     sample = selection.dataset is None and selection.annotations is None

@@ -100,3 +100,11 @@ def test_two_sizes_are_compared(run: Run, released_weights: Path, tmp_path: Path
     assert json.loads(name.read_text())["input_size"] == {"A": "300", "B": "256,300"}
     files = run("compare", "a.json", "b.json", SAMPLE_FOLDER, "--input-size", 300)
     assert "of the models" in assert_mistake(files)
+    one = run("compare", released_weights, "b.json", SAMPLE_FOLDER, *sizes)
+    assert "of the models" in assert_mistake(one)
+
+
+@pytest.mark.parametrize("option", [("--input-size", 512), ("--accurate",)])
+def test_detections_that_are_there_have_no_size(run: Run, tmp_path: Path, option: tuple[object, ...]) -> None:
+    outcome = run("eval", SAMPLE_FOLDER, "--detections", tmp_path / "a.json", *option)
+    assert "leave out --input-size and --accurate" in assert_mistake(outcome)
