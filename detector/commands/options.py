@@ -59,14 +59,13 @@ class InputSizes(click.ParamType):  # type: ignore[type-arg]  # it takes none be
     """One or several input sizes; what comes out is what ``Detector.load`` takes.
 
     Args:
-        several: whether more than one may be given.
         auto: whether the word ``auto`` may be.
     """
 
     name = "sizes"
 
-    def __init__(self, *, several: bool = True, auto: bool = False) -> None:
-        self._several, self._auto = several, auto
+    def __init__(self, *, auto: bool = False) -> None:
+        self._auto = auto
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from detector.errors import ArgumentError  # with what it is read by, which takes time to import
@@ -75,11 +74,9 @@ class InputSizes(click.ParamType):  # type: ignore[type-arg]  # it takes none be
         if self._auto and value == "auto":
             return value
         try:
-            sizes = read_sizes(value)
+            read_sizes(value)
         except ArgumentError as error:
             self.fail(f"{error}.", param, ctx)
-        if len(sizes) > 1 and not self._several:
-            self.fail(f"one size is expected here, not {value!r}.", param, ctx)
         return value
 
 
