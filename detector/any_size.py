@@ -95,7 +95,5 @@ def receptive_fields(architecture: Architecture, name: str) -> tuple[int, NDArra
         return 1, np.array([0.5, 0.5])
     layer = architecture[name]
     stride, first = receptive_fields(architecture, layer.source)
-    sizes = np.array([layer.in_hw, layer.out_hw])
-    padding = np.maximum((sizes[1] - 1) * layer.stride + layer.kernel - sizes[0], 0)
-    # SAME puts the odd cell of padding at the end.
-    return stride * layer.stride, first + stride * ((layer.kernel - 1) / 2 - padding // 2)
+    before = np.array(layer.padding_hw) // 2
+    return stride * layer.stride, first + stride * ((layer.kernel - 1) / 2 - before)

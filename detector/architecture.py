@@ -67,6 +67,15 @@ class Layer:
         return (self.kernel, self.kernel, *last)
 
     @property
+    def padding_hw(self) -> tuple[int, int]:
+        """Rows and columns of SAME's padding, both ends together; the odd one goes to the end."""
+        rows, columns = (
+            max((out - 1) * self.stride + self.kernel - size, 0)
+            for out, size in zip(self.out_hw, self.in_hw, strict=True)
+        )
+        return rows, columns
+
+    @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each weight by its key, ``layer/variable``."""
         shapes: dict[str, tuple[int, ...]] = {f"{self.name}/kernel": self.kernel_shape}

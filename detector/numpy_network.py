@@ -105,12 +105,8 @@ def convolve(x: FloatArray, layer: Layer, kernel: FloatArray) -> FloatArray:
         return flat.reshape(*images, *layer.out_hw, -1)
     stride = layer.stride
     rows, columns = layer.out_hw
-    total = [
-        max((out - 1) * stride + layer.kernel - size, 0)
-        for out, size in zip(layer.out_hw, layer.in_hw, strict=True)
-    ]
     none = (0, 0)
-    padded = np.pad(x, [*[none] * len(images), *((t // 2, t - t // 2) for t in total), none])
+    padded = np.pad(x, [*[none] * len(images), *((t // 2, t - t // 2) for t in layer.padding_hw), none])
     summed = np.zeros((*images, rows, columns, layer.out_channels), np.float32)
     for i in range(layer.kernel):
         for j in range(layer.kernel):
