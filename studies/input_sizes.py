@@ -18,7 +18,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from detector.boxes import FloatArray, xyxy_to_xywh
+from detector.boxes import FloatArray
 from detector.commands.cli import main
 from detector.commands.command_line import echo
 from detector.commands.options import DEFAULT_MODEL
@@ -26,6 +26,7 @@ from detector.data.annotations import Result
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.data.folder import load_split
 from detector.evaluation.coco_metrics import compute_metrics
+from detector.evaluation.coco_results import to_results
 from detector.evaluation.comparison import Difference, compare_detections
 from detector.evaluation.evaluate import match_categories
 from detector.input_sizes import read_size
@@ -87,20 +88,14 @@ class Looks:
                 (choice.limit / LARGEST_BOX) ** 2
             )
         category_of = match_categories(first.classes, self.dataset.categories)
+        ids = [category_of.get(name) for name in first.classes]
         found: list[Result] = []
         for number, image in enumerate(self.dataset.images):
             outputs = [self._outputs[side][number] for side in choice.sides]
             boxes = np.concatenate([each[0] for each in outputs])
             logits = [each[1] + np.float32(choice.offset * (look > 0)) for look, each in enumerate(outputs)]
             detections = postprocess(boxes, np.concatenate(logits), self._sizes_wh[number])
-            boxes_xywh = np.round(xyxy_to_xywh(detections.boxes).astype(np.float64), 3).tolist()
-            found += [
-                {"image_id": image.id, "category_id": category_of[name], "bbox": box, "score": score}
-                for box, score, name in zip(
-                    boxes_xywh, detections.scores.tolist(), detections.names, strict=True
-                )
-                if name in category_of
-            ]
+            found += to_results(detections, image.id, ids)
         return found
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from detector.boxes import xyxy_to_xywh
 from detector.commands.cli import main
 from detector.commands.command_line import echo
 from detector.commands.options import DEFAULT_MODEL
@@ -20,6 +19,7 @@ from detector.data.annotations import Annotation, Result
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
 from detector.data.folder import load_split
 from detector.errors import DatasetError
+from detector.evaluation.coco_results import to_results
 from detector.evaluation.comparison import compare_detections
 from detector.evaluation.evaluate import match_categories
 from detector.runtime import Detector
@@ -77,17 +77,13 @@ def cut(dataset: Dataset) -> Dataset:
 def run(detector: Detector, dataset: Dataset, truth: Dataset) -> list[Result]:
     """COCO's result objects of what is found in the cut images."""
     category_of = match_categories(detector.classes, dataset.categories)
+    ids = [category_of.get(name) for name in detector.spec.classes]
     found: list[Result] = []
     for image in tqdm(dataset.images, desc="images", unit="image", disable=None, leave=False):
         pixels = load_dataset_image(image)
         left, top, width, height = crop_of((pixels.shape[1], pixels.shape[0]))
         detections = detector.detect(pixels[top : top + height, left : left + width].copy())
-        boxes = xyxy_to_xywh(detections.boxes).astype(float).tolist()
-        found += [
-            {"image_id": image.id, "category_id": category_of[name], "bbox": box, "score": score}
-            for box, score, name in zip(boxes, detections.scores.tolist(), detections.names, strict=True)
-            if name in category_of
-        ]
+        found += to_results(detections, image.id, ids)
     return found
 
 
