@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detector.boxes import FloatArray
 from detector.errors import DetectorError
 from detector.system.html_table import html_table
+from detector.system.invocation import install
 from detector.system.terminal import counted, printable
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Detections:
                 import supervision
         except ImportError as error:
             raise DetectorError(
-                f"to_supervision needs the package supervision ({error}); pip install 'supervision<0.30'."
+                f"to_supervision needs the package supervision ({error}): {install('supervision<0.30')}."
             ) from error
         return supervision.Detections(
             xyxy=self.boxes,
@@ -180,7 +181,7 @@ class Detections:
             import pandas
         except ImportError as error:
             raise DetectorError(
-                f"to_dataframe needs the package pandas ({error}); pip install pandas."
+                f"to_dataframe needs the package pandas ({error}): {install('pandas')}."
             ) from error
         corners = {corner: self.boxes[:, column] for column, corner in enumerate(("x1", "y1", "x2", "y2"))}
         return pandas.DataFrame({"name": self.names, "score": self.scores, **corners})

@@ -15,6 +15,7 @@ import grimp
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = Path(__file__).with_name("architecture.svg")
 NOUNS, GROUND = "the nouns", "errors, version"
+DOOR = "__main__"  # ``python -m detector``, above the floors
 
 _WIDTH, _ROW, _BOX = 960, 92, (136, 44)
 _LETTERS = "font-family='system-ui, sans-serif' text-anchor='middle'"
@@ -31,6 +32,7 @@ def read_floors() -> list[list[str]]:
     config.read(ROOT / ".importlinter")
     lines = config["importlinter:contract:floors"]["layers"].split("\n")
     floors = [[word.strip("() ") for word in line.replace(":", "|").split("|")] for line in lines if line]
+    floors = [floor for floor in floors if floor != [DOOR]]
     return [*([NOUNS] if len(floor) > 6 else floor for floor in floors[:-1]), [GROUND]]
 
 
@@ -43,7 +45,7 @@ def read_rooms(floors: list[list[str]]) -> tuple[dict[str, int], dict[str, set[s
         name = module.split(".")[1]
         return name if name in known else GROUND if name in GROUND.split(", ") else NOUNS
 
-    modules = sorted(module for module in graph.modules if module != "detector")
+    modules = sorted(module for module in graph.modules if module not in ("detector", f"detector.{DOOR}"))
     sizes = dict.fromkeys(known, 0)
     imports: dict[str, set[str]] = {room: set() for room in known}
     for module in modules:

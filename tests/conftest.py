@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,10 @@ from detector.weights import load_weights
 # How long an example takes depends on what else the machine does.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+# What is printed to be typed next depends on how a program was started: here as in an activated environment.
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 # A process a core: several threads of TensorFlow would only be in one another's way.
 if "PYTEST_XDIST_WORKER" in os.environ:

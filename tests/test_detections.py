@@ -100,5 +100,5 @@ def test_to_dataframe():
 def test_what_is_not_installed_is_said(package: str, install: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, package, None)
     convert = DETECTIONS.to_supervision if package == "supervision" else DETECTIONS.to_dataframe
-    with pytest.raises(DetectorError, match=f"needs the package {package} .*; pip install {install}"):
+    with pytest.raises(DetectorError, match=f"needs the package {package} .*: (uv )?pip install {install}"):
         convert()

@@ -13,6 +13,7 @@ from detector.images import Image
 from detector.postprocess import Postprocessor
 from detector.pretrained.releases import DEFAULT_MODEL, is_published_intact, source_path
 from detector.runtime.model_file import ModelFile
+from detector.system.invocation import command
 from detector.system.telemetry import quieten_tensorflow
 
 OFFICIAL = "official graph"
@@ -79,7 +80,7 @@ def open_official(file: ModelFile, postprocess: Postprocessor, threads: int) -> 
     if not source.exists() or not is_published_intact(DEFAULT_MODEL):  # a graph is a program
         raise BackendError(
             "the cache does not hold the published file as it was published; "
-            f"run `ssdlite weights fetch {DEFAULT_MODEL}`."
+            f"run `{command('weights', 'fetch', DEFAULT_MODEL)}`."
         )
     quieten_tensorflow()
     try:

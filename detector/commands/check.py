@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.options import PATH, SIDE, parts_options
 from detector.errors import DatasetError
 from detector.system.files import check_writable, replacing
+from detector.system.invocation import command
 from detector.system.terminal import counted, printable
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def check_command(
         raise DatasetError(
             f"A training would refuse this: {labelled.refusals[0]} With --fix OUT a repaired copy is written."
         )
-    options = f"{f' --train {train}' if train else ''}{f' --val {val}' if val else ''}"
-    echo(f"Next: ssdlite train {shlex.quote(str(folder))}{options}")
+    options = [*(("--train", train) if train else ()), *(("--val", val) if val else ())]
+    echo(f"Next: {command('train', folder, *options)}")
 
 
 def _print_parts(counts: Mapping[str, Statistics]) -> None:
@@ -153,7 +153,7 @@ def _print_copy(parts: Mapping[str, Dataset], findings: Collection[Finding], tar
     counts = ", ".join(f"{name} {len(part.images):,}" for name, part in parts.items())
     echo(f"\nWrote {target}: COCO JSON, images: {counts}")
     _print_list(findings)
-    echo(f"Next: ssdlite train {shlex.quote(str(target))}")
+    echo(f"Next: {command('train', target)}")
 
 
 def _warn_of_small_objects(train: Statistics, input_size: int) -> None:

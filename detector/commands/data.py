@@ -10,6 +10,7 @@ from detector.commands.check import check_command
 from detector.commands.command_line import OneValueGroup, echo
 from detector.commands.options import PATH
 from detector.commands.records import records_command
+from detector.system.invocation import command
 
 
 @click.group("data", cls=OneValueGroup)
@@ -38,7 +39,7 @@ def data_coco(folder: Path, split: str, server: str) -> None:
 
     dataset = download_coco(folder, split, server=server.rstrip("/"), say=echo)
     echo(f"{split} is ready in {folder}: {len(dataset.images):,} images.")
-    echo(f"Next: ssdlite eval {folder} --split {split}")
+    echo(f"Next: {command('eval', folder, '--split', split)}")
 
 
 data_command.add_command(check_command)

@@ -24,6 +24,7 @@ from detector.commands.options import (
 )
 from detector.errors import DetectorError, ImageError
 from detector.system.files import check_writable, replacing
+from detector.system.invocation import command
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class _Batch:
         except DetectorError as error:
             if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
                 raise
-            hint = f"; `ssdlite demo --source {path}` detects in videos" if is_video(path) else ""
+            hint = f"; `{command('demo', '--source', path)}` detects in videos" if is_video(path) else ""
             self.failures.append(f"{str(error).removesuffix('.')}{hint}.")
             return
         except MemoryError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +26,7 @@ from detector.commands.options import (
 from detector.errors import DatasetError
 from detector.labels import parse_classes
 from detector.system.files import check_writable
+from detector.system.invocation import command
 from detector.system.terminal import counted
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def eval_command(
     if written.report is not None or written.write_thresholds is not None:
         _go_deeper(evaluation, chosen.model, written)
     if sample and evaluation.detector is not None:
-        _print_next_commands(evaluation.images, context.command_path)
+        _print_next_commands(evaluation.images)
     elif evaluation.contaminated and evaluation.detector is not None:
         _print_contamination(
             evaluation.contaminated, evaluation.detector.spec, subset=selection.image_ids is not None
@@ -265,12 +265,12 @@ def _extras(detector: Detector) -> str:
     return "".join(f", {extra}" for extra in extras)
 
 
-def _print_next_commands(photographs: int, command: str) -> None:
-    fetch, evaluate_coco = _next_commands(command)
+def _print_next_commands(photographs: int) -> None:
+    fetch, evaluate = command("data", "coco", "coco"), command("eval", "coco")
     echo(
         f"\nThese were {photographs} photographs that come with the package: they show that everything "
-        f"works, and say nothing about accuracy.\nFor the real thing:\n  {fetch} coco      # fetches COCO "
-        f"val2017 into the folder coco, 1 GB\n  {evaluate_coco} coco"
+        f"works, and say nothing about accuracy.\nFor the real thing:\n  {fetch}      # fetches COCO val2017 "
+        f"into the folder coco, 1 GB\n  {evaluate}"
     )
 
 
@@ -287,12 +287,3 @@ def _print_contamination(split: str, spec: ModelSpec, *, subset: bool) -> None:
         "also in mscoco_minival_ids.txt (tensorflow/models, research/object_detection/data): pass it with "
         "--image-ids."
     )
-
-
-def _next_commands(command: str) -> tuple[str, str]:
-    """How to fetch COCO and to evaluate on it, in the way in which this program was started."""
-    if not command.endswith(".py"):
-        return "ssdlite data coco", command
-    if "UV" in os.environ:  # started by uv run, whose environment for the script is not on the path
-        return "uvx --from . ssdlite data coco", f"uv run {command}"
-    return "ssdlite data coco", f"python {command}"

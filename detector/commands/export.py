@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.options import DEFAULT_MODEL, PATH, InputSizes, collected, is_given
 from detector.labels import parse_classes
+from detector.system.invocation import command
 
 if TYPE_CHECKING:
     from detector.api.export import BundleName, FormatName, Precision
@@ -146,5 +146,5 @@ def export_command(
     elif form.postprocess:
         echo("Input: image, uint8 RGB. Outputs: detections; docs/export.md says how to read them.")
     else:
-        trust = " --trust" if form.format_name == "saved_model" else ""  # which is a program
-        echo(f"Next: ssdlite bench {shlex.quote(str(written.path))}{trust}")
+        trust = ("--trust",) if form.format_name == "saved_model" else ()  # which is a program
+        echo(f"Next: {command('bench', written.path, *trust)}")

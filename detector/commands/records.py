@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.options import PATH, parts_options
 from detector.errors import DetectorError
 from detector.labels import listing
+from detector.system.invocation import command
 from detector.system.terminal import counted
 from detector.training.tensorflow_import import import_with_tensorflow
 
@@ -50,7 +50,7 @@ def records_command(
             echo(f"  {part.split:6}{images:>16}{objects:>19}{counted(files, 'file'):>13}")
     size = sum(path.stat().st_size for path in output.iterdir())
     echo(f"Wrote {output}: {_megabytes(size)}; classes: {listing(labelled.classes)}.")
-    echo(f"Next: ssdlite train {shlex.quote(str(output))}")
+    echo(f"Next: {command('train', output)}")
 
 
 def _megabytes(size: int) -> str:

@@ -61,5 +61,5 @@ def train_command(
             )
         options = {}
     elif dataset is None:
-        raise DetectorError("Expected a folder of labelled images: ssdlite train FOLDER.")
+        raise DetectorError("Expected a folder of labelled images: {command('train', 'FOLDER')}.")
     training.train(dataset, output=output, resume=resume, say=say, progress=True, **options)

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from detector.doctor.line import Line
 from detector.doctor.machine import find_gpus
+from detector.system.invocation import install, source, with_extra
 from detector.system.processes import module_command
 
 MODULES = {
@@ -122,11 +123,13 @@ def backend_lines(probes: Sequence[Probe]) -> Iterator[Line]:
     by_name = {probe.name: probe for probe in probes}
     for name, title in TITLES.items():
         extra = _EXTRAS.get(name)
-        install = f"pip install '.[{extra}]'" if extra else "pip install ai-edge-litert"
+        again = install("--force-reinstall", source(extra) if extra else "ai-edge-litert")
         if name not in by_name:
-            yield Line(title, "absent" if extra else "broken", "not installed", install)
+            yield Line(
+                title, "absent" if extra else "broken", "not installed", with_extra(extra) if extra else again
+            )
         elif error := by_name[name].known.get("error"):
-            yield Line(title, "broken", error, install.replace("install ", "install --force-reinstall ", 1))
+            yield Line(title, "broken", error, again)
         else:
             yield Line(title, "works", by_name[name].known["ran"])
 
@@ -155,5 +158,5 @@ def gpu_line(probes: Sequence[Probe]) -> Line:
         "GPU",
         "broken",
         f"{names}, but TensorFlow does not see it",
-        "pip install 'tensorflow[and-cuda]==2.20.*', and a driver that is new enough for its CUDA",
+        f"{install('tensorflow[and-cuda]==2.20.*')}, and a driver that is new enough for its CUDA",
     )

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from detector.doctor.packages import extras_of
 from detector.errors import DetectorError
+from detector.system.invocation import install
 
 # Licences whose terms reach those who pass the program on; of a choice the other one may be taken.
 _RECIPROCAL = re.compile(r"\b(A?GPL|GNU (Affero )?General Public)", re.IGNORECASE)
@@ -71,7 +72,7 @@ def find_parts(package: str = "ssdlite") -> list[Part]:
     except PackageNotFoundError as error:
         raise DetectorError(
             f"{package} runs from files that were never installed, so nothing says what belongs to it; in "
-            "the folder with pyproject.toml: pip install ."
+            f"the folder with pyproject.toml: {install('.')}"
         ) from error
     groups: dict[str, set[str]] = {}
     found: dict[str, Distribution] = {}

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from packaging.requirements import Requirement
 
 from detector.doctor.line import Line
+from detector.system.invocation import install, with_extra
 from detector.system.machine import installed_version
 from detector.version import __version__
 
@@ -34,7 +35,7 @@ def check_packages() -> Iterator[Line]:
             "packages",
             "broken",
             f"ssdlite {__version__} runs from files that were never installed, so nothing says what it needs",
-            "in the folder with pyproject.toml: pip install .",
+            f"in the folder with pyproject.toml: {install('.')}",
         )
         return
     wanted = list(map(Requirement, entries))
@@ -54,16 +55,17 @@ def extras_of(wanted: Iterable[Requirement]) -> list[str]:
 def _check_group(title: str, wanted: list[Requirement], *, needed: bool) -> Line:
     installed = {each.name: installed_version(each.name) for each in wanted}
     good = [f"{name} {known}" for name, known in installed.items() if known]
-    if not needed and not good:
-        return Line(title, "absent", "not installed", f"pip install '.[{title.split()[1]}]'")
+    missing = [name for name, known in installed.items() if not known]
+    if not needed and missing:  # what is there of it may be there for others
+        found = f"not complete: {', '.join(missing)} missing" if good else "not installed"
+        return Line(title, "absent", found, with_extra(title.split()[1]))
     bad = [each for each in wanted if not accepts(each, installed[each.name])]
     if bad:
         found = "; ".join(
             f"{each.name}{each.specifier} is needed, {installed[each.name] or 'nothing'} is installed"
             for each in bad
         )
-        names = " ".join(f"'{each.name}{each.specifier}'" for each in bad)
-        return Line(title, "broken", found, f"pip install {names}")
+        return Line(title, "broken", found, install(*(f"{each.name}{each.specifier}" for each in bad)))
     return Line(title, "works", ", ".join(good))
 
 
@@ -73,17 +75,18 @@ def check_opencv() -> Line:
     try:
         import cv2
 
-        from detector.system.opencv_build import REPAIR, has_gui
+        from detector.system.opencv_build import has_gui, repair
     except ImportError as error:
-        repair = _SYSTEM_LIBRARIES if ".so" in str(error) else "pip install --force-reinstall opencv-python"
-        return Line("OpenCV", "broken", f"cannot be imported ({error})", repair)
+        again = install("--force-reinstall", "opencv-python")
+        what = _SYSTEM_LIBRARIES if ".so" in str(error) else again
+        return Line("OpenCV", "broken", f"cannot be imported ({error})", what)
     names = " and ".join(wheels) or "no wheel that is known by name"
     if not has_gui():
         return Line(
             "OpenCV",
             "broken",
             f"{cv2.__version__}, the headless build, which opens no window; installed: {names}",
-            REPAIR,
+            repair(),
         )
     if len(wheels) > 1:
         return Line(
@@ -91,6 +94,6 @@ def check_opencv() -> Line:
             "broken",
             f"{cv2.__version__} can open windows, but {names} are installed and write the same files: the "
             "next update of one of them breaks the other",
-            REPAIR,
+            repair(),
         )
     return Line("OpenCV", "works", f"{cv2.__version__}, built with windows ({names})")

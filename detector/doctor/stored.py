@@ -15,6 +15,7 @@ from detector.pretrained.releases import (
 )
 from detector.system.cache import cache_folder, converted_folder
 from detector.system.files import check_writable
+from detector.system.invocation import command
 from detector.system.reading import sha256
 
 
@@ -38,7 +39,7 @@ def check_cache() -> Line:
 def check_weights() -> Iterator[Line]:
     """A line for each release: whether its weights are in the cache, and unchanged."""
     for name in RELEASES:
-        repair = f"ssdlite weights fetch {name}"
+        repair = command("weights", "fetch", name)
         path = weights_file(name)
         if not is_cached(name):
             state = (

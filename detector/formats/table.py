@@ -17,6 +17,7 @@ from detector.formats.spec_reader import (
 )
 from detector.formats.tflite.metadata import read_spec as read_tflite_spec
 from detector.spec import ModelSpec
+from detector.system.invocation import with_extra
 from detector.system.telemetry import quieten_tensorflow
 from detector.weights import Weights, load_weights, save_weights
 
@@ -108,7 +109,7 @@ def _write_onnx(path: Path, network: Network) -> None:
     try:
         from detector.formats.onnx import build_onnx
     except ImportError as error:
-        raise BackendError(f"ONNX is not installed here ({error}): pip install '.[onnx]'.") from error
+        raise BackendError(f"ONNX is not installed here ({error}): {with_extra('onnx')}.") from error
     model = build_onnx(
         network.weights,
         network.spec,
@@ -123,7 +124,7 @@ def _write_openvino(path: Path, network: Network) -> None:
     try:
         from detector.formats.openvino import save_openvino
     except ImportError as error:
-        raise BackendError(f"OpenVINO is not installed here ({error}): pip install '.[openvino]'.") from error
+        raise BackendError(f"OpenVINO is not installed here ({error}): {with_extra('openvino')}.") from error
     model = network.to_tflite(postprocess=False)
     save_openvino(
         path,
@@ -140,7 +141,7 @@ def _write_saved_model(path: Path, network: Network) -> None:
     try:
         from detector.formats.saved_model import save_saved_model
     except ImportError as error:
-        raise BackendError(f"TensorFlow is not installed here ({error}): pip install '.[train]'.") from error
+        raise BackendError(f"TensorFlow is not installed here ({error}): {with_extra('train')}.") from error
     save_saved_model(
         path, network.weights, network.spec, postprocess=network.postprocess, smaller=network.smaller
     )

@@ -26,6 +26,7 @@ from detector.spec import ModelSpec
 from detector.system.cache import cache_folder, converted_folder, make_in_cache
 from detector.system.download import DownloadError, download
 from detector.system.files import replacing
+from detector.system.invocation import command
 from detector.system.progress import bars_hidden
 from detector.system.reading import read_head, sha256
 from detector.weights import save_weights
@@ -150,7 +151,7 @@ def weights_path(name: str, *, say: Callable[[str], None] = print) -> Path:
     if not intact:
         raise WeightsError(
             f"{path} is not what was imported: it was changed or cut short; "
-            f"run `ssdlite weights fetch {name}` to get it again."
+            f"run `{command('weights', 'fetch', name)}` to get it again."
         )
     return path
 
@@ -267,7 +268,7 @@ def _fetch_published(release: Release, folder: Path, say: Callable[[str], None])
         return path
     raise WeightsError(
         f"The released weights cannot be fetched ({'; '.join(failures)}). Get one of these files on a "
-        "machine with a network and run `ssdlite weights fetch --from FILE` here."
+        "machine with a network and run `{command('weights', 'fetch', '--from', 'FILE')}` here."
     )
 
 

@@ -13,6 +13,7 @@ from detector.errors import BackendError, ModelError
 from detector.pretrained.releases import RELEASES
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
+from detector.system.invocation import with_extra
 from detector.system.telemetry import quieten_tensorflow
 
 
@@ -123,7 +124,7 @@ def _open_openvino(model: ModelFile, threads: int) -> Backend:
     try:
         from detector.runtime.openvino import OpenVINOBackend
     except ImportError as error:
-        raise BackendError(f"OpenVINO is not installed here ({error}): pip install '.[openvino]'.") from error
+        raise BackendError(f"OpenVINO is not installed here ({error}): {with_extra('openvino')}.") from error
     return OpenVINOBackend(model.tflite().absolute(), threads)
 
 
@@ -133,7 +134,7 @@ def _open_onnxruntime(model: ModelFile, threads: int) -> Backend:
 
         path = model.onnx()
     except ImportError as error:
-        raise BackendError(f"ONNX Runtime is not installed here ({error}): pip install '.[onnx]'.") from error
+        raise BackendError(f"ONNX Runtime is not installed here ({error}): {with_extra('onnx')}.") from error
     return ONNXRuntimeBackend(path.absolute(), threads)
 
 
@@ -143,10 +144,7 @@ def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
         from detector.runtime.saved_model import SavedModelBackend
         from detector.runtime.tensorflow import TensorFlowBackend
     except ImportError as error:
-        raise BackendError(
-            f"TensorFlow is not installed here ({error}): in a checkout run `uv run ssdlite ...`, "
-            "elsewhere pip install '.[train]'."
-        ) from error
+        raise BackendError(f"TensorFlow is not installed here ({error}): {with_extra('train')}.") from error
     if model.path.is_dir():
         return SavedModelBackend(model.path, threads)
     return TensorFlowBackend(*model.weights(), threads)

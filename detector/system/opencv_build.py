@@ -9,7 +9,13 @@ from functools import cache
 
 import cv2
 
-REPAIR = "pip uninstall -y opencv-python opencv-python-headless && pip install --no-deps opencv-python"
+from detector.system.invocation import install, uninstall
+
+
+def repair() -> str:
+    """The command line that puts the build with windows in the place of the headless one."""
+    away = uninstall("opencv-python", "opencv-python-headless")
+    return f"{away} && {install('--no-deps', 'opencv-python')}"
 
 
 def has_gui() -> bool:
@@ -22,7 +28,7 @@ def missing_gui_note() -> str | None:
     """The sentence for a machine on which the headless wheel won; None where all is well."""
     if has_gui():
         return None
-    return f"Note: OpenCV is the headless build here, so it cannot open windows; to repair it: {REPAIR}"
+    return f"Note: OpenCV is the headless build here, so it cannot open windows; to repair it: {repair()}"
 
 
 @cache

@@ -11,6 +11,7 @@ from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
+from detector.system.invocation import command
 from detector.system.terminal import counted
 from detector.training.curves import draw_curves
 from detector.training.gallery import draw_gallery
@@ -49,14 +50,13 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     if folder.test is not None:
         _evaluate_test(job, folder.test)
     save_coco(folder.val, run.validation)
-    root = shlex.quote(str(run.root))
     say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
     say(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
     say(
         "Next:\n"
-        f"  ssdlite eval {shlex.quote(str(run.validation))} --model {root}\n"
-        f"  ssdlite detect PHOTO --model {root}\n"
-        f"  ssdlite demo --model {root}\n"
+        f"  {command('eval', run.validation, '--model', run.root)}\n"
+        f"  {command('detect', 'PHOTO', '--model', run.root)}\n"
+        f"  {command('demo', '--model', run.root)}\n"
         f"  tensorboard --logdir {shlex.quote(str(run.tensorboard))}"
     )
 
@@ -68,7 +68,7 @@ def _read_best(run: RunFolder) -> str:
     except (NotWholeError, LookupError) as error:
         raise DetectorError(
             f"The best weights in {run.root} are not as they were written ({str(error).rstrip('.')}); "
-            f"put that right with `ssdlite train --resume {run.root}`."
+            f"put that right with `{command('train', '--resume', run.root)}`."
         ) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -15,6 +14,7 @@ from detector.evaluation.evaluate import match_categories
 from detector.input_sizes import SizeHW, describe_size
 from detector.labels import listing
 from detector.spec import ModelSpec
+from detector.system.invocation import command
 from detector.system.terminal import counted
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import ExperimentConfig
@@ -189,7 +189,7 @@ def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
             report_run(job, folder, outcome)
             job.folder.update_record(finished=True)
     except KeyboardInterrupt:
-        job.say(f"Interrupted. Go on with: ssdlite train --resume {shlex.quote(str(job.folder.root))}")
+        job.say(f"Interrupted. Go on with: {command('train', '--resume', job.folder.root)}")
         raise
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DatasetError, DetectorError, WeightsError
 from detector.labels import listing
 from detector.spec import ModelSpec
+from detector.system.invocation import command
 from detector.system.terminal import counted
 from detector.training.checkpoints import find_checkpoint
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
@@ -173,7 +173,7 @@ def _load_dataset(run: RunFolder, record: RunRecord, moved_to: Path | None, seed
     except DatasetError as error:
         raise DatasetError(
             f"{error} The run in {run.root} needs the dataset that it began with, {record['dataset']}. "
-            f"Where that has moved: ssdlite train NEW_PLACE --resume {shlex.quote(str(run.root))}"
+            f"Where that has moved: {command('train', 'NEW_PLACE', '--resume', run.root)}"
         ) from error
     return folder
 
@@ -220,10 +220,10 @@ def weights_digest(weights: Weights) -> str:
 
 def _way_out(run: RunFolder, record: RunRecord) -> str:
     """What can be done with a run that cannot go on, as a sentence."""
-    command = f"ssdlite train {shlex.quote(record['dataset'])}"
+    train = ("train", record["dataset"])
     try:
         load_weights(run.weights)
     except DetectorError:
-        return f"Start again: {command}"
-    start = shlex.quote(f"training.initial_weights={run.root}")
-    return f"A new run can start from its best weights: {command} --set {start}"
+        return f"Start again: {command(*train)}"
+    again = command(*train, "--set", f"training.initial_weights={run.root}")
+    return f"A new run can start from its best weights: {again}"

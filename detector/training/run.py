@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import orbit
 import tensorflow as tf
 
+from detector.system.invocation import command
 from detector.system.silence import make_silenceable, silenced
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
@@ -72,7 +73,7 @@ def train(job: Job) -> Outcome:
 
 def _explained(error: tf.errors.OpError, folder: RunFolder, batch: int) -> TrainingError:
     """What TensorFlow failed at, in a sentence with what to do about it."""
-    go_on = f"go on with `ssdlite train --resume {folder.root}`."
+    go_on = f"go on with `{command('train', '--resume', folder.root)}`."
     if not isinstance(error, tf.errors.ResourceExhaustedError):
         return TrainingError(
             f"TensorFlow cannot go on ({first_line(error)}). Once that is put right, {go_on}"

@@ -15,6 +15,7 @@ from detector.data.dataset import Dataset
 from detector.errors import DetectorError
 from detector.input_sizes import is_size
 from detector.system.files import cannot_write, check_writable, replacing
+from detector.system.invocation import command
 from detector.system.reading import parsing, read_whole
 from detector.system.run_names import RUN_RECORD, RUN_VALIDATION, RUN_WEIGHTS
 from detector.training.config import ExperimentConfig
@@ -155,8 +156,8 @@ class RunFolder:
         """Raise DetectorError when the folder is in use or cannot be written to."""
         if self.record.exists():
             raise DetectorError(
-                f"{self.root} holds a run already: go on with `ssdlite train --resume {self.root}`, or "
-                "choose another --output."
+                f"{self.root} holds a run already: go on with "
+                f"`{command('train', '--resume', self.root)}`, or choose another --output."
             )
         if self.root.exists() and (not self.root.is_dir() or any(self._content())):
             raise DetectorError(f"{self.root} is not empty; choose another --output.")

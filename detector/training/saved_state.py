@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from detector.errors import DetectorError
+from detector.system.invocation import command
 from detector.training.checkpoints import Checkpoint
 from detector.training.cluster import is_chief
 from detector.training.run_folder import RunFolder
@@ -72,7 +73,7 @@ class SavedState:
         except (tf.errors.OpError, OSError, DetectorError) as error:
             raise TrainingError(
                 f"No checkpoint could be written to {self._folder.checkpoints} ({first_line(error)}): free "
-                f"some space, then go on with `ssdlite train --resume {self._folder.root}`."
+                f"some space, then go on with `{command('train', '--resume', self._folder.root)}`."
             ) from error
         self._saved_step = step
 

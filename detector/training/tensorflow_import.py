@@ -6,6 +6,7 @@ from importlib import import_module
 from types import ModuleType
 
 from detector.errors import BackendError
+from detector.system.invocation import with_extra
 
 
 def import_with_tensorflow(name: str) -> ModuleType:
@@ -19,6 +20,6 @@ def import_with_tensorflow(name: str) -> ModuleType:
         return import_module(f"detector.training.{name}")
     except ImportError as error:
         raise BackendError(
-            f"This needs TensorFlow and Model Garden, which are not installed here ({error}): in a "
-            "checkout run `uv run ssdlite ...`, elsewhere pip install '.[train]'."
+            f"This needs TensorFlow and Model Garden, which are not installed here ({error}): "
+            f"{with_extra('train')}."
         ) from error

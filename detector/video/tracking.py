@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detector.detections import Detections
 from detector.errors import BackendError
+from detector.system.invocation import with_extra
 from detector.video.frames import UNTRACKED
 
 # ByteTrack continues tracks, but starts none, with boxes down to this share of the threshold: objects that
@@ -32,8 +33,7 @@ class Tracker:
                 from trackers import ByteTrackTracker
         except ImportError as error:
             raise BackendError(
-                f"Tracking needs the package trackers ({error}): in a checkout run `uv run demo_webcam.py "
-                "...`, elsewhere pip install '.[live]'."
+                f"Tracking needs the package trackers ({error}): {with_extra('live')}."
             ) from error
         self._table = supervision.Detections
         self._tracker = ByteTrackTracker()

@@ -43,6 +43,11 @@ def test_all_is_well(run: Run, few_probes: None, released_weights: Path) -> None
     assert "Does not work: the OpenVINO backend (see OpenVINO)" in lines
 
 
+@pytest.fixture(autouse=True)
+def by_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector.system.invocation.installer", lambda: ("pip",))
+
+
 def test_headless_opencv_is_named_with_the_repair(
     run: Run, few_probes: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -259,22 +259,3 @@ def test_a_headless_opencv_is_said_in_one_sentence(
     assert outcome.code == 0
     assert outcome.err.startswith("Note: OpenCV is the headless build here")
     assert "pip install --no-deps opencv-python" in outcome.err
-
-
-@pytest.mark.parametrize(
-    ("command", "uv", "expected"),
-    [
-        ("eval_coco.py", True, ("uvx --from . ssdlite data coco coco", "uv run eval_coco.py coco")),
-        ("eval_coco.py", False, ("ssdlite data coco coco", "python eval_coco.py coco")),
-        ("ssdlite eval", False, ("ssdlite data coco coco", "ssdlite eval coco")),
-    ],
-)
-def test_the_next_commands_are_those_that_work_here(
-    command: str, uv: bool, expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from detector.commands.eval import _next_commands
-
-    monkeypatch.setenv("UV", "/usr/bin/uv")
-    if not uv:
-        monkeypatch.delenv("UV")
-    assert tuple(f"{line} coco" for line in _next_commands(command)) == expected

@@ -12,6 +12,7 @@ from pathlib import Path
 from detector.errors import DetectorError
 from detector.system.cache import cache_folder
 from detector.system.files import replacing
+from detector.system.invocation import with_extra
 
 _VALID = datetime.timedelta(days=397)  # Apple's browsers take none that is valid for longer
 _REMAINING = datetime.timedelta(days=7)
@@ -59,9 +60,8 @@ def _make(path: Path, host: str) -> None:
         from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
     except ImportError as error:
         raise DetectorError(
-            "A browser gives its camera to HTTPS only, which needs a package that is not installed here: in "
-            "a checkout run `uv run demo_webcam.py ...`, elsewhere pip install '.[live]'; or stay on this "
-            "machine with --host 127.0.0.1."
+            "A browser gives its camera to HTTPS only, which needs a package that is not installed here: "
+            f"{with_extra('live')}; or stay on this machine with --host 127.0.0.1."
         ) from error
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ssdlite on this machine")])
