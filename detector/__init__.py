@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from detector.api.inputs import load_dataset
     from detector.api.training import TrainedRun, train
     from detector.data.dataset import Dataset
-    from detector.detections import Detections
-    from detector.drawing import draw_detections
+    from detector.detections import Detections, draw_detections
     from detector.exports.outcome import Export
     from detector.images import load_image
     from detector.runtime import Detector
@@ -70,7 +69,7 @@ _HOME = {
     "ModelSpec": "detector.spec",
     "TrainedRun": "detector.api.training",
     "compare": "detector.api.comparison",
-    "draw_detections": "detector.drawing",
+    "draw_detections": "detector.detections",
     "evaluate": "detector.api.evaluation",
     "export": "detector.api.export",
     "load_dataset": "detector.api.inputs",
@@ -81,7 +80,7 @@ _HOME = {
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> object:

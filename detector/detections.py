@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, overload
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import InitVar, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, overload
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
+from detector.drawing import draw_labelled
 from detector.errors import DetectorError
+from detector.image_kinds import ImageLike, to_image
+from detector.images import Image, is_address, save_image
 from detector.system.html_table import html_table
 from detector.system.invocation import install
 from detector.system.terminal import counted, printable
@@ -20,11 +27,26 @@ if TYPE_CHECKING:
     import pandas
     import supervision
 
-Detection = tuple[FloatArray, float, str]  # box, score, name
 AnyInteger = np.integer[Any]
 Selection = slice | Sequence[int] | NDArray[np.generic]
 
-_MOST_SHOWN = 5
+_MOST_SHOWN = 5  # in one line
+_MOST_ROWS = 20
+_PICTURE_SIDE = 800  # pixels; a notebook shows no more
+
+
+class Detection(NamedTuple):
+    """One object that was found.
+
+    Attributes:
+        box: (4,) float32, xyxy, pixels.
+        score: in [0, 1].
+        name: of its class.
+    """
+
+    box: FloatArray
+    score: float
+    name: str
 
 
 class _Found(TypedDict):
@@ -43,8 +65,12 @@ class PlainDetection(_Found, total=False):
 class Detections:
     """The objects found in one image, highest score first.
 
-    A sequence of (box, score, name): ``len``, iteration and ``detections[0]`` work as those of a list, and a
-    slice, a mask or indices select Detections. Two are equal when all values in them are.
+    A sequence of ``Detection`` (box, score, name): ``len``, iteration and ``detections[0]`` work as those of
+    a list, and a slice, a mask or indices select Detections. Two are equal when all values in them are.
+    ``print`` shows a table, a notebook the picture.
+
+    It knows the image that it was found in, but does not keep it in memory: a path is read again, an array or
+    a Pillow image is there as long as the program has it, and what is pickled knows its path alone.
 
     >>> from detector import Detector
     >>> from detector.data.sample import SAMPLE_FOLDER
@@ -69,13 +95,62 @@ class Detections:
     scores: FloatArray
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    source: InitVar[ImageLike | None] = None
+    _find: Callable[[], Any] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, source: ImageLike | None) -> None:
         if not (self.boxes.shape == (len(self.scores), 4) and self.labels.shape == self.scores.shape):
             raise ValueError(
                 "expected boxes (N, 4), scores (N,) and labels (N,), got "
                 f"{self.boxes.shape}, {self.scores.shape} and {self.labels.shape}"
             )
+        object.__setattr__(self, "_find", _finder(source))
+
+    def found_in(self, source: ImageLike | None) -> Detections:
+        """The same, of an image: a path or address, an array, or a Pillow image."""
+        return Detections(self.boxes, self.scores, self.labels, self.classes, source)
+
+    @property
+    def image(self) -> Image | None:
+        """The image that they were found in, (H, W, 3) uint8, BGR; None where it is not known or no more.
+
+        Raises:
+            ImageError: its file cannot be read any more.
+        """
+        source = self._find()
+        return None if source is None else to_image(source)
+
+    def draw(self, image: ImageLike | None = None) -> Image:
+        """A copy of the image with boxes, names and scores; see ``draw_detections``.
+
+        Args:
+            image: the one to draw onto, if not that which they were found in.
+
+        Raises:
+            ImageError: its file cannot be read.
+            ValueError: their own image is not known, or no more in memory.
+        """
+        image = self.image if image is None else image
+        if image is None:
+            raise ValueError(
+                "the image of these detections is no more in memory; give it: draw(image), save(path, image)"
+            )
+        return draw_detections(image, self)
+
+    def save(self, path: str | Path, image: ImageLike | None = None) -> Path:
+        """Write the picture that ``draw`` makes into a file, and return its path.
+
+        Args:
+            path: ends in ``.jpg``, ``.png`` or another format that OpenCV writes; missing folders are made.
+            image: as for ``draw``.
+
+        Raises:
+            DetectorError: no such format, or the file cannot be written; and as ``draw``.
+            ValueError: as ``draw``.
+        """
+        path = Path(path)
+        save_image(path, self.draw(image))
+        return path
 
     @property
     def names(self) -> list[str]:
@@ -102,7 +177,9 @@ class Detections:
             number = int(index)
             if not -len(self) <= number < len(self):
                 raise IndexError(f"there is no detection {number}; there are {len(self)}")
-            return self.boxes[number], float(self.scores[number]), self.classes[self.labels[number]]
+            return Detection(
+                self.boxes[number], float(self.scores[number]), self.classes[self.labels[number]]
+            )
         if not isinstance(index, slice):
             index = np.asarray(index)
             index = index if index.size else index.astype(np.intp)  # numpy makes an empty list one of floats
@@ -111,11 +188,12 @@ class Detections:
                     "expected the number of a detection, a slice, a boolean mask or indices, "
                     f"got {index.dtype} of shape {index.shape}"
                 )
-        return Detections(self.boxes[index], self.scores[index], self.labels[index], self.classes)
+        boxes, scores, labels = self.boxes[index], self.scores[index], self.labels[index]
+        return Detections(boxes, scores, labels, self.classes, self._find())
 
     def __iter__(self) -> Iterator[Detection]:
         """(box, score, name) of each detection."""
-        return iter(zip(self.boxes, self.scores.tolist(), self.names, strict=True))
+        return map(Detection, self.boxes, self.scores.tolist(), self.names)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Detections):
@@ -137,7 +215,35 @@ class Detections:
         more = f" and {len(self) - _MOST_SHOWN:,} more" if len(self) > _MOST_SHOWN else ""
         return f"<Detections: {counted(len(self), 'object')}{shown and ': '}{shown}{more}>"
 
-    def _repr_html_(self) -> str:
+    def __str__(self) -> str:
+        rows = [
+            f"{score:5.2f}  {' '.join(f'{value:6.0f}' for value in box)}  {printable(name)}"
+            for box, score, name in self[:_MOST_ROWS]
+        ]
+        more = [f"and {len(self) - _MOST_ROWS:,} more"] if len(self) > _MOST_ROWS else []
+        head = [f"score  {'x1':>6} {'y1':>6} {'x2':>6} {'y2':>6}  class"] if rows else []
+        return "\n".join([counted(len(self), "object"), *head, *rows, *more])
+
+    def __reduce__(self) -> tuple[type[Detections], tuple[object, ...]]:
+        source = self._find()
+        path = source if isinstance(source, str) else None
+        return Detections, (self.boxes, self.scores, self.labels, self.classes, path)
+
+    def _repr_png_(self) -> bytes | None:
+        try:
+            image = self.image
+        except DetectorError:
+            return None
+        if image is None:
+            return None
+        drawn = draw_detections(image, self)
+        share = min(1.0, _PICTURE_SIDE / max(drawn.shape))
+        small = cv2.resize(drawn, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        return bytes(cv2.imencode(".png", small)[1])
+
+    def _repr_html_(self) -> str | None:
+        if self._find() is not None:  # a notebook would show this in the picture's place
+            return None
         rows = (
             (name, f"{score:.2f}", ", ".join(f"{value:.1f}" for value in box)) for box, score, name in self
         )
@@ -185,3 +291,45 @@ class Detections:
             ) from error
         corners = {corner: self.boxes[:, column] for column, corner in enumerate(("x1", "y1", "x2", "y2"))}
         return pandas.DataFrame({"name": self.names, "score": self.scores, **corners})
+
+
+def draw_detections(image: ImageLike, detections: Detections) -> Image:
+    """A copy of the image with boxes, names and scores, readable at any size and on any background.
+
+    >>> from detector import Detector, draw_detections, load_image
+    >>> from detector.data.sample import SAMPLE_FOLDER
+    >>> image = load_image(SAMPLE_FOLDER / "coffee.jpg")
+    >>> picture = draw_detections(image, Detector.load().detect(image))
+    >>> picture.shape == image.shape
+    True
+
+    Args:
+        image: an array (H, W, 3) of uint8, BGR, a path, or a Pillow image; see ``to_image``.
+        detections: in this image's pixels; drawn from the lowest score to the highest.
+
+    Raises:
+        ImageError: a file that cannot be read.
+        ValueError: something that is no image, or no Detections.
+    """
+    if not isinstance(detections, Detections):
+        raise ValueError(f"expected Detections, got {type(detections).__name__}")
+    texts = [f"{name} {score:.0%}" for _, score, name in detections]
+    return draw_labelled(to_image(image), detections.boxes, detections.names, texts)
+
+
+def _finder(source: Any) -> Callable[[], Any]:
+    """A function that gives what an image was found by, as long as that is there; it keeps no pixels."""
+    if source is None:
+        return _nothing
+    if isinstance(source, str | os.PathLike):
+        text = os.fspath(source)
+        known = text if is_address(text) else os.path.abspath(text)
+        return lambda: known
+    try:
+        return weakref.ref(source)
+    except TypeError:  # something that looks like an array
+        return _nothing
+
+
+def _nothing() -> None:
+    return None

@@ -12,8 +12,6 @@ import cv2
 import numpy as np
 
 from detector.boxes import FloatArray, area
-from detector.detections import Detections
-from detector.image_kinds import ImageLike, to_image
 from detector.images import Image
 
 _REFERENCE_SIDE = 640  # pixels of the longer side at which lines are two pixels wide
@@ -23,34 +21,17 @@ _WEIGHT = 500  # of the font: a little bolder than regular
 Colour = tuple[int, int, int]  # BGR
 
 
-def draw_detections(image: ImageLike, detections: Detections) -> Image:
-    """A copy of the image with boxes, names and scores, readable at any size and on any background.
-
-    >>> from detector import Detector, draw_detections, load_image
-    >>> from detector.data.sample import SAMPLE_FOLDER
-    >>> image = load_image(SAMPLE_FOLDER / "coffee.jpg")
-    >>> picture = draw_detections(image, Detector.load().detect(image))
-    >>> picture.shape == image.shape
-    True
+def draw_labelled(image: Image, boxes: FloatArray, names: Sequence[str], texts: Sequence[str]) -> Image:
+    """A copy of the image with boxes in the colours of their names and a text at each, from the last to the
+    first.
 
     Args:
-        image: an array (H, W, 3) of uint8, BGR, a path, or a Pillow image; see ``to_image``.
-        detections: in this image's pixels; drawn from the lowest score to the highest.
-
-    Raises:
-        ImageError: a file that cannot be read.
-        ValueError: something that is no image, or no Detections.
+        image: (H, W, 3) uint8, BGR.
+        boxes: (N, 4), xyxy, pixels of this image.
+        names: class name of each box.
+        texts: what is written at it.
     """
-    if not isinstance(detections, Detections):
-        raise ValueError(f"expected Detections, got {type(detections).__name__}")
-    return draw_labelled(
-        to_image(image), detections, [f"{name} {score:.0%}" for _, score, name in detections]
-    )
-
-
-def draw_labelled(image: Image, detections: Detections, texts: Sequence[str]) -> Image:
-    """As ``draw_detections``, with a text of one's own for each detection."""
-    return _draw(image, list(zip(detections.boxes, detections.names, texts, strict=True))[::-1])
+    return _draw(image, list(zip(boxes, names, texts, strict=True))[::-1])
 
 
 def draw_boxes(image: Image, boxes: FloatArray, names: Sequence[str]) -> Image:

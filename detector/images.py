@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 from detector.errors import DetectorError, ImageError
 from detector.exif import Pixels, is_tiff, orientation_of, turn, turn_back
 from detector.image_header import EXPECTED, MOST_PIXELS, ImageHeader, read_header
-from detector.system.files import files_below
+from detector.system.bounds import as_path
+from detector.system.files import files_below, replacing
 from detector.system.reading import read_whole
 
 Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
 MOST_BYTES = 1 << 31  # of a file: pixels of 8 bytes, the most there may be
+_MOST_FETCHED = 1 << 28  # 268 MB
 _NO_MEMORY = -4  # cv::Error::StsNoMem
 _LEAST_SIDE = 64  # pixels of a preview, four for each cell of a thumbnail
 _REDUCED = tuple((parts, getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{parts}")) for parts in (8, 4, 2))
@@ -56,7 +59,8 @@ def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> I
     is the one that was annotated and it comes back.
 
     Args:
-        path: a JPEG, PNG, WebP, BMP, GIF (its first picture), TIFF or PNM file, whatever its name ends in.
+        path: a JPEG, PNG, WebP, BMP, GIF (its first picture), TIFF or PNM file, whatever its name ends in; or
+            an address that begins with http:// or https://.
         size_wh: width and height that the image's annotations claim.
 
     Returns:
@@ -64,8 +68,28 @@ def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> I
 
     Raises:
         ImageError: absent, empty, not an image, cut short, or too large.
+        DetectorError: an address that gives no file.
+        ValueError: what is no path.
     """
-    return decode_image(read_whole(Path(path), MOST_BYTES, ImageError), name=str(path), size_wh=size_wh)
+    if is_address(path):
+        return decode_image(_fetch(str(path)), name=str(path), size_wh=size_wh)
+    return decode_image(
+        read_whole(as_path("the image", path), MOST_BYTES, ImageError), name=str(path), size_wh=size_wh
+    )
+
+
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether that is the address of a file on a server, rather than a path."""
+    return isinstance(path, str) and path.lower().startswith(("http://", "https://"))
+
+
+def _fetch(address: str) -> bytes:
+    from detector.system.download import download  # takes time to import
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "image")
+        download(address, path, most_bytes=_MOST_FETCHED)
+        return path.read_bytes()
 
 
 def decode_image(
@@ -171,6 +195,29 @@ def _decode(data: bytes, name: str, flags: int) -> Image:
     if decoded is None:
         raise ImageError(f"{name} is not an image that can be read ({EXPECTED}).")
     return np.asarray(decoded, np.uint8)
+
+
+def save_image(path: Path, image: Image, options: Sequence[int] = ()) -> None:
+    """Write an image in the format that the name ends in; it is whole or not there.
+
+    Args:
+        path: the folder is made where it is missing.
+        image: (H, W, 3) uint8, BGR.
+        options: of ``cv2.imencode``.
+
+    Raises:
+        ImageError: no such format, or too many pixels for it.
+        DetectorError: it cannot be written.
+    """
+    try:
+        content = cv2.imencode(path.suffix, image, options)[1].tobytes()
+    except cv2.error as error:
+        known = ", ".join(_FORMATS[:5])
+        raise ImageError(
+            f"The image {path} cannot be encoded ({error.err}); names end in {known}."
+        ) from error
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def find_images(sources: Iterable[str]) -> list[Path]:

@@ -62,7 +62,7 @@ def parse_classes(text: str | None) -> list[str] | None:
     try:
         names = next(csv.reader([" ".join(text.split())], skipinitialspace=True), [])
     except csv.Error as error:
-        raise ModelError(f"--classes {text:.80}: expected names separated by commas ({error}).") from error
+        raise ModelError(f"classes {text:.80}: expected names separated by commas ({error}).") from error
     return [name.strip() for name in names if name.strip()]
 
 

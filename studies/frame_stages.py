@@ -18,7 +18,7 @@ import numpy as np
 
 from detector.bench.measurement import load_frame
 from detector.commands.command_line import echo
-from detector.drawing import draw_detections
+from detector.detections import draw_detections
 from detector.errors import BackendError
 from detector.images import Image
 from detector.nms import non_maximum_suppression

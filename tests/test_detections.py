@@ -1,10 +1,15 @@
+import pickle
 import sys
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from detector.detections import Detections
+from detector.data.sample import SAMPLE_FOLDER
+from detector.detections import Detections, draw_detections
 from detector.errors import DetectorError
+from detector.images import load_image
 
 DETECTIONS = Detections(
     boxes=np.array([[0, 1, 2, 3], [4, 5, 6, 7.123]], np.float32),
@@ -29,6 +34,66 @@ def test_selection():
 def test_shapes_are_checked():
     with pytest.raises(ValueError, match=r"expected boxes \(N, 4\)"):
         Detections(DETECTIONS.boxes, DETECTIONS.scores[:1], DETECTIONS.labels, ("cat", "dog"))
+
+
+def test_one_of_them_has_names_for_its_parts():
+    assert (DETECTIONS[0].name, DETECTIONS[-1].score) == ("dog", 0.5)
+    assert next(iter(DETECTIONS)).box.tolist() == [0, 1, 2, 3]
+
+
+def test_printed_it_is_a_table():
+    assert str(DETECTIONS).splitlines() == [
+        "2 objects",
+        "score      x1     y1     x2     y2  class",
+        " 0.90       0      1      2      3  dog",
+        " 0.50       4      5      6      7  cat",
+    ]
+    assert str(DETECTIONS[:0]) == "0 objects"
+    many = DETECTIONS[[0] * 30]
+    assert str(many).endswith("\nand 10 more")
+
+
+PHOTO = SAMPLE_FOLDER / "coffee.jpg"
+
+
+def test_the_picture_of_a_path_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(SAMPLE_FOLDER)
+    found = DETECTIONS.found_in("coffee.jpg")
+    monkeypatch.chdir(tmp_path)
+    expected = draw_detections(PHOTO, DETECTIONS)
+    for each in (found, found[[0, 1]], pickle.loads(pickle.dumps(found))):
+        np.testing.assert_array_equal(each.draw(), expected)
+        assert each == DETECTIONS
+    assert found.save(tmp_path / "new" / "out.png") == tmp_path / "new" / "out.png"
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "new" / "out.png")), expected)
+    png = found._repr_png_()
+    assert png is not None
+    assert cv2.imdecode(np.frombuffer(png, np.uint8), 1).shape == (400, 600, 3)
+    assert found._repr_html_() is None
+
+
+def test_pixels_are_not_kept():
+    image = load_image(PHOTO)
+    found = DETECTIONS.found_in(image)
+    assert found.image is image
+    unpickled = pickle.loads(pickle.dumps(found))
+    assert unpickled == found
+    assert unpickled.image is None
+    del image
+    for lost in (found, unpickled, DETECTIONS):
+        assert lost.image is None
+        assert lost._repr_png_() is None
+        assert "dog" in (lost._repr_html_() or "")
+        with pytest.raises(ValueError, match=r"no more in memory; give it: draw\(image\)"):
+            lost.draw()
+        assert lost.draw(PHOTO).shape == (400, 600, 3)
+
+
+def test_a_picture_that_cannot_be_written(tmp_path: Path):
+    for name in ("out", "out.xyz", "."):
+        with pytest.raises(DetectorError):
+            DETECTIONS.save(tmp_path / name, PHOTO)
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_is_a_sequence():

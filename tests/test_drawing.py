@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from detector.detections import Detections
-from detector.drawing import class_colour, draw_detections
+from detector.detections import Detections, draw_detections
+from detector.drawing import class_colour
 
 
 @pytest.mark.parametrize("size_hw", [(480, 640), (40, 30), (3000, 4000)])

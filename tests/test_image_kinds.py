@@ -15,6 +15,7 @@ from detector import Detector, draw_detections, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import DetectorError, ImageError
 from detector.image_kinds import to_image
+from tests.system.file_server import FileServer
 
 PATH = SAMPLE_FOLDER / "coffee.jpg"
 RANDOM = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
@@ -51,6 +52,19 @@ def test_each_kind_is_the_same_image(given: Any, expected: Any) -> None:
 @pytest.mark.parametrize("path", [PATH, str(PATH)])
 def test_a_path_is_read(path: Any) -> None:
     np.testing.assert_array_equal(to_image(path), load_image(PATH))
+
+
+def test_an_address_is_fetched() -> None:
+    with FileServer() as server:
+        server.files["/a%20photo.jpg"] = PATH.read_bytes()
+        server.files["/page"] = b"<html>no picture</html>"
+        np.testing.assert_array_equal(to_image(f"{server.url}/a%20photo.jpg"), load_image(PATH))
+        with pytest.raises(ImageError, match=r"/page is not an image that can be read"):
+            to_image(f"{server.url}/page")
+        with pytest.raises(DetectorError, match="answers 404"):
+            to_image(f"{server.url}/absent.jpg")
+    with pytest.raises(DetectorError, match=r"Cannot reach .*; check the network"):
+        to_image(f"{server.url}/a%20photo.jpg")
 
 
 REFUSED = {
@@ -141,7 +155,7 @@ def test_a_picture_is_drawn_of_each_kind(detector: Detector) -> None:
         {"score_threshold": "0.5"}, {"iou_threshold": 2}, {"iou_threshold": float("nan")},
         {"iou_threshold": "0.5"}, {"max_detections": 0}, {"max_detections": 2.5}, {"max_detections": "10"},
         {"threads": 0}, {"threads": -1}, {"threads": 1.5}, {"threads": 10**9}, {"threads": "2"},
-        {"classes": "person"}, {"classes": 5}, {"classes": [1]}, {"classes": []}, {"classes": ["prson"]},
+        {"classes": 3}, {"classes": 5}, {"classes": [1]}, {"classes": []}, {"classes": ["prson"]},
         {"backend": "tpu"}, {"backend": 5}, {"resize": "bicubic"},
         {"model": None}, {"model": 5}, {"model": b"x.npz"}, {"model": ""}, {"model": "a\0b.npz"},
     ],

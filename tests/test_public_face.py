@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import doctest
 import subprocess
+from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +24,7 @@ NAMES = {
 def test_the_names_are_these() -> None:
     assert set(detector.__all__) == NAMES
     assert detector.__all__ == sorted(detector.__all__)
-    assert set(dir(detector)) > NAMES
+    assert set(dir(detector)) == NAMES | {"__version__"}  # what a tab completes
     for name in NAMES:
         assert getattr(detector, name).__name__ == name
         assert f"``{name}``" in (detector.__doc__ or "")
@@ -50,6 +53,57 @@ def test_there_are_examples() -> None:
     have = {example.name.split(".")[0] for example in _examples()}
     without = {"Comparison", "Dataset", "DetectorError", "Evaluation", "Export", "ModelSpec"}
     assert NAMES - have == without | {"TrainedRun", "train"}  # which take minutes: see docs/three_jobs.py
+
+
+class Anything:
+    """What has nothing that an image, a path, a model or a dataset has."""
+
+
+WRONG = (
+    None,
+    1,
+    -1,
+    1.5,
+    True,
+    "",
+    "absent",
+    b"absent",
+    [],
+    [None],
+    {},
+    {"a": 1},
+    object(),
+    Anything,
+    Anything(),
+)
+TAKE_ONE = {
+    "compare": lambda wrong: detector.compare(wrong, wrong, wrong),
+    "detect": lambda wrong: detector.Detector.load().detect(wrong),
+    "detect_batch": lambda wrong: list(detector.Detector.load().detect_batch(wrong)),
+    "draw_detections": lambda wrong: detector.draw_detections(wrong, wrong),
+    "evaluate": lambda wrong: detector.evaluate(wrong or "absent", model=wrong),
+    "export": lambda wrong: detector.export(wrong, output=wrong),
+    "load": lambda wrong: detector.Detector.load(wrong),
+    "load_dataset": detector.load_dataset,
+    "load_image": detector.load_image,
+    "open_source": lambda wrong: detector.open_source(wrong).close(),
+    "train": lambda wrong: detector.train(wrong, output="absent/run"),
+    "classes": lambda wrong: detector.Detector.load(classes=wrong or "absent"),
+    "input_size": lambda wrong: detector.Detector.load(input_size=wrong or "absent"),
+    "pipeline": lambda wrong: detector.LivePipeline(wrong, wrong),
+}
+
+
+@pytest.mark.usefixtures("released_weights")
+@pytest.mark.parametrize("name", TAKE_ONE)
+@pytest.mark.parametrize("wrong", WRONG, ids=[f"{type(wrong).__name__}{i}" for i, wrong in enumerate(WRONG)])
+def test_what_makes_no_sense_is_refused_in_a_sentence(
+    name: str, wrong: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with suppress(detector.DetectorError, ValueError):
+        TAKE_ONE[name](wrong)
+    assert not list(tmp_path.iterdir())
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

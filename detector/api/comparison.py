@@ -33,6 +33,7 @@ from detector.image_kinds import ImageLike
 from detector.input_sizes import describe_sizes
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
+from detector.system.bounds import as_path
 from detector.system.files import replacing
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
@@ -121,7 +122,7 @@ class Comparison(Differences):
             "classes": [asdict(each) for each in self.classes],
             "images": [asdict(each) for each in self.images],
         }
-        with replacing(Path(path)) as temporary:
+        with replacing(as_path("the file", path)) as temporary:
             temporary.write_text(json.dumps(nan_to_minus_1(record), indent=1))
 
     def __repr__(self) -> str:

@@ -33,6 +33,7 @@ from detector.pretrained.releases import DEFAULT_MODEL
 from detector.report.page import write_report
 from detector.runtime import Detector
 from detector.spec import ModelSpec
+from detector.system.bounds import as_path
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
 from detector.system.terminal import counted, ignore
@@ -87,7 +88,7 @@ class Evaluation(Measurement):
         Raises:
             DetectorError: the folder cannot be written to, or the disk is full.
         """
-        super().save(Path(folder), self.settings if settings is None else settings)
+        super().save(as_path("the folder", folder), self.settings if settings is None else settings)
 
     def analyse(self, *, rounds: int = ROUNDS, progress: bool = False) -> Analysis:
         """Everything that the report tells: where AP is lost, with 95 % intervals.
@@ -124,7 +125,7 @@ class Evaluation(Measurement):
                 )
             source = self.dataset
             write_report(
-                Path(folder),
+                as_path("the folder", folder),
                 analysis,
                 title=f"{self.name} on {source.split}",
                 subtitle=f"{_count(source)} of {source.source}, {date.today().isoformat()}",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from detector.api.inputs import Say, as_path, refuse_unknown
+from detector.api.inputs import Say, optional_path, refuse_unknown
 from detector.data.dataset import Dataset
 from detector.exports.exporter import write_export
 from detector.exports.outcome import Export
@@ -89,10 +89,10 @@ def export(
         format=format,
         quantize=quantize,
         postprocess=postprocess,
-        output=as_path(output),
+        output=optional_path("output", output),
         bundle=options.get("bundle"),
-        calibration=as_path(options.get("calibration")),
-        dataset=dataset if isinstance(dataset, Dataset) else as_path(dataset),
+        calibration=optional_path("calibration", options.get("calibration")),
+        dataset=dataset if isinstance(dataset, Dataset) else optional_path("the dataset", dataset),
         classes=class_list(options.get("classes")),
         input_size=options.get("input_size"),
         max_ap_drop=options.get("max_ap_drop"),

@@ -9,10 +9,12 @@ from typing import Literal, TypedDict
 from detector.data.annotations import Result
 from detector.data.dataset import Dataset
 from detector.data.selection import find_dataset, select_images
+from detector.errors import ArgumentError
 from detector.evaluation.results import check_results, load_results
 from detector.input_sizes import InputSize
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
+from detector.system.bounds import as_path, shown
 from detector.system.progress import bars_wanted
 from detector.system.terminal import ignore
 
@@ -77,7 +79,11 @@ def load_dataset(
     """
     with bars_wanted(progress):
         dataset = find_dataset(
-            as_path(path), as_path(images), as_path(annotations), split, images_needed=images_needed
+            optional_path("the dataset", path),
+            optional_path("images", images),
+            optional_path("annotations", annotations),
+            split,
+            images_needed=images_needed,
         )
     say = say or ignore
     for finding in dataset.findings:
@@ -125,13 +131,17 @@ def open_detector(model: str | Path | Detector, how: LoadOptions, say: Say | Non
 
 
 def read_detections(detections: str | Path | Rows, dataset: Dataset, say: Say) -> list[Result]:
-    """COCO's result objects with the ids of the dataset; raises DatasetError as ``load_results`` does."""
+    """COCO's result objects with the ids of the dataset; raises DatasetError as ``load_results`` does, and
+    ArgumentError for what is neither a file nor rows.
+    """
     if isinstance(detections, str | Path):
         return load_results(Path(detections), dataset, say)
+    if not isinstance(detections, Sequence) or isinstance(detections, bytes):
+        raise ArgumentError(f"Expected a model, a file of detections, or such rows, got {shown(detections)}")
     copies = [dict(each) if isinstance(each, Mapping) else each for each in detections]
     return check_results(Path("detections"), copies, dataset, say)
 
 
-def as_path(path: str | Path | None) -> Path | None:
-    """A path that may be given as text; None stays None."""
-    return None if path is None else Path(path)
+def optional_path(what: str, path: str | Path | None) -> Path | None:
+    """A path that may be given as text; None stays None. Raises ValueError for anything else."""
+    return None if path is None else as_path(what, path)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from detector.api.evaluation import percent
-from detector.api.inputs import LoadOptions, Say, as_path, refuse_unknown
+from detector.api.inputs import LoadOptions, Say, optional_path, refuse_unknown
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
+from detector.system.bounds import as_path
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
 from detector.system.reading import parsing, read_whole
@@ -62,7 +63,7 @@ class TrainedRun:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = as_path("the folder of a run", folder)
         self._files = RunFolder(self.folder)
         self._files.load_record()
 
@@ -158,15 +159,15 @@ def train(
     if resume is None and dataset is None:
         raise ValueError("expected a folder of labelled images, or a run to resume")
     say, on_progress = say or ignore, on_progress or ignore
-    folder = as_path(dataset)
+    folder = optional_path("the dataset", dataset)
     with bars_wanted(progress):
         if resume is not None:
-            run = go_on(RunFolder(Path(resume)), folder, say, on_progress)
+            run = go_on(RunFolder(as_path("resume", resume)), folder, say, on_progress)
         else:
             assert folder is not None
-            experiment = load_config(as_path(options.get("config")), _settings(options))
+            experiment = load_config(optional_path("config", options.get("config")), _settings(options))
             splits = options.get("train"), options.get("val")
-            run = begin(folder, experiment, splits, as_path(output), say, on_progress)
+            run = begin(folder, experiment, splits, optional_path("output", output), say, on_progress)
     return TrainedRun(run.root)
 
 

@@ -11,7 +11,7 @@ import click
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.options import PATH, SIDE, parts_options
 from detector.errors import DatasetError
-from detector.system.files import check_writable, replacing
+from detector.system.files import check_writable
 from detector.system.invocation import command
 from detector.system.terminal import counted, printable
 
@@ -55,13 +55,13 @@ def check_command(
     never changed; --fix writes a copy in which the boxes and class numbers that can be put right are right,
     the rest is left out, images turned by EXIF are stored upright, and no part has images of another.
     """
-    import cv2
 
     from detector.checks.repair import check_target, save_findings, write_repaired
     from detector.checks.review import review_labels
     from detector.checks.statistics import count_objects
     from detector.data.contact_sheet import choose_images, draw_contact_sheet
     from detector.data.folder import load_labelled_folder
+    from detector.images import save_image
 
     check_writable(output)
     if fix is not None:
@@ -83,8 +83,7 @@ def check_command(
     _warn_of_small_objects(counts["train"], input_size)
     picture = output / "labelled.jpg"
     sheet = draw_contact_sheet(labelled.train, choose_images(labelled.train))
-    with replacing(picture) as temporary:
-        temporary.write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
+    save_image(picture, sheet)
     save_findings(list(labelled.findings), output / "findings.json")
     echo(f"\nLook at {picture}: do the boxes fit? {output / 'findings.json'} has every finding.")
     if fix is not None:

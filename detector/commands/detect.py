@@ -22,14 +22,13 @@ from detector.commands.options import (
     model_options,
     score_option,
 )
-from detector.errors import DetectorError, ImageError
+from detector.errors import DetectorError
 from detector.system.files import check_writable, replacing
 from detector.system.invocation import command
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
     from detector.detections import Detections
-    from detector.images import Image
     from detector.runtime import Detector
 
 _MOST_LINES = 20
@@ -122,14 +121,17 @@ class _Batch:
     def add(self, path: Path, name: str, picture_name: str) -> None:
         """Detect in one image and write its picture."""
         from detector.commands.detect_sources import is_video
-        from detector.drawing import draw_detections
+        from detector.detections import draw_detections
         from detector.evaluation.coco_results import to_named_results
-        from detector.images import load_image
+        from detector.images import load_image, save_image
 
         try:
             image = load_image(path)
             detections = self.detector.detect(image)
-            picture = _write_picture(self.output, picture_name, draw_detections(image, detections))
+            drawn = draw_detections(image, detections)
+            # JPEG ends at 65,500 pixels a side.
+            picture = self.output / f"{picture_name}{'.jpg' if max(drawn.shape) <= 65_500 else '.png'}"
+            save_image(picture, drawn)
         except DetectorError as error:
             if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
                 raise
@@ -171,25 +173,6 @@ class _Batch:
             raise DetectorError(
                 f"{len(self.failures)} of {count} images were left out; they are named above."
             )
-
-
-def _write_picture(output: Path, name: str, drawn: Image) -> Path:
-    """Write a picture under the name of its image, and return where.
-
-    Raises:
-        DetectorError: it cannot be written.
-    """
-    import cv2
-
-    suffix = ".jpg" if max(drawn.shape) <= 65_500 else ".png"  # JPEG ends at 65,500 pixels a side
-    path = output / f"{name}{suffix}"
-    try:
-        content = cv2.imencode(suffix, drawn)[1].tobytes()
-    except cv2.error as error:
-        raise ImageError(f"The picture of {name} cannot be encoded ({error.err}).") from error
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-    return path
 
 
 def _write_json(path: Path, content: Sequence[Mapping[str, object]]) -> None:

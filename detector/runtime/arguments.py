@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detector.errors import ArgumentError
 from detector.input_sizes import SizeHW, accurate_sizes, read_sizes
+from detector.labels import parse_classes
 from detector.runtime.backend import check_name
 from detector.runtime.tiling import check_tile
 from detector.spec import ModelSpec
@@ -48,20 +49,20 @@ def check_whole(name: str, number: object, most: int | None = None) -> None:
 
 
 def class_list(classes: object) -> list[str] | None:
-    """The class names as a list; None for None.
+    """The class names as a list, also from one text that joins them by commas; None for None.
 
     Raises:
-        ArgumentError: one text, or something that holds no texts.
+        ArgumentError: something that holds no texts.
     """
-    if classes is None:
-        return None
+    if classes is None or isinstance(classes, str):
+        return parse_classes(classes)
     names: list[object] = [None]
-    if isinstance(classes, Iterable) and not isinstance(classes, str | bytes):
+    if isinstance(classes, Iterable) and not isinstance(classes, bytes):
         names = list(classes)
     texts = [name for name in names if isinstance(name, str)]
     if len(texts) < len(names):
         raise ArgumentError(
-            f'Expected classes to be a list of names, such as ["person"], got {shown(classes)}'
+            f'Expected classes to be a name or a list of names, such as ["person"], got {shown(classes)}'
         )
     return texts
 

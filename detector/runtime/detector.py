@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector.detections import Detections
 from detector.image_kinds import ImageLike, check_several, to_image
 from detector.images import Image
-from detector.input_sizes import InputSize, read_sizes
+from detector.input_sizes import InputSize, name_sizes, read_sizes
 from detector.postprocess import Postprocessor
 from detector.preprocess import Resize
 from detector.pretrained.releases import DEFAULT_MODEL
@@ -27,9 +27,11 @@ from detector.runtime.model_file import ModelFile
 from detector.runtime.tiling import detect_tiled
 from detector.spec import DEFAULT_SCORE_THRESHOLD
 from detector.system.machine import available_threads
-from detector.system.terminal import ignore
+from detector.system.terminal import counted, ignore, printable
 
 T = TypeVar("T")
+
+_MOST_NAMED = 5  # classes
 
 
 class Detector:
@@ -87,7 +89,7 @@ class Detector:
         *,
         backend: str | None = None,
         threads: int | None = None,
-        classes: Sequence[str] | None = None,
+        classes: str | Sequence[str] | None = None,
         score_threshold: float | None = DEFAULT_SCORE_THRESHOLD,
         class_thresholds: bool = False,
         iou_threshold: float | None = None,
@@ -108,7 +110,8 @@ class Detector:
             backend: ``"litert"``, ``"tensorflow"``, ``"openvino"`` or ``"onnxruntime"``. Names and weights
                 run on each of them. None is LiteRT for these, and for any other file what it was made for.
             threads: processors to use, all if none are given.
-            classes: names of the classes to look for, all if none are given; fewer cost less.
+            classes: names of the classes to look for, one text joined by commas or several; all if none are
+                given; fewer cost less.
             score_threshold: least score of a detection, in [0, 1); None for the one that the model's AP is
                 measured with, which is next to nothing.
             class_thresholds: take the spec's own threshold for each class that has one, and
@@ -152,6 +155,19 @@ class Detector:
         detector.tile, detector._thresholds = tile, of_classes
         detector.own_hw, detector.any_size = file.own_hw, file.any_size
         return detector
+
+    def __repr__(self) -> str:
+        few = len(self.classes) <= _MOST_NAMED
+        classes = ", ".join(map(printable, self.classes)) if few else f"{len(self.classes)} classes"
+        extras = [
+            *(["voting"] if self.postprocess.voting else []),
+            *([f"tile {self.tile}"] if self.tile else []),
+        ]
+        return (
+            f"<Detector {printable(self.spec.name)}: {classes}; {name_sizes(self.input_sizes)}; scores from "
+            f"{self.score_threshold:g}; {'; '.join([*extras, self.backend_name or 'own backend'])}; "
+            f"{counted(self.threads, 'thread')}>"
+        )
 
     def share(self) -> Detector:
         """Another Detector on the same network, which is not loaded again: its settings are its own."""
@@ -210,14 +226,14 @@ class Detector:
         """The objects in one image, with all threads on it: the least time for one frame.
 
         Args:
-            image: an array (H, W, 3) of uint8, BGR, as ``load_image`` and OpenCV give it, a path, or a Pillow
-                image; see ``to_image``.
+            image: an array (H, W, 3) of uint8, BGR, as ``load_image`` and OpenCV give it, a path, an address
+                (``https://...``), or a Pillow image; see ``to_image``.
 
         Raises:
             ImageError: a file that cannot be read, or an image that would take too many tiles.
             ValueError: something else, or an array of another shape or type.
         """
-        return self._detect(self._take_turn, to_image(image))
+        return self._detect(self._take_turn, to_image(image)).found_in(image)
 
     def detect_batch(
         self,
@@ -244,17 +260,18 @@ class Detector:
         return self._run_batch(images, load or _as_it_is, took)
 
     def _run_batch(
-        self, images: Iterable[T], load: Callable[[T], object], took: Callable[[float], None] | None
+        self, images: Iterable[T], load: Callable[[T], ImageLike], took: Callable[[float], None] | None
     ) -> Iterator[Detections]:
         looks = self._looks
         workers = looks.take_workers(self.threads)
 
         def process(backends: Backends, item: T) -> Detections:
             start = time.perf_counter()
-            detections = self._detect(partial(self._detect_whole, looks, backends), to_image(load(item)))
+            given = load(item)
+            found = self._detect(partial(self._detect_whole, looks, backends), to_image(given))
             if took:
                 took(time.perf_counter() - start)
-            return detections
+            return found.found_in(given)
 
         try:
             yield from run_batch(images, process, workers)
@@ -287,5 +304,5 @@ class Detector:
         return detections[detections.scores >= thresholds[detections.labels]]
 
 
-def _as_it_is(item: object) -> object:
+def _as_it_is(item: Any) -> Any:
     return item

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sized
+from pathlib import Path
 
-from detector.errors import ModelError
+from detector.errors import ArgumentError, ModelError
 
 # Control characters, separators of lines and paragraphs, and halves of characters, which no file can hold.
 _UNFIT = {"Cc", "Zl", "Zp", "Cs"}
@@ -50,6 +52,13 @@ def check_count(what: str, values: object, least: int, most: int) -> None:
     if not isinstance(values, Sized) or isinstance(values, (str, bytes)) or not least <= len(values) <= most:
         count = len(values) if isinstance(values, Sized) else shown(values)
         raise ModelError(f"The model's {what} should be {least:,} to {most:,} values, got {count}.")
+
+
+def as_path(what: str, value: object) -> Path:
+    """A path that is given as text or as a path; raises ArgumentError for anything else."""
+    if isinstance(value, str | os.PathLike) and isinstance(text := os.fspath(value), str):
+        return Path(text)
+    raise ArgumentError(f"Expected {what} to be a path, got {shown(value)}")
 
 
 def shown(value: object) -> str:

@@ -16,8 +16,7 @@ from detector.data.annotations import Result
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.drawing import Colour, Labels, class_colour, draw_outline, draw_text, text_size_wh
 from detector.evaluation.matching import FALSE_POSITIVE, Scene, build_scenes, match_scene
-from detector.images import Image
-from detector.system.files import replacing
+from detector.images import Image, save_image
 from detector.system.progress import bars_hidden
 from detector.system.terminal import counted
 
@@ -95,9 +94,7 @@ def draw_gallery(
         )
     ]
     legend = _draw_legend(judged, score_threshold)
-    encoded = cv2.imencode(".jpg", _arrange(legend, tiles), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
-    with replacing(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+    save_image(path, _arrange(legend, tiles), [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 def _choose(judged: Sequence[_Judged], count: int) -> tuple[list[_Judged], list[_Judged]]:

@@ -35,7 +35,7 @@ def live_drawer(counters: Sequence[CountLine | CountZone] = ()) -> Callable[[Liv
             f"{name} {score:.0%}" if id_ == UNTRACKED else f"{name} {id_}  {score:.0%}"
             for (_, score, name), id_ in zip(live.detections, ids, strict=True)
         ]
-        picture = draw_labelled(live.image, live.detections, texts)
+        picture = draw_labelled(live.image, live.detections.boxes, live.detections.names, texts)
         for counter, count in zip(counters, live.counts, strict=True):
             _draw_counter(picture, counter.vertices((picture.shape[1], picture.shape[0])), count)
         return picture

@@ -12,6 +12,7 @@ from types import TracebackType
 
 import numpy as np
 
+from detector.errors import ArgumentError
 from detector.input_sizes import describe_sizes
 from detector.runtime import Detector
 from detector.video.capture import STALL_SECONDS
@@ -70,6 +71,8 @@ class LivePipeline:
         on_frame: Callable[[LiveFrame], None] | None = None,
         max_frames: int | None = None,
     ) -> None:
+        if not (hasattr(source, "read") and hasattr(detector, "share")):
+            raise ArgumentError("Expected what open_source gives, and a Detector")
         self.source = source
         self.settings = settings or LiveSettings(detector.score_threshold)
         self._resizer = Resizer(detector.share(), self.settings, live=source.live)

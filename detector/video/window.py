@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.images import Image
+from detector.images import Image, save_image
 from detector.input_sizes import describe_sizes
-from detector.system.files import replacing
 from detector.system.opencv_build import has_gui
 from detector.system.processes import code_command
 from detector.video.frames import LiveFrame
@@ -169,8 +168,7 @@ class Window:
             return
         path = self._snapshots / f"{time.strftime('%Y%m%d-%H%M%S')}-{self._last.frame.number}.jpg"
         try:
-            with replacing(path) as temporary:
-                temporary.write_bytes(cv2.imencode(".jpg", self._draw(self._last))[1].tobytes())
+            save_image(path, self._draw(self._last))
             self._say(f"saved {path}")
         except DetectorError as error:
             self._say(str(error))

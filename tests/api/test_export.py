@@ -72,7 +72,7 @@ def test_what_finds_something_else_is_refused_with_its_numbers(
         ({"bundle": "toaster"}, "Expected bundle to be one of frigate"),
         ({"bundle": "python", "postprocess": True}, "knows what its consumer needs"),
         ({"model": ""}, "Expected a model's name"),
-        ({"classes": "cat"}, "a list of names"),
+        ({"classes": 3}, "a list of names"),
         ({"input_size": 1.5}, "Expected an input size"),
         ({"input_size": (300, 512)}, "which can be two things"),
         ({"input_size": [300, 512]}, "ask for it with postprocess, or give one size"),

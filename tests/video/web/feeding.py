@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import cv2
 import numpy as np
 
-from detector.detections import Detections
-from detector.drawing import draw_detections
+from detector.detections import Detections, draw_detections
 from detector.images import Image
 from detector.runtime import Detector
 from detector.video.frames import Frame, LiveFrame
