@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from detector.errors import ImageError
+from detector.heif import is_heif, read_size_wh
 
 # 108 megapixels, of phones and of medium format, fit in. Decoding takes 6 to 10 bytes a pixel: up to 1.3 GB.
 MOST_PIXELS = 1 << 27
@@ -23,7 +24,7 @@ _MOST_PIXELS_SCANNED = 32 * MOST_PIXELS
 _MOST_JPEG_PIXELS_A_BYTE = 1024
 _MOST_SEGMENTS = 10_000  # before the first scan; photographs with maps and profiles have some hundred
 
-EXPECTED = "JPEG, PNG, WebP, BMP, GIF, TIFF or PNM expected"
+EXPECTED = "JPEG, PNG, WebP, BMP, GIF, TIFF, PNM, HEIC or AVIF expected"
 
 _MOST_CHUNKS = 1_000_000  # of a PNG; of 8 kB each they are larger than a file may be
 
@@ -43,10 +44,6 @@ _PNM_HEAD = 4096
 _REFUSED = (
     (0, b"\x00\x00\x00\x0cjP  \r\n", "a JPEG 2000 file"),
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 file"),
-    (4, b"ftypavif", "an AVIF file"),
-    (4, b"ftypavis", "an AVIF file"),
-    (4, b"ftyphei", "a HEIC file"),
-    (4, b"ftypmif1", "a HEIC file"),
     (0, b"#?R", "a Radiance HDR file"),
     (0, b"\x76\x2f\x31\x01", "an OpenEXR file"),
     (0, b"\x59\xa6\x6a\x95", "a Sun raster file"),
@@ -90,7 +87,10 @@ def read_header(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image
             raise ImageError(f"{name} is {title}, which is not read ({EXPECTED}); convert it.")
     read = next((reader for start, reader in _READERS.items() if data.startswith(start)), None)
     try:
-        header = None if read is None else read(data)
+        if is_heif(data):
+            header: ImageHeader | None = ImageHeader(*read_size_wh(data, name))
+        else:
+            header = None if read is None else read(data)
     except (struct.error, IndexError, OverflowError):
         header = None
     if header is None or header.width < 1 or header.height < 1:

@@ -7,12 +7,14 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector import heif
 from detector.errors import DetectorError, ImageError
 from detector.exif import Pixels, is_tiff, orientation_of, turn, turn_back
 from detector.image_header import EXPECTED, MOST_PIXELS, ImageHeader, read_header
@@ -31,18 +33,20 @@ _REDUCED = tuple((parts, getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{parts}")) for 
 _FORMATS = (".jpg", ".png", ".webp", ".bmp", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm")
 _SAME_AS = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".dib": ".bmp", ".tif": ".tiff"}
 _OTHERS = (
-    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".tga", ".psd", ".exr", ".hdr", ".dng", ".cr2", ".cr3",
+    ".jxl", ".jp2", ".j2k", ".tga", ".psd", ".exr", ".hdr", ".dng", ".cr2", ".cr3",
     ".nef", ".arw", ".raw", ".ico", ".svg",
 )  # fmt: skip
 
 
 def _is_decoded(suffix: str) -> bool:
-    """Whether this build of OpenCV has the format; those that it writes are those that it reads."""
+    """Whether the format is read here. Builds of OpenCV differ: what one writes it also reads."""
+    if suffix in heif.SUFFIXES:
+        return all(map(find_spec, ("PIL", "pi_heif")))
     return bool(cv2.haveImageWriter(f"image{_SAME_AS.get(suffix, suffix)}"))
 
 
-SUFFIXES = tuple(suffix for suffix in (*_FORMATS, *_SAME_AS) if _is_decoded(suffix))
-UNREAD_SUFFIXES = (*(suffix for suffix in _FORMATS if suffix not in SUFFIXES), *_OTHERS)
+SUFFIXES = tuple(suffix for suffix in (*_FORMATS, *_SAME_AS, *heif.SUFFIXES) if _is_decoded(suffix))
+UNREAD_SUFFIXES = (*(suffix for suffix in (*_FORMATS, *heif.SUFFIXES) if suffix not in SUFFIXES), *_OTHERS)
 
 
 def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> Image:
@@ -59,8 +63,8 @@ def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> I
     is the one that was annotated and it comes back.
 
     Args:
-        path: a JPEG, PNG, WebP, BMP, GIF (its first picture), TIFF or PNM file, whatever its name ends in; or
-            an address that begins with http:// or https://.
+        path: a JPEG, PNG, WebP, BMP, GIF (its first picture), TIFF or PNM file, or with the extra ``photos``
+            HEIC or AVIF, whatever its name ends in; or an address that begins with http:// or https://.
         size_wh: width and height that the image's annotations claim.
 
     Returns:
@@ -162,17 +166,21 @@ def load_preview(path: Path, *, size_wh: tuple[int, int] | None = None) -> Previ
     Raises:
         ImageError: as ``load_image``.
     """
-    data = read_whole(path, MOST_BYTES, ImageError)
-    header = _read_whole_header(data, str(path))
+    return decode_preview(read_whole(path, MOST_BYTES, ImageError), name=str(path), size_wh=size_wh)
+
+
+def decode_preview(data: bytes, *, name: str = "image", size_wh: tuple[int, int] | None = None) -> Preview:
+    """The preview of a file's bytes; see ``load_preview``."""
+    header = _read_whole_header(data, name)
     if not data.startswith(b"\xff\xd8"):
-        pixels = _decode(data, str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        pixels = _decode(data, name, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         small: Pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
         stored_wh = pixels.shape[1], pixels.shape[0]
     else:
         stored_wh = header.width, header.height
         fitting = (flag for parts, flag in _REDUCED if min(stored_wh) >= parts * _LEAST_SIDE)
         flag = next(fitting, cv2.IMREAD_GRAYSCALE)
-        small = _decode(data, str(path), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+        small = _decode(data, name, flag | cv2.IMREAD_IGNORE_ORIENTATION)
     grey, full_wh, orientation, as_stored = _turned(small, data, stored_wh, size_wh)
     return Preview(grey, full_wh, orientation, as_stored, data)
 
@@ -187,6 +195,8 @@ def exif_orientation(path: Path) -> int:
 
 def _decode(data: bytes, name: str, flags: int) -> Image:
     try:
+        if heif.is_heif(data):
+            return heif.decode_heif(data, name)
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except (cv2.error, MemoryError) as error:
         if isinstance(error, MemoryError) or error.code == _NO_MEMORY:

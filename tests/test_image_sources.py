@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from detector import heif
 from detector.errors import ImageError
 from detector.images import SUFFIXES, find_images, find_unread_images, load_image
+from tests.heic_file import make_heic
 from tests.test_images import RED, encode
 
 ODD_NAMES = ("a#1.jpg", "b=2.PNG", "c[3].webp", "d 4.bmp", "e*.jpeg", "ü.JPG", "%d.jpg", "-.png")
@@ -106,11 +109,11 @@ def test_links_to_folders_are_followed(tmp_path: Path, album: Path) -> None:
 
 
 def test_images_that_are_not_read_are_named(album: Path) -> None:
-    (album / "deep" / "photo.HEIC").write_bytes(b"no matter what")
-    assert album / "deep" / "photo.HEIC" not in find_images([str(album)])
-    assert find_unread_images([str(album), str(album / "a#1.jpg")]) == [album / "deep" / "photo.HEIC"]
+    (album / "deep" / "photo.JXL").write_bytes(b"no matter what")
+    assert album / "deep" / "photo.JXL" not in find_images([str(album)])
+    assert find_unread_images([str(album), str(album / "a#1.jpg")]) == [album / "deep" / "photo.JXL"]
     (album / "deep/er/f.JpEg").unlink()
-    with pytest.raises(ImageError, match=r"it has .*photo\.HEIC, which is not read"):
+    with pytest.raises(ImageError, match=r"it has .*photo\.JXL, which is not read"):
         find_images([str(album / "deep")])
 
 
@@ -119,6 +122,12 @@ def test_what_is_called_like_an_image_is_decoded(tmp_path: Path, suffix: str) ->
     kinds = {".jpe": "JPEG", ".jfif": "JPEG", ".dib": "BMP", ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM"}
     mode = {".pgm": "L", ".pbm": "1"}.get(suffix, "RGB")
     path = tmp_path / f"image{suffix}"
+    if suffix in heif.SUFFIXES:
+        path.write_bytes(make_heic(np.zeros((64, 80, 3), np.uint8), tmp_path))
+        for other in tmp_path.glob("source.*"):
+            other.unlink()
+        assert load_image(path).shape == (64, 80, 3)
+        return
     PillowImage.new(mode, (4, 3)).save(path, kinds.get(suffix))
     assert load_image(path).shape == (3, 4, 3)
     assert find_images([str(tmp_path)]) == [path]

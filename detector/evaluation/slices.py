@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
 from detector.data.dataset import Dataset, DatasetImage, load_image_bytes
@@ -16,7 +15,7 @@ from detector.evaluation.measure import mean_of_known
 from detector.evaluation.metadata import Groups, group_metadata
 from detector.evaluation.precision_recall import PrecisionRecall
 from detector.evaluation.tables import Doubles, Flags, Tables
-from detector.image_header import read_header
+from detector.images import decode_preview
 from detector.system.parallel import map_threads
 
 _ASPECTS = (0.5, 0.8, 1.25, 2.0)  # width by height
@@ -120,12 +119,9 @@ def measure_brightness(images: Sequence[DatasetImage]) -> dict[int, float]:
 
 def _brightness(image: DatasetImage) -> float | None:
     try:
-        data = load_image_bytes(image)
-        read_header(data, image.name)
-        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
-    except (DetectorError, cv2.error):
+        return float(np.mean(decode_preview(load_image_bytes(image), name=image.name).grey))
+    except DetectorError:
         return None
-    return None if grey is None else float(np.mean(grey))
 
 
 def build_parts(tables: Tables, dataset: Dataset, brightness: Mapping[int, float]) -> list[Part]:

@@ -23,11 +23,25 @@ from detector.data.dataset import Dataset, DatasetImage, load_image_bytes
 from detector.data.folder import LabelledFolder
 from detector.data.readers.records import INDEX, save_index
 from detector.errors import DetectorError
+from detector.heif import is_heif
 from detector.system.files import cannot_write
 from detector.system.progress import bars_hidden
 from detector.system.tfrecord import FOOT_BYTES, HEAD_BYTES
 
 _IMAGES_PER_SHARD = 1000
+
+# By their first bytes; what is left has been read as an image, so it is a PNM. TensorFlow itself decodes the
+# first five.
+_FORMATS = {
+    b"\xff\xd8": "jpeg",
+    b"\x89PNG": "png",
+    b"RIFF": "webp",
+    b"BM": "bmp",
+    b"GIF8": "gif",
+    b"II": "tiff",
+    b"MM": "tiff",
+    b"": "pnm",
+}
 
 
 def save_records(labelled: LabelledFolder, output: Path, *, shards: int | None = None) -> None:
@@ -181,9 +195,7 @@ def _size_of(image: DatasetImage) -> tuple[int, int]:
 
 
 def _format_of(data: bytes) -> str:
-    """What the file is by its content, in TensorFlow's words."""
-    if data.startswith(b"\x89PNG"):
-        return "png"
-    if data.startswith(b"RIFF"):
-        return "webp"
-    return "bmp" if data.startswith(b"BM") else "jpeg"
+    """What the file is by its content, in TensorFlow's words where it has one."""
+    if is_heif(data):
+        return "heif"
+    return next(name for start, name in _FORMATS.items() if data.startswith(start))

@@ -6,14 +6,16 @@ import io
 import json
 import struct
 import tarfile
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image as PillowImage
 
 from detector.data.folder import load_labelled_folder
 from detector.errors import ImageError
@@ -35,6 +37,7 @@ from detector.training.config_file import load_config
 from detector.weights import load_weights, save_weights
 from tests.data.labelled import Photo, write_coco, write_voc, write_yolo
 from tests.formats.tflite.test_writer import SMALL, random_weights
+from tests.heic_file import make_heic
 
 SPEC = ModelSpec("small", ("cat", "dog"), class_thresholds={"cat": 0.5}, card={"licence": "MIT"})
 PHOTOS = [
@@ -163,6 +166,15 @@ def _images(folder: Path) -> None:
         (folder / f"photo.{suffix}").write_bytes(cv2.imencode(f".{suffix}", noise)[1].tobytes())
     progressive = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
     (folder / "progressive.jpg").write_bytes(progressive)
+    PillowImage.fromarray(noise).save(folder / "photo.avif")
+    (folder / "photo.heic").write_bytes(_heic())
+
+
+@cache
+def _heic() -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        return make_heic(noise, Path(folder))
 
 
 def _read_images(folder: Path) -> None:

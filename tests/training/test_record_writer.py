@@ -289,3 +289,18 @@ def test_without_tensorflow(
     assert code == 2
     assert err.startswith("Error: This needs TensorFlow and Model Garden, which are not installed here")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tiff", "ppm", "webp"])
+def test_the_format_is_what_the_file_is(tmp_path: Path, suffix: str) -> None:
+    root = write_voc(tmp_path / "voc", [Photo(f"{n}.jpg", (("cat", 1, 2, 30, 40),)) for n in range(5)])
+    (path,) = root.rglob("0.jpg")
+    PillowImage.open(path).save(tmp_path / f"0.{suffix}")
+    path.write_bytes((tmp_path / f"0.{suffix}").read_bytes())  # its name says something else
+    save_records(load_labelled_folder(root), tmp_path / "out")
+    examples = {**examples_of(tmp_path / "out", "train"), **examples_of(tmp_path / "out", "val")}
+    formats = {
+        feature(each, "image/filename")[0]: feature(each, "image/format")[0] for each in examples.values()
+    }
+    assert formats[b"0.jpg"] == {"ppm": "pnm"}.get(suffix, suffix).encode()
+    assert set(formats.values()) == {b"jpeg", formats[b"0.jpg"]}

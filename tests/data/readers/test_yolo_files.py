@@ -57,8 +57,8 @@ def test_an_image_is_no_background_where_label_files_have_no_image(tmp_path: Pat
 
 def test_images_that_are_not_read_are_named(tmp_path: Path) -> None:
     write(tmp_path, "images/a.jpg")
-    (tmp_path / "images/b.heic").write_bytes(b"\0\0\0\x18ftypheic")
-    assert found(load_labelled_folder(tmp_path), "format that is not read (.heic)") == (1, "images/b.heic")
+    (tmp_path / "images/b.jxl").write_bytes(b"\xff\x0a")
+    assert found(load_labelled_folder(tmp_path), "format that is not read (.jxl)") == (1, "images/b.jxl")
 
 
 @pytest.mark.parametrize("label", ["labels/deep/b.txt", "b.txt"])
@@ -101,9 +101,9 @@ def test_a_broken_description_besides_data_yaml_is_only_named(tmp_path: Path) ->
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_split_without_an_image_is_refused(tmp_path: Path, split: str) -> None:
     for each in ("train", "val"):
-        write(tmp_path, f"images/{each}/{each}.{'heic' if each == split else 'jpg'}")
+        write(tmp_path, f"images/{each}/{each}.{'jxl' if each == split else 'jpg'}")
     (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [cat, dog]\n")
-    with pytest.raises(DatasetError, match=rf"{split} has no image; expected \.jpg.*such as {split}\.heic"):
+    with pytest.raises(DatasetError, match=rf"{split} has no image; expected \.jpg.*such as {split}\.jxl"):
         load_labelled_folder(tmp_path)
 
 
