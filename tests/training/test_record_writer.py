@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from detector.commands.cli import main
 from detector.data.dataset import load_dataset_image
