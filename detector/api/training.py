@@ -35,6 +35,7 @@ class TrainOptions(TypedDict, total=False):
 
     Attributes:
         steps: how many steps; by the size of the dataset if it is not given.
+        epochs: how often each image is looked at, in place of ``steps``.
         config: an experiment file; ``configs/`` has some. Fine-tuning if it is not given.
         settings: single keys of the experiment over those of the file, as a mapping such as
             ``{"training.batch_size": 4}`` or as texts such as ``"training.batch_size=4"``.
@@ -43,6 +44,7 @@ class TrainOptions(TypedDict, total=False):
     """
 
     steps: int | None
+    epochs: int | None
     config: str | Path | None
     settings: Mapping[str, object] | Sequence[str]
     train: str | None
@@ -142,7 +144,8 @@ def train(
         say: takes a line for each thing that is worth knowing; None for silence.
         progress: show progress bars, at a terminal.
         on_progress: called with the losses every few seconds and with the metrics of each evaluation.
-        options: ``steps``, ``config``, ``settings``, ``train`` and ``val``, see ``TrainOptions``.
+        options: ``steps`` or ``epochs``, ``config``, ``settings``, ``train`` and ``val``; see
+            ``TrainOptions``.
 
     Raises:
         TypeError: an option that there is not.
@@ -154,6 +157,7 @@ def train(
     """
     refuse_unknown("train", options, TrainOptions)
     check_whole("steps", options.get("steps"))
+    check_whole("epochs", options.get("epochs"))
     if resume is not None and (output is not None or options):
         raise ValueError("resume goes on with a run as it was begun; leave out output and options")
     if resume is None and dataset is None:
@@ -173,9 +177,10 @@ def train(
 
 def _settings(options: TrainOptions) -> list[str]:
     """Settings as the command line has them: ``section.key=value``, the value in YAML."""
-    settings, steps = options.get("settings", ()), options.get("steps")
+    settings = options.get("settings", ())
     if isinstance(settings, str):
         settings = [settings]
     if isinstance(settings, Mapping):
         settings = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
-    return [*settings, *([] if steps is None else [f"training.steps={steps}"])]
+    given = {"steps": options.get("steps"), "epochs": options.get("epochs")}
+    return [*settings, *(f"training.{key}={number}" for key, number in given.items() if number is not None)]

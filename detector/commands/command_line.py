@@ -6,9 +6,11 @@ import io
 import os
 import sys
 from collections import Counter
+from difflib import get_close_matches
 
 import click
 
+from detector.commands.foreign_words import COMMAND_HINTS, COMMANDS, translate
 from detector.system.terminal import printable
 
 
@@ -16,6 +18,9 @@ class OneValueCommand(click.Command):
     """A command that refuses an option with one value when it is given twice, in place of taking the last."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {name for each in self.get_params(ctx) for name in (*each.opts, *each.secondary_opts)}
+        takes_arguments = any(isinstance(each, click.Argument) for each in self.params)
+        args = translate(args, own, positional=takes_arguments)
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         times = Counter(parameter for parameter in given if isinstance(parameter, click.Option))
         for option, count in times.items():
@@ -31,6 +36,20 @@ class OneValueGroup(click.Group):
 
     command_class = OneValueCommand
     group_class = type
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        known = self.list_commands(ctx)
+        if ctx.parent is None and word not in known:
+            if word in COMMANDS:
+                return super().resolve_command(ctx, [COMMANDS[word], *args[1:]])
+            if word in COMMAND_HINTS:
+                raise click.UsageError(f"There is no command {word!r}: {COMMAND_HINTS[word]}.", ctx)
+        if word not in known and (near := get_close_matches(word, known, n=1)):
+            raise click.UsageError(f"There is no command {word!r}; did you mean {near[0]!r}?", ctx)
+        return super().resolve_command(ctx, args)
 
 
 def _is_plain_flag(option: click.Option) -> bool:

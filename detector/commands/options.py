@@ -60,12 +60,13 @@ class InputSizes(click.ParamType):  # type: ignore[type-arg]  # it takes none be
 
     Args:
         auto: whether the word ``auto`` may be.
+        several: whether there may be more than one.
     """
 
     name = "sizes"
 
-    def __init__(self, *, auto: bool = False) -> None:
-        self._auto = auto
+    def __init__(self, *, auto: bool = False, several: bool = True) -> None:
+        self._auto, self._several = auto, several
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from detector.errors import ArgumentError  # with what it is read by, which takes time to import
@@ -74,9 +75,11 @@ class InputSizes(click.ParamType):  # type: ignore[type-arg]  # it takes none be
         if self._auto and value == "auto":
             return value
         try:
-            read_sizes(value)
+            sizes = read_sizes(value)
         except ArgumentError as error:
             self.fail(f"{error}.", param, ctx)
+        if len(sizes) > 1 and not self._several:
+            self.fail(f"one input size is expected, got {len(sizes)}.", param, ctx)
         return value
 
 

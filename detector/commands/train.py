@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import PATH
+from detector.commands.options import PATH, InputSizes, collected
 from detector.errors import DetectorError
+from detector.system.invocation import command
 
 if TYPE_CHECKING:
     from detector.api.training import TrainOptions
+
+
+@dataclass(frozen=True)
+class _Experiment:
+    """What is trained and how, over the defaults or those of a file."""
+
+    config: Path | None
+    settings: tuple[str, ...]
+    steps: int | None
+    epochs: int | None
+    batch: int | None
+    input_size: str | None
+
+    def all_settings(self) -> list[str]:
+        """The options as settings, after those that were given as such; UsageError where both are given."""
+        options = {
+            "training.steps": self.steps,
+            "training.epochs": self.epochs,
+            "training.batch_size": self.batch,
+            "model.input_size": self.input_size,
+        }
+        given = {key: value for key, value in options.items() if value is not None}
+        if "training.steps" in given and "training.epochs" in given:
+            raise click.UsageError("--steps and --epochs both say how long; leave one of them out.")
+        if twice := given.keys() & {setting.partition("=")[0].strip() for setting in self.settings}:
+            raise click.UsageError(f"{min(twice)} is given twice, as an option and with --set.")
+        return [*self.settings, *(f"{key}={value}" for key, value in given.items())]
 
 
 @click.command("train", cls=OneValueCommand)
@@ -25,18 +54,35 @@ if TYPE_CHECKING:
     metavar="KEY=VALUE",
     help="Set one key of the experiment, for example training.steps=500. May be given several times.",
 )
+@click.option("--steps", type=click.IntRange(0), help="How many steps.  [default: by the dataset]")
+@click.option(
+    "--epochs", type=click.IntRange(1), help="How often each image is looked at, in place of steps."
+)
+@click.option("--batch", type=click.IntRange(1), help="Images a step.  [default: 8]")
+@click.option(
+    "--input-size",
+    type=InputSizes(auto=True, several=False),
+    metavar="SIZE",
+    help="Side of the input in pixels, or HEIGHTxWIDTH.  [default: by the sizes of the objects]",
+)
 @click.option("--train", help="Split to train on, or several joined by commas.  [default: train]")
 @click.option("--val", help="Split to validate on.  [default: val, or a fifth of the images]")
 @click.option("--output", type=PATH, help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was interrupted.")
+@click.option(
+    "--show-config",
+    is_flag=True,
+    help="Print every key of the experiment with its meaning, and train nothing.",
+)
+@collected(_Experiment, "experiment")
 def train_command(
     dataset: Path | None,
-    config: Path | None,
-    settings: tuple[str, ...],
+    experiment: _Experiment,
     train: str | None,
     val: str | None,
     output: Path | None,
     resume: Path | None,
+    show_config: bool,
 ) -> None:
     """Train a detector on your own images.
 
@@ -52,7 +98,18 @@ def train_command(
         with tqdm.external_write_mode():  # above the bar, if there is one
             echo(line)
 
-    options: TrainOptions = {"config": config, "settings": settings, "train": train, "val": val}
+    if show_config:
+        from detector.training.config_file import load_config
+        from detector.training.config_text import describe_config
+
+        echo(describe_config(load_config(experiment.config, experiment.all_settings())))
+        return
+    options: TrainOptions = {
+        "config": experiment.config,
+        "settings": experiment.all_settings(),
+        "train": train,
+        "val": val,
+    }
     if resume is not None:
         if output is not None or any(options.values()):
             raise DetectorError(
@@ -61,5 +118,5 @@ def train_command(
             )
         options = {}
     elif dataset is None:
-        raise DetectorError("Expected a folder of labelled images: {command('train', 'FOLDER')}.")
+        raise DetectorError(f"Expected a folder of labelled images: {command('train', 'FOLDER')}.")
     training.train(dataset, output=output, resume=resume, say=say, progress=True, **options)

@@ -8,10 +8,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 NAME = "ssdlite"
 _SCRIPTS = ("eval_coco", "demo_webcam")  # those of a checkout
@@ -119,6 +122,8 @@ def _uv_run() -> list[str]:
 
 
 def _distribution() -> Distribution | None:
+    from importlib.metadata import PackageNotFoundError, distribution  # takes time to import
+
     try:
         return distribution(NAME)
     except PackageNotFoundError:

@@ -84,7 +84,8 @@ class TrainingConfig:
     Attributes:
         initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone), ``none``, or a ``.npz`` file.
         batch_size: images a step, over all devices and workers together.
-        steps: steps in all; ``auto`` by the size of the dataset.
+        steps: steps in all; ``auto`` by ``epochs``.
+        epochs: how often each image is looked at, in place of ``steps``; ``auto`` by the size of the dataset.
         frozen_until: first layer that is trained, ``none`` for all, ``heads`` for the heads and the extra
             maps; ``auto`` by the dataset.
         batch_norm: ``live`` normalises by each batch's statistics, ``frozen`` by those of the initial
@@ -99,6 +100,7 @@ class TrainingConfig:
     initial_weights: str = "released"
     batch_size: int = 8
     steps: int | Auto = AUTO
+    epochs: int | Auto = AUTO
     frozen_until: str = AUTO
     batch_norm: Literal["auto", "live", "frozen"] = AUTO
     batch_norm_momentum: float = 0.99
@@ -119,6 +121,7 @@ class OptimizerConfig:
         learning_rate: the greatest; per step, for the whole batch.
         schedule: ``cosine`` falls to 0 at the last step; ``exponential`` multiplies by ``decay_rate`` every
             ``decay_steps`` steps; ``constant`` stays.
+        decay_rate, decay_steps: of the exponential schedule alone.
         warmup_steps: the rate rises linearly from 0 over these.
         weight_decay: L2 on the kernels of convolutions that are not depthwise (half the squared norm).
         clip_norm: greatest norm of the gradient of all weights; 0 for none.

@@ -133,6 +133,7 @@ _RANGES = (
     ("model", "width_multiplier", 0.1, 4),
     ("training", "batch_size", 1, 65_536),
     ("training", "steps", 0, 10**9),
+    ("training", "epochs", 1, 10**6),
     ("training", "evaluate_every", 1, 10**9),
     ("training", "batch_norm_momentum", 0, 0.99999),
     ("training", "patience", 1, 10**6),
@@ -171,6 +172,10 @@ def _check_values(config: ExperimentConfig, origin: str) -> ExperimentConfig:
         value = getattr(getattr(config, section), key)
         if value != AUTO and not least <= value <= greatest:
             raise ConfigError(f"{origin}: expected {least} <= {section}.{key} <= {greatest}, is {value}.")
+    if AUTO not in (config.training.steps, config.training.epochs):
+        raise ConfigError(
+            f"{origin}: training.steps and training.epochs both say how long; leave one `auto`."
+        )
     try:
         size = describe_size(config.model.input_hw)
     except ArgumentError as error:

@@ -74,7 +74,10 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW 
         size, reason = _choose_input_size(folder.train, own_hw)
         model = replace(model, input_size=size)
         reasons.insert(0, reason)
-    if training.steps == AUTO:
+    if training.epochs != AUTO:
+        steps_in_all = -(-images * int(training.epochs) // training.batch_size)
+        training = replace(training, steps=steps_in_all, epochs=AUTO)
+    elif training.steps == AUTO:
         epochs = _EPOCHS if augmentation.crop else _EPOCHS_WITHOUT_CROPS
         training = replace(training, steps=_choose_steps(images, training.batch_size, epochs))
         looks = "new" if augmentation.crop else "the same"

@@ -22,6 +22,7 @@ OWN = {
     "demo input_size": "may be auto as well",
     "data check input_size": "sizes are counted for it; nothing is built",
     "data coco split": "COCO's own splits alone",
+    "train input_size": "becomes that of the network that is trained; may be auto",
     "export input_size": "is written into the file",
     "export classes": "cuts the others out of the file",
     "export dataset": "decides whether the export is kept",

@@ -37,7 +37,7 @@ def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", "/usr/bin")
     for name in ("UV", "UV_RUN_RECURSION_DEPTH"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(invocation, "distribution", lambda name: Installed("pip", URL))
+    monkeypatch.setattr(invocation, "_distribution", lambda: Installed("pip", URL))
     monkeypatch.chdir(tmp_path)
     return folder
 
@@ -109,7 +109,7 @@ def test_by_uvx(bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start(monkeypatch, "/cache/uv/archive-v0/zndld/bin/ssdlite", UV="/bin/uv")
     assert invocation.command("doctor") == f"uvx --from {ROOT} ssdlite doctor"
     assert invocation.with_extra("live") == f"start it as `uvx --from '{ROOT}[live]' ssdlite ...`"
-    monkeypatch.setattr(invocation, "distribution", lambda name: Installed("uv", None))
+    monkeypatch.setattr(invocation, "_distribution", lambda: Installed("uv", None))
     assert invocation.command("doctor") == "uvx ssdlite doctor"
 
 
@@ -130,6 +130,6 @@ def test_extras_come_from_where_the_package_came_from(
     expected: str | None,
 ) -> None:
     start(monkeypatch, bin_folder / "ssdlite")
-    monkeypatch.setattr(invocation, "distribution", lambda name: Installed(installer, url))
+    monkeypatch.setattr(invocation, "_distribution", lambda: Installed(installer, url))
     wheel = f"pip install 'ssdlite[onnx] @ {url}'"
     assert invocation.with_extra("onnx") == f"`{expected or wheel}`"

@@ -142,6 +142,7 @@ RANGES = [
     ("model.width_multiplier", 0.1, 4, 0.09, 4.1),
     ("training.batch_size", 1, 65_536, 0, 65_537),
     ("training.steps", 0, 10**9, -1, 10**9 + 1),
+    ("training.epochs", 1, 10**6, 0, 10**6 + 1),
     ("training.evaluate_every", 1, 10**9, 0, 10**9 + 1),
     ("training.batch_norm_momentum", 0, 0.99999, -0.1, 1),
     ("training.patience", 1, 10**6, 0, 10**6 + 1),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.training.config import AUTO
+from detector.training.config import AUTO, ConfigError
 from detector.training.config_file import load_config
 from detector.training.job import Job
 from detector.training.plan import Plan, build_plan, describe_depth
@@ -210,3 +210,10 @@ def test_the_reason_for_the_size_is_told() -> None:
     assert "2.9 times as long (--set model.input_size=300" in reason
     stays = build_plan(load_config(), scene(*[0.6] * 9), (300, 300)).reasons[0]
     assert stays.startswith("input size: 300, as that of the initial weights, for objects take 60%")
+
+
+def test_epochs_are_so_many_looks_at_each_image() -> None:
+    training = training_of(build_plan(load_config(None, ["training.epochs=30"]), folder(100)))
+    assert (training.steps, training.epochs) == (375, "auto")  # 100 x 30 / 8
+    with pytest.raises(ConfigError, match=r"steps and training\.epochs both say how long"):
+        load_config(None, ["training.epochs=30", "training.steps=5"])
