@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -88,12 +87,9 @@ def is_address(path: str | os.PathLike[str]) -> bool:
 
 
 def _fetch(address: str) -> bytes:
-    from detector.system.download import download  # takes time to import
+    from detector.system.download import read_url  # takes time to import
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "image")
-        download(address, path, most_bytes=_MOST_FETCHED)
-        return path.read_bytes()
+    return read_url(address, most_bytes=_MOST_FETCHED)
 
 
 def decode_image(

@@ -21,6 +21,7 @@ from detector.api.inputs import (
 )
 from detector.checks.diagnosis import find_causes
 from detector.data.dataset import Dataset
+from detector.data.minival import clean_images
 from detector.evaluation.analysis import Analysis, analyse
 from detector.evaluation.bootstrap import ROUNDS
 from detector.evaluation.coco_metrics import MEANING
@@ -56,6 +57,7 @@ class Evaluation(Measurement):
         settings: with what it was measured.
         detector: what was evaluated; None for detections that were there already.
         contaminated: the split of the dataset that the model was trained on, if it is known of one.
+        clean: whether the model was trained on that split, but on none of these images.
         causes: why an AP next to nothing is so low, a sentence each; empty for any other AP.
     """
 
@@ -64,6 +66,7 @@ class Evaluation(Measurement):
     settings: Mapping[str, object]
     detector: Detector | None
     contaminated: str | None
+    clean: bool
     causes: list[str]
 
     @property
@@ -123,6 +126,8 @@ class Evaluation(Measurement):
                 notes.append(
                     f"The model was trained on images of {self.contaminated}: this is no clean accuracy."
                 )
+            if self.clean:
+                notes.append("The model was trained on none of these images.")
             source = self.dataset
             write_report(
                 as_path("the folder", folder),
@@ -221,7 +226,7 @@ def _evaluate_model(
     detector = open_detector(model, how, say)
     say(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
     measured = measure(detector, coco)
-    contaminated = _contaminated_split(coco, detector.spec)
+    contaminated, clean = _contaminated_split(coco, detector.spec)
     classes = how.get("classes")
     if isinstance(model, Detector) and detector.classes != detector.spec.classes:
         classes = detector.classes
@@ -241,7 +246,7 @@ def _evaluate_model(
         "voting": detector.postprocess.voting,
         "tile": detector.tile,
     }
-    return _complete(measured, detector.spec.name, coco, settings, detector, contaminated)
+    return _complete(measured, detector.spec.name, coco, settings, detector, contaminated, clean)
 
 
 def _evaluate_detections(
@@ -271,6 +276,7 @@ def _complete(
     settings: Mapping[str, object],
     detector: Detector | None = None,
     contaminated: str | None = None,
+    clean: bool = False,
 ) -> Evaluation:
     return Evaluation(
         **vars(measured),
@@ -279,14 +285,21 @@ def _complete(
         settings=settings,
         detector=detector,
         contaminated=contaminated,
+        clean=clean,
         causes=find_causes(coco, measured.detections, measured.metrics),
     )
 
 
-def _contaminated_split(coco: Dataset, spec: ModelSpec) -> str | None:
-    """The split of the dataset that the weights were trained on, if it is one."""
+def _contaminated_split(coco: Dataset, spec: ModelSpec) -> tuple[str | None, bool]:
+    """The split of the dataset that the weights were trained on, if it is one; or that it is one, but none of
+    these images was."""
     splits = spec.card.get("contaminated", "").split(", ")
-    return next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)
+    split = next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)
+    # A later training may have had any images: only the released weights say that they left out the minival.
+    left_out = "minival" in spec.card.get("trained_on", "")
+    if split is not None and left_out and len(clean_images(coco)) == len(coco.images):
+        return None, True
+    return split, False
 
 
 def _count(coco: Dataset) -> str:

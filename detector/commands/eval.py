@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.contamination import only_clean, print_contamination
 from detector.commands.options import (
     PATH,
     AccuracyOptions,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from detector.api.inputs import LoadOptions
     from detector.data.dataset import Dataset
     from detector.runtime import Detector
-    from detector.spec import ModelSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,11 @@ class _Written:
 @images_option
 @click.option("--annotations", type=PATH, help="COCO JSON file, if it is not found by itself.")
 @selection_options
+@click.option(
+    "--clean",
+    is_flag=True,
+    help="Take only the images of COCO val2017 or val2014 that the released weights were not trained on.",
+)
 @click.option(
     "--resize",
     type=click.Choice(["half-pixel", "tf1"]),
@@ -131,8 +136,11 @@ def eval_command(
         raise click.UsageError("--detections are there already; leave out --input-size and --accurate.")
     if detections is not None and written.write_thresholds is not None:
         raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
+    if selection.clean and selection.image_ids is not None:
+        raise click.UsageError("--clean and --image-ids both say which images; leave one of them out.")
     sample = selection.dataset is None and selection.annotations is None
     dataset = _load(selection, images_needed=detections is None)
+    image_ids = only_clean(dataset) if selection.clean else selection.image_ids
     written.check(chosen.model, settings)
     if detections is None and (note := missing_gui_note()):
         echo(note, err=True)
@@ -142,12 +150,14 @@ def eval_command(
         detections=detections,
         say=echo,
         progress=True,
-        image_ids=selection.image_ids,
+        image_ids=image_ids,
         limit=selection.limit,
         **(_options_for_loading(chosen, settings) if detections is None else {}),
     )
-    if chosen.classes is not None and detections is None:  # told as it was written
-        evaluation = replace(evaluation, settings={**evaluation.settings, "classes": chosen.classes})
+    written_so = {"classes": chosen.classes} if chosen.classes is not None and detections is None else {}
+    if selection.clean:
+        written_so["image_ids"] = "--clean"
+    evaluation = replace(evaluation, settings={**evaluation.settings, **written_so})
     _print(evaluation, per_class)
     if written.output is not None:
         evaluation.save(written.output)
@@ -156,10 +166,8 @@ def eval_command(
         _go_deeper(evaluation, chosen.model, written)
     if sample and evaluation.detector is not None:
         _print_next_commands(evaluation.images)
-    elif evaluation.contaminated and evaluation.detector is not None:
-        _print_contamination(
-            evaluation.contaminated, evaluation.detector.spec, subset=selection.image_ids is not None
-        )
+    else:
+        print_contamination(evaluation)
 
 
 def _load(selection: Selection, *, images_needed: bool) -> Dataset | None:
@@ -266,24 +274,9 @@ def _extras(detector: Detector) -> str:
 
 
 def _print_next_commands(photographs: int) -> None:
-    fetch, evaluate = command("data", "coco", "coco"), command("eval", "coco")
+    fetch, evaluate = command("data", "coco", "coco", "--clean"), command("eval", "coco")
     echo(
         f"\nThese were {photographs} photographs that come with the package: they show that everything "
-        f"works, and say nothing about accuracy.\nFor the real thing:\n  {fetch}      # fetches COCO val2017 "
-        f"into the folder coco, 1 GB\n  {evaluate}"
-    )
-
-
-def _print_contamination(split: str, spec: ModelSpec, *, subset: bool) -> None:
-    if subset:
-        echo(
-            f"\nNote: these weights were trained on images of {split}; the number is clean only if the ids "
-            "are those of the minival, mscoco_minival_ids.txt."
-        )
-        return
-    echo(
-        f"\nNote: these weights were trained on images of {split} ({spec.card['trained_on']}). The number "
-        "shows that they run as published; it is no clean accuracy. Clean are the images of val2017 that are "
-        "also in mscoco_minival_ids.txt (tensorflow/models, research/object_detection/data): pass it with "
-        "--image-ids."
+        f"works, and say nothing about accuracy.\nFor the real thing:\n  {fetch}  # fetches what these "
+        f"weights have not seen of COCO val2017 into the folder coco, some 170 MB\n  {evaluate}"
     )

@@ -162,6 +162,7 @@ class Selection:
     limit: int | None
     images: Path | None = None
     annotations: Path | None = None
+    clean: bool = False
 
 
 def collected(kind: type[DataclassInstance], name: str) -> Callable[[Command], Command]:

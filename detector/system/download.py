@@ -6,15 +6,15 @@ import re
 import shutil
 import urllib.error
 import urllib.request
-from http.client import HTTPException, HTTPMessage
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO
 
-from tqdm import tqdm
-
 from detector.errors import DetectorError
 from detector.system.files import cannot_write, flush_to_disk
-from detector.system.progress import bars_hidden
+from detector.system.progress import byte_bar
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 30
@@ -72,20 +72,85 @@ def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
             if before > most_bytes:  # not from here
                 before = 0
                 _start_over(part)
-            if _fetch_rest(url, part, most_bytes, title=path.name):
+            with _failures_told(url):
+                whole = _fetch_rest(url, part, most_bytes, title=path.name)
+            if whole:
                 flush_to_disk(part)
                 part.replace(path)
                 flush_to_disk(path.parent)
                 return
             if part.stat().st_size == before:
                 break
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    raise DownloadError(f"The connection to {url} broke off; run the command again to go on from there.")
+
+
+def read_url(url: str, *, most_bytes: int, title: str = "") -> bytes:
+    """The content of a file that is small enough for memory; what breaks off is fetched anew, some times.
+
+    Args:
+        url: as for ``download``.
+        most_bytes: more is not taken, whatever the server says or sends.
+        title: of the progress bar; without it there is none.
+
+    Raises:
+        DownloadError: as ``download`` does.
+    """
+    for _ in range(_TRIES):
+        with open_url(url) as response:
+            size = _integer(response.headers.get("Content-Length"))
+            if size is not None and size > most_bytes:
+                raise _too_large(url, most_bytes)
+            content = bytearray()
+            with byte_bar(title, size) as bar:
+                while chunk := _read(response):
+                    content += chunk
+                    bar.update(len(chunk))
+                    if len(content) > most_bytes:
+                        raise _too_large(url, most_bytes)
+        if chunk is not None and size in (None, len(content)):
+            return bytes(content)
+    raise DownloadError(f"The connection to {url} broke off again and again; run the command again.")
+
+
+@contextmanager
+def open_url(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTTPResponse]:
+    """The server's answer, whose body is still to be read.
+
+    Raises:
+        DownloadError: as ``download`` does; also for what fails in the block with an error of the network.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise DownloadError(f"{url} should start with http:// or https://.")
+    with _failures_told(url), _open(url, headers or {}) as response:
+        yield response
+
+
+@contextmanager
+def _failures_told(url: str) -> Iterator[None]:
+    try:
+        yield
     except urllib.error.HTTPError as error:
         raise DownloadError(f"The server answers {error.code} {error.reason} for {url}.") from error
     except urllib.error.URLError as error:
         raise DownloadError(f"Cannot reach {url} ({error.reason}); check the network.") from error
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    raise DownloadError(f"The connection to {url} broke off; run the command again to go on from there.")
+
+
+def _open(url: str, headers: Mapping[str, str]) -> HTTPResponse:
+    """The answer; raises URLError for whatever fails, and HTTPError, which is one."""
+    try:
+        response: HTTPResponse = _OPENER.open(
+            urllib.request.Request(url, headers=dict(headers)), timeout=_TIMEOUT_SECONDS
+        )
+        return response
+    except urllib.error.HTTPError as error:
+        error.close()  # nobody reads its body
+        raise
+    except urllib.error.URLError:
+        raise
+    except (HTTPException, ConnectionError, TimeoutError) as error:  # urlopen wraps only what fails earlier
+        raise urllib.error.URLError(error) from error
 
 
 def _fetch_rest(url: str, part: Path, most_bytes: int, *, title: str) -> bool:
@@ -94,15 +159,12 @@ def _fetch_rest(url: str, part: Path, most_bytes: int, *, title: str) -> bool:
     Raises DownloadError for more than ``most_bytes``, of which nothing is kept.
     """
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        response = _OPENER.open(request, timeout=_TIMEOUT_SECONDS)
+        response = _open(url, {"Range": f"bytes={have}-"} if have else {})
     except urllib.error.HTTPError as error:
         if have and error.code == 416:  # nothing lies beyond what is here
             return _total_size(error.headers.get("Content-Range")) == have or _start_over(part)
         raise
-    except (HTTPException, ConnectionError, TimeoutError) as error:  # urlopen wraps only what fails earlier
-        raise urllib.error.URLError(error) from error
     with response:
         if response.status == 206:
             total = _total_size(response.headers.get("Content-Range"))
@@ -114,16 +176,7 @@ def _fetch_rest(url: str, part: Path, most_bytes: int, *, title: str) -> bool:
             raise DetectorError(
                 f"The disk is full: {url} needs {(total - have) / 1e9:.1f} GB more in {part.parent}."
             )
-        bar = tqdm(
-            total=total,
-            initial=have,
-            desc=title,
-            unit="B",
-            unit_scale=True,
-            unit_divisor=1024,
-            disable=bars_hidden(),
-        )
-        with part.open("ab" if have else "wb") as file, bar:
+        with part.open("ab" if have else "wb") as file, byte_bar(title, total, initial=have) as bar:
             while chunk := _read(response):
                 have += len(chunk)
                 if have > most_bytes:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _WANTED: ContextVar[bool] = ContextVar("progress bars are wanted", default=True)
 
@@ -22,3 +26,18 @@ def bars_wanted(wanted: bool) -> Iterator[None]:
         yield
     finally:
         _WANTED.reset(token)
+
+
+def byte_bar(title: str, total: int | None, *, initial: int = 0) -> tqdm[NoReturn]:
+    """A bar that counts bytes; none without a title."""
+    from tqdm import tqdm  # late, so that ``--help`` is quick
+
+    return tqdm(
+        total=total,
+        initial=initial,
+        desc=title,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        disable=bars_hidden() if title else True,
+    )

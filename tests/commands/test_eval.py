@@ -12,6 +12,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from detector import evaluate
+from detector.commands.contamination import print_contamination
+from detector.data.minival import minival_ids
 from detector.data.sample import SAMPLE_FOLDER
 from detector.system.terminal import counted
 from detector.version import __version__
@@ -218,7 +221,7 @@ def test_note_on_splits_that_were_trained_on(
     assert outcome.code == 0
     assert ("trained on images of" in outcome.out) == (split is not None)
     assert f"trained on images of {split}" in outcome.out or split is None
-    assert ("mscoco_minival_ids.txt" in outcome.out) == (split is not None)
+    assert ("data coco coco --clean` fetches" in outcome.out) == (split is not None)
     assert "say nothing about accuracy" not in outcome.out
 
 
@@ -227,6 +230,92 @@ def test_note_on_val2017_under_another_name(run: Run, model: Path, dataset: Call
         content["images"][0]["coco_url"] = "http://images.cocodataset.org/val2017/000000000139.jpg"
 
     assert "trained on images of val2017" in run("eval", dataset(change), "--model", model).out
+
+
+def _as_coco(dataset: Callable[..., Path], ids: list[int], split: str = "val2017") -> Path:
+    """The sample with COCO's ids and names of files."""
+    names: dict[str, str] = {}
+
+    def change(content: dict[str, Any]) -> None:
+        new = {image["id"]: id_ for image, id_ in zip(content["images"], ids, strict=True)}
+        for image in content["images"]:
+            image["id"] = new[image["id"]]
+            names[image["file_name"]] = f"{image['id']:012}.jpg"
+            image["file_name"] = names[image["file_name"]]
+        for annotation in content["annotations"]:
+            annotation["image_id"] = new[annotation["image_id"]]
+
+    folder = dataset(change, name=f"instances_{split}.json")
+    for old, name in names.items():
+        (folder / old).rename(folder / name)
+    return folder
+
+
+CLEAN = sorted(minival_ids())[:4]
+UNCLEAN = [number for number in range(1, 99) if number not in minival_ids()][:2]
+
+
+@pytest.mark.parametrize("split", ["val2017", "val2017_clean", "train2017"])
+def test_a_clean_number_is_said_to_be_clean(
+    run: Run, model: Path, dataset: Callable[..., Path], tmp_path: Path, split: str
+) -> None:
+    folder = _as_coco(dataset, CLEAN, split)
+    outcome = run("eval", folder, "--model", model, "--split", split, "--output", tmp_path / "out")
+    assert outcome.code == 0
+    assert "The number is clean: none of these 4 images was trained on (COCO train2014" in outcome.out
+    assert "22 on that minival" in outcome.out
+    assert "no clean accuracy" not in outcome.out
+    assert read_metrics(tmp_path / "out")["settings"]["trained_on_this_split"] is False
+
+
+def test_clean_takes_the_clean_images_alone(
+    run: Run, model: Path, dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = _as_coco(dataset, [CLEAN[0], UNCLEAN[0], CLEAN[1], UNCLEAN[1]])
+    outcome = run("eval", folder, "--model", model)
+    assert "no clean accuracy; --clean evaluates on the 2 of these images that are clean" in outcome.out
+    outcome = run("eval", folder, "--model", model, "--clean", "--output", tmp_path / "out")
+    assert outcome.code == 0
+    assert "none of these 2 images" in outcome.out
+    detections = json.loads((tmp_path / "out" / "detections.json").read_text())
+    assert {entry["image_id"] for entry in detections} == {CLEAN[0], CLEAN[1]}
+    assert read_metrics(tmp_path / "out")["settings"]["image_ids"] == "--clean"
+    # Detections that are there already are cut to the same images, and nothing is said of their training.
+    outcome = run("eval", folder, "--clean", "--detections", tmp_path / "out" / "detections.json")
+    assert outcome.code == 0
+    assert "2 images" in outcome.out
+    assert "The number is clean" not in outcome.out
+
+
+def test_clean_where_nothing_is_clean(run: Run, model: Path, dataset: Callable[..., Path]) -> None:
+    assert "no image that is known to be clean" in assert_mistake(
+        run("eval", dataset(), "--model", model, "--clean")
+    )
+    assert "The bundled sample has no image" in assert_mistake(run("eval", "--model", model, "--clean"))
+
+
+def test_clean_and_ids_are_two_choices(run: Run, model: Path, tmp_path: Path) -> None:
+    outcome = run("eval", "--model", model, "--clean", "--image-ids", tmp_path / "ids")
+    assert "leave one of them out" in assert_mistake(outcome)
+
+
+def test_a_later_training_may_have_had_the_images(
+    model: Path,
+    dataset: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = _as_coco(dataset, CLEAN)
+    evaluation = evaluate(folder, model=model)
+    spec = evaluation.detector.spec if evaluation.detector else None
+    assert spec is not None
+    monkeypatch.setitem(spec.card, "trained_on", "pets, 100 images")
+    later = evaluate(folder, model=evaluation.detector)
+    assert (later.clean, later.contaminated) == (False, "val2017")
+    assert (evaluation.clean, evaluation.contaminated) == (True, None)
+    print_contamination(later)
+    said = capsys.readouterr().out
+    assert "come from a later training (pets, 100 images): the number is clean only if that had none" in said
 
 
 def test_images_of_another_size_than_annotated_are_said(

@@ -6,7 +6,9 @@ import contextlib
 import http.client
 import http.server
 import socket
+import sys
 import threading
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ class FileServer:
         ranges: whether it honours the header Range.
         cuts: by path, after how many bytes of the body each answer in turn breaks off; whole answers follow.
         requests: (path, header Range) of each request in turn.
+        sent: bytes of bodies that were sent, by path.
+        content_range: what the header Content-Range says when it is not empty, whatever is sent.
         raw: sent in place of an HTTP answer when it is not None.
     """
 
@@ -30,6 +34,8 @@ class FileServer:
         self.ranges = True
         self.cuts: dict[str, list[int]] = {}
         self.requests: list[tuple[str, str | None]] = []
+        self.sent: Counter[str] = Counter()
+        self.content_range = ""
         self.raw: bytes | None = None
 
     def __enter__(self) -> FileServer:
@@ -42,7 +48,12 @@ class FileServer:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *args: Any) -> None:
+                if not isinstance(sys.exc_info()[1], ConnectionError):  # the client has gone
+                    super().handle_error(*args)
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -63,22 +74,26 @@ class FileServer:
             request.send_error(404)
             return
         content = self.files[request.path]
-        start = 0
+        start, end = 0, len(content)
         if asked and self.ranges:
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            first, last = asked.removeprefix("bytes=").split("-")
+            start, end = int(first), min(int(last) + 1, end) if last else end
             if start >= len(content):
                 request.send_response(416)
                 request.send_header("Content-Range", f"bytes */{len(content)}")
                 request.end_headers()
                 return
             request.send_response(206)
-            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            request.send_header(
+                "Content-Range", self.content_range or f"bytes {start}-{end - 1}/{len(content)}"
+            )
         else:
             request.send_response(200)
-        request.send_header("Content-Length", str(len(content) - start))
+        request.send_header("Content-Length", str(end - start))
         request.end_headers()
         cuts = self.cuts.get(request.path)
-        end = start + cuts.pop(0) if cuts else len(content)
+        end = min(start + cuts.pop(0), end) if cuts else end
+        self.sent[request.path] += end - start
         with contextlib.suppress(ConnectionError):  # the client may have gone
             request.wfile.write(content[start:end])
 

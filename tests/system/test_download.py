@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from detector.errors import DetectorError
-from detector.system.download import DownloadError, _NoWayDown, download
+from detector.system.download import DownloadError, _NoWayDown, download, read_url
 from tests.system.file_server import CONTENT, FileServer, unused_address
 
 
@@ -220,3 +220,23 @@ def test_no_redirection_leaves_https(target: str) -> None:
         _NoWayDown().redirect_request(request, None, 302, "Found", {}, target)
     followed = _NoWayDown().redirect_request(request, None, 302, "Found", {}, "https://example.org/other")
     assert followed.full_url == "https://example.org/other"
+
+
+def test_a_file_in_memory(server: FileServer) -> None:
+    assert read_url(f"{server.url}/file.bin", most_bytes=len(CONTENT)) == CONTENT
+    server.cuts["/file.bin"] = [1000, 0]
+    assert read_url(f"{server.url}/file.bin", most_bytes=len(CONTENT), title="file") == CONTENT
+    assert server.requests == [("/file.bin", None)] * 4
+
+
+def test_a_file_in_memory_that_breaks_off_again_and_again(server: FileServer) -> None:
+    server.cuts["/file.bin"] = [1000] * 99
+    with pytest.raises(DownloadError, match="again and again"):
+        read_url(f"{server.url}/file.bin", most_bytes=len(CONTENT))
+
+
+@pytest.mark.parametrize("answer", ["", "Content-Length: 9999999\r\n"])
+def test_no_more_comes_into_memory_than_may(server: FileServer, answer: str) -> None:
+    server.raw = b"HTTP/1.0 200 OK\r\n" + answer.encode() + b"\r\n" + CONTENT
+    with pytest.raises(DownloadError, match="more than it should"):
+        read_url(f"{server.url}/file.bin", most_bytes=len(CONTENT) - 1)

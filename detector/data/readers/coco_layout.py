@@ -84,14 +84,17 @@ def find_coco_files(listing: Listing, log: FindingLog) -> dict[str, list[Path]]:
 
 def files_of_one_part(files: Mapping[str, Sequence[Path]]) -> list[Path]:
     """The annotation files of which several are of one split, or of splits that mean the same part: those of
-    ``train_fold0`` and ``train_fold1``, but neither of ``train`` and ``train_small`` nor of two years."""
+    ``train_fold0`` and ``train_fold1``, but neither of ``train`` and ``train_small``, ``val2017`` and
+    ``val2017_clean``, nor of two years."""
     parts: dict[tuple[str, ...], list[str]] = {}
     for name in files:
         role = role_in(name)
         parts.setdefault((role, *re.findall(r"\d{4}", name)) if role else ("", name), []).append(name)
     several: list[Path] = []
     for names in parts.values():
-        plain = [name for name in names if role_of(name) and not name[-1:].isdigit()]
+        plain = [
+            name for name in names if role_of(name) and not re.sub(r"(?<!\d)\d{4}$", "", name)[-1:].isdigit()
+        ]
         paths = [path for name in names for path in files[name]]
         if len(paths) > 1 and (len(names) == 1 or len(plain) != 1):
             several += paths
