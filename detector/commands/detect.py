@@ -24,7 +24,6 @@ from detector.commands.options import (
 )
 from detector.errors import DetectorError
 from detector.system.files import check_writable, replacing
-from detector.system.invocation import command
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @click.command("detect", cls=OneValueCommand)
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB...")
+@click.argument("sources", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB|VIDEO|URL...")
 @model_options
 @score_option(
     "--score",
@@ -52,28 +51,30 @@ _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 @collected(ModelOptions, "chosen")
 @collected(AccuracyOptions, "accuracy")
 def detect_command(
-    images: tuple[str, ...],
+    sources: tuple[str, ...],
     chosen: ModelOptions,
     score_threshold: float | None,
     accuracy: AccuracyOptions,
     output: Path,
 ) -> None:
-    """Find objects in images; writes annotated pictures, and detections.json in COCO's results format."""
+    """Find objects in pictures and videos.
+
+    Writes annotated pictures, and detections.json in COCO's results format; of a video an annotated one, and
+    a line of JSON for each frame.
+    """
     from tqdm import tqdm
 
-    from detector.commands.detect_sources import find_pictures, refuse_live
+    from detector.commands.detect_sources import find_left_out, sort_sources
     from detector.commands.picture_names import names_below, picture_names
-    from detector.images import find_unread_images
     from detector.input_sizes import describe_size
     from detector.runtime import Detector
     from detector.spec import DEFAULT_SCORE_THRESHOLD
     from detector.system.opencv_build import missing_gui_note
 
-    refuse_live(images)
-    paths = find_pictures(images, output)
+    found = sort_sources(sources, output)
     check_writable(output)
-    for path in find_unread_images(images):
-        write_line(f"Left out: {path} is in a format that is not read.", to_errors=True)
+    for sentence in find_left_out(sources):
+        write_line(f"Left out: {sentence}", to_errors=True)
     if note := missing_gui_note():
         write_line(note, to_errors=True)
     detector = Detector.load(
@@ -91,11 +92,13 @@ def detect_command(
         write_line(f"Score thresholds of the model, class by class: {least:g} to {most:g}{note}")
     older = _pictures_in(output)
     batch = _Batch(detector, output)
-    names = names_below(paths)
-    progress = tqdm(paths, desc="detecting", unit="image", disable=None, leave=False)
+    names = names_below(found.pictures)
+    progress = tqdm(found.pictures, desc="detecting", unit="image", disable=None, leave=False)
     for path, name, picture_name in zip(progress, names, picture_names(names), strict=True):
         batch.add(path, name, picture_name)
-    batch.finish(len(paths), older)
+    for video in found.videos:
+        batch.add_video(video)
+    batch.finish(len(found.pictures), len(found.videos), older)
 
 
 class _Entry(TypedDict):
@@ -117,10 +120,10 @@ class _Batch:
     images: list[_Entry] = field(default_factory=list)
     results: list[Mapping[str, object]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    videos: int = 0
 
-    def add(self, path: Path, name: str, picture_name: str) -> None:
+    def add(self, path: Path | str, name: str, picture_name: str) -> None:
         """Detect in one image and write its picture."""
-        from detector.commands.detect_sources import is_video
         from detector.detections import draw_detections
         from detector.evaluation.coco_results import to_named_results
         from detector.images import load_image, save_image
@@ -135,8 +138,7 @@ class _Batch:
         except DetectorError as error:
             if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
                 raise
-            hint = f"; `{command('demo', '--source', path)}` detects in videos" if is_video(path) else ""
-            self.failures.append(f"{str(error).removesuffix('.')}{hint}.")
+            self.failures.append(str(error))
             return
         except MemoryError:
             self.failures.append(f"{path} is too large for this machine's memory.")
@@ -155,12 +157,35 @@ class _Batch:
         if len(self.images) <= _MOST_LINES:
             write_line(f"{path}: {describe(detections)}")
 
-    def finish(self, count: int, older: set[Path]) -> None:
-        """Write the records, and tell what has become of so many images."""
+    def add_video(self, video: str) -> None:
+        """Detect in one video and write what was found."""
+        from detector.commands.detect_videos import detect_in_video
+        from detector.commands.picture_names import names_below
+
+        try:
+            stem = self.output / Path(*names_below([video])).stem
+            detect_in_video(video, stem, self.detector, write_line)
+            self.videos += 1
+        except DetectorError as error:
+            if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
+                raise
+            self.failures.append(str(error))
+
+    def finish(self, pictures: int, videos: int, older: set[Path]) -> None:
+        """Write the records, and tell what has become of so many images and videos."""
         for failure in self.failures:
             write_line(f"Left out: {failure}", to_errors=True)
-        if not self.images:
-            raise DetectorError("None of the images could be read; they are named above.")
+        kinds = " and ".join(["images"] * bool(pictures) + ["videos"] * bool(videos))
+        if not self.images and not self.videos:
+            raise DetectorError(f"None of the {kinds} could be read; they are named above.")
+        if self.images:
+            self._write_records(older)
+        if self.failures:
+            raise DetectorError(
+                f"{len(self.failures)} of {pictures + videos} {kinds} were left out; they are named above."
+            )
+
+    def _write_records(self, older: set[Path]) -> None:
         _write_json(self.output / _RESULTS, self.results)
         _write_json(self.output / _IMAGES, self.images)
         more = f" (the first {_MOST_LINES} are shown above)" if len(self.images) > _MOST_LINES else ""
@@ -169,10 +194,6 @@ class _Batch:
         if others := len(older - {Path(image["picture"]) for image in self.images}):
             others_are = counted(others, "other picture is", "other pictures are")
             write_line(f"{others_are} there from before; {_IMAGES} lists those of this run alone.")
-        if self.failures:
-            raise DetectorError(
-                f"{len(self.failures)} of {count} images were left out; they are named above."
-            )
 
 
 def _write_json(path: Path, content: Sequence[Mapping[str, object]]) -> None:

@@ -1,20 +1,22 @@
-"""What ``ssdlite detect`` is asked to look at: images, and neither videos nor its own results."""
+"""What ``ssdlite detect`` is asked to look at: pictures and videos, but not its own results."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from detector.errors import ImageError
-from detector.images import find_images
+from detector.heif import is_heif
+from detector.images import find_images, find_unread_images, is_address
+from detector.system.download import open_url
+from detector.system.files import files_below
+from detector.system.invocation import command
 from detector.system.reading import read_head
 from detector.system.terminal import printable
 
-_LIVE = "`ssdlite demo --source {}` detects in videos, cameras and streams; this command takes image files"
-# ISO 14496-12's file type box begins HEIF and AVIF images, too; these are their brands.
-_STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 _VIDEO_HEADS = (
     b"\x1a\x45\xdf\xa3",  # Matroska and WebM
     b"FLV\x01",
@@ -24,26 +26,105 @@ _VIDEO_HEADS = (
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF: WMV
 )
 _TRANSPORT_PACKET = 188  # bytes from one 0x47 to the next in an MPEG transport stream
+_HEAD_BYTES = 2 * _TRANSPORT_PACKET + 1
+_VIDEO_SUFFIXES = (
+    ".mp4",
+    ".mov",
+    ".m4v",
+    ".avi",
+    ".mkv",
+    ".webm",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".wmv",
+    ".flv",
+    ".ogv",
+)
+_PLAYLISTS = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "application/dash+xml")
 
 
-def refuse_live(sources: Sequence[str]) -> None:
-    """Raise ImageError when a source is the address of a stream, or a camera."""
+@dataclass(frozen=True)
+class Sources:
+    """What there is to look at.
+
+    Attributes:
+        pictures: files, and addresses as text.
+        videos: paths and addresses.
+    """
+
+    pictures: list[Path | str]
+    videos: list[str]
+
+
+def sort_sources(sources: Sequence[str], output: Path) -> Sources:
+    """The pictures and videos that files, folders, glob patterns and addresses name, each once, without those
+    in the output folder.
+
+    Videos are taken where they are named; those that lie in a folder beside pictures are not, see
+    ``find_left_out``.
+
+    Raises:
+        ImageError: there are none, a source is a camera or a stream, or it lies in the output folder, where
+            results of earlier runs could not be told from images.
+        DownloadError: an address cannot be reached.
+    """
+    addresses = [source for source in dict.fromkeys(sources) if is_address(source)]
+    local = [source for source in sources if not is_address(source)]
+    _refuse_live(local)
+    paths = _find_below(local, output) if local else []
+    videos = [str(path) for path in paths if is_video(path)]
+    pictures: list[Path | str] = [path for path in paths if str(path) not in videos]
+    for address in addresses:
+        (videos if _is_video_at(address) else pictures).append(address)
+    return Sources(pictures, videos)
+
+
+def find_left_out(sources: Sequence[str]) -> Iterator[str]:
+    """A sentence for each file in the folders among the sources that looks like something to look at and is
+    not looked at.
+    """
+    for path in find_unread_images(sources):
+        yield f"{path} is in a format that is not read; convert it."
+    for folder in filter(os.path.isdir, sources):
+        for path in sorted(files_below(folder)):
+            if path.suffix.lower() in _VIDEO_SUFFIXES and is_video(path):
+                yield f"{path} is a video; `{command('detect', path)}` looks at it."
+
+
+def _refuse_live(sources: Sequence[str]) -> None:
+    """Raise ImageError when a source is a camera, or the address of a stream."""
     for source in sources:
         if os.path.exists(source) and not _is_device(source):
             continue
         if "://" in source:  # which may have a password inside
-            raise ImageError(f"An address was given where a file is expected: {_LIVE.format('ADDRESS')}.")
+            raise ImageError(f"The address is none of a picture or a video; {_live('ADDRESS')}.")
         if source.isdecimal() or source == "browser" or source.startswith("/dev/video"):
-            raise ImageError(f"There is no image {printable(source)}: {_LIVE.format(printable(source))}.")
+            raise ImageError(f"There is no image {printable(source)}; {_live(source)}.")
 
 
-def find_pictures(sources: Sequence[str], output: Path) -> list[Path]:
-    """The files to look at: those that the sources name, without those in the output folder.
+def _live(source: str) -> str:
+    return f"`{command('demo', '--source', source)}` detects in cameras and streams"
+
+
+def _is_video_at(address: str) -> bool:
+    """Whether an address gives a video, by what the server says and how its answer begins.
 
     Raises:
-        ImageError: there are none, all are videos, or a source lies in the output folder, where results of
-            earlier runs could not be told from images.
+        ImageError: it gives a page, or pictures without an end, as cameras do.
+        DownloadError: it cannot be reached.
     """
+    with open_url(address) as response:
+        kind = response.headers.get_content_type()
+        head = response.read(_HEAD_BYTES)
+    if kind.startswith("multipart/"):
+        raise ImageError(f"{address} is a camera's stream; {_live(address)}.")
+    if kind == "text/html":
+        raise ImageError(f"{address} is a page, and not a picture; give the address of the picture itself.")
+    return is_video_head(head) or kind in _PLAYLISTS
+
+
+def _find_below(sources: Sequence[str], output: Path) -> list[Path]:
     inside = os.path.join(os.path.realpath(output), "")
     for source in sources:
         if os.path.join(os.path.realpath(source), "").startswith(inside):
@@ -54,8 +135,6 @@ def find_pictures(sources: Sequence[str], output: Path) -> list[Path]:
     paths = [path for path in _find(sources) if not os.path.realpath(path).startswith(inside)]
     if not paths:
         raise ImageError(f"There are only results of an earlier run in {printable(' '.join(sources))}.")
-    if all(map(is_video, paths)):
-        raise ImageError(f"{printable(paths[0])} is a video: {_LIVE.format(printable(paths[0]))}.")
     return paths
 
 
@@ -67,17 +146,21 @@ def _find(sources: Sequence[str]) -> list[Path]:
             for path in sorted(Path(source).rglob("*")):
                 if is_video(path):
                     raise ImageError(
-                        f"{str(error).removesuffix('.')}, but there are videos: "
-                        f"{_LIVE.format(printable(path))}."
+                        f"{str(error).removesuffix('.')}, but there are videos; "
+                        f"`{command('detect', path)}` looks at one."
                     ) from error
         raise
 
 
 def is_video(path: Path) -> bool:
     """Whether a file begins as videos do; its name does not count."""
-    head = read_head(path, 2 * _TRANSPORT_PACKET + 1)
-    if head[4:8] == b"ftyp":
-        return head[8:12] not in _STILL_BRANDS
+    return is_video_head(read_head(path, _HEAD_BYTES))
+
+
+def is_video_head(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a video."""
+    if head[4:8] == b"ftyp":  # ISO 14496-12; HEIF and AVIF images are such files, too
+        return not is_heif(head)
     if head[:4] == b"RIFF":
         return head[8:12] == b"AVI "
     if len(head) > 2 * _TRANSPORT_PACKET and head[::_TRANSPORT_PACKET] == b"GGG":

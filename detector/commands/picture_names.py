@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from detector.images import is_address
 
 # Linux, macOS and Windows take names of 255 bytes or characters; the suffix of the picture is added.
 _LONGEST_BYTES = 240
 
 
-def names_below(paths: Sequence[Path]) -> list[str]:
-    """Where the images lie below their common folder."""
+def names_below(sources: Sequence[Path | str]) -> list[str]:
+    """Where the images lie below their common folder; of an address the last part of its path."""
+    files = iter(_names_of_files([source for source in sources if not is_address(source)]))
+    return [_name_at(str(source)) if is_address(source) else next(files) for source in sources]
+
+
+def _name_at(address: str) -> str:
+    name = unquote(urlsplit(address).path).rsplit("/", 1)[-1]
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name).lstrip(".") or "picture"
+
+
+def _names_of_files(paths: Sequence[Path | str]) -> list[str]:
     absolute = [os.path.abspath(path) for path in paths]
     try:
         root = os.path.commonpath([os.path.dirname(path) for path in absolute])
         return [os.path.relpath(path, root) for path in absolute]
     except ValueError:  # several drives on Windows
-        return [f"{number}_{path.name}" for number, path in enumerate(paths, start=1)]
+        return [f"{number}_{os.path.basename(path)}" for number, path in enumerate(paths, start=1)]
 
 
 def picture_names(names: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from detector.errors import DetectorError
 from detector.system.files import cannot_write, flush_to_disk
@@ -63,8 +64,7 @@ def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
         DetectorError: the disk is full or the folder cannot be written to.
     """
     part = path.with_name(path.name + ".part")
-    if not url.startswith(("http://", "https://")):
-        raise DownloadError(f"{url} should start with http:// or https://.")
+    _check(url)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_TRIES):
@@ -121,10 +121,16 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTT
     Raises:
         DownloadError: as ``download`` does; also for what fails in the block with an error of the network.
     """
-    if not url.startswith(("http://", "https://")):
-        raise DownloadError(f"{url} should start with http:// or https://.")
+    _check(url)
     with _failures_told(url), _open(url, headers or {}) as response:
         yield response
+
+
+def _check(url: str) -> None:
+    if not url.lower().startswith(("http://", "https://")):
+        raise DownloadError(f"{url} should start with http:// or https://.")
+    if "@" in urlsplit(url).netloc:  # which would be shown in errors, and is none for urllib
+        raise DownloadError("An address with a user name or a password in it is not fetched; leave them out.")
 
 
 @contextmanager

@@ -22,13 +22,10 @@ OWN = {
     "demo input_size": "may be auto as well",
     "data check input_size": "sizes are counted for it; nothing is built",
     "data coco split": "COCO's own splits alone",
-<<<<<<< HEAD
     "train input_size": "becomes that of the network that is trained; may be auto",
-=======
     "data coco limit": "a part that is like the whole, not the first images",
     "data coco clean": "decides what is fetched",
     "data example server": "another server",
->>>>>>> 8e0bd304d3c853e4f744f04118bd29587ebb8213
     "export input_size": "is written into the file",
     "export classes": "cuts the others out of the file",
     "export dataset": "decides whether the export is kept",

@@ -1,0 +1,69 @@
+"""``ssdlite detect VIDEO``: a video with what was found, and a line of JSON for each frame."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from detector.detections import Detections
+from detector.errors import SourceError
+from detector.runtime import Detector
+from detector.system.invocation import command
+from detector.system.progress import bars_hidden
+from detector.system.terminal import counted
+from detector.video.frame_log import FrameLog
+from detector.video.frames import Frame, LiveFrame
+from detector.video.overlay import live_drawer
+from detector.video.recorder import Recorder
+from detector.video.sources import Source, open_source
+
+
+def detect_in_video(source: str, stem: Path, detector: Detector, say: Callable[[str], None]) -> None:
+    """Write ``stem``.mp4 and ``stem``.jsonl with what is found in each frame of a video.
+
+    What an earlier run has written stays; its names are taken with a number.
+
+    Raises:
+        SourceError: no video that can be read, or a camera's stream, which has no end.
+        DetectorError: one of the files cannot be written.
+    """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
+    with closing(open_source(source)) as opened:
+        if opened.live:
+            demo = command("demo", "--source", "ADDRESS")
+            raise SourceError(f"{opened.name} is live and has no end; `{demo}` detects in it.")
+        recorder = Recorder(stem.with_name(f"{stem.name}.mp4"), opened.fps)
+        with closing(recorder), closing(FrameLog(recorder.path.with_suffix(".jsonl"), live=False)) as log:
+            draw, found, frames = live_drawer(), Counter[str](), 0
+            for live in _look_at(opened, detector):
+                frames += 1
+                log.write(live)
+                recorder.write(draw(live), live.frame.timestamp)
+                found.update(set(live.detections.names))
+        names = [f"{name} in {counted(count, 'frame')}" for name, count in found.most_common(5)]
+        say(f"{opened.name}: {', '.join(names) or 'nothing found'}")
+        say(f"{recorder.path} and {recorder.path.stem}.jsonl have {counted(frames, 'frame')} of it.")
+        if remark := getattr(opened, "remark", None):
+            say(remark)
+
+
+def _look_at(source: Source, detector: Detector) -> Iterator[LiveFrame]:
+    """Each frame with what is found in it, by all processors."""
+    ahead, shown = itertools.tee(_frames(source))
+    found: Iterator[Detections] = detector.detect_batch(frame.image for frame in ahead)
+    bar = tqdm(desc="detecting", unit="frame", disable=bars_hidden(), leave=False)
+    with closing(bar):
+        for detections, frame in zip(found, shown, strict=False):
+            yield LiveFrame(frame, detections, input_sizes=detector.input_sizes)
+            bar.update()
+
+
+def _frames(source: Source) -> Iterator[Frame]:
+    while (frame := source.read()) is not None:
+        yield frame
