@@ -1,4 +1,4 @@
-"""Draws ``docs/architecture.svg`` from the imports of the package: ``uv run --group dev docs/architecture.py``.
+"""Draws ``docs/architecture.svg`` from the imports: ``uv run --group dev docs/architecture.py``.
 
 Rows are the floors of ``.importlinter``, boxes the rooms, with the number of their modules. An arrow goes
 from a room to one that it imports, unless it reaches that one through others, too.

@@ -1,4 +1,4 @@
-"""Makes docs/live.webp, the README's picture of live detection: ``uv run --extra live docs/live_picture.py``."""
+"""Makes docs/live.webp, the README's picture: ``uv run --extra live docs/live_picture.py``."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @click.command("detect", cls=OneValueCommand)
-@click.argument("sources", nargs=-1, required=True, metavar="IMAGE|FOLDER|GLOB|VIDEO|URL...")
+@click.argument("sources", nargs=-1, metavar="IMAGE|FOLDER|GLOB|VIDEO|URL...")
 @model_options
 @score_option(
     "--score",
@@ -60,17 +60,22 @@ def detect_command(
     """Find objects in pictures and videos.
 
     Writes annotated pictures, and detections.json in COCO's results format; of a video an annotated one, and
-    a line of JSON for each frame.
+    a line of JSON for each frame. Without anything to look at it takes the photographs that come with the
+    package.
     """
     from tqdm import tqdm
 
     from detector.commands.detect_sources import find_left_out, sort_sources
     from detector.commands.picture_names import names_below, picture_names
+    from detector.data.sample import SAMPLE_FOLDER
     from detector.input_sizes import describe_size
     from detector.runtime import Detector
     from detector.spec import DEFAULT_SCORE_THRESHOLD
     from detector.system.opencv_build import missing_gui_note
 
+    if not sources:
+        sources = (str(SAMPLE_FOLDER),)
+        write_line("Looking at the photographs that come with the package.")
     found = sort_sources(sources, output)
     check_writable(output)
     for sentence in find_left_out(sources):

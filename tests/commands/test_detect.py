@@ -371,3 +371,12 @@ def test_a_reader_that_goes_does_not_end_the_batch(model: Path, tmp_path: Path) 
     errors = process.communicate()[1]
     assert (process.returncode, errors) == (0, b"")
     assert len(json.loads((tmp_path / "images.json").read_text())) == len(PHOTOS)
+
+
+def test_without_sources_the_photographs_of_the_package(run: Run, model: Path, tmp_path: Path) -> None:
+    outcome = run("detect", "--model", model, "--output", tmp_path / "out")
+    assert outcome.code == 0
+    assert outcome.out.startswith("Looking at the photographs that come with the package.")
+    assert [entry["file_name"] for entry in json.loads((tmp_path / "out/images.json").read_text())] == [
+        *PHOTOS
+    ]

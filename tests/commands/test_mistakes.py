@@ -90,7 +90,6 @@ MISTAKES: dict[str, tuple[Callable[[Scene], list[object]], str]] = {
         "None of the images",
     ),
     "no such image": (lambda s: ["detect", s.tmp_path / "absent.jpg"], "absent.jpg"),
-    "no image given": (lambda s: ["detect"], "Missing argument"),
     "folder without images": (lambda s: ["detect", s.tmp_path, "--model", s.model], "holds no image"),
     "unknown model": (lambda s: ["eval", "--model", "yolo"], "ssdlite_mobilenet_v2_coco"),
     "no such model file": (lambda s: ["detect", PHOTO, "--model", s.tmp_path / "a.npz"], "a.npz"),
