@@ -238,7 +238,8 @@ def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say)
 def show_interval(interval: Interval, sign: str = "") -> str:
     """A share with its interval, in percent: ``32.62 [27.90, 36.84]``."""
     value, low, high = (
-        f"{100 * number:{sign}.2f}" for number in (interval.value, interval.low, interval.high)
+        f"{round(100 * number, 2) + 0.0:{sign}.2f}"
+        for number in (interval.value, interval.low, interval.high)
     )
     return f"{value:>6} [{low}, {high}]"
 

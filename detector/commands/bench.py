@@ -127,6 +127,7 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
     """
     from detector.bench import measurement, report
     from detector.bench.fingerprint import take_fingerprint
+    from detector.bench.idle import describe_load, measure_free_share
     from detector.bench.rows import open_rows
     from detector.data.selection import find_dataset
 
@@ -140,12 +141,19 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
     machine = take_fingerprint()
     echo(report.format_machine(machine))
     runners = open_rows(planned, echo)
+    threads = max(row.threads for row in runners)
+    free = [measure_free_share(threads)]
+    if remark := describe_load(free[0]):
+        echo(remark, err=True)
     figures = measurement.measure_rows(
         runners, files, starts=effort.starts, rounds=effort.rounds, seconds=effort.seconds
     )
     if annotated is not None:
         measurement.measure_ap(runners, annotated, figures, echo, progress=partial(echo, err=True))
     echo(report.format_rows(figures))
+    free.append(measure_free_share(threads))
+    if remark := describe_load(min(free)):
+        echo(remark)
     throughput = None
     if effort.images:
         row = next(iter(runners))
@@ -159,6 +167,7 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
             "classes": parse_classes(asked.classes),
             "input_sizes": list(asked.input_size) or None,
             "score_threshold": asked.score_threshold,
+            "free_share": [round(share, 3) for share in free],
             "dataset": None if annotated is None else annotated.split,
             "dataset_images": None if annotated is None else len(annotated.images),
         }

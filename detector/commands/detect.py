@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -23,7 +23,7 @@ from detector.commands.options import (
     score_option,
 )
 from detector.errors import DetectorError
-from detector.system.files import check_writable, replacing
+from detector.system.files import check_writable, free_folder, replacing
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 20
 _RESULTS, _IMAGES = "detections.json", "images.json"
+_DEFAULT_OUTPUT = Path("output/detect")
+_PICTURE_SUFFIXES = (".jpg", ".png")
 # What would fail for every other picture, too.
 _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
@@ -46,7 +48,10 @@ _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 )
 @accuracy_options
 @click.option(
-    "--output", type=PATH, default=Path("output/detect"), show_default=True, help="Folder for the results."
+    "--output",
+    type=PATH,
+    help="Folder for the results; those of an earlier run are replaced.  [default: output/detect, or with a "
+    "number]",
 )
 @collected(ModelOptions, "chosen")
 @collected(AccuracyOptions, "accuracy")
@@ -55,7 +60,7 @@ def detect_command(
     chosen: ModelOptions,
     score_threshold: float | None,
     accuracy: AccuracyOptions,
-    output: Path,
+    output: Path | None,
 ) -> None:
     """Find objects in pictures and videos.
 
@@ -76,6 +81,7 @@ def detect_command(
     if not sources:
         sources = (str(SAMPLE_FOLDER),)
         write_line("Looking at the photographs that come with the package.")
+    output = output or free_folder(_DEFAULT_OUTPUT)
     found = sort_sources(sources, output)
     check_writable(output)
     for sentence in find_left_out(sources):
@@ -95,7 +101,7 @@ def detect_command(
         other = detector.input_sizes != (detector.own_hw,)
         note = f", as measured at input size {describe_size(detector.own_hw)}" * other
         write_line(f"Score thresholds of the model, class by class: {least:g} to {most:g}{note}")
-    older = _pictures_in(output)
+    earlier = _pictures_of_earlier_run(output)
     batch = _Batch(detector, output)
     names = names_below(found.pictures)
     progress = tqdm(found.pictures, desc="detecting", unit="image", disable=None, leave=False)
@@ -103,7 +109,7 @@ def detect_command(
         batch.add(path, name, picture_name)
     for video in found.videos:
         batch.add_video(video)
-    batch.finish(len(found.pictures), len(found.videos), older)
+    batch.finish(len(found.pictures), len(found.videos), earlier)
 
 
 class _Entry(TypedDict):
@@ -176,7 +182,7 @@ class _Batch:
                 raise
             self.failures.append(str(error))
 
-    def finish(self, pictures: int, videos: int, older: set[Path]) -> None:
+    def finish(self, pictures: int, videos: int, earlier: set[Path]) -> None:
         """Write the records, and tell what has become of so many images and videos."""
         for failure in self.failures:
             write_line(f"Left out: {failure}", to_errors=True)
@@ -184,21 +190,24 @@ class _Batch:
         if not self.images and not self.videos:
             raise DetectorError(f"None of the {kinds} could be read; they are named above.")
         if self.images:
-            self._write_records(older)
+            self._write_records(earlier)
         if self.failures:
             raise DetectorError(
                 f"{len(self.failures)} of {pictures + videos} {kinds} were left out; they are named above."
             )
 
-    def _write_records(self, older: set[Path]) -> None:
+    def _write_records(self, earlier: set[Path]) -> None:
         _write_json(self.output / _RESULTS, self.results)
         _write_json(self.output / _IMAGES, self.images)
         more = f" (the first {_MOST_LINES} are shown above)" if len(self.images) > _MOST_LINES else ""
         pictures = counted(len(self.images), "picture")
         write_line(f"{pictures} with {_RESULTS} and {_IMAGES} are in {self.output}{more}.")
-        if others := len(older - {Path(image["picture"]) for image in self.images}):
-            others_are = counted(others, "other picture is", "other pictures are")
-            write_line(f"{others_are} there from before; {_IMAGES} lists those of this run alone.")
+        gone = earlier - {Path(image["picture"]).resolve() for image in self.images}
+        for picture in gone:
+            with suppress(OSError):
+                picture.unlink()
+        if gone:
+            write_line(f"{counted(len(gone), 'picture')} of an earlier run in that folder made way for them.")
 
 
 def _write_json(path: Path, content: Sequence[Mapping[str, object]]) -> None:
@@ -206,11 +215,15 @@ def _write_json(path: Path, content: Sequence[Mapping[str, object]]) -> None:
         temporary.write_text(json.dumps(content, indent=1), encoding="ascii")
 
 
-def _pictures_in(output: Path) -> set[Path]:
-    from detector.images import SUFFIXES
-
-    found = (Path(folder) / name for folder, _, names in os.walk(output) for name in names)
-    return {path for path in found if path.suffix.lower() in SUFFIXES}
+def _pictures_of_earlier_run(output: Path) -> set[Path]:
+    """The pictures in the folder that an earlier run wrote, by its list of them."""
+    try:
+        entries = json.loads((output / _IMAGES).read_bytes())
+        listed = {Path(entry["picture"]).resolve() for entry in entries}
+    except (OSError, ValueError, TypeError, KeyError):  # there is none, or it is another's
+        return set()
+    inside = {path for path in listed if path.is_relative_to(output.resolve())}
+    return {path for path in inside if path.suffix in _PICTURE_SUFFIXES and path.is_file()}
 
 
 def describe(detections: Detections) -> str:

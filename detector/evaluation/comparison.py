@@ -23,6 +23,8 @@ from detector.evaluation.outcomes import find_outcomes
 from detector.evaluation.tables import Doubles, Ints, Tables, build_tables
 from detector.evaluation.thresholds import find_operating_points, judge
 
+_LEAST_SHOWN = 5e-5  # rounds to a hundredth of a point; what is less comes from sums in another order
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -34,8 +36,9 @@ class Difference:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether the interval of the difference leaves 0 out."""
-        return self.difference.low > 0 or self.difference.high < 0
+        """Whether the interval of the difference leaves 0 out, and a hundredth of a point would show it."""
+        shows = abs(self.difference.value) >= _LEAST_SHOWN
+        return shows and (self.difference.low > 0 or self.difference.high < 0)
 
 
 @dataclass(frozen=True)

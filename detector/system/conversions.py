@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from detector.system.reading import read_head, sha256
 
 _SUFFIX = ".sha256"  # of the file beside a conversion
 _DIGEST_LENGTH = 64
+
+# Bytes of all conversions; the network of the released weights takes 18 MB. Those that were used in the last
+# hour may be somebody's at this moment.
+MOST_KEPT = 1_000_000_000
+_IN_USE_SECONDS = 3600
 
 # What this process has found intact: size and time of change by path. Hashing 18 MB takes 15 ms.
 _checked: dict[Path, tuple[int, int]] = {}
@@ -38,7 +44,10 @@ def find_conversions(name: str) -> list[Path]:
         places.append(converted_folder())
     if own := _own_folders.get(os.getpid()):
         places.append(own)
-    return [place / name for place in places if is_intact_conversion(place / name)]
+    found = [place / name for place in places if is_intact_conversion(place / name)]
+    for path in found:
+        _mark_used(path)
+    return found
 
 
 def is_damaged(name: str) -> bool:
@@ -56,7 +65,9 @@ def keep_conversion(name: str, content: bytes) -> Path:
         DetectorError: there is no temporary folder either, or the disk is full.
     """
     try:
-        return store_conversion(converted_folder() / name, content)
+        path = store_conversion(converted_folder() / name, content)
+        _trim()
+        return path
     except DetectorError:
         return store_conversion(_own_folder() / name, content)
 
@@ -87,6 +98,43 @@ def is_intact_conversion(path: Path) -> bool:
     if intact:
         _checked[path] = seen
     return intact
+
+
+def list_conversions() -> list[Path]:
+    """The conversions in the cache, the one that was used last first."""
+    with suppress(DetectorError):
+        found = [path for path in converted_folder().glob("*") if path.suffix != _SUFFIX and path.is_file()]
+        return sorted(found, key=lambda path: path.stat().st_atime, reverse=True)
+    return []
+
+
+def remove_conversion(path: Path) -> None:
+    """Take a conversion out of the cache; it is made anew when it is needed.
+
+    Raises:
+        DetectorError: it cannot be removed.
+    """
+    try:
+        for each in (path, _record(path)):
+            each.unlink(missing_ok=True)
+    except OSError as error:
+        raise DetectorError(f"Cannot remove {path} ({error.strerror or error}).") from error
+
+
+def _trim() -> None:
+    """Remove the conversions that were not used for longest, while all take more than they may."""
+    now, total = time.time(), 0
+    for path in list_conversions():
+        with suppress(OSError, DetectorError):
+            status = path.stat()
+            total += status.st_size
+            if total > MOST_KEPT and now - status.st_atime > _IN_USE_SECONDS:
+                remove_conversion(path)
+
+
+def _mark_used(path: Path) -> None:
+    with suppress(OSError):  # a cache that is read-only
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
 def find_damaged_conversions(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import secrets
 import shutil
@@ -126,6 +127,12 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise cannot_write(folder, error) from error
+
+
+def free_folder(path: Path) -> Path:
+    """The folder itself, or the first of ``path-2``, ``path-3`` ..., of which nothing is there yet."""
+    names = (path.name if number == 1 else f"{path.name}-{number}" for number in itertools.count(1))
+    return next(folder for name in names if not (folder := path.with_name(name)).exists())
 
 
 def size_in_bytes(path: Path) -> int:

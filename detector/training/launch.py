@@ -14,6 +14,7 @@ from detector.evaluation.evaluate import match_categories
 from detector.input_sizes import SizeHW, describe_size
 from detector.labels import listing
 from detector.spec import ModelSpec
+from detector.system.files import free_folder
 from detector.system.invocation import command
 from detector.system.terminal import counted
 from detector.training.cluster import is_chief, worker_count
@@ -23,7 +24,7 @@ from detector.training.initial_weights import InitialWeights, initial_size, load
 from detector.training.job import Job, Progress
 from detector.training.plan import Plan, build_plan, describe_depth
 from detector.training.resumption import reload_initial_weights, take_up, weights_digest
-from detector.training.run_folder import RunFolder, RunRecord, fingerprint, free_run_folder
+from detector.training.run_folder import RunFolder, RunRecord, fingerprint
 from detector.training.run_lock import locked
 from detector.training.tensorflow_import import import_with_tensorflow
 from detector.training.validation import Validation
@@ -68,7 +69,7 @@ def begin(
     plan = build_plan(experiment, folder, own_hw)
     reference_hw = None if reference_hw == plan.config.model.input_hw else reference_hw
     home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
-    run = RunFolder(output or free_run_folder(home.name))
+    run = RunFolder(output or free_folder(Path("runs", home.name)))
     run.check_free()
     spec, strategy = _prepare(run, plan, folder, reference_hw, say)
     training = plan.config.training

@@ -276,12 +276,6 @@ class RunFolder:
         return kept
 
 
-def free_run_folder(name: str) -> Path:
-    """A folder for a new run, ``runs/NAME`` or the first ``runs/NAME-2``, ``-3`` ... that is free."""
-    candidates = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in range(1, 10_000))
-    return next(path for path in candidates if not path.exists())
-
-
 def fingerprint(*datasets: Dataset) -> str:
     """A digest of the images' names and sizes and of the annotations: another one means other data."""
     digest = hashlib.sha256()

@@ -344,12 +344,35 @@ def test_results_are_not_eaten_through_links(run: Run, model: Path, tmp_path: Pa
         assert outcome.out.splitlines()[-1].startswith("1 picture ")
 
 
-def test_pictures_of_an_earlier_run_are_said(run: Run, model: Path, tmp_path: Path) -> None:
-    options = ("--model", model, "--output", tmp_path / "out")
-    assert "from before" not in run("detect", SAMPLE_FOLDER, *options).out
-    assert "from before" not in run("detect", SAMPLE_FOLDER, *options).out
+def test_results_of_an_earlier_run_make_way(run: Run, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ("--model", model, "--output", out)
+    for _ in range(2):
+        assert "made way" not in run("detect", SAMPLE_FOLDER, *options).out
+    (out / "mine.jpg").write_bytes(b"somebody's own")
     outcome = run("detect", SAMPLE_FOLDER / "coffee.jpg", *options)
-    assert "3 other pictures are there from before; images.json lists those of this run" in outcome.out
+    assert "3 pictures of an earlier run in that folder made way for them." in outcome.out
+    assert sorted(path.name for path in out.glob("*.jpg")) == ["coffee.jpg.jpg", "mine.jpg"]
+
+
+def test_a_list_that_somebody_else_has_written_takes_nothing_away(
+    run: Run, model: Path, tmp_path: Path
+) -> None:
+    out, outside = tmp_path / "out", tmp_path / "outside.jpg"
+    out.mkdir()
+    outside.touch()
+    for content in ([{"picture": str(outside)}], [{"picture": f"{out}/../outside.jpg"}], {"a": 1}, [3]):
+        (out / "images.json").write_text(json.dumps(content))
+        assert run("detect", SAMPLE_FOLDER / "coffee.jpg", "--model", model, "--output", out).code == 0
+        assert outside.exists()
+
+
+def test_without_an_output_each_run_has_a_folder(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("output/detect", "output/detect-2", "output/detect-3"):
+        assert f"are in {name}." in run("detect", SAMPLE_FOLDER / "coffee.jpg", "--model", model).out
 
 
 def test_too_many_tiles_are_refused_for_that_image(run: Run, model: Path, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from detector.api.comparison import show_difference
 from detector.evaluation import compute_metrics
-from detector.evaluation.comparison import compare_detections
+from detector.evaluation.bootstrap import Interval
+from detector.evaluation.comparison import Difference, compare_detections
 from tests.evaluation.noisy_detections import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 
@@ -61,3 +63,11 @@ def test_the_gain_of_perfect_detections(coco_sample, detections):
     comparison = compare_detections(coco_sample, detections, perfect, rounds=10)
     assert comparison.summary["AP"].second.value == pytest.approx(1)
     assert all(change.errors_more < 0 for change in comparison.images)
+
+
+def test_a_difference_that_rounds_to_nothing_is_none():
+    side = Interval(0.3, 0.2, 0.4)
+    tiny = Difference(side, side, Interval(-4e-7, -6e-7, -1e-7))
+    assert not tiny.beyond_chance
+    assert show_difference(tiny).split() == ["+0.00", "[+0.00,", "+0.00]", "within", "chance"]
+    assert Difference(side, side, Interval(-6e-5, -9e-5, -3e-5)).beyond_chance

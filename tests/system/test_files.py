@@ -4,7 +4,7 @@ import os
 import pytest
 
 from detector.errors import DetectorError
-from detector.system.files import replacing, replacing_folder
+from detector.system.files import free_folder, replacing, replacing_folder
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -65,3 +65,13 @@ def test_files_are_on_the_disk_before_they_have_their_name(tmp_path, monkeypatch
     assert events[0].endswith("/file.txt")
     assert events.index("renamed") == 2  # after the file and its folder, before the folder's own folder
     assert events[-1] == str(tmp_path)
+
+
+def test_free_folders(tmp_path):
+    birds = tmp_path / "runs" / "birds"
+    assert free_folder(birds) == birds
+    birds.mkdir(parents=True)
+    assert free_folder(birds) == birds.with_name("birds-2")
+    birds.with_name("birds-2").touch()
+    birds.with_name("birds-4").mkdir()
+    assert free_folder(birds) == birds.with_name("birds-3")

@@ -3,13 +3,12 @@ import json
 import shutil
 from collections import namedtuple
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from detector.data.dataset import Dataset, DatasetImage
 from detector.errors import DetectorError
-from detector.training.run_folder import RunFolder, fingerprint, free_run_folder
+from detector.training.run_folder import RunFolder, fingerprint
 
 RECORD = {"dataset": "photos", "step": 3}
 
@@ -203,17 +202,6 @@ def test_a_history_that_cannot_be_written(folder):
     folder.history.mkdir(parents=True)
     with pytest.raises(DetectorError, match=r"Cannot write .*history\.jsonl"):
         folder.append_history({"step": 1})
-
-
-def test_free_folders(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert free_run_folder("birds") == Path("runs/birds")
-    Path("runs/birds").mkdir(parents=True)
-    assert free_run_folder("birds") == Path("runs/birds-2")
-    Path("runs/birds-2").touch()
-    Path("runs/birds-4").mkdir()
-    assert free_run_folder("birds") == Path("runs/birds-3")
-    assert free_run_folder("cats") == Path("runs/cats")
 
 
 @pytest.fixture
