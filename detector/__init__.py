@@ -17,10 +17,10 @@
 =====================  ==============================================================
 """
 
-from typing import TYPE_CHECKING
-
 from detector.errors import DetectorError
 from detector.version import __version__ as __version__
+
+TYPE_CHECKING = False  # not typing's: Ctrl-C has the shorter to wait until the command can answer it
 
 if TYPE_CHECKING:
     from detector.api.comparison import Comparison, compare

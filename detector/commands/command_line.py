@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections import Counter
+from contextlib import suppress
 from difflib import get_close_matches
 
 import click
@@ -59,8 +60,14 @@ def _is_plain_flag(option: click.Option) -> bool:
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print lines to standard output, or to standard error, whose every character is shown and none obeyed:
     names of files, classes and models come from outside. See ``printable``.
+
+    A reader who has read enough, as ``head`` has, ends the printing and not the work.
     """
-    click.echo("\n".join(map(printable, str(text).split("\n"))), err=err, nl=nl)
+    try:
+        click.echo("\n".join(map(printable, str(text).split("\n"))), err=err, nl=nl)
+    except BrokenPipeError:
+        if not err:
+            abandon_output()
 
 
 def prepare_streams() -> None:
@@ -84,7 +91,7 @@ def prepare_streams() -> None:
 
 def abandon_output() -> None:
     """Let go of a standard output that cannot be written, or the interpreter tries once more at its end."""
-    try:
+    with suppress(OSError, ValueError):
         sys.stdout.flush()
-    except (OSError, ValueError):
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        return
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
