@@ -65,6 +65,10 @@ def read_sizes(sizes: object) -> tuple[SizeHW, ...]:
     several: Sequence[object]
     if isinstance(sizes, str):
         several = sizes.split(",")
+        if not all(map(str.strip, several)):
+            raise ArgumentError(
+                f"Expected input sizes with commas between them, such as 300,512, got {shown(sizes)}"
+            )
     else:
         several = sizes if isinstance(sizes, list | tuple) else [sizes]
     if not 1 <= len(several) <= _MOST_SIZES:
@@ -79,9 +83,18 @@ def read_sizes(sizes: object) -> tuple[SizeHW, ...]:
 def accurate_sizes(own_hw: SizeHW) -> tuple[SizeHW, ...]:
     """The sizes that find the most within about four times the time: the own one of a model, and one that is
     1.7 times as large, at a multiple of 32; docs/sizes.md has the study.
+
+    Raises:
+        ArgumentError: that would be larger than a network may be.
     """
-    larger = [max(LEAST_SIDE, 32 * round(_LARGER * side / 32)) for side in own_hw]
-    return own_hw, (larger[0], larger[1])
+    height, width = (max(LEAST_SIDE, 32 * round(_LARGER * side / 32)) for side in own_hw)
+    try:
+        return own_hw, read_size(f"{height}x{width}")
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"The model's own input size, {describe_size(own_hw)}, is so large that there is none 1.7 times "
+            "as large, which accurate looks at besides; leave accurate out"
+        ) from error
 
 
 def is_size(value: object) -> bool:

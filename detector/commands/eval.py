@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -130,10 +130,8 @@ def eval_command(
     from detector.api.evaluation import evaluate
     from detector.system.opencv_build import missing_gui_note
 
-    if detections is not None and is_given(context, "model"):
-        raise click.UsageError("--detections takes the place of a model; leave out --model.")
-    if detections is not None and (settings.input_size is not None or settings.accurate):
-        raise click.UsageError("--detections are there already; leave out --input-size and --accurate.")
+    if detections is not None:
+        _refuse_beside_detections(context)
     if detections is not None and written.write_thresholds is not None:
         raise DatasetError("--write-thresholds needs a model to write them into; leave out --detections.")
     if selection.clean and selection.image_ids is not None:
@@ -168,6 +166,15 @@ def eval_command(
         _print_next_commands(evaluation.images)
     else:
         print_contamination(evaluation)
+
+
+def _refuse_beside_detections(context: click.Context) -> None:
+    """Raise UsageError for options that say how a model looks: the detections are there already."""
+    names = [field.name for kind in (ModelOptions, _Settings) for field in fields(kind)]
+    given = [name for name in names if is_given(context, name)]
+    options = [each.opts[0] for each in context.command.params if each.name in given]
+    if options:
+        raise click.UsageError(f"--detections are there already; leave out {', '.join(options)}.")
 
 
 def _load(selection: Selection, *, images_needed: bool) -> Dataset | None:

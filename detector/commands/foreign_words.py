@@ -33,11 +33,13 @@ COMMAND_HINTS = {
 # An option of another tool, and what stands for it: an option that a command has, with what comes before the
 # value; nothing for an argument without an option. The first that a command has is taken.
 _SET = "--set"
+_SCORE = (("--score", ""), ("--score-threshold", ""))
 _OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
-    "--conf": (("--score", ""),),
-    "--conf-thres": (("--score", ""),),
-    "--confidence": (("--score", ""),),
-    "--threshold": (("--score", ""),),
+    "--conf": _SCORE,
+    "--conf-thres": _SCORE,
+    "--confidence": _SCORE,
+    "--threshold": _SCORE,
+    "--score": _SCORE,
     "--imgsz": (("--input-size", ""),),
     "--img-size": (("--input-size", ""),),
     "--image-size": (("--input-size", ""),),

@@ -79,4 +79,6 @@ def _evaluate_test(job: Job, test: Dataset) -> None:
     evaluation.save(job.folder.root / "test", {"model": job.spec.name, **source})
     metrics = evaluation.metrics.summary
     numbers = f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f}"
-    job.say(f"On the {evaluation.images:,} images of {test.split}, which had no say in anything: {numbers}.")
+    job.say(
+        f"On {counted(evaluation.images, 'image')} of {test.split}, which had no say in anything: {numbers}."
+    )

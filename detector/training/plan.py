@@ -11,6 +11,7 @@ import numpy as np
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.input_sizes import SizeHW, describe_size
+from detector.system.terminal import counted
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig
 
@@ -80,8 +81,10 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW 
     elif training.steps == AUTO:
         epochs = _EPOCHS if augmentation.crop else _EPOCHS_WITHOUT_CROPS
         training = replace(training, steps=_choose_steps(images, training.batch_size, epochs))
-        looks = "new" if augmentation.crop else "the same"
-        reasons.append(f"steps: for {images:,} images that look {looks} each time")
+        looks = "changed anew" if augmentation.crop else "the same"
+        reasons.append(
+            f"steps: for {counted(images, 'image')}, which {'looks' if images == 1 else 'look'} {looks} each time"
+        )
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         depth, reason = _choose_depth(folder, steps, fine_tuning)
@@ -204,7 +207,10 @@ def _choose_batch_norm(images: int, batch_size: int, fine_tuning: bool) -> tuple
         return True, "batch norm: live, for there are no statistics of heads and extra maps to keep"
     if batch_size >= _LIVE_BATCH and images >= _MANY_IMAGES:
         return True, f"batch norm: live, for batches of {batch_size} measure {images:,} images well"
-    return False, f"batch norm: frozen, for batches of {batch_size} are a poor measure of {images:,} images"
+    return (
+        False,
+        f"batch norm: frozen, for batches of {batch_size} are a poor measure of {counted(images, 'image')}",
+    )
 
 
 def describe_depth(frozen_until: str) -> str:

@@ -51,15 +51,18 @@ class Choice:
         sizes: what was chosen.
         seconds: what a frame takes with them.
         fps: the frame rate that was asked for.
+        measured: whether that was measured, and not estimated from another size.
     """
 
     sizes: Sizes
     seconds: float
     fps: float
+    measured: bool = True
 
     def __str__(self) -> str:
         sizes, rate = describe_sizes(self.sizes), f"{self.fps:g} frames a second"
-        took, room = f"{1e3 * self.seconds:.0f} ms", f"{1e3 / self.fps:.0f}"
+        about = "" if self.measured else "about "
+        took, room = f"{about}{1e3 * self.seconds:.0f} ms", f"{1e3 / self.fps:.0f}"
         if self.seconds * self.fps > 1:
             return f"{sizes}, and no size is quick enough for {rate}: {took} a frame of {room}"
         return f"{sizes} for {rate}: {took} a frame of {room}"
@@ -93,8 +96,8 @@ def choose_sizes(
             return Choice(best, measured[best], fps)
         if clock() >= end:
             known = [sizes for sizes in measured if measured[sizes] <= _SHARE / fps]
-            best = max(known, key=pixels, default=candidates[0])
-            return Choice(best, _expected(best, measured), fps)
+            best = max(known, key=pixels, default=best)
+            return Choice(best, _expected(best, measured), fps, measured=best in measured)
         measured[best] = time_of(best)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from statistics import median
 
 import cv2
 import numpy as np
 
 from detector.data.sample import SAMPLE_FOLDER
-from detector.errors import DetectorError
+from detector.errors import ArgumentError, DetectorError
 from detector.images import load_image
 from detector.input_sizes import accurate_sizes, describe_sizes, read_sizes
 from detector.runtime import Detector
@@ -68,7 +69,9 @@ def offered_sizes(detector: Detector, *, auto: bool) -> list[str]:
     if not detector.any_size:
         return []
     own = detector.own_hw
-    sizes = {*((size,) for size in size_ladder(own)), accurate_sizes(own), detector.input_sizes}
+    sizes = {*((size,) for size in size_ladder(own)), detector.input_sizes}
+    with suppress(ArgumentError):  # a network of that size has no larger one
+        sizes.add(accurate_sizes(own))
     return [*map(describe_sizes, sorted(sizes, key=pixels)), *([AUTO] if auto else [])]
 
 

@@ -11,6 +11,7 @@ import cv2
 from detector.errors import SourceError
 from detector.images import Image
 from detector.system.opencv_build import shows_interlaced
+from detector.system.terminal import counted
 from detector.video.capture import frame_rate, read_image
 from detector.video.container import is_cut_off
 from detector.video.decoding import Opened, is_wrong, replace_decoder, same_picture
@@ -65,9 +66,11 @@ class VideoFile:
             said.append(self._timeline.remark)
         if "://" in self._target:
             if self._number < 0.9 * self._announced:
-                said.append(f"{self._number:,} frames came, and its header speaks of {self._announced:,.0f}")
+                said.append(
+                    f"{counted(self._number, 'frame')} came, and its header speaks of {self._announced:,.0f}"
+                )
         elif is_cut_off(Path(self._target)):
-            said.append(f"it is cut off after {self._number:,} frames: a part of it is missing")
+            said.append(f"it is cut off after {counted(self._number, 'frame')}: a part of it is missing")
         return f"{self.name}: {'; '.join(said)}." if said else None
 
     def read(self) -> Frame | None:

@@ -104,7 +104,29 @@ def test_two_sizes_are_compared(run: Run, released_weights: Path, tmp_path: Path
     assert "of the models" in assert_mistake(one)
 
 
-@pytest.mark.parametrize("option", [("--input-size", 512), ("--accurate",)])
-def test_detections_that_are_there_have_no_size(run: Run, tmp_path: Path, option: tuple[object, ...]) -> None:
+BESIDE_DETECTIONS = [
+    *(
+        ("--input-size", 512),
+        ("--accurate",),
+        ("--fast",),
+        ("--voting",),
+        ("--tile", 400),
+        ("--resize", "tf1"),
+    ),
+    *(
+        ("--backend", "litert"),
+        ("--threads", 1),
+        ("--score", 0.1),
+        ("--max-detections", 5),
+        ("--classes", "cat"),
+    ),
+]
+
+
+@pytest.mark.parametrize("option", BESIDE_DETECTIONS)
+def test_detections_that_are_there_are_not_looked_for(
+    run: Run, tmp_path: Path, option: tuple[object, ...]
+) -> None:
     outcome = run("eval", SAMPLE_FOLDER, "--detections", tmp_path / "a.json", *option)
-    assert "leave out --input-size and --accurate" in assert_mistake(outcome)
+    name = "--accurate" if option == ("--fast",) else option[0]
+    assert f"--detections are there already; leave out {name}." in assert_mistake(outcome)

@@ -82,6 +82,7 @@ def test_no_more_is_measured_after_a_second() -> None:
     assert machine.measured == [OWN]
     assert choice.sizes == named("224")
     assert choice.seconds == pytest.approx(20 * 0.224**2)
+    assert not choice.measured
 
     def time_of(sizes: Sizes) -> float:  # quick frames of networks that are slow to load
         machine.clock.now += 0.6
@@ -95,6 +96,15 @@ def test_no_more_is_measured_after_a_second() -> None:
         return 0.001
 
     assert choose_sizes(CANDIDATES, OWN, slow_to_load, 15, clock=machine.clock).sizes == OWN
+    machine.clock.now = 0
+
+    def slow_first_frames(sizes: Sizes) -> float:  # a little too slow; 256 should do
+        machine.clock.now += 2
+        return 0.06
+
+    choice = choose_sizes(CANDIDATES, OWN, slow_first_frames, 15, clock=machine.clock)
+    assert choice.sizes == named("256")
+    assert "about " in str(choice)
 
 
 @pytest.mark.parametrize(
