@@ -160,9 +160,11 @@ def _farewell(view: View, source: Source) -> str | None:
     """What is shown when a source has ended; None to end as well, as a window does with a video."""
     if isinstance(view, ProgressView):
         return None
-    if isinstance(source, ImageSequence):
-        return ""
-    return None if isinstance(view, Window) else f"{source.name} has ended."
+    if isinstance(view, Window):
+        return "" if isinstance(source, ImageSequence) else None
+    name = Path(source.name).name if Path(source.name).exists() else source.name
+    end = f"That was all of {name}" if isinstance(source, ImageSequence) else f"{name} has ended"
+    return f"{end}. To see it again, stop ssdlite with Ctrl-C and start it anew."
 
 
 @contextmanager

@@ -82,7 +82,7 @@ class Hub:
         }
 
     def state(self) -> dict[str, Any]:
-        """What is now: frame with detections, counts per class, figures, notice, settings."""
+        """What is now: frame with detections, counts per class, figures, notice, settings, its end."""
         moment, settings = self.moment, self.settings
         return {
             "source": self._source_name,
@@ -90,6 +90,7 @@ class Hub:
             "classes": dict(Counter(moment.live.detections.names)) if moment.live else {},
             "stats": moment.stats.to_dict() if moment.stats else None,
             "notice": moment.notice,
+            "ended": settings.ended,
             "settings": {
                 "threshold": settings.score_threshold,
                 "classes": None if settings.classes is None else sorted(settings.classes),
@@ -106,7 +107,7 @@ class Hub:
         settings, camera = self.settings, self.camera
         current = (
             self.moment,
-            (settings.score_threshold, settings.classes, settings.paused),
+            (settings.score_threshold, settings.classes, settings.paused, settings.ended),
             (settings.input_size, settings.remark),
             (len(self.viewers), camera is not None and camera.taken),
         )
