@@ -14,7 +14,17 @@ from detector.evaluation.precision_recall import RECALL_THRESHOLDS
 from detector.evaluation.thresholds import GRID, LEAST_OBJECTS
 from detector.report.advice import most_confused
 from detector.report.charts import COLOURS, Line, Mark, interval_bar, line_chart, sparkline
-from detector.report.markup import bounds, columns, paragraph, percent, section, shorten, table, with_bounds
+from detector.report.markup import (
+    bounds,
+    columns,
+    paragraph,
+    percent,
+    scrolling,
+    section,
+    shorten,
+    table,
+    with_bounds,
+)
 from detector.system.terminal import counted
 
 _MOST_LINES = COLOURS  # classes with lines of their own in a chart
@@ -49,7 +59,7 @@ def build_classes(analysis: Analysis) -> str:
             f"all, {percent(overall)}. Intervals of classes in fewer than {LEAST_IMAGES} images are left "
             "out: they would say nothing."
         ),
-        table(head, rows),
+        table("Classes", head, rows),
         paragraph(
             "Threshold: the least score at which F1 at IoU .5 is best; shown: detections from there on. * "
             f"Fewer than {LEAST_OBJECTS} objects, or nothing found: the threshold of all classes together. "
@@ -172,7 +182,7 @@ def build_confusions(analysis: Analysis) -> str:
 
 
 def _matrix_table(titles: Sequence[str], counts: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> str:
-    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
     totals = np.maximum(counts.sum(axis=1), 1)
     rows = []
     last = len(titles)
@@ -184,16 +194,18 @@ def _matrix_table(titles: Sequence[str], counts: np.ndarray[tuple[int, int], np.
                 continue
             share = counts[row, column] / totals[row]
             tone = "var(--c2)" if row == column and row < last else "var(--c1)"
-            ground = f"background: color-mix(in srgb, {tone} {60 * share:.0f}%, var(--paper))"
+            # More of the colour, and numbers could not be read on it.
+            ground = f"background: color-mix(in srgb, {tone} {45 * share:.0f}%, var(--paper))"
             kind = ' class="missed"' if column == last else ""
             cells.append(f'<td{kind} style="{ground}">{counts[row, column] or ""}</td>')
         title = escape(titles[row]) if row < last else "<b>ghost</b> (nothing is there)"
         kind = ' class="ghosts"' if row == last else ""
-        rows.append(f"<tr{kind}><th>{title}</th>{''.join(cells)}</tr>")
-    return (
-        '<div class="scroll"><table class="matrix"><thead><tr><th>it is &#8595; &#160; detected as '
-        f"&#8594;</th>{head}<th "
-        f'class="missed"><b>missed</b></th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        rows.append(f'<tr{kind}><th scope="row">{title}</th>{"".join(cells)}</tr>')
+    return scrolling(
+        "Confusion matrix",
+        '<table class="matrix"><thead><tr><th scope="col">it is &#8595; &#160; detected as &#8594;</th>'
+        f'{head}<th scope="col" class="missed"><b>missed</b></th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>",
     )
 
 
@@ -239,5 +251,5 @@ def build_calibration(analysis: Analysis) -> str:
             f"run along the diagonal; the mean distance from it is {percent(error.value)} points{interval}, "
             "over detections of score .05 or more."
         ),
-        columns(chart, table(("score", "detections", "mean score, %", "right, %"), rows)),
+        columns(chart, table("Calibration", ("score", "?detections", "mean score, %", "right, %"), rows)),
     )

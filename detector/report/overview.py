@@ -44,9 +44,10 @@ def build_head(analysis: Analysis, title: str, subtitle: str, notes: list[str]) 
         f'<div class="card"><span>{escape(name)}</span><b>{value}</b><span>{escape(more)}</span></div>'
         for name, value, more in cards
     )
+    breakable = escape(title).replace("_", "_<wbr>")
     warnings = "".join(paragraph(note, "warning") for note in notes)
     return (
-        f'<header><h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p>{warnings}'
+        f'<header><h1>{breakable}</h1><p class="soft">{escape(subtitle)}</p>{warnings}'
         f'<div class="cards">{shown}</div></header>'
     )
 
@@ -68,7 +69,7 @@ def build_numbers(analysis: Analysis) -> str:
     return section(
         "numbers",
         "The 12 COCO numbers",
-        table(("", "", "percent, 95 % interval"), rows),
+        table("The 12 COCO numbers", ("number", "", "percent, 95 % interval"), rows),
         paragraph(explain_undefined(analysis)),
         paragraph(
             f"Computed by pycocotools. The intervals come from {analysis.rounds:,} resamplings of the "
@@ -118,7 +119,7 @@ def build_errors(analysis: Analysis) -> str:
             "of that kind, and no other, were put right. The costs do not add up to the whole loss, because "
             "one error often hides another."
         ),
-        table(("error", "", "AP50 lost", "count"), rows),
+        table("Errors", ("error", "", "AP50 lost", "count"), rows),
         paragraph(
             f"Without any false positive AP50 would rise by {100 * errors.false_positives_cost:.1f} points, "
             f"with every object found by {100 * errors.misses_cost:.1f}. Counts are of all detections "
@@ -135,4 +136,6 @@ def build_method(analysis: Analysis, settings: Mapping[str, object], versions: M
         for key, value in {**settings, "bootstrap_rounds": analysis.rounds, **versions}.items()
         if value is not None
     ]
-    return section("method", "How it was measured", table(("setting", "value"), rows, kind=""))
+    return section(
+        "method", "How it was measured", table("Settings and versions", ("setting", "value"), rows, kind="")
+    )
