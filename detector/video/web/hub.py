@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from detector.drawing import class_colour
+from detector.colours import class_colour, css_colour
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.settings import GREATEST_THRESHOLD, LEAST_THRESHOLD, LiveSettings
@@ -75,7 +75,7 @@ class Hub:
         return {
             "source": self._source_name,
             "camera": self.camera is not None,
-            "classes": {name: _css_colour(name) for name in self.classes},
+            "classes": {name: css_colour(class_colour(name, self.classes)) for name in self.classes},
             "least_threshold": LEAST_THRESHOLD,
             "greatest_threshold": GREATEST_THRESHOLD,
             "input_sizes": self.settings.sizes,
@@ -121,8 +121,3 @@ class Hub:
         for viewer in self.viewers:
             if sender is not None and sender[0] is viewer:
                 viewer.tell({"result": {"clock": sender[1], **live.to_dict()}})
-
-
-def _css_colour(name: str) -> str:
-    blue, green, red = class_colour(name)
-    return f"#{red:02x}{green:02x}{blue:02x}"
