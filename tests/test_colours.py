@@ -6,8 +6,8 @@ import pytest
 from detector.colours import _PALETTE, class_colour, css_colour, ink_on
 from detector.labels import COCO_CLASSES
 
-# In linear RGB, of those who lack a cone altogether. Source: Machado, Oliveira and Fernandes, A Physiologically-
-# based Model for Simulation of Color Vision Deficiency, IEEE TVCG 15(6), 2009, severity 1.0.
+# In linear RGB, of those who lack a cone altogether. Source: Machado, Oliveira and Fernandes, A
+# Physiologically-based Model for Simulation of Color Vision Deficiency, IEEE TVCG 15(6), 2009, severity 1.0.
 VISIONS = {
     "of most people": np.eye(3),
     "protanopia": [
