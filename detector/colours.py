@@ -10,8 +10,8 @@ Colour = tuple[int, int, int]  # BGR
 # The seven colours of Okabe and Ito (Color Universal Design, 2008) that are seen on dark pictures; from there
 # on each as far as can be from all before it, as Glasbey et al. choose them (Color Research and Application,
 # 2007): by CIEDE2000, in the vision of most people and in protanopia, deuteranopia and tritanopia as Machado
-# et al. simulate them (IEEE TVCG, 2009). Some have changed places, so that COCO's cat and dog, and its classes
-# that are seen together, are far apart.
+# et al. simulate them (IEEE TVCG, 2009). Some have changed places, so that COCO's cat and dog, and its
+# classes that are seen together, are far apart.
 _PALETTE = (  # RGB
     0xD55E00, 0x56B4E9, 0x0072B2, 0x009E73, 0xE69F00, 0xCC79A7, 0xF0E442, 0xC3F0C3,
     0x00FFFF, 0x965A78, 0x8778FF, 0xA5C387, 0x5A784B, 0xC31E96, 0x69964B, 0xFFB4D2,

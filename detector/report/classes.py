@@ -152,7 +152,9 @@ def build_confusions(analysis: Analysis) -> str:
     shown = sorted(present[np.argsort(-weight[present], kind="stable")][:_MOST_CELLS].tolist())
     rest = [label for label in present.tolist() if label not in shown]
     groups = [[label] for label in shown] + ([rest] if rest else [])
-    titles = [shorten(names[label]) for label in shown] + ([f"{len(rest)} other classes"] if rest else [])
+    titles = [shorten(names[label]) for label in shown] + (
+        [counted(len(rest), "other class", "other classes")] if rest else []
+    )
     counts = np.array(
         [[matrix[np.ix_(rows, cols)].sum() for cols in [*groups, [-1]]] for rows in [*groups, [-1]]]
     )
@@ -167,9 +169,9 @@ def build_confusions(analysis: Analysis) -> str:
         ),
         _matrix_table(titles, counts),
         paragraph(
-            f"At IoU .5 and each class's threshold: {total:,} detections, {int(matrix[:-1, -1].sum()):,} "
-            f"objects missed, {int(matrix[-1, :-1].sum()):,} ghosts (second detections of an object are "
-            "ghosts). "
+            f"At IoU .5 and each class's threshold: {counted(int(total), 'detection')}, "
+            f"{counted(int(matrix[:-1, -1].sum()), 'object')} missed, "
+            f"{counted(int(matrix[-1, :-1].sum()), 'ghost')} (second detections of an object are ghosts). "
             + (f"Most frequent confusions: {listing}." if listing else "No class is taken for another.")
             + (
                 f" Shown are the {_MOST_CELLS} classes with the most errors; report.json has all."

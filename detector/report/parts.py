@@ -108,8 +108,8 @@ def build_pictures(pictures: Sequence[Picture], images: int) -> str:
             "pictures",
             "Worst errors",
             paragraph(
-                f"The {images:,} image files are not here, so that nothing can be shown; name their folder "
-                "with --images."
+                f"{counted(images, 'image file is', 'image files are')} not here, so that nothing can be "
+                "shown; name their folder with --images."
             ),
         )
     parts = []
