@@ -82,7 +82,8 @@ class Tally:
                 return "Tracked: nothing for long enough."
             return f"Tracked: {_join(said, ', ')}."
         said = [
-            f"{name} in {counted(frames, 'frame')}, {self._most[name]:,} at once at most"
+            f"{name} in {counted(frames, 'frame')}"
+            + (f", up to {self._most[name]:,} at once" if self._most[name] > 1 else "")
             for name, frames in self._frames.most_common()
         ]
         return f"Found: {_join(said, '; ')}."

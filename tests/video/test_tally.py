@@ -32,9 +32,7 @@ def test_without_tracks_there_are_frames_and_the_most_at_once():
             "cat": {"frames": 1, "most_at_once": 1, "tracks": None},
         },
     }
-    assert tally.sentences() == [
-        "Found: person in 3 frames, 3 at once at most; cat in 1 frame, 1 at once at most."
-    ]
+    assert tally.sentences() == ["Found: person in 3 frames, up to 3 at once; cat in 1 frame."]
 
 
 def test_a_track_is_one_object_of_the_class_that_it_is_first_taken_for():
