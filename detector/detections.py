@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
+from detector.colours import class_colour
 from detector.drawing import draw_labelled
 from detector.errors import DetectorError
 from detector.image_kinds import ImageLike, to_image
@@ -314,7 +315,8 @@ def draw_detections(image: ImageLike, detections: Detections) -> Image:
     if not isinstance(detections, Detections):
         raise ValueError(f"expected Detections, got {type(detections).__name__}")
     texts = [f"{name} {score:.0%}" for _, score, name in detections]
-    return draw_labelled(to_image(image), detections.boxes, detections.names, texts)
+    colours = [class_colour(name, detections.classes) for name in detections.names]
+    return draw_labelled(to_image(image), detections.boxes, texts, colours)
 
 
 def _finder(source: Any) -> Callable[[], Any]:

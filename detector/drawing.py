@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,53 +11,46 @@ import cv2
 import numpy as np
 
 from detector.boxes import FloatArray, area
+from detector.colours import Colour, ink_on
 from detector.images import Image
+from detector.system.terminal import printable
 
 _REFERENCE_SIDE = 640  # pixels of the longer side at which lines are two pixels wide
 _TEXT_PIXELS = 15  # height of text there
 _WEIGHT = 500  # of the font: a little bolder than regular
 
-Colour = tuple[int, int, int]  # BGR
 
-
-def draw_labelled(image: Image, boxes: FloatArray, names: Sequence[str], texts: Sequence[str]) -> Image:
-    """A copy of the image with boxes in the colours of their names and a text at each, from the last to the
-    first.
+def draw_labelled(image: Image, boxes: FloatArray, texts: Sequence[str], colours: Sequence[Colour]) -> Image:
+    """A copy of the image with boxes, each in its colour and with its text, from the last to the first.
 
     Args:
         image: (H, W, 3) uint8, BGR.
         boxes: (N, 4), xyxy, pixels of this image.
-        names: class name of each box.
-        texts: what is written at it.
+        texts: what stands at each box.
+        colours: of each box.
     """
-    return _draw(image, list(zip(boxes, names, texts, strict=True))[::-1])
+    return _draw(image, list(zip(boxes, colours, texts, strict=True))[::-1])
 
 
-def draw_boxes(image: Image, boxes: FloatArray, names: Sequence[str]) -> Image:
-    """A copy of the image with labelled boxes and their names, from the largest box to the smallest.
-
-    Args:
-        image: (H, W, 3) uint8, BGR.
-        boxes: (N, 4), xyxy, pixels of this image.
-        names: class name of each box.
-    """
+def draw_boxes(image: Image, boxes: FloatArray, texts: Sequence[str], colours: Sequence[Colour]) -> Image:
+    """As ``draw_labelled``, from the largest box to the smallest."""
     order = np.argsort(-area(boxes), kind="stable")
-    return _draw(image, [(boxes[index], names[index], names[index]) for index in order])
+    return _draw(image, [(boxes[index], colours[index], texts[index]) for index in order])
 
 
-def _draw(image: Image, labelled: Sequence[tuple[FloatArray, str, str]]) -> Image:
-    """A copy of the image with boxes in the colours of their class names, and a text at each.
+def _draw(image: Image, labelled: Sequence[tuple[FloatArray, Colour, str]]) -> Image:
+    """A copy of the image with boxes, each in its colour and with its text.
 
     The last box is drawn on top, and the first to choose where its text goes.
     """
     drawn = image.copy()
     thickness = max(1, round(2 * drawing_scale(image)))
-    for box, name, _ in labelled:
+    for box, colour, _ in labelled:
         left, top, right, bottom = (round(float(value)) for value in box)
-        cv2.rectangle(drawn, (left, top), (right, bottom), class_colour(name), thickness)
+        cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness)
     labels: list[Label] = []
-    for box, name, text in reversed(labelled):
-        labels.append(_place_label(text, box, class_colour(name), image, labels))
+    for box, colour, text in reversed(labelled):
+        labels.append(_place_label(text, box, colour, image, labels))
     for label in reversed(labels):
         label.draw(drawn)
     return drawn
@@ -118,10 +110,8 @@ class Label:
         cv2.rectangle(image, (self.left, self.top), (right - 1, bottom - 1), self.colour, -1)
         if self.edge is not None:
             cv2.rectangle(image, (self.left, self.top), (right - 1, bottom - 1), self.edge, 1)
-        luminance = 0.114 * self.colour[0] + 0.587 * self.colour[1] + 0.299 * self.colour[2]
-        ink = (0, 0, 0) if luminance > 128 else (255, 255, 255)
         pad = self.size // 5
-        draw_text(image, self.text, (self.left + pad, self.top + pad // 2), self.size, ink)
+        draw_text(image, self.text, (self.left + pad, self.top + pad // 2), self.size, ink_on(self.colour))
 
 
 def _place_label(text: str, box: FloatArray, colour: Colour, image: Image, others: Sequence[Label]) -> Label:
@@ -144,24 +134,29 @@ def drawing_scale(image: Image) -> float:
     return max(image.shape[:2]) / _REFERENCE_SIDE
 
 
-def class_colour(name: str) -> Colour:
-    """A strong BGR colour that is always the same for a class name."""
-    hue = zlib.crc32(name.encode()) % 180
-    blue, green, red = cv2.cvtColor(np.array([[[hue, 200, 230]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0]
-    return int(blue), int(green), int(red)
-
-
 def draw_text(image: Image, text: str, corner: tuple[int, int], size: int, colour: Colour) -> None:
-    """Draw text, in any script, ``size`` pixels high, with its upper left at the corner."""
+    """Draw text, in any script, ``size`` pixels high, with its upper left at the corner.
+
+    What no script has is drawn as its code: half a surrogate, of a file name that is no UTF-8, ends OpenCV.
+    """
     baseline = corner[1] + size
-    cv2.putText(image, text, (corner[0], baseline), colour, _fonts.face, size, _WEIGHT)
+    cv2.putText(image, printable(text), (corner[0], baseline), colour, _fonts.face, size, _WEIGHT)
 
 
 @lru_cache(maxsize=1024)
 def text_size_wh(text: str, size: int) -> tuple[int, int]:
     """Width and height in pixels of what ``draw_text`` draws, room for descenders included."""
-    box = cv2.getTextSize((1 << 15, 1 << 15), text, (0, 0), _fonts.face, size, _WEIGHT)
+    box = cv2.getTextSize((1 << 15, 1 << 15), printable(text), (0, 0), _fonts.face, size, _WEIGHT)
     return box[0] + box[2], round(1.25 * size)
+
+
+def fit_text(text: str, size: int, width: int) -> str:
+    """The text, or as much of its start and its end as is at most so many pixels wide, with dots between."""
+    kept, fitting = len(text), text
+    while kept > 2 and text_size_wh(fitting, size)[0] > width:
+        kept -= 1
+        fitting = f"{text[: kept // 2]}...{text[len(text) - (kept + 1) // 2 :]}"
+    return fitting
 
 
 def draw_outline(

@@ -7,15 +7,22 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from detector import Detector, LivePipeline, open_source
+from detector.images import Image
+from detector.input_sizes import describe_sizes
 from detector.video.counting import CountLine
 from detector.video.frames import Frame
 from detector.video.overlay import KEYS, add_figures, live_drawer
 from detector.video.tracking import Tracker
 from studies.live import write_sample_video
 
-WIDTH, FPS = 440, 10
+WIDTH = 830  # pixels; GitHub shows a README as wide, so that text is as large as it is here
+SHARE = 9 / 16  # of the width: the height of what the camera sees
+EVERY = 4  # frame of the video, which has 30 a second
+FPS = 30 / EVERY
+QUALITY = 26
 
 
 class AsCamera:
@@ -32,13 +39,22 @@ class AsCamera:
 
     def read(self) -> Frame | None:
         for frame in iter(self._file.read, None):
-            if frame.number % 3 == 0:  # of 30 a second
+            if frame.number % EVERY == 0:
                 time.sleep(max(0.0, self._start + frame.timestamp - time.monotonic()))
-                return Frame(frame.image, frame.number // 3, frame.timestamp, time.monotonic())
+                image = _enlarge(frame.image)
+                return Frame(image, frame.number // EVERY, frame.timestamp, time.monotonic())
         return None
 
     def close(self) -> None:
         self._file.close()
+
+
+def _enlarge(image: Image) -> Image:
+    """The middle of the image, as wide as the picture is to be."""
+    height = round(SHARE * image.shape[1])
+    top = (image.shape[0] - height) // 4  # heads are in the upper part
+    wide = cv2.resize(image[top : top + height], (WIDTH, round(SHARE * WIDTH)), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(wide, np.uint8)
 
 
 def main() -> None:
@@ -51,16 +67,17 @@ def main() -> None:
         with LivePipeline(source, detector, tracker=tracker, counters=[line]) as pipeline:
             for live in pipeline:
                 picture = add_figures(
-                    draw(live), pipeline.meter.recent(), score_threshold=0.4, notice=None, keys=KEYS
+                    draw(live),
+                    pipeline.meter.recent(),
+                    score_threshold=0.4,
+                    input_size=describe_sizes(live.input_sizes),
+                    notice=None,
+                    keys=KEYS,
                 )
-                height = round(WIDTH * picture.shape[0] / picture.shape[1])
-                animation.frames = [
-                    *animation.frames,
-                    cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA),
-                ]
+                animation.frames = [*animation.frames, picture]
     animation.durations = [round(1000 / FPS)] * len(animation.frames)
     path = Path(__file__).with_name("live.webp")
-    cv2.imwriteanimation(str(path), animation, [cv2.IMWRITE_WEBP_QUALITY, 40])
+    cv2.imwriteanimation(str(path), animation, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     print(f"{path}: {len(animation.frames)} frames, {path.stat().st_size / 1e6:.2f} MB")
 
 

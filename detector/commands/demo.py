@@ -81,11 +81,12 @@ def demo_command(
     with ExitStack() as stack:
         tracker = Tracker() if tracked.track or counters else None
         detector, reason = load_detector(chosen, look, score_threshold, say)
-        if probe and (problem := probe.problem()):
-            say(f"No window can be opened: {problem}. The picture is in the browser instead.")
-            web = True
+        problem = probe.problem() if probe else None
         # Late, so that no old frames are waiting when the first one is read.
         opened = stack.enter_context(closing(screens.open_looked_at(looked_at.source, looked_at.insecure)))
+        if problem:
+            say(f"No window can be opened: {problem}. The picture is in the browser instead.")
+            web = True
         settings = screens.live_settings(
             detector,
             opened,
@@ -107,7 +108,7 @@ def demo_command(
         )
     if remark := getattr(opened, "remark", ""):
         echo(remark, err=True)
-    say(screens.describe_run(stats))
+    say(screens.describe_run(stats, outputs.tally))
 
 
 def load_detector(

@@ -24,6 +24,7 @@ from detector.video.pipeline import LivePipeline
 from detector.video.resizing import offered_sizes
 from detector.video.settings import AUTO, LiveSettings
 from detector.video.sources import ImageSequence, Source, open_source
+from detector.video.tally import Tally
 from detector.video.tracking import Tracker
 from detector.video.view import ProgressView, View
 from detector.video.watch import watch
@@ -133,7 +134,7 @@ def follow(
         settings=scene.settings,
         tracker=tracker,
         counters=counters,
-        on_frame=outputs.log.write if outputs.log else None,
+        on_frame=outputs.add,
         max_frames=max_frames,
     )
 
@@ -160,9 +161,11 @@ def _farewell(view: View, source: Source) -> str | None:
     """What is shown when a source has ended; None to end as well, as a window does with a video."""
     if isinstance(view, ProgressView):
         return None
-    if isinstance(source, ImageSequence):
-        return ""
-    return None if isinstance(view, Window) else f"{source.name} has ended."
+    if isinstance(view, Window):
+        return "" if isinstance(source, ImageSequence) else None
+    name = Path(source.name).name if Path(source.name).exists() else source.name
+    end = f"That was all of {name}" if isinstance(source, ImageSequence) else f"{name} has ended"
+    return f"{end}. To see it again, stop ssdlite with Ctrl-C and start it anew."
 
 
 @contextmanager
@@ -194,7 +197,7 @@ def _stopping() -> Iterator[threading.Event]:
                 signal.signal(number, handler)
 
 
-def describe_run(stats: LiveStats) -> str:
+def describe_run(stats: LiveStats, tally: Tally) -> str:
     """The end summary, a line for each thing that there is to say."""
     frames = counted(stats.frames, "frame")
     time_taken = f"{stats.seconds:.1f} s" if stats.seconds >= 0.1 else "less than 0.1 s"
@@ -202,10 +205,12 @@ def describe_run(stats: LiveStats) -> str:
         lines = [f"{frames} in {time_taken}, {stats.fps:.1f} a second."]
     else:  # too few to tell
         lines = [f"{frames} in {time_taken}." if stats.frames > 1 else f"{frames}."]
+    lines += tally.sentences() if stats.frames else []
     if stats.age_p50 is not None:
         lines.append(
             f"Frame age from capture to display: median {stats.age_p50:.0f} ms, 95th percentile "
-            f"{stats.age_p95:.0f} ms; {stats.skipped:,} frames were skipped for newer ones."
+            f"{stats.age_p95:.0f} ms; {counted(stats.skipped, 'frame was', 'frames were')} skipped for "
+            "newer ones."
         )
     if stats.stages:
         stages = ", ".join(f"{name} {value:.1f} ms" for name, value in stats.stages.items())

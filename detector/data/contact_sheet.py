@@ -9,11 +9,14 @@ import cv2
 import numpy as np
 
 from detector.boxes import xywh_to_xyxy
+from detector.colours import Colour, class_colour
 from detector.data.dataset import Dataset, DatasetImage, load_dataset_image
-from detector.drawing import draw_boxes
+from detector.drawing import draw_boxes, draw_text, fit_text
 from detector.images import Image
 
-_CELL_WH = (640, 480)
+_CELL_WH = (640, 480)  # pixels of an image, without its caption
+_CAPTION, _TEXT = 28, 15  # height of a caption and of its text
+_INK: Colour = (225, 225, 225)
 _COLUMNS = 4
 _MOST = 12
 _GROUND = 32  # grey level between the images
@@ -37,15 +40,17 @@ def choose_images(dataset: Dataset, seed: int = 0) -> list[DatasetImage]:
 
 
 def draw_contact_sheet(dataset: Dataset, images: Sequence[DatasetImage]) -> Image:
-    """The images in rows of 4, each with its boxes and class names."""
-    width, height = _CELL_WH
+    """The images in rows of 4, each with its boxes, its class names and, above it, the name of its file."""
+    width, height = _CELL_WH[0], _CAPTION + _CELL_WH[1]
     columns, rows = min(_COLUMNS, len(images)), -(-len(images) // _COLUMNS)
     sheet = np.full((rows * height, columns * width, 3), _GROUND, np.uint8)
     for number, image in enumerate(images):
         row, column = divmod(number, _COLUMNS)
         cell = _draw_cell(dataset, image)
-        top = row * height + (height - cell.shape[0]) // 2
+        top = row * height + _CAPTION + (_CELL_WH[1] - cell.shape[0]) // 2
         left = column * width + (width - cell.shape[1]) // 2
+        caption = fit_text(image.name, _TEXT, width - 8)
+        draw_text(sheet, caption, (column * width + 4, row * height + 4), _TEXT, _INK)
         sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
     return sheet
 
@@ -58,9 +63,11 @@ def _draw_cell(dataset: Dataset, image: DatasetImage) -> Image:
     small = cv2.resize(pixels, size_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     own = [annotation for annotation in dataset.annotations if annotation["image_id"] == image.id]
     boxes = xywh_to_xyxy(np.array([annotation["bbox"] for annotation in own], np.float32).reshape(-1, 4))
-    names = [
-        dataset.categories[annotation["category_id"]] + (" (ignored)" if annotation["iscrowd"] else "")
-        for annotation in own
+    names = [dataset.categories[annotation["category_id"]] for annotation in own]
+    texts = [
+        name + (" (ignored)" if annotation["iscrowd"] else "")
+        for name, annotation in zip(names, own, strict=True)
     ]
+    colours = [class_colour(name, tuple(dataset.categories.values())) for name in names]
     stretch = np.array([size_wh[0] / width, size_wh[1] / height] * 2, np.float32)
-    return draw_boxes(np.asarray(small, np.uint8), boxes * stretch, names)
+    return draw_boxes(np.asarray(small, np.uint8), boxes * stretch, texts, colours)

@@ -14,7 +14,17 @@ from detector.evaluation.precision_recall import RECALL_THRESHOLDS
 from detector.evaluation.thresholds import GRID, LEAST_OBJECTS
 from detector.report.advice import most_confused
 from detector.report.charts import COLOURS, Line, Mark, interval_bar, line_chart, sparkline
-from detector.report.markup import bounds, columns, paragraph, percent, section, shorten, table, with_bounds
+from detector.report.markup import (
+    bounds,
+    columns,
+    paragraph,
+    percent,
+    scrolling,
+    section,
+    shorten,
+    table,
+    with_bounds,
+)
 from detector.system.terminal import counted
 
 _MOST_LINES = COLOURS  # classes with lines of their own in a chart
@@ -49,7 +59,7 @@ def build_classes(analysis: Analysis) -> str:
             f"all, {percent(overall)}. Intervals of classes in fewer than {LEAST_IMAGES} images are left "
             "out: they would say nothing."
         ),
-        table(head, rows),
+        table("Classes", head, rows),
         paragraph(
             "Threshold: the least score at which F1 at IoU .5 is best; shown: detections from there on. * "
             f"Fewer than {LEAST_OBJECTS} objects, or nothing found: the threshold of all classes together. "
@@ -142,7 +152,9 @@ def build_confusions(analysis: Analysis) -> str:
     shown = sorted(present[np.argsort(-weight[present], kind="stable")][:_MOST_CELLS].tolist())
     rest = [label for label in present.tolist() if label not in shown]
     groups = [[label] for label in shown] + ([rest] if rest else [])
-    titles = [shorten(names[label]) for label in shown] + ([f"{len(rest)} other classes"] if rest else [])
+    titles = [shorten(names[label]) for label in shown] + (
+        [counted(len(rest), "other class", "other classes")] if rest else []
+    )
     counts = np.array(
         [[matrix[np.ix_(rows, cols)].sum() for cols in [*groups, [-1]]] for rows in [*groups, [-1]]]
     )
@@ -157,9 +169,9 @@ def build_confusions(analysis: Analysis) -> str:
         ),
         _matrix_table(titles, counts),
         paragraph(
-            f"At IoU .5 and each class's threshold: {total:,} detections, {int(matrix[:-1, -1].sum()):,} "
-            f"objects missed, {int(matrix[-1, :-1].sum()):,} ghosts (second detections of an object are "
-            "ghosts). "
+            f"At IoU .5 and each class's threshold: {counted(int(total), 'detection')}, "
+            f"{counted(int(matrix[:-1, -1].sum()), 'object')} missed, "
+            f"{counted(int(matrix[-1, :-1].sum()), 'ghost')} (second detections of an object are ghosts). "
             + (f"Most frequent confusions: {listing}." if listing else "No class is taken for another.")
             + (
                 f" Shown are the {_MOST_CELLS} classes with the most errors; report.json has all."
@@ -172,7 +184,7 @@ def build_confusions(analysis: Analysis) -> str:
 
 
 def _matrix_table(titles: Sequence[str], counts: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> str:
-    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
     totals = np.maximum(counts.sum(axis=1), 1)
     rows = []
     last = len(titles)
@@ -184,16 +196,18 @@ def _matrix_table(titles: Sequence[str], counts: np.ndarray[tuple[int, int], np.
                 continue
             share = counts[row, column] / totals[row]
             tone = "var(--c2)" if row == column and row < last else "var(--c1)"
-            ground = f"background: color-mix(in srgb, {tone} {60 * share:.0f}%, var(--paper))"
+            # More of the colour, and numbers could not be read on it.
+            ground = f"background: color-mix(in srgb, {tone} {45 * share:.0f}%, var(--paper))"
             kind = ' class="missed"' if column == last else ""
             cells.append(f'<td{kind} style="{ground}">{counts[row, column] or ""}</td>')
         title = escape(titles[row]) if row < last else "<b>ghost</b> (nothing is there)"
         kind = ' class="ghosts"' if row == last else ""
-        rows.append(f"<tr{kind}><th>{title}</th>{''.join(cells)}</tr>")
-    return (
-        '<div class="scroll"><table class="matrix"><thead><tr><th>it is &#8595; &#160; detected as '
-        f"&#8594;</th>{head}<th "
-        f'class="missed"><b>missed</b></th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        rows.append(f'<tr{kind}><th scope="row">{title}</th>{"".join(cells)}</tr>')
+    return scrolling(
+        "Confusion matrix",
+        '<table class="matrix"><thead><tr><th scope="col">it is &#8595; &#160; detected as &#8594;</th>'
+        f'{head}<th scope="col" class="missed"><b>missed</b></th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>",
     )
 
 
@@ -239,5 +253,5 @@ def build_calibration(analysis: Analysis) -> str:
             f"run along the diagonal; the mean distance from it is {percent(error.value)} points{interval}, "
             "over detections of score .05 or more."
         ),
-        columns(chart, table(("score", "detections", "mean score, %", "right, %"), rows)),
+        columns(chart, table("Calibration", ("score", "?detections", "mean score, %", "right, %"), rows)),
     )

@@ -42,25 +42,46 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "wide") -> str:
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "wide") -> str:
     """A table that scrolls by itself where the page is narrow; cells are HTML, heads are text.
 
-    A head that starts with ``?`` is left out on a phone, with its column.
+    The first cell of a row is its head. A column whose head starts with ``?`` is left out on a phone; one
+    without a head, which holds bars, on the narrowest.
+
+    Args:
+        title: what a screen reader calls it.
+        head: of each column.
+        rows: as many cells each.
+        kind: class of the style sheet.
     """
-    kinds = [' class="optional"' if name.startswith("?") else "" for name in head]
-    heads = (f"<th{each}>{escape(name.lstrip('?'))}</th>" for name, each in zip(head, kinds, strict=True))
+    kinds = ["bar" if not name else "optional" if name.startswith("?") else "" for name in head]
+    heads = (
+        _cell("th" if name else "td", name.lstrip("?"), kind, "col")
+        for name, kind in zip(map(escape, head), kinds, strict=True)
+    )
     body = (
-        "".join(f"<td{each}{_bar(cell)}>{cell}</td>" for cell, each in zip(row, kinds, strict=True))
+        "".join(
+            _cell("td" if place else "th", cell, kind, "row")
+            for place, (cell, kind) in enumerate(zip(row, kinds, strict=True))
+        )
         for row in rows
     )
-    return (
-        f'<div class="scroll"><table class="{kind}"><thead><tr>{"".join(heads)}</tr></thead>'
-        f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table></div>"
+    return scrolling(
+        title,
+        f'<table class="{kind}"><thead><tr>{"".join(heads)}</tr></thead>'
+        f"<tbody>{''.join(f'<tr>{cells}</tr>' for cells in body)}</tbody></table>",
     )
 
 
-def _bar(cell: str) -> str:
-    return ' class="bar"' if cell.startswith(('<svg class="interval', '<svg class="cost')) else ""
+def scrolling(title: str, content: str) -> str:
+    """Content that scrolls sideways by itself, with the keyboard, too; its title is for screen readers."""
+    return f'<div class="scroll" role="region" aria-label="{escape(title)}" tabindex="0">{content}</div>'
+
+
+def _cell(tag: str, content: str, kind: str, scope: str) -> str:
+    scoped = f' scope="{scope}"' if tag == "th" else ""
+    classed = f' class="{kind}"' if kind else ""
+    return f"<{tag}{scoped}{classed}>{content}</{tag}>"
 
 
 def columns(*parts: str) -> str:

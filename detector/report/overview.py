@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from detector.evaluation.analysis import Analysis
+from detector.evaluation.bootstrap import Interval
 from detector.evaluation.coco_metrics import MEANING, METRICS
 from detector.evaluation.tide import ERRORS
 from detector.report.advice import give_advice
@@ -34,8 +35,7 @@ def build_head(analysis: Analysis, title: str, subtitle: str, notes: list[str]) 
     objects = sum(facts.objects for facts in analysis.classes)
     best = analysis.operating
     cards = [
-        ("AP", percent(summary["AP"].value), f"95 % interval {bounds(summary['AP'])}"),
-        ("AP50", percent(summary["AP50"].value), f"95 % interval {bounds(summary['AP50'])}"),
+        *((name, percent(summary[name].value), _interval(summary[name])) for name in ("AP", "AP50")),
         ("images", f"{len(tables.images):,}", counted(objects, "object")),
         ("classes", f"{len(analysis.classes):,}", "with objects"),
         ("best score threshold", f"{best.threshold:g}" if best.f1 else "none", f"F1 {best.f1:.2f}"),
@@ -44,11 +44,16 @@ def build_head(analysis: Analysis, title: str, subtitle: str, notes: list[str]) 
         f'<div class="card"><span>{escape(name)}</span><b>{value}</b><span>{escape(more)}</span></div>'
         for name, value, more in cards
     )
+    breakable = escape(title).replace("_", "_<wbr>")
     warnings = "".join(paragraph(note, "warning") for note in notes)
     return (
-        f'<header><h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p>{warnings}'
+        f'<header><h1>{breakable}</h1><p class="soft">{escape(subtitle)}</p>{warnings}'
         f'<div class="cards">{shown}</div></header>'
     )
+
+
+def _interval(interval: Interval) -> str:
+    return f"95 % interval {bounds(interval)}" if bounds(interval) else "no interval"
 
 
 def build_advice(analysis: Analysis) -> str:
@@ -68,7 +73,7 @@ def build_numbers(analysis: Analysis) -> str:
     return section(
         "numbers",
         "The 12 COCO numbers",
-        table(("", "", "percent, 95 % interval"), rows),
+        table("The 12 COCO numbers", ("number", "", "percent, 95 % interval"), rows),
         paragraph(explain_undefined(analysis)),
         paragraph(
             f"Computed by pycocotools. The intervals come from {analysis.rounds:,} resamplings of the "
@@ -88,11 +93,13 @@ def explain_undefined(analysis: Analysis) -> str:
         for letter, (name, pixels) in _AREAS.items()
         if not analysis.area_objects[name]
     ]
-    counts = ", ".join(f"{count:,} {name}" for name, count in analysis.area_objects.items())
+    sizes = [f"{count:,} {name}" for name, count in analysis.area_objects.items()]
+    total = sum(analysis.area_objects.values())
+    counts = f"{counted(total, 'object')} {'is' if total == 1 else 'are'} counted: {', '.join(sizes)}"
     if not missing:
-        return f"By COCO's sizes there are {counts} objects. None of the numbers is -1."
+        return f"By COCO's sizes {counts}. None of the numbers is -1."
     return (
-        f"By COCO's sizes there are {counts} objects. -1 is no score and no error: it says that there is "
+        f"By COCO's sizes {counts}. -1 is no score and no error: it says that there is "
         f"nothing to find, so that neither 0 nor 100 would be true. That concerns {'; '.join(missing)}."
     )
 
@@ -118,7 +125,7 @@ def build_errors(analysis: Analysis) -> str:
             "of that kind, and no other, were put right. The costs do not add up to the whole loss, because "
             "one error often hides another."
         ),
-        table(("error", "", "AP50 lost", "count"), rows),
+        table("Errors", ("error", "", "AP50 lost", "count"), rows),
         paragraph(
             f"Without any false positive AP50 would rise by {100 * errors.false_positives_cost:.1f} points, "
             f"with every object found by {100 * errors.misses_cost:.1f}. Counts are of all detections "
@@ -135,4 +142,6 @@ def build_method(analysis: Analysis, settings: Mapping[str, object], versions: M
         for key, value in {**settings, "bootstrap_rounds": analysis.rounds, **versions}.items()
         if value is not None
     ]
-    return section("method", "How it was measured", table(("setting", "value"), rows, kind=""))
+    return section(
+        "method", "How it was measured", table("Settings and versions", ("setting", "value"), rows, kind="")
+    )

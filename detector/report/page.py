@@ -63,7 +63,8 @@ def write_report(
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{head}<nav>{links}</nav><main>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{head}"
+        f'<nav aria-label="Sections">{links}</nav><main>'
         f"{''.join(sections.values())}</main></body></html>"
     )
     facts = json.dumps(build_facts(analysis, settings, versions), indent=1)

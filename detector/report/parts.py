@@ -15,6 +15,11 @@ from detector.report.pictures import Picture
 from detector.system.terminal import counted
 
 _TONES = {-1: "bad", 0: "", 1: "good"}
+_WORDS = {
+    -1: '<small class="bad">below the whole</small>',
+    0: "",
+    1: '<small class="good">above the whole</small>',
+}
 _KINDS = {
     "missed": (
         "Missed objects",
@@ -45,7 +50,7 @@ def build_sizes(analysis: Analysis) -> str:
             "Objects ordered by size and divided into parts of about as many objects; the side is that of a "
             "square of their area, in pixels of the original image. COCO's own three sizes are above."
         ),
-        _slice_table(analysis.sizes, analysis),
+        _slice_table("size", analysis.sizes, analysis),
     )
 
 
@@ -54,14 +59,14 @@ def build_slices(analysis: Analysis) -> str:
     if not analysis.slices:
         return ""
     parts = [
-        f"<h3>{escape(dimension)}</h3>" + _slice_table(list(group), analysis)
+        f"<h3>{escape(dimension)}</h3>" + _slice_table(dimension, list(group), analysis)
         for dimension, group in groupby(analysis.slices, key=lambda each: each.dimension)
     ]
     return section(
         "slices",
         "Slices",
         paragraph(
-            "The same numbers on parts of the data. Orange is below the whole and green above it by more "
+            "The same numbers on parts of the data. Orange is below the whole and green above it, by more "
             f"than chance (95 %, {analysis.slice_rounds:,} resamplings); of twenty slices, one will be so by "
             "luck. Parts may hold other classes and sizes than the whole; look for that before you blame "
             "what names them."
@@ -76,7 +81,7 @@ def build_slices(analysis: Analysis) -> str:
     )
 
 
-def _slice_table(slices: Sequence[Slice], analysis: Analysis) -> str:
+def _slice_table(dimension: str, slices: Sequence[Slice], analysis: Analysis) -> str:
     rows = []
     for part in slices:
         size = f"{counted(part.objects, 'object')}, {counted(part.images, 'image')}"
@@ -84,13 +89,13 @@ def _slice_table(slices: Sequence[Slice], analysis: Analysis) -> str:
         whole = analysis.summary[name].value
         rows.append(
             (
-                f"{escape(part.name)}<small>{size}</small>",
+                f"{escape(part.name)}<small>{size}</small>{_WORDS[part.beyond_chance]}",
                 interval_bar(shown.value, shown.low, shown.high, whole, _TONES[part.beyond_chance]),
                 "" if part.ap is None else with_bounds(part.ap),
                 with_bounds(part.ar),
             )
         )
-    return table(("", "", "AP", "AR"), rows)
+    return table(f"AP and AR by {dimension}", (dimension, "", "AP", "AR"), rows)
 
 
 def build_pictures(pictures: Sequence[Picture], images: int) -> str:
@@ -103,8 +108,8 @@ def build_pictures(pictures: Sequence[Picture], images: int) -> str:
             "pictures",
             "Worst errors",
             paragraph(
-                f"The {images:,} image files are not here, so that nothing can be shown; name their folder "
-                "with --images."
+                f"{counted(images, 'image file is', 'image files are')} not here, so that nothing can be "
+                "shown; name their folder with --images."
             ),
         )
     parts = []

@@ -10,8 +10,9 @@ from functools import partial
 import cv2
 import numpy as np
 
+from detector.colours import Colour
 from detector.data.dataset import load_dataset_image
-from detector.drawing import Colour, draw_outline
+from detector.drawing import draw_outline
 from detector.errors import DetectorError
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.tables import MATCH_IOU, NEAR_IOU, Doubles, Flags, Ints, Tables

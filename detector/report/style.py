@@ -19,7 +19,9 @@ h2 { font-size: 1.25rem; margin: 44px 0 8px; padding-top: 10px; border-top: 2px 
 h3 { font-size: 1rem; margin: 24px 0 6px; }
 p { margin: 8px 0; max-width: 75ch; }
 .soft, figcaption, .note { color: var(--soft); font-size: 0.9rem; }
-nav { margin: 12px 0; display: flex; flex-wrap: wrap; gap: 4px 16px; }
+nav { margin: 12px 0; display: flex; flex-wrap: wrap; gap: 0 16px; }
+nav a { min-width: 44px; padding: 10px 0; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 a { color: var(--accent); }
 .warning { border-left: 4px solid var(--bad); padding: 4px 12px; background: var(--wash); }
 ol.advice li { margin: 6px 0; max-width: 85ch; }
@@ -32,12 +34,13 @@ ol.advice li { margin: 6px 0; max-width: 85ch; }
 table { border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 9px; border-bottom: 1px solid var(--rule); text-align: right;
   vertical-align: middle; overflow-wrap: normal; }
-th { font-weight: 600; white-space: nowrap; }
+thead th { font-weight: 600; white-space: nowrap; }
+tbody th { font-weight: 400; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; overflow-wrap: break-word;
   hyphens: auto; }
-table.wide td:first-child { width: 30%; min-width: 84px; }
+table.wide th:first-child { width: 30%; min-width: 84px; }
 table.wide { width: 100%; }
-td small { display: block; color: var(--soft); }
+table small { display: block; color: var(--soft); }
 td.bar { width: 34%; min-width: 90px; }
 .nowrap { white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); }
@@ -77,6 +80,7 @@ figcaption b { color: var(--ink); display: block; }
   figure img { height: 140px; } table { font-size: 0.86rem; }
   th, td { padding: 4px 5px; } .matrix td { padding: 3px; } td.bar { min-width: 70px; }
   .optional { display: none; } }
+@media (max-width: 360px) { .bar { display: none; } }
 @media print { :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #ccc;
     --wash: #f1f1f1; --good: #00694d; --bad: #a83f00; --c0: #0072b2; --c1: #d55e00; --c2: #009e73;
     --c3: #8a6500; --c4: #96477a; --c5: #333; }

@@ -32,6 +32,7 @@ _STYLE: dict[str, object] = {
     "grid.color": "#dddddd",
     "legend.frameon": False,
 }
+_ROOM = 1.45  # of the greatest AP: the legend stands above it, where 100 % is not in the way
 _SMOOTHED_OVER = 25  # parts of the training; the mean follows what lasts for longer than one
 
 
@@ -105,16 +106,17 @@ def _draw_precisions(axes: Axes, history: Sequence[HistoryEntry], best_trial: fl
         steps, values = steps[values >= 0], 100 * values[values >= 0]
         if not len(steps):
             continue
-        axes.plot(steps, values, color=colour, linewidth=2.2, marker="o", markersize=4, label=label)
+        axes.plot(
+            steps, values, color=colour, linewidth=2.2, marker="o", markersize=4, label=label, clip_on=False
+        )
         top = max(top, values.max())
         if key == "AP":
             _mark_best(axes, steps, values, colour)
     if not axes.lines:
         _say(axes, "no evaluation yet")
         return
-    axes.set_ylim(0, 1.45 * top or 1)  # leaves room for the legend
-    axes.set_yticks([tick for tick in axes.get_yticks() if tick <= min(100, axes.get_ylim()[1])])
-    axes.legend(loc="upper left")
+    axes.set_ylim(0, min(100, _ROOM * top) or 1)
+    axes.legend(loc="upper left" if _ROOM * top <= 100 else "lower right")
 
 
 def _mark_best(axes: Axes, steps: NDArray[np.float64], values: NDArray[np.float64], colour: str) -> None:
@@ -130,11 +132,12 @@ def _mark_best(axes: Axes, steps: NDArray[np.float64], values: NDArray[np.float6
         markersize=17,
         color=colour,
         markeredgecolor="black",
+        clip_on=False,  # at 100 it is whole, too
     )
     axes.annotate(
         f"{values[best]:.1f}",
         (steps[best], values[best]),
-        xytext=(0, 10),
+        xytext=(0, 10 if values[best] < 90 else -26),
         textcoords="offset points",
         ha="center",
         fontweight="bold",

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from detector.boxes import xywh_to_xyxy
+from detector.colours import Colour, class_colour
 from detector.data.annotations import Result
 from detector.data.dataset import Dataset, load_dataset_image
-from detector.drawing import Colour, Labels, class_colour, draw_outline, draw_text, text_size_wh
+from detector.drawing import Labels, draw_outline, draw_text, fit_text, text_size_wh
 from detector.evaluation.matching import FALSE_POSITIVE, Scene, build_scenes, match_scene
 from detector.images import Image, save_image
 from detector.system.progress import bars_hidden
@@ -113,7 +114,7 @@ def _draw_tile(judged: _Judged, names: Mapping[int, str], kind: str) -> Image:
     shift = np.array(offset * 2)
     objects = np.rint(xywh_to_xyxy(scene.objects_xywh) * scale + shift).astype(int).tolist()
     boxes = np.rint(xywh_to_xyxy(scene.boxes_xywh) * scale + shift).astype(int).tolist()
-    labels = Labels(tile, _TEXT)
+    labels, classes = Labels(tile, _TEXT), tuple(names.values())
     missed = sorted(np.flatnonzero(judged.missed).tolist(), key=lambda index: -_side(objects[index]))
     for number, index in enumerate(missed):
         small = _side(objects[index]) < _SMALL
@@ -125,7 +126,7 @@ def _draw_tile(judged: _Judged, names: Mapping[int, str], kind: str) -> Image:
             labels.add(f"missed {name}", objects[index], ground=_WARNING, edge=_BLACK)
     for index, box in enumerate(boxes):
         name = names.get(int(scene.classes[index]), "?")
-        text, colour = f"{name} {scene.scores[index]:.0%}", class_colour(name)
+        text, colour = f"{name} {scene.scores[index]:.0%}", class_colour(name, classes)
         if judged.matched[index] == FALSE_POSITIVE:
             draw_outline(tile, box, colour, _BLACK, thickness=2, dash=5)
             labels.add(f"ghost {text}", box, ground=_BLACK, edge=colour)
@@ -140,15 +141,11 @@ def _draw_tile(judged: _Judged, names: Mapping[int, str], kind: str) -> Image:
 
 
 def _draw_caption(name: str, facts: str) -> Image:
-    """A strip with a name at its left, shortened to what fits, and facts at its right."""
+    """A strip with a name at its left, shortened in its middle to what fits, and facts at its right."""
     width, facts_width = _TILE_WH[0], text_size_wh(facts, _TEXT)[0]
     strip = np.full((_CAPTION, width, 3), _PAPER, np.uint8)
-    shown = name
-    while len(shown) > 4 and text_size_wh(shown, _TEXT)[0] > width - facts_width - 16:
-        name = name[1:]
-        shown = f"...{name}"
     top = _CAPTION - _TEXT - 10
-    draw_text(strip, shown, (0, top), _TEXT, _GREY)
+    draw_text(strip, fit_text(name, _TEXT, width - facts_width - 16), (0, top), _TEXT, _GREY)
     draw_text(strip, facts, (width - facts_width, top), _TEXT, _WHITE)
     return strip
 
@@ -175,11 +172,11 @@ def _draw_legend(judged: Sequence[_Judged], score_threshold: float) -> Image:
     found, missed, false_positives = np.sum([item.counts for item in judged], axis=0).tolist()
     strip = np.full((3 * _LINE + _GAP, _COLUMNS * (_TILE_WH[0] + _GAP) - _GAP, 3), _PAPER, np.uint8)
     title = (
-        f"{len(judged):,} validation images at score {score_threshold:g} or more: {found:,} of "
+        f"{counted(len(judged), 'validation image')} at score {score_threshold:g} or more: {found:,} of "
         f"{counted(found + missed, 'object')} found, {missed:,} missed, {counted(false_positives, 'ghost')}"
     )
     draw_text(strip, title, (0, _LINE - 28), 20, _WHITE)
-    colour = class_colour("person")
+    colour = class_colour("it", ("it",))
     left, middle = 0, _LINE + _LINE // 2
     for text, style in (
         ("object (truth)", (_WHITE, _BLACK, 1, 4)),

@@ -18,6 +18,7 @@ from detector.errors import DetectorError
 from detector.system.files import cannot_write
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
+from detector.video.tally import Tally
 
 _SAFE_WRITE = 512  # bytes that a pipe with any room takes without waiting: POSIX's least PIPE_BUF
 _LOOK_SECONDS = 0.1  # how often a pipe that is full is looked at
@@ -76,9 +77,9 @@ class FrameLog:
             record |= {"time": captured.isoformat(timespec="milliseconds"), "age_ms": round(1e3 * age, 2)}
         self._add(record)
 
-    def add_summary(self, stats: LiveStats) -> None:
+    def add_summary(self, stats: LiveStats, tally: Tally) -> None:
         """Add the last line."""
-        self._add({"summary": stats.to_dict()})
+        self._add({"summary": stats.to_dict() | tally.to_dict()})
 
     def finish(self) -> None:
         """Wait no longer for a reader who takes nothing: the end has come."""

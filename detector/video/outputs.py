@@ -1,4 +1,4 @@
-"""What a demo writes: the recording and the log."""
+"""What a demo writes: the recording, the log, and what it tells at its end."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.video.frame_log import FrameLog
+from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.recorder import Recorder
 from detector.video.recording_file import check_recordable
 from detector.video.sources import Source
+from detector.video.tally import Tally
 
 
 class Outputs:
-    """A recorder and a log, where they were asked for. Each is completed once.
+    """A recorder and a log, where they were asked for, and a tally. Each is completed once.
 
     Args:
         save: the recording, see ``Recorder``.
@@ -26,6 +28,7 @@ class Outputs:
 
     Attributes:
         recorder, log: None where not asked for.
+        tally: of all frames so far.
 
     Raises:
         DetectorError: one of them cannot be written.
@@ -37,6 +40,7 @@ class Outputs:
         self._say = say
         self._is_complete = False
         self.log: FrameLog | None = None
+        self.tally = Tally()
         self.recorder = Recorder(save, source.fps, live=source.live) if save else None
         try:
             self.log = FrameLog(jsonl, live=source.live) if jsonl else None
@@ -46,6 +50,16 @@ class Outputs:
         for note in (self.recorder and self.recorder.note, self.log and self.log.note):
             if note:
                 say(note)
+
+    def add(self, live: LiveFrame) -> None:
+        """Count a frame and write its line.
+
+        Raises:
+            DetectorError: see ``FrameLog.write``.
+        """
+        self.tally.add(live)
+        if self.log:
+            self.log.write(live)
 
     def finish(self) -> None:
         """The end has come: nothing that is slow is waited for much longer."""
@@ -64,7 +78,7 @@ class Outputs:
             return
         self._is_complete = True
         if self.log:
-            self.log.add_summary(stats)
+            self.log.add_summary(stats, self.tally)
         if self.recorder:
             self.recorder.close()
             if self.recorder.seconds:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.colours import class_colour
 from detector.drawing import Label, draw_labelled, draw_text, drawing_scale, text_size_wh
 from detector.images import Image
 from detector.video.counting import CountLine, CountZone
@@ -35,7 +36,8 @@ def live_drawer(counters: Sequence[CountLine | CountZone] = ()) -> Callable[[Liv
             f"{name} {score:.0%}" if id_ == UNTRACKED else f"{name} {id_}  {score:.0%}"
             for (_, score, name), id_ in zip(live.detections, ids, strict=True)
         ]
-        picture = draw_labelled(live.image, live.detections.boxes, live.detections.names, texts)
+        colours = [class_colour(name, live.detections.classes) for name in live.detections.names]
+        picture = draw_labelled(live.image, live.detections.boxes, texts, colours)
         for counter, count in zip(counters, live.counts, strict=True):
             _draw_counter(picture, counter.vertices((picture.shape[1], picture.shape[0])), count)
         return picture

@@ -27,6 +27,7 @@ class LiveSettings:
     Attributes:
         classes: names of the classes to keep, all if None.
         paused: while True no frame is processed, but for those that are on their way already.
+        ended: the source has ended: nothing that is changed now has any effect.
         remark: what was last said of the input size as it is set.
     """
 
@@ -45,6 +46,7 @@ class LiveSettings:
         self.sizes = tuple(sizes)
         self.fps = fps
         self.paused = False
+        self.ended = False
         self._tell = tell
 
     @property

@@ -55,6 +55,7 @@ def watch(  # eight arguments, given by name: what is shown, recorded, held and 
             live = pipeline.next(timeout=_LOOK_SECONDS)
         except ChannelClosedError:
             ended()
+            pipeline.settings.ended = True
             if hold is not None:
                 _hold(pipeline, view, stop, hold or None)
             return

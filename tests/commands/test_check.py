@@ -50,7 +50,8 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "Warning" not in out
     assert lines[-1] == f"Next: ssdlite train {tmp_path / 'set'}"
     picture = cv2.imread(str(output / "labelled.jpg"))
-    assert picture.shape == (960, 2560, 3)
+    assert picture.shape == (2 * (28 + 480), 2560, 3)
+    assert all(picture[row * 508 : row * 508 + 28].max() > 200 for row in range(2))  # names of files
 
 
 @pytest.mark.parametrize("place", ["the folder", "an image", "a class"])
@@ -142,7 +143,7 @@ def test_boxes_are_drawn_where_they_are(tmp_path: Path, capsys: pytest.CaptureFi
     cv2.imwrite(str(root / "JPEGImages/a.png"), np.full((48, 64, 3), 128, np.uint8))
     check(capsys, root, "--output", tmp_path / "out")
     # The image is 635 x 476 in a cell of 640 x 480.
-    picture = cv2.imread(str(tmp_path / "out/labelled.jpg"))[2:478, 2:637].astype(int)
+    picture = cv2.imread(str(tmp_path / "out/labelled.jpg"))[30:506, 2:637].astype(int)
     rows, columns = np.nonzero(np.abs(picture - 128).max(axis=2) > 60)
     assert abs(columns.min() - 16 * 635 / 64) < 4
     assert abs(columns.max() - 48 * 635 / 64) < 4

@@ -59,6 +59,15 @@ def test_a_video_becomes_lines_and_a_recording(run: Run, model: Path, video: Pat
     assert {found["track"] for found in people[5:]} == {people[-1]["track"]}
     assert set(frames[-1]["counts"][0]) == {"name", "in", "out"}
     assert summary["summary"]["frames"] == VIDEO_FRAMES
+    assert summary["summary"]["counts"] == frames[-1]["counts"]
+    tracks = {found["track"] for found in people} - {None}
+    assert summary["summary"]["classes"]["person"] == {
+        "frames": len({frame["frame"] for frame in frames if "person" in str(frame["detections"])}),
+        "most_at_once": 1,
+        "tracks": len(tracks),
+    }
+    assert f"Tracked: person {len(tracks)}" in outcome.out
+    assert re.search(r"^Counted: line \d+ in, \d+ out\.$", outcome.out, re.MULTILINE)
     assert duration(recording) == pytest.approx(VIDEO_FRAMES / VIDEO_RATE, rel=0.02)
 
 
@@ -128,6 +137,26 @@ def test_mistakes(
     defaults += [] if "--web" in arguments or "browser" in arguments else ["--headless"]
     assert expected in assert_mistake(run("demo", *defaults, *arguments))
     assert [path.name for path in tmp_path.iterdir()] == ["text.mp4"]
+
+
+@pytest.mark.parametrize("shown", ["a page", "a window"])
+@pytest.mark.parametrize("source", ["nowhere.mp4", "77", "http://127.0.0.1:9/"])
+def test_no_page_is_promised_for_a_source_that_cannot_be_opened(
+    run: Run, model: Path, monkeypatch: pytest.MonkeyPatch, source: str, shown: str
+) -> None:
+    for display in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(display, raising=False)
+    options = ["--web", "--port", 0] if shown == "a page" else []
+    outcome = run("demo", "--source", source, "--model", model, *options)
+    assert_mistake(outcome)
+    assert outcome.out == ""  # neither an address nor "in the browser instead"
+
+
+def test_what_was_found_without_tracks(run: Run, model: Path) -> None:
+    outcome = run("demo", "--source", PHOTO, "--headless", "--model", model, "--jsonl", "-")
+    assert "Found: person in 1 frame" in outcome.err
+    summary = json.loads(outcome.out.splitlines()[-1])["summary"]
+    assert summary["classes"]["person"] == {"frames": 1, "most_at_once": 1, "tracks": None}
 
 
 def test_a_port_that_is_taken(run: Run, model: Path, taken_port: int, tmp_path: Path) -> None:

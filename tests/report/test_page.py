@@ -179,3 +179,14 @@ def test_images_that_are_not_here_cost_the_pictures_alone(tmp_path):
 def test_pictures_of_boxes_that_reach_far_beyond_the_image(box):
     error = _Error("ghost", "", "", 0, (10.0, 10.0, 20.0, 20.0), box)
     assert 0 < max(_cut(np.zeros((60, 80, 3), np.uint8), error).shape) <= 420
+
+
+def test_one_is_not_many(tmp_path):
+    truth = build_dataset(1, names={1: "a", 2: "b"})
+    truth = replace(truth, annotations=truth.annotations[:1])
+    _, tree, _ = report(tmp_path, truth, as_detections(truth))
+    text = " ".join(" ".join(tree.text).split())
+    assert "1 object is counted" in text
+    assert "95 % interval AP50" not in text  # there is none
+    assert "1 detection, 0 objects missed, 0 ghosts" in text
+    assert not re.search(r"(?<![\d.,])1 (objects|images|classes|detections|ghosts|image files)\b", text)

@@ -5,8 +5,9 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from detector.training.curves import _series, _smooth, draw_curves
+from detector.training.curves import _draw_precisions, _series, _smooth, draw_curves
 
 TRAINING = {"seconds": 1.0, "loss": 3.0, "classification_loss": 2.0, "localization_loss": 1.0}
 # Of the lines, in BGR.
@@ -42,6 +43,15 @@ def test_losses_precisions_and_the_best_are_drawn(tmp_path):
     lower = rows > image.shape[0] * 0.35
     heights = np.bincount(columns[lower], minlength=third)
     assert heights.argmax() / third == pytest.approx(0.67, abs=0.06)
+
+
+@pytest.mark.parametrize("best", [0.0, 0.003, 0.3, 0.69, 0.7, 0.97, 1.0])
+def test_the_axis_of_ap_ends_at_100_at_the_most(best):
+    axes = Figure().subplots()
+    history = [{"step": step, "AP": best * share, "AP50": best} for step, share in enumerate((0.2, 0.9, 1))]
+    _draw_precisions(axes, history, best_trial=-1)
+    assert 100 * best <= axes.get_ylim()[1] <= 100
+    assert axes.get_ylim()[0] == 0
 
 
 def test_the_best_ap_of_the_trials_is_a_line_across_and_no_point_of_the_run(tmp_path):

@@ -14,6 +14,7 @@ from detector.video import frame_log
 from detector.video.frame_log import FrameLog
 from detector.video.frames import Count, Frame, LiveFrame
 from detector.video.meter import Meter
+from detector.video.tally import Tally
 
 
 def live_frame(age=0.05):
@@ -48,9 +49,14 @@ def test_each_frame_is_a_line_that_others_can_read_at_once(tmp_path):
         "counts": [{"name": "line", "in": 1, "out": 2}, {"name": "zone", "in": 3, "out": 4, "inside": 5}],
         "input_size": "300,512",
     }
-    log.add_summary(Meter().whole())
+    tally = Tally()
+    tally.add(live_frame())
+    log.add_summary(Meter().whole(), tally)
     log.close()
-    assert json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["summary"]["frames"] == 0
+    summary = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["summary"]
+    assert summary["frames"] == 0
+    assert summary["counts"] == record["counts"]
+    assert summary["classes"]["猫"] == {"frames": 1, "most_at_once": 1, "tracks": 1}
 
 
 def test_a_file_has_no_age_and_standard_output_stays_open(capsys):

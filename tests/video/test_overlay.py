@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from detector.colours import class_colour
 from detector.detections import Detections
-from detector.drawing import class_colour
 from detector.video.counting import CountLine, CountZone
 from detector.video.frames import Count, Frame, LiveFrame
 from detector.video.meter import LiveStats
@@ -27,7 +27,7 @@ def test_the_picture_has_boxes_and_the_frame_stays_as_it_was(size_hw):
     picture = live_drawer()(live)
     assert picture.shape == live.image.shape
     assert (live.image == 128).all()
-    assert (picture == class_colour("dog")).all(axis=2).any()
+    assert (picture == class_colour("dog", ("dog",))).all(axis=2).any()
     framed = add_figures(picture, STATS, score_threshold=0.4, input_size="300", notice=None, keys=KEYS)
     strip = (framed.shape[0] - picture.shape[0]) // 2
     assert (framed[strip:-strip] == picture).all()  # nothing of the picture is hidden

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from detector.drawing import class_colour
+from detector.colours import class_colour, css_colour
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.settings import GREATEST_THRESHOLD, LEAST_THRESHOLD, LiveSettings
@@ -75,14 +75,14 @@ class Hub:
         return {
             "source": self._source_name,
             "camera": self.camera is not None,
-            "classes": {name: _css_colour(name) for name in self.classes},
+            "classes": {name: css_colour(class_colour(name, self.classes)) for name in self.classes},
             "least_threshold": LEAST_THRESHOLD,
             "greatest_threshold": GREATEST_THRESHOLD,
             "input_sizes": self.settings.sizes,
         }
 
     def state(self) -> dict[str, Any]:
-        """What is now: frame with detections, counts per class, figures, notice, settings."""
+        """What is now: frame with detections, counts per class, figures, notice, settings, its end."""
         moment, settings = self.moment, self.settings
         return {
             "source": self._source_name,
@@ -90,6 +90,7 @@ class Hub:
             "classes": dict(Counter(moment.live.detections.names)) if moment.live else {},
             "stats": moment.stats.to_dict() if moment.stats else None,
             "notice": moment.notice,
+            "ended": settings.ended,
             "settings": {
                 "threshold": settings.score_threshold,
                 "classes": None if settings.classes is None else sorted(settings.classes),
@@ -106,7 +107,7 @@ class Hub:
         settings, camera = self.settings, self.camera
         current = (
             self.moment,
-            (settings.score_threshold, settings.classes, settings.paused),
+            (settings.score_threshold, settings.classes, settings.paused, settings.ended),
             (settings.input_size, settings.remark),
             (len(self.viewers), camera is not None and camera.taken),
         )
@@ -120,8 +121,3 @@ class Hub:
         for viewer in self.viewers:
             if sender is not None and sender[0] is viewer:
                 viewer.tell({"result": {"clock": sender[1], **live.to_dict()}})
-
-
-def _css_colour(name: str) -> str:
-    blue, green, red = class_colour(name)
-    return f"#{red:02x}{green:02x}{blue:02x}"

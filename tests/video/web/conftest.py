@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +18,7 @@ from detector.images import load_image
 from detector.video.frames import LiveFrame
 from detector.video.settings import LiveSettings
 from detector.video.web.server import WebView
-from tests.conftest import absent
+from tests.chromium import launch
 from tests.video.web.browsing import SIZES, OpenPage
 from tests.video.web.feeding import CLASSES, INPUT_SIZES, PATIENCE, Feed, draw
 
@@ -90,19 +89,9 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright, camera_file: Path) -> Iterator[Browser]:
     """Chromium with a fake camera that every page may use."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        absent("there is no Chromium")
-    browser = playwright.chromium.launch(
-        executable_path=found,
-        args=[
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
+    browser = launch(
+        playwright,
+        [
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
             f"--use-file-for-fake-video-capture={camera_file}",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from detector.colours import class_colour, css_colour, ink_on
 from detector.runtime import Detector
 from detector.video.pipeline import LivePipeline
 from detector.video.settings import LiveSettings
@@ -116,6 +117,17 @@ def test_a_page_that_is_not_secure_has_no_camera(open_view: OpenView, open_page:
     )
     page.locator("#camera").click()
     expect(page.locator("#banner")).to_contain_text("https://")
+
+
+def test_the_browser_chooses_the_same_ink_as_pictures_have(open_view: OpenView, open_page: OpenPage) -> None:
+    page = open_page(open_view(camera=BrowserSource()))
+    classes = [str(place) for place in range(80)]
+    colours = [class_colour(name, classes) for name in classes]
+    inks = page.evaluate(
+        "async (grounds) => { const { inkOn } = await import('./camera.js'); return grounds.map(inkOn) }",
+        list(map(css_colour, colours)),
+    )
+    assert inks == [css_colour(ink_on(colour)) for colour in colours]
 
 
 def test_boxes_lie_where_the_video_is_whatever_the_shape(open_view: OpenView, open_page: OpenPage) -> None:

@@ -169,6 +169,7 @@ def test_the_state_tells_everything(open_view: OpenView, settings: LiveSettings)
         "classes": {"person": 2, "<b>bold & 猫</b>": 1},
         "stats": STATS.to_dict(),
         "notice": "the stream is gone",
+        "ended": False,
         "settings": {
             "threshold": 0.4,
             "classes": ["cat", "person"],

@@ -6,7 +6,7 @@ import { ClassFilter, FoundList, updateCounts } from "./panels.js";
 import { Picture } from "./picture.js";
 
 const ECHO = 500; // ms in which the slider is the viewer's and not the server's
-const CONTROLS = ["pause", "threshold", "less", "more", "size"];
+const CONTROLS = ["pause", "threshold", "less", "more", "size"]; // without use where no frame is looked at any more
 const STEP = 0.05; // of the keys and of the buttons beside the slider
 
 history.replaceState(null, "", location.pathname); // the token is in a cookie now; in the address others could read it
@@ -48,7 +48,6 @@ function onHello(told) {
   filter.build(told.classes);
   $("size").replaceChildren(...told.input_sizes.map((size) => new Option(sizeName(size), size)));
   $("size-row").hidden = told.input_sizes.length === 0;
-  for (const id of CONTROLS) $(id).disabled = false;
   $("camera").hidden = !told.camera;
   setLost(null);
   camera.reconnected();
@@ -59,15 +58,18 @@ function onHello(told) {
 function onState(told) {
   state = told;
   const { settings, live, stats } = told;
-  found.update(live?.detections ?? [], hello.classes);
+  found.update(live?.detections ?? [], hello.classes, !told.ended);
   filter.update(told.classes, settings.classes);
   updateCounts($("counts-section"), $("counts"), live?.counts ?? []);
   if (performance.now() - touched > ECHO) showThreshold(settings.threshold);
   showSize(settings.input_size, live?.input_size, told.remark);
   camera.pause(settings.paused);
-  $("pause").setAttribute("aria-pressed", String(settings.paused));
+  for (const id of CONTROLS) $(id).disabled = told.ended;
+  filter.enable(!told.ended);
+  describePicture(told);
+  $("pause").classList.toggle("on", settings.paused);
   $("pause").lastElementChild.textContent = settings.paused ? "Go on" : "Pause";
-  $("badge").hidden = !settings.paused;
+  $("badge").hidden = !settings.paused || told.ended;
   $("stage").classList.toggle("paused", settings.paused);
   showFigures(stats);
   showCamera();
@@ -79,20 +81,32 @@ function showFigures(stats) {
   $("fps").textContent = stats ? (stats.fps ?? 0).toFixed(1) : "–";
   $("age-p50").textContent = own ? camera.age(50).toFixed(0) : (stats?.age_p50_ms?.toFixed(0) ?? "–");
   $("age-p95").textContent = own ? camera.age(95).toFixed(0) : (stats?.age_p95_ms?.toFixed(0) ?? "–");
+  const aged = own || (stats?.age_p50_ms ?? null) !== null; // the frames of a file have no age
+  for (const figure of document.querySelectorAll(".age")) figure.hidden = !aged;
+}
+
+/** What a screen reader says of the picture. */
+function describePicture({ classes, ended }) {
+  const counts = Object.entries(classes).map(([name, count]) => `${count} ${name}`);
+  const text = `${ended ? "Last picture" : "Live picture"}: ${counts.join(", ") || "nothing over the threshold"}`;
+  if ($("picture").getAttribute("aria-label") !== text) $("picture").setAttribute("aria-label", text);
 }
 
 function showStatus() {
   const lost = $("stage").classList.contains("lost");
-  const kind = lost ? "lost" : state?.settings.paused ? "paused" : state?.notice ? "waiting" : "live";
+  const kind = lost ? "lost"
+    : !state ? "connecting"
+    : state.ended ? "ended"
+    : state.settings.paused ? "paused"
+    : state.notice ? "waiting" : "live";
   $("status").className = `status ${kind}`;
-  const text = { lost: "Lost", paused: "Paused", waiting: "Waiting", live: "Live" }[kind];
+  const text = `${kind[0].toUpperCase()}${kind.slice(1)}`;
   if ($("status-text").textContent !== text) $("status-text").textContent = text;
   if (!lost) setBanner(complaint ?? (camera.running ? null : state?.notice));
 }
 
 function setBanner(text) {
   if ($("banner").textContent !== (text ?? "")) $("banner").textContent = text ?? "";
-  $("banner").hidden = !text;
 }
 
 function setLost(text) {
@@ -104,17 +118,25 @@ function setLost(text) {
 function onLost(text) {
   setLost(text);
   for (const id of CONTROLS) $(id).disabled = true;
-  $("snapshot").setAttribute("aria-disabled", "true");
+  filter.enable(false);
+  offerSnapshot(false);
+}
+
+/** A link without an address can be neither pressed nor reached. */
+function offerSnapshot(offered) {
+  if (offered) $("snapshot").href = "snapshot.jpg";
+  else $("snapshot").removeAttribute("href");
+  $("snapshot").setAttribute("aria-disabled", String(!offered));
 }
 
 function onPicture(width, height) {
   $("empty").hidden = true;
-  $("snapshot").setAttribute("aria-disabled", "false");
+  offerSnapshot(true);
   if (!camera.running) fitStage(width, height);
 }
 
 function fitStage(width, height) {
-  $("stage").style.setProperty("--ratio", `${width} / ${height}`);
+  document.documentElement.style.setProperty("--ratio", `${width} / ${height}`);
   $("stage").classList.toggle("wide", width > 1.2 * height);
 }
 
@@ -132,6 +154,7 @@ function showThreshold(value) {
 
 function setThreshold(value) {
   const threshold = Math.min(Math.max(value, hello.least_threshold), hello.greatest_threshold);
+  if ($("threshold").disabled) return;
   touched = performance.now();
   showThreshold(threshold);
   link.send({ threshold });
@@ -153,11 +176,10 @@ function showSize(size, used, remark) {
   if (auto && auto.text !== name) auto.text = name;
   const said = remark ? `Input size ${remark}.` : "";
   if ($("size-remark").textContent !== said) $("size-remark").textContent = said;
-  $("size-remark").hidden = !said;
 }
 
 function togglePause() {
-  if (state) link.send({ paused: !state.settings.paused });
+  if (!$("pause").disabled) link.send({ paused: !state.settings.paused });
 }
 
 $("threshold").addEventListener("input", (event) => setThreshold(Number(event.target.value)));
@@ -179,7 +201,7 @@ addEventListener("keydown", (event) => {
   if (event.target.closest("input:not([type=range]), select")) return;
   const act = {
     " ": event.target.closest("button, a") ? null : togglePause, // there it presses the button
-    s: () => $("snapshot").getAttribute("aria-disabled") === "false" && $("snapshot").click(),
+    s: () => $("snapshot").hasAttribute("href") && $("snapshot").click(),
     "+": () => stepThreshold(STEP),
     "=": () => stepThreshold(STEP),
     "-": () => stepThreshold(-STEP),
@@ -194,7 +216,7 @@ addEventListener("keydown", (event) => {
 function showCamera() {
   const elsewhere = state.camera_taken && !camera.running;
   $("camera").disabled = elsewhere;
-  $("camera").setAttribute("aria-pressed", String(camera.running));
+  $("camera").classList.toggle("on", camera.running);
   $("camera").classList.toggle("primary", !camera.running && !elsewhere);
   $("camera").lastElementChild.textContent = camera.running
     ? "Stop camera"
@@ -222,7 +244,7 @@ async function startCamera(start) {
   picture.want(false);
   $("video").hidden = $("overlay").hidden = false;
   $("picture").hidden = $("empty").hidden = true;
-  $("snapshot").setAttribute("aria-disabled", "false");
+  offerSnapshot(true);
   $("switch").hidden = !(await camera.hasSeveral());
   showCamera();
   showStatus();

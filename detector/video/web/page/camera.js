@@ -180,6 +180,14 @@ export function placeBox(box, clientWidth, clientHeight, { width, height }, mirr
   return [mirrored ? clientWidth - left - x2 : left + x1, top + y1, x2 - x1, y2 - y1];
 }
 
+/** Black or white, whichever has the greater contrast on a colour (WCAG 2.2, 1.4.3). */
+export function inkOn(colour) {
+  const [red, green, blue] = [1, 3, 5]
+    .map((start) => parseInt(colour.slice(start, start + 2), 16) / 255)
+    .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
+}
+
 function drawBox(context, [x, y, width, height], found, colour, edge) {
   context.lineWidth = 2.5;
   context.strokeStyle = context.fillStyle = colour;
@@ -192,7 +200,6 @@ function drawBox(context, [x, y, width, height], found, colour, edge) {
   const from = Math.max(0, Math.min(x - 1.25, edge - across));
   const above = y > 23 ? y - 22 : y;
   context.fillRect(from, above, across, 22);
-  const [red, green, blue] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
-  context.fillStyle = 0.299 * red + 0.587 * green + 0.114 * blue > 128 ? "#000" : "#fff";
+  context.fillStyle = inkOn(colour);
   context.fillText(text, from + 6, above + 11.5);
 }

@@ -26,7 +26,7 @@ export class FoundList {
     this.rows = new Map();
   }
 
-  update(detections, colours) {
+  update(detections, colours, enabled) {
     const now = performance.now();
     const groups = new Map();
     for (const found of detections) {
@@ -35,6 +35,7 @@ export class FoundList {
     for (const [name, members] of groups) {
       const row = this.rows.get(name) ?? this.add(name, colours[name]);
       row.seen = now;
+      row.button.disabled = !enabled;
       row.item.classList.remove("gone");
       setText(row.many, String(members.length));
       const shown = members.slice(0, SCORES).map(describe).join(" · ");
@@ -44,7 +45,7 @@ export class FoundList {
       if (groups.has(name)) continue;
       row.item.classList.add("gone");
       setText(row.many, "0");
-      if (now - row.seen > LINGER) {
+      if (now - row.seen > LINGER && !row.item.contains(document.activeElement)) {
         row.item.remove();
         this.rows.delete(name);
       }
@@ -67,7 +68,7 @@ export class FoundList {
     item.append(button);
     const after = [...this.rows.keys()].filter((other) => other > name).sort()[0];
     this.list.insertBefore(item, after === undefined ? null : this.rows.get(after).item);
-    const row = { item, scores, many, seen: 0 };
+    const row = { item, button, scores, many, seen: 0 };
     this.rows.set(name, row);
     return row;
   }
@@ -92,6 +93,7 @@ export class ClassFilter {
     Object.assign(this, { chips, search, summary, all, none, choose });
     this.entries = new Map();
     this.chosen = null;
+    this.enabled = false;
     search.addEventListener("input", () => this.find());
     all.addEventListener("click", () => choose(null));
   }
@@ -103,6 +105,7 @@ export class ClassFilter {
       const chip = element("button", "");
       chip.type = "button";
       chip.title = name;
+      chip.disabled = !this.enabled;
       const swatch = element("span", "swatch");
       swatch.style.setProperty("--colour", colour);
       const many = element("span", "many");
@@ -127,7 +130,15 @@ export class ClassFilter {
       chip.hidden = !name.toLocaleLowerCase().includes(wanted);
       left += chip.hidden ? 0 : 1;
     }
-    this.none.hidden = left > 0;
+    setText(this.none, left ? "" : "No class of that name.");
+  }
+
+  /** Whether anything comes of a choice. */
+  enable(enabled) {
+    if (this.enabled === enabled) return;
+    this.enabled = enabled;
+    for (const { chip } of this.entries.values()) chip.disabled = !enabled;
+    this.all.disabled = !enabled || this.chosen === null;
   }
 
   update(counts, chosen) {
@@ -139,6 +150,6 @@ export class ClassFilter {
     }
     const size = this.entries.size;
     setText(this.summary, chosen ? `${chosen.length} of ${size}` : `all ${size}`);
-    this.all.disabled = chosen === null;
+    this.all.disabled = !this.enabled || chosen === null;
   }
 }
