@@ -82,9 +82,7 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW 
         epochs = _EPOCHS if augmentation.crop else _EPOCHS_WITHOUT_CROPS
         training = replace(training, steps=_choose_steps(images, training.batch_size, epochs))
         looks = "changed anew" if augmentation.crop else "the same"
-        reasons.append(
-            f"steps: for {counted(images, 'image')}, which {'looks' if images == 1 else 'look'} {looks} each time"
-        )
+        reasons.append(f"steps: for {counted(images, 'image')}, {looks} each time")
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         depth, reason = _choose_depth(folder, steps, fine_tuning)

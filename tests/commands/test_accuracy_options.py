@@ -116,7 +116,7 @@ BESIDE_DETECTIONS = [
     *(
         ("--backend", "litert"),
         ("--threads", 1),
-        ("--score", 0.1),
+        ("--score-threshold", 0.1),
         ("--max-detections", 5),
         ("--classes", "cat"),
     ),
