@@ -13,7 +13,7 @@ from detector.data.duplicates import ImageFacts
 from detector.data.findings import Finding, FindingLog
 from detector.data.held_out import choose_held_out
 from detector.data.listing import Listing, list_files
-from detector.data.part_notes import note_parts, note_unused
+from detector.data.part_notes import note_parts, note_unread_images, note_unused
 from detector.data.raw_labels import RawLabels
 from detector.data.readers.coco import load_coco
 from detector.data.readers.coco_labels import is_coco, read_coco_labels
@@ -105,7 +105,9 @@ def load_labelled_folder(
 def _load(
     root: Path, train: str | None, val: str | None, seed: int, review: Review | None, log: FindingLog
 ) -> LabelledFolder:
-    labels, format_note = _read_labels(list_files(root), log)
+    listing = list_files(root)
+    labels, format_note = _read_labels(listing, log)
+    note_unread_images(listing, log)
     _require_images(labels, root, log)
     choice = choose_splits(labels, root, train, val)
     facts = check_images(labels, root, {*choice.train, *(choice.val or ()), *choice.test}, log)
@@ -157,6 +159,7 @@ def load_split(root: Path, split: str | None) -> Dataset:
             return load_coco(root, split=split, listing=listing if root.is_dir() else None)
         if format_note:
             log.add("folders with several formats, of which one is read", format_note.removeprefix("; "))
+        note_unread_images(listing, log)
         return _build_split(labels, root, split, log)
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from detector.data.cleaning import Annotations
 from detector.data.duplicates import ImageFacts, group_copies
 from detector.data.findings import FindingLog
+from detector.data.listing import Listing
 from detector.data.raw_labels import RawLabels, relative_name
 from detector.data.splits import Choice
 from detector.errors import DatasetError
+from detector.heif import SUFFIXES as HEIF_SUFFIXES
 
 
 def note_parts(
@@ -91,3 +93,14 @@ def _note_shared(
                 log.add(f"times the same image in {one} and {other}", f"{names[first]} and {names[position]}")
             elif (first := alike.get(group_of[position])) is not None:
                 log.add(f"look-alikes in {one} and {other}", f"{names[first]} and {names[position]}")
+
+
+def note_unread_images(listing: Listing, log: FindingLog) -> None:
+    """Note the files that are called like images in a format that is not read."""
+    for path in listing.unread_images:
+        suffix = path.suffix.lower()
+        way = "; the extra photos reads them" if suffix in HEIF_SUFFIXES else "; convert them"
+        log.add(
+            f"images in a format that is not read ({suffix}{way}), left out",
+            relative_name(path, listing.root),
+        )

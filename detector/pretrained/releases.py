@@ -268,7 +268,7 @@ def _fetch_published(release: Release, folder: Path, say: Callable[[str], None])
         return path
     raise WeightsError(
         f"The released weights cannot be fetched ({'; '.join(failures)}). Get one of these files on a "
-        "machine with a network and run `{command('weights', 'fetch', '--from', 'FILE')}` here."
+        f"machine with a network and run `{command('weights', 'fetch', '--from', 'FILE')}` here."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.data.labelled import (
     content_of,
     found,
     names_of,
+    write_coco,
     write_image,
     write_voc,
     write_xml,
@@ -229,3 +231,12 @@ def test_a_link_to_a_folder_above_ends(tmp_path: Path) -> None:
         folder = load_labelled_folder(root)
         assert sorted(names_of(folder.train) + names_of(folder.val)) == ["a.jpg", "b.jpg"]
         assert folder.findings == ()
+
+
+@pytest.mark.parametrize("write", [write_voc, write_coco, write_yolo])
+def test_images_in_a_format_that_is_not_read_are_named(tmp_path: Path, write: Any) -> None:
+    photos = [Photo(f"{n}.jpg", (("cat", 1, 2, 30, 40),), "train" if n < 4 else "val") for n in range(6)]
+    root = write(tmp_path / "data", photos)
+    (root / "more.jxl").write_bytes(b"\xff\x0a")
+    said = [finding for finding in load_labelled_folder(root).findings if "not read (.jxl" in finding.words]
+    assert [(finding.count, finding.example) for finding in said] == [(1, "more.jxl")]

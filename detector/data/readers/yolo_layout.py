@@ -101,7 +101,6 @@ def find_layout(listing: Listing, log: FindingLog) -> YoloLayout:
     for part in parts:
         if part.names:
             lists.note_unread(part.names, log)
-    _note_unread_images(listing, log)
     images = list(dict.fromkeys(image for part in parts for image in part.images))
     labels = {image: path for image in images if (path := finder.find(image))}
     used = set(labels.values())
@@ -254,11 +253,3 @@ def _note_unused_labels(
             )
             doubtful.add(image)
     return doubtful
-
-
-def _note_unread_images(listing: Listing, log: FindingLog) -> None:
-    for path in listing.unread_images:
-        log.add(
-            f"images in a format that is not read ({path.suffix}), left out",
-            relative_name(path, listing.root),
-        )

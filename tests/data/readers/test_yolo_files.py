@@ -57,8 +57,9 @@ def test_an_image_is_no_background_where_label_files_have_no_image(tmp_path: Pat
 
 def test_images_that_are_not_read_are_named(tmp_path: Path) -> None:
     write(tmp_path, "images/a.jpg")
-    (tmp_path / "images/b.jxl").write_bytes(b"\xff\x0a")
-    assert found(load_labelled_folder(tmp_path), "format that is not read (.jxl)") == (1, "images/b.jxl")
+    (tmp_path / "images/b.JXL").write_bytes(b"\xff\x0a")
+    folder = load_labelled_folder(tmp_path)
+    assert found(folder, "format that is not read (.jxl; convert them)") == (1, "images/b.JXL")
 
 
 @pytest.mark.parametrize("label", ["labels/deep/b.txt", "b.txt"])
