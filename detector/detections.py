@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import cv2
 import numpy as np
@@ -16,10 +14,11 @@ from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
 from detector.colours import class_colour
+from detector.detection import Detection, PlainDetection
 from detector.drawing import draw_labelled
 from detector.errors import DetectorError
-from detector.image_kinds import ImageLike, to_image
-from detector.images import Image, is_address, save_image
+from detector.image_kinds import ImageLike, remember, to_image
+from detector.images import Image, save_image
 from detector.system.html_table import html_table
 from detector.system.invocation import install
 from detector.system.terminal import counted, printable
@@ -34,32 +33,6 @@ Selection = slice | Sequence[int] | NDArray[np.generic]
 _MOST_SHOWN = 5  # in one line
 _MOST_ROWS = 20
 _PICTURE_SIDE = 800  # pixels; a notebook shows no more
-
-
-class Detection(NamedTuple):
-    """One object that was found.
-
-    Attributes:
-        box: (4,) float32, xyxy, pixels.
-        score: in [0, 1].
-        name: of its class.
-    """
-
-    box: FloatArray
-    score: float
-    name: str
-
-
-class _Found(TypedDict):
-    name: str
-    score: float
-    box: list[float]
-
-
-class PlainDetection(_Found, total=False):
-    """A detection as plain values: ``box`` is xyxy, pixels; ``track`` is there where objects are tracked."""
-
-    track: int | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -105,7 +78,7 @@ class Detections:
                 "expected boxes (N, 4), scores (N,) and labels (N,), got "
                 f"{self.boxes.shape}, {self.scores.shape} and {self.labels.shape}"
             )
-        object.__setattr__(self, "_find", _finder(source))
+        object.__setattr__(self, "_find", remember(source))
 
     def found_in(self, source: ImageLike | None) -> Detections:
         """The same, of an image: a path or address, an array, or a Pillow image."""
@@ -317,21 +290,3 @@ def draw_detections(image: ImageLike, detections: Detections) -> Image:
     texts = [f"{name} {score:.0%}" for _, score, name in detections]
     colours = [class_colour(name, detections.classes) for name in detections.names]
     return draw_labelled(to_image(image), detections.boxes, texts, colours)
-
-
-def _finder(source: Any) -> Callable[[], Any]:
-    """A function that gives what an image was found by, as long as that is there; it keeps no pixels."""
-    if source is None:
-        return _nothing
-    if isinstance(source, str | os.PathLike):
-        text = os.fspath(source)
-        known = text if is_address(text) else os.path.abspath(text)
-        return lambda: known
-    try:
-        return weakref.ref(source)
-    except TypeError:  # something that looks like an array
-        return _nothing
-
-
-def _nothing() -> None:
-    return None

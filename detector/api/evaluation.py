@@ -21,7 +21,7 @@ from detector.api.inputs import (
 )
 from detector.checks.diagnosis import find_causes
 from detector.data.dataset import Dataset
-from detector.data.minival import clean_images
+from detector.data.minival import contaminated_split
 from detector.evaluation.analysis import Analysis, analyse
 from detector.evaluation.bootstrap import ROUNDS
 from detector.evaluation.coco_metrics import MEANING
@@ -33,7 +33,6 @@ from detector.input_sizes import describe_sizes
 from detector.pretrained.releases import DEFAULT_MODEL
 from detector.report.page import write_report
 from detector.runtime import Detector
-from detector.spec import ModelSpec
 from detector.system.bounds import as_path
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
@@ -226,7 +225,7 @@ def _evaluate_model(
     detector = open_detector(model, how, say)
     say(f"{detector.spec.name} on {coco.source}: {_count(coco)}")
     measured = measure(detector, coco)
-    contaminated, clean = _contaminated_split(coco, detector.spec)
+    contaminated, clean = contaminated_split(coco, detector.spec)
     classes = how.get("classes")
     if isinstance(model, Detector) and detector.classes != detector.spec.classes:
         classes = detector.classes
@@ -288,18 +287,6 @@ def _complete(
         clean=clean,
         causes=find_causes(coco, measured.detections, measured.metrics),
     )
-
-
-def _contaminated_split(coco: Dataset, spec: ModelSpec) -> tuple[str | None, bool]:
-    """The split of the dataset that the weights were trained on, if it is one; or that it is one, but none of
-    these images was."""
-    splits = spec.card.get("contaminated", "").split(", ")
-    split = next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)
-    # A later training may have had any images: only the released weights say that they left out the minival.
-    left_out = "minival" in spec.card.get("trained_on", "")
-    if split is not None and left_out and len(clean_images(coco)) == len(coco.images):
-        return None, True
-    return split, False
 
 
 def _count(coco: Dataset) -> str:

@@ -15,7 +15,7 @@ from detector.labels import parse_classes
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# Said once more here, so that ``--help`` imports nothing that takes time; a test holds them to be the same.
+# Said once more here, so that ``--help`` imports nothing heavy; a test holds them to be the same.
 DEFAULT_MODEL = "ssdlite_mobilenet_v2_coco"
 BACKEND_NAMES = ("litert", "tensorflow", "openvino", "onnxruntime")
 DEFAULT_SCORE_THRESHOLD = 0.4

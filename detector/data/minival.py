@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from detector.data.dataset import Dataset
+from detector.spec import ModelSpec
 
 # mscoco_minival_ids.txt of tensorflow/models, research/object_detection/data, as it is there: Copyright
 # The TensorFlow Authors, Apache License, Version 2.0. The ids are COCO's, whose images keep them from split
@@ -35,3 +36,16 @@ def clean_images(dataset: Dataset) -> list[int]:
 def _number_of(name: str) -> int | None:
     found = _NUMBER.fullmatch(name)
     return int(found[1]) if found else None
+
+
+def contaminated_split(coco: Dataset, spec: ModelSpec) -> tuple[str | None, bool]:
+    """The split of the dataset that the weights were trained on, if it is one; or that it is one, but none of
+    these images was.
+    """
+    splits = spec.card.get("contaminated", "").split(", ")
+    split = next((split for split in splits if split and split in f"{coco.split} {coco.origin}"), None)
+    # A later training may have had any images: only the released weights say that they left out the minival.
+    left_out = "minival" in spec.card.get("trained_on", "")
+    if split is not None and left_out and len(clean_images(coco)) == len(coco.images):
+        return None, True
+    return split, False

@@ -159,14 +159,9 @@ class Detector:
     def __repr__(self) -> str:
         few = len(self.classes) <= _MOST_NAMED
         classes = ", ".join(map(printable, self.classes)) if few else f"{len(self.classes)} classes"
-        extras = [
-            *(["voting"] if self.postprocess.voting else []),
-            *([f"tile {self.tile}"] if self.tile else []),
-        ]
         return (
             f"<Detector {printable(self.spec.name)}: {classes}; {name_sizes(self.input_sizes)}; scores from "
-            f"{self.score_threshold:g}; {'; '.join([*extras, self.backend_name or 'own backend'])}; "
-            f"{counted(self.threads, 'thread')}>"
+            f"{self.score_threshold:g}; {self.backend_name}, {counted(self.threads, 'thread')}>"
         )
 
     def share(self) -> Detector:
