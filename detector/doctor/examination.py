@@ -119,6 +119,8 @@ def _say_jobs(lines: Sequence[Line], say: Callable[[str], None]) -> None:
         for job, needed in _JOBS.items()
     }
     say(f"\nWorks: {', '.join(job for job, lack in missing.items() if not lack) or 'nothing'}")
+    absent = {line.title for line in lines if line.state == "absent"}
     for job, lack in missing.items():
-        if lack:
-            say(f"Does not work: {job} (see {', '.join(lack)})")
+        if lack:  # an extra that nobody asked for is not broken
+            state = "Not here" if absent.issuperset(lack) else "Does not work"
+            say(f"{state}: {job} (see {', '.join(lack)})")
