@@ -40,6 +40,8 @@ _MOST_TIFF_SAMPLES = 8
 _PNM = re.compile(rb"P[1-6](?:(?:\s|#[^\r\n]*[\r\n])+(\d{1,9})){2}\s")
 _PNM_HEAD = 4096
 
+_VIDEO_STARTS = (b"\x1a\x45\xdf\xa3", b"FLV\x01", b"\x00\x00\x01\xba")  # what is no ISO file
+
 # Their decoders are not held to any limit here.
 _REFUSED = (
     (0, b"\x00\x00\x00\x0cjP  \r\n", "a JPEG 2000 file"),
@@ -94,6 +96,8 @@ def read_header(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image
     except (struct.error, IndexError, OverflowError):
         header = None
     if header is None or header.width < 1 or header.height < 1:
+        if data.startswith(_VIDEO_STARTS) or data[4:8] == b"ftyp":
+            raise ImageError(f"{name} is a video and no image; open_source and `ssdlite detect` read it.")
         raise ImageError(f"{name} is not an image that can be read ({EXPECTED}).")
     if header.width * header.height > most_pixels:
         raise ImageError(

@@ -14,6 +14,7 @@ from detector.anchors import LARGEST_SIDE, AnchorSpec
 from detector.errors import ModelError
 from detector.system.bounds import check_count, check_integer, check_number, check_text, shown
 from detector.system.reading import parsing
+from detector.system.terminal import counted, printable
 
 FORMAT = 1
 DEFAULT_SCORE_THRESHOLD = 0.4  # from which on a detection is worth showing
@@ -27,7 +28,7 @@ _MAPS = 6  # that the network has
 _MOST_CARD, _MOST_CARD_TEXT = 100, 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelSpec:
     """What has to be known about a network to use it; the defaults are the released model's.
 
@@ -66,6 +67,12 @@ class ModelSpec:
     max_detections: int = 100
     class_thresholds: dict[str, float] = field(default_factory=dict)
     card: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"<ModelSpec {printable(self.name)}: {counted(len(self.classes), 'class', 'classes')}; "
+            f"input {self.input_hw[0]}x{self.input_hw[1]}>"
+        )
 
     def __post_init__(self) -> None:
         check_text("name", self.name, _MOST_NAME)

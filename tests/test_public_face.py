@@ -106,6 +106,20 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("released_weights")
+def test_what_it_gives_back_tells_what_it_is_in_a_line() -> None:
+    made = detector.Detector.load(classes="person, cat", tile=400, threads=1)
+    dataset = detector.load_dataset()
+    with detector.LivePipeline(detector.open_source(dataset.images[0].path), made) as pipeline:
+        shown = [repr(pipeline), repr(made), repr(made.spec), repr(dataset)]
+    assert "astronaut.jpg with <Detector" in shown[0]
+    assert shown[1] == (
+        "<Detector ssdlite_mobilenet_v2_coco: person, cat; input size 300; scores from 0.4; litert, 1 thread>"
+    )
+    assert shown[2] == "<ModelSpec ssdlite_mobilenet_v2_coco: 2 classes; input 300x300>"
+    assert shown[3].endswith("instances.json: 4 images, 6 objects, 5 classes>")
+
+
 def test_importing_it_loads_nothing_heavy() -> None:
     heavy = ("cv2", "numpy", "pycocotools", "tqdm", "ai_edge_litert")
     code = f"import detector, sys; dir(detector); print([name for name in {heavy} if name in sys.modules])"

@@ -9,24 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.errors import ImageError
-from detector.heif import is_heif
 from detector.images import find_images, find_unread_images, is_address
 from detector.system.download import open_url
 from detector.system.files import files_below
 from detector.system.invocation import command
-from detector.system.reading import read_head
 from detector.system.terminal import printable
+from detector.video.container import HEAD_BYTES, is_video, is_video_head
 
-_VIDEO_HEADS = (
-    b"\x1a\x45\xdf\xa3",  # Matroska and WebM
-    b"FLV\x01",
-    b"OggS",
-    b"\x00\x00\x01\xba",  # MPEG program stream
-    b"\x00\x00\x01\xb3",  # MPEG video
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF: WMV
-)
-_TRANSPORT_PACKET = 188  # bytes from one 0x47 to the next in an MPEG transport stream
-_HEAD_BYTES = 2 * _TRANSPORT_PACKET + 1
 _VIDEO_SUFFIXES = (
     ".mp4",
     ".mov",
@@ -116,7 +105,7 @@ def _is_video_at(address: str) -> bool:
     """
     with open_url(address) as response:
         kind = response.headers.get_content_type()
-        head = response.read(_HEAD_BYTES)
+        head = response.read(HEAD_BYTES)
     if kind.startswith("multipart/"):
         raise ImageError(f"{address} is a camera's stream; {_live(address)}.")
     if kind == "text/html":
@@ -150,22 +139,6 @@ def _find(sources: Sequence[str]) -> list[Path]:
                         f"`{command('detect', path)}` looks at one."
                     ) from error
         raise
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file begins as videos do; its name does not count."""
-    return is_video_head(read_head(path, _HEAD_BYTES))
-
-
-def is_video_head(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is a video."""
-    if head[4:8] == b"ftyp":  # ISO 14496-12; HEIF and AVIF images are such files, too
-        return not is_heif(head)
-    if head[:4] == b"RIFF":
-        return head[8:12] == b"AVI "
-    if len(head) > 2 * _TRANSPORT_PACKET and head[::_TRANSPORT_PACKET] == b"GGG":
-        return True
-    return head.startswith(_VIDEO_HEADS)
 
 
 def _is_device(source: str) -> bool:

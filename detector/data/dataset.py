@@ -11,6 +11,7 @@ from detector.data.findings import Finding
 from detector.errors import DatasetError, ImageError
 from detector.images import MOST_BYTES, Image, decode_image, load_image
 from detector.system.reading import read_whole
+from detector.system.terminal import counted, printable
 from detector.system.tfrecord import RecordPlace, load_record_image
 
 _MISSING = "{} of the {} images of {} are not in {} (the first is {}); give the folder with --images."
@@ -46,7 +47,7 @@ class DatasetImage:
         return self.path.name if self.record is None else self.record.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Images and their annotations.
 
@@ -69,6 +70,14 @@ class Dataset:
     split: str
     origin: str = ""
     findings: tuple[Finding, ...] = field(default=(), compare=False)
+
+    def __repr__(self) -> str:
+        counts = (
+            counted(len(self.images), "image"),
+            counted(len(self.annotations), "object"),
+            counted(len(self.categories), "class", "classes"),
+        )
+        return f"<Dataset {printable(self.split)} of {printable(self.source)}: {', '.join(counts)}>"
 
     def select(self, image_ids: Collection[int] | None = None, limit: int | None = None) -> Dataset:
         """The part of the dataset with these image ids, or its first ``limit`` images.

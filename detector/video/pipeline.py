@@ -97,6 +97,9 @@ class LivePipeline:
         for thread in self._threads:
             thread.start()
 
+    def __repr__(self) -> str:
+        return f"<LivePipeline: {self.source.name} with {self.detector!r}>"
+
     @property
     def detector(self) -> Detector:
         """What the next frame is looked at with."""

@@ -27,7 +27,7 @@ from detector.video.capture import (
     open_stream,
     open_video,
 )
-from detector.video.container import is_cut_off
+from detector.video.container import is_cut_off, is_video
 from detector.video.decoding import Opened, check_file, check_stream, fall_back, missing_decoder, open_program
 from detector.video.frames import Frame
 from detector.video.motion_jpeg import Answer, ask, open_motion_jpeg
@@ -147,8 +147,7 @@ def open_source(source: str | int | Path, *, insecure: bool = False) -> Source:
         if scheme_of(text) != "file":
             return _open_url(text, insecure)
         text = url2pathname(urlsplit(text).path)
-    # A GIF may be a moving picture.
-    if os.path.isdir(text) or (text.lower().endswith(SUFFIXES) and not text.lower().endswith(".gif")):
+    if os.path.isdir(text) or _is_picture(text):
         return ImageSequence(text, find_images([text]))
     try:
         mode = os.stat(text).st_mode
@@ -163,6 +162,12 @@ def open_source(source: str | int | Path, *, insecure: bool = False) -> Source:
     if not stat.S_ISREG(mode):
         raise SourceError(f"{text} is neither a file, a folder nor a camera.")
     return _open_file(text)
+
+
+def _is_picture(text: str) -> bool:
+    """Whether a file is called like a picture and is no video; a GIF may be a moving picture."""
+    called_so = text.lower().endswith(SUFFIXES) and not text.lower().endswith(".gif")
+    return called_so and not is_video(Path(text))
 
 
 def _as_text(source: str | int | Path) -> str:

@@ -37,7 +37,7 @@ def test_videos_that_are_none_are_named(run: Run, tmp_path: Path, name: str, in_
         assert f"there are videos; `ssdlite detect {video}` looks at one" in assert_mistake(outcome)
     else:
         assert "None of the videos could be read" in assert_mistake(outcome)
-        assert f"{video} cannot be opened" in outcome.err or f"{video} is not an image" in outcome.err
+        assert f"The video {video} cannot be opened" in outcome.err
     assert not (tmp_path / "out").exists()
 
 
@@ -78,6 +78,14 @@ def test_a_video_is_annotated_frame_by_frame(run: Run, model: Path, tmp_path: Pa
     again = run("detect", clip, "--model", model, "--output", out)
     assert "a clip-2.mp4" in again.out
     assert read_lines(out / "a clip.jsonl") == lines
+
+
+def test_a_video_that_is_called_like_a_picture_is_a_video(
+    run: Run, model: Path, tmp_path: Path, clip: Path
+) -> None:
+    shutil.copy(clip, tmp_path / "clip.jpg")
+    outcome = run("detect", tmp_path / "clip.jpg", "--model", model, "--output", tmp_path / "out")
+    assert "cup in 20 frames" in outcome.out
 
 
 def test_pictures_and_videos_together(run: Run, model: Path, tmp_path: Path, clip: Path) -> None:
