@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+UV_OPTIONS = ("--extra", "--group", "--with")
 SHELL = ("", "bash", "sh", "shell", "console")
 
 _FENCE = re.compile(r"^( *)(`{3,}|~{3,})([^\n`]*)\n(.*?)^\1\2[ ]*$", re.MULTILINE | re.DOTALL)
@@ -61,12 +62,12 @@ def find_commands(text: str) -> list[str]:
 
 
 def inline_commands() -> Iterator[tuple[str, str]]:
-    """Page and text of each `ssdlite ...` within a sentence."""
+    """Page and text of each `ssdlite ...` and `uv run ...` within a sentence."""
     for page in PAGES:
         prose = _FENCE.sub("", page.read_text("utf-8"))
         for match in _INLINE.finditer(prose):
             text = " ".join(match[1].split())
-            if text.startswith("ssdlite "):
+            if text.startswith(("ssdlite ", "uv run ")):
                 yield page.relative_to(ROOT).as_posix(), text
 
 
@@ -77,6 +78,8 @@ def words_of(command: str) -> list[str]:
         words = words[1:]
     if words[:2] == ["uv", "run"]:
         words = words[2:]
+        while words and words[0] in UV_OPTIONS:
+            words = words[2:]
     if words[:3] == ["python", "-m", "detector"]:
         words = ["ssdlite", *words[3:]]
     return words

@@ -13,6 +13,8 @@ WORDS: dict[str, str | None] = {
     "DATASET": "coco",
     "ANNOTATED": "coco",
     "PHOTOS": "photos",
+    "detector/data/sample": "photos",
+    "https://example.com/photo.jpg": "PHOTO.jpg",
 }
 
 # Options whose word names what is written, so that it must not be there: never a dataset.
@@ -39,6 +41,7 @@ PARSED_ONLY: dict[str, str] = {
     "demo_webcam.py": "needs a camera",
     "ssdlite doctor": "what it says depends on the machine; tests/commands runs it",
     "ssdlite data coco": "fetches gigabytes",
+    "ssdlite data example": "fetches a dataset",
     "ssdlite train records": "a training of days",
     "ssdlite train --resume": "needs a run that was interrupted; tests/training resumes such",
     "runtime.strategy=multi_worker_mirrored": "needs two machines",
@@ -59,9 +62,11 @@ OTHER_PROGRAMS: dict[str, str] = {
     "journalctl": "reads a system's log",
     "docker": "needs Docker and a network",
     "pytest": "these are its tests",
-    "ruff check": "part of .ci/run",
-    "mypy": "part of .ci/run",
     "lint-imports": "part of .ci/run",
+    "git clone": "a network; .ci/first_screen clones from a folder",
+    "cd ssdlite": "goes where the clone is; .ci/first_screen does",
+    ". .venv/bin/activate": "changes a shell; .ci/first_screen does it",
+    "bash .ci/run": "runs these tests",
 }
 
 # Blocks without a language that are no commands, by how their first line begins.

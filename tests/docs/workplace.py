@@ -24,14 +24,15 @@ def build_workplace(root: Path, weights: Path) -> Path:
     photographs = sorted(SAMPLE_FOLDER.glob("*.jpg"))
     for name in ("PHOTO.jpg", "photo.jpg"):
         shutil.copy(SAMPLE_FOLDER / "coffee.jpg", root / name)
-    for name in ("FOLDER", "photos"):
+    for name in ("FOLDER", "photos", "raccoons"):
         shutil.copytree(SAMPLE_FOLDER, root / name, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for part in ("val2017", "test"):
         _write_coco(root / ("coco" if part == "val2017" else "garden"), part, photographs)
-    film = cv2.VideoWriter(str(root / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
-    for path in photographs:
-        film.write(cv2.resize(load_image(path), (320, 240)))
-    film.release()
+    for name, codec in (("clip.avi", "MJPG"), ("clip.mp4", "mp4v")):
+        film = cv2.VideoWriter(str(root / name), cv2.VideoWriter.fourcc(*codec), 10, (320, 240))
+        for path in photographs:
+            film.write(cv2.resize(load_image(path), (320, 240)))
+        film.release()
     _write_runs(root, weights)
     for folder in ("A", "B"):
         evaluate(root / "coco").save(root / folder)
