@@ -1,4 +1,4 @@
-"""Fenced blocks and commands of README.md and docs/, as people copy them."""
+"""Fenced blocks and commands of README.md, its neighbours and docs/, as people copy them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+)
 UV_OPTIONS = ("--extra", "--group", "--with")
 SHELL = ("", "bash", "sh", "shell", "console")
 

@@ -61,6 +61,7 @@ OTHER_PROGRAMS: dict[str, str] = {
     "sudo": "changes a system",
     "journalctl": "reads a system's log",
     "docker": "needs Docker and a network",
+    "uv sync": "makes an environment",
     "pytest": "these are its tests",
     "lint-imports": "part of .ci/run",
     "git clone": "a network; .ci/first_screen clones from a folder",
