@@ -37,7 +37,7 @@ PROGRAMS: dict[str, click.Command] = {
 }
 BLOCKS = all_blocks()
 NEED_TENSORFLOW = ("ssdlite train", "ssdlite data records")
-OTHER_LANGUAGES = {"python", "yaml", "json", "ini", "dockerfile", "kotlin"}
+OTHER_LANGUAGES = {"python", "yaml", "json", "ini", "dockerfile"}
 
 
 def is_listed(block: Block) -> bool:
