@@ -37,6 +37,8 @@ LONGEST = (
     "model/test_network",
     "runtime/test_sharing",
     "api/test_three_jobs",
+    "docs/test_commands",
+    "docs/test_first_steps",
 )
 
 
