@@ -1,4 +1,4 @@
-"""Files that are videos, and those of them that were cut off, told by the sizes that their own parts claim."""
+"""Which files are videos, and which were cut off: told by the sizes that their own parts claim."""
 
 from __future__ import annotations
 
