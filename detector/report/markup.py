@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -37,9 +38,14 @@ def section(id_: str, title: str, *parts: str) -> str:
     return f'<section id="{id_}"><h2>{escape(title)}</h2>{"".join(parts)}</section>'
 
 
+def prose(text: str) -> str:
+    """A sentence as HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of plain text; ``kind`` is a class of the style sheet."""
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+    return f'<p class="{kind}">{prose(text)}</p>' if kind else f"<p>{prose(text)}</p>"
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "wide") -> str:

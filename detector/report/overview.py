@@ -11,7 +11,7 @@ from detector.evaluation.coco_metrics import MEANING, METRICS
 from detector.evaluation.tide import ERRORS
 from detector.report.advice import give_advice
 from detector.report.charts import cost_bar, interval_bar
-from detector.report.markup import bounds, paragraph, percent, section, table, with_bounds
+from detector.report.markup import bounds, paragraph, percent, prose, section, table, with_bounds
 from detector.system.terminal import counted
 
 _ERROR_MEANING = {
@@ -58,7 +58,7 @@ def _interval(interval: Interval) -> str:
 
 def build_advice(analysis: Analysis) -> str:
     """What to do, in order of weight."""
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in give_advice(analysis))
+    items = "".join(f"<li>{prose(sentence)}</li>" for sentence in give_advice(analysis))
     return section("advice", "What to do next", f'<ol class="advice">{items}</ol>')
 
 

@@ -10,8 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 
+from detector.commands.cli import cli
 from detector.data.sample import SAMPLE_FOLDER
 
 pytestmark = [
@@ -20,19 +22,7 @@ pytestmark = [
     pytest.mark.usefixtures("released_weights"),
 ]
 COMMAND = f"{sys.executable} -m detector"
-COMMANDS = (
-    "bench",
-    "cache",
-    "compare",
-    "data",
-    "demo",
-    "detect",
-    "doctor",
-    "eval",
-    "export",
-    "train",
-    "weights",
-)
+COMMANDS = cli.list_commands(click.Context(cli))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from detector.checks.diagnosis import find_causes
 from detector.evaluation.analysis import analyse
 from detector.evaluation.coco_metrics import METRICS, compute_metrics
+from detector.report.markup import prose
 from detector.report.page import write_report
 from detector.report.pictures import _cut, _Error
 from tests.evaluation.noisy_detections import build_dataset, with_noise
@@ -190,3 +191,10 @@ def test_one_is_not_many(tmp_path):
     assert "95 % interval AP50" not in text  # there is none
     assert "1 detection, 0 objects missed, 0 ghosts" in text
     assert not re.search(r"(?<![\d.,])1 (objects|images|classes|detections|ghosts|image files)\b", text)
+
+
+def test_what_is_typed_is_code() -> None:
+    assert (
+        prose("Try `ssdlite compare <A>` & see.") == "Try <code>ssdlite compare &lt;A&gt;</code> &amp; see."
+    )
+    assert prose("one ` alone") == "one ` alone"
