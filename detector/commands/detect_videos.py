@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +21,7 @@ from detector.video.frames import Frame, LiveFrame
 from detector.video.overlay import live_drawer
 from detector.video.recorder import Recorder
 from detector.video.sources import Source, open_source
+from detector.video.tally import Tally
 
 
 def detect_in_video(source: str, stem: Path, detector: Detector, say: Callable[[str], None]) -> None:
@@ -40,14 +40,13 @@ def detect_in_video(source: str, stem: Path, detector: Detector, say: Callable[[
             raise SourceError(f"{opened.name} is live and has no end; `{demo}` detects in it.")
         recorder = Recorder(stem.with_name(f"{stem.name}.mp4"), opened.fps)
         with closing(recorder), closing(FrameLog(recorder.path.with_suffix(".jsonl"), live=False)) as log:
-            draw, found, frames = live_drawer(), Counter[str](), 0
+            draw, tally, frames = live_drawer(), Tally(), 0
             for live in _look_at(opened, detector):
                 frames += 1
                 log.write(live)
                 recorder.write(draw(live), live.frame.timestamp)
-                found.update(set(live.detections.names))
-        names = [f"{name} in {counted(count, 'frame')}" for name, count in found.most_common(5)]
-        say(f"{opened.name}: {', '.join(names) or 'nothing found'}")
+                tally.add(live)
+        say(f"{opened.name}: {' '.join(tally.sentences())}")
         say(f"{recorder.path} and {recorder.path.stem}.jsonl have {counted(frames, 'frame')} of it.")
         if remark := getattr(opened, "remark", None):
             say(remark)
