@@ -7,8 +7,7 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +20,7 @@ from detector.data.readers.coco import load_coco
 from detector.data.readers.coco_file import read_json
 from detector.errors import DatasetError
 from detector.system.download import download
-from detector.system.files import cannot_write, replacing
+from detector.system.files import cannot_write, no_empty_folders, replacing
 from detector.system.progress import byte_bar
 from detector.system.reading import parsing, sha256
 from detector.system.remote_file import NoPartsError, open_remote
@@ -59,7 +58,7 @@ def download_coco(folder: Path, split: str, *, server: str, say: Callable[[str],
     annotations = folder / "annotations" / f"instances_{split}.json"
     images = folder / split
     _note_unencrypted(server, say)
-    with _no_empty_folders(images, annotations.parent, folder, *folder.absolute().parents):
+    with no_empty_folders(images, annotations.parent):
         if not annotations.exists():
             archive = folder / f"annotations_trainval{split[-4:]}.zip"
             say(f"Fetching the annotations into {folder}.")
@@ -94,7 +93,7 @@ def download_coco_part(
     images = folder / part.split
     _refuse_other_part(annotations, part)
     _note_unencrypted(server, say)
-    with _no_empty_folders(images, annotations.parent, folder, *folder.absolute().parents):
+    with no_empty_folders(images, annotations.parent):
         if not annotations.exists():
             content = _whole_annotations(folder, part.split, server, say)
             with parsing(f"The annotations of {part.split} are not as COCO's", DatasetError):
@@ -171,19 +170,6 @@ def _read_member(file: BinaryIO, name: str, url: str) -> Any:
                 content += chunk
                 bar.update(len(chunk))
         return json.loads(content)
-
-
-@contextmanager
-def _no_empty_folders(*folders: Path) -> Iterator[None]:
-    """Of these folders, leave none that was made in the block and is empty when it fails."""
-    made = [folder for folder in folders if not folder.exists()]
-    try:
-        yield
-    except BaseException:
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
 
 
 def _fetch_and_unpack(

@@ -25,7 +25,7 @@ from detector.pretrained.slim import slim_to_weights
 from detector.spec import ModelSpec
 from detector.system.cache import cache_folder, converted_folder, make_in_cache
 from detector.system.download import DownloadError, download
-from detector.system.files import replacing
+from detector.system.files import no_empty_folders, replacing
 from detector.system.invocation import command
 from detector.system.progress import bars_hidden
 from detector.system.reading import read_head, sha256
@@ -205,7 +205,14 @@ def fetch(name: str, *, from_file: Path | None = None, say: Callable[[str], None
         WeightsError: no source can be reached, or a file is not the published one.
     """
     folder, release = _folder(name), RELEASES[name]
-    make_in_cache(folder)
+    with no_empty_folders(folder):
+        make_in_cache(folder)
+        return _fetch_into(folder, release, name, from_file, say)
+
+
+def _fetch_into(
+    folder: Path, release: Release, name: str, from_file: Path | None, say: Callable[[str], None]
+) -> Path:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
         allowed = [source.sha256 for source in release.sources]
         cached = source_path(name)

@@ -70,6 +70,22 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+@contextmanager
+def no_empty_folders(*folders: Path) -> Iterator[None]:
+    """Of these folders and those that they lie in, leave none that was made in the block and is empty when it
+    fails.
+    """
+    places = {place for folder in folders for place in (folder.absolute(), *folder.absolute().parents)}
+    made = sorted((place for place in places if not place.exists()), reverse=True)
+    try:
+        yield
+    except BaseException:
+        for folder in made:  # those within others come first
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def files_below(
     folder: str | Path,
     enter: Callable[[Path, list[str]], bool] = lambda folder, names: True,

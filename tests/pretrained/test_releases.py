@@ -100,7 +100,7 @@ def test_without_any_source_the_way_without_a_network_is_named(
         pretrained.weights_path(DEFAULT_MODEL, say=quiet)
     assert "source 1: Cannot reach" in str(error.value)
     assert "source 2: The server answers 404" in str(error.value)
-    assert files(cache) == []
+    assert not cache.exists()
 
 
 @pytest.mark.parametrize("damage", ["tampered", "cut short"])

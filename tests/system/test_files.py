@@ -4,7 +4,7 @@ import os
 import pytest
 
 from detector.errors import DetectorError
-from detector.system.files import free_folder, replacing, replacing_folder
+from detector.system.files import free_folder, no_empty_folders, replacing, replacing_folder
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -75,3 +75,24 @@ def test_free_folders(tmp_path):
     birds.with_name("birds-2").touch()
     birds.with_name("birds-4").mkdir()
     assert free_folder(birds) == birds.with_name("birds-3")
+
+
+def make_and_fail(file, *folders):
+    with no_empty_folders(*folders):
+        for folder in folders:
+            folder.mkdir(parents=True)
+        if file:
+            file.touch()
+        raise KeyError
+
+
+def test_no_empty_folder_is_left_by_what_fails(tmp_path):
+    (tmp_path / "was here").mkdir()
+    for name in ("was here/a/b", "new/a/b", "new/c"):
+        with pytest.raises(KeyError):
+            make_and_fail(None, tmp_path / name, tmp_path / "new" / "d")
+        assert [path.name for path in tmp_path.rglob("*")] == ["was here"]
+    kept = tmp_path / "kept" / "file"
+    with pytest.raises(KeyError):
+        make_and_fail(kept, kept.parent)
+    assert kept.exists()
