@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -17,8 +17,10 @@ from detector.colours import class_colour
 from detector.detection import Detection, PlainDetection
 from detector.drawing import draw_labelled
 from detector.errors import DetectorError
-from detector.image_kinds import ImageLike, remember, to_image
+from detector.image_kinds import ImageLike, to_image
+from detector.image_memory import ImageMemory
 from detector.images import Image, save_image
+from detector.system.bounds import as_path
 from detector.system.html_table import html_table
 from detector.system.invocation import install
 from detector.system.terminal import counted, printable
@@ -43,8 +45,9 @@ class Detections:
     a list, and a slice, a mask or indices select Detections. Two are equal when all values in them are.
     ``print`` shows a table, a notebook the picture.
 
-    It knows the image that it was found in, but does not keep it in memory: a path is read again, an array or
-    a Pillow image is there as long as the program has it, and what is pickled knows its path alone.
+    It knows the image that it was found in, but does not keep its pixels: a path is read again, an array or a
+    Pillow image is there as long as the program has it, of an address the file is kept. An image that has
+    changed meanwhile is refused. What is pickled knows its path alone.
 
     >>> from detector import Detector
     >>> from detector.data.sample import SAMPLE_FOLDER
@@ -69,30 +72,30 @@ class Detections:
     scores: FloatArray
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
-    source: InitVar[ImageLike | None] = None
-    _find: Callable[[], Any] = field(init=False, repr=False)
+    _memory: ImageMemory | None = None
 
-    def __post_init__(self, source: ImageLike | None) -> None:
+    def __post_init__(self) -> None:
+        for name, kind in (("boxes", np.float32), ("scores", np.float32), ("labels", np.int64)):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), kind))
+        object.__setattr__(self, "classes", tuple(self.classes))
         if not (self.boxes.shape == (len(self.scores), 4) and self.labels.shape == self.scores.shape):
             raise ValueError(
                 "expected boxes (N, 4), scores (N,) and labels (N,), got "
                 f"{self.boxes.shape}, {self.scores.shape} and {self.labels.shape}"
             )
-        object.__setattr__(self, "_find", remember(source))
-
-    def found_in(self, source: ImageLike | None) -> Detections:
-        """The same, of an image: a path or address, an array, or a Pillow image."""
-        return Detections(self.boxes, self.scores, self.labels, self.classes, source)
+        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise ValueError(
+                f"expected labels from 0 to {len(self.classes) - 1}, those of {len(self.classes)} classes"
+            )
 
     @property
     def image(self) -> Image | None:
         """The image that they were found in, (H, W, 3) uint8, BGR; None where it is not known or no more.
 
         Raises:
-            ImageError: its file cannot be read any more.
+            ImageError: its file cannot be read any more, or it is another image by now.
         """
-        source = self._find()
-        return None if source is None else to_image(source)
+        return None if self._memory is None else self._memory.recall()
 
     def draw(self, image: ImageLike | None = None) -> Image:
         """A copy of the image with boxes, names and scores; see ``draw_detections``.
@@ -101,7 +104,7 @@ class Detections:
             image: the one to draw onto, if not that which they were found in.
 
         Raises:
-            ImageError: its file cannot be read.
+            ImageError: its file cannot be read, or it is another image by now.
             ValueError: their own image is not known, or no more in memory.
         """
         image = self.image if image is None else image
@@ -122,7 +125,7 @@ class Detections:
             DetectorError: no such format, or the file cannot be written; and as ``draw``.
             ValueError: as ``draw``.
         """
-        path = Path(path)
+        path = as_path("the picture's file", path)
         save_image(path, self.draw(image))
         return path
 
@@ -151,9 +154,8 @@ class Detections:
             number = int(index)
             if not -len(self) <= number < len(self):
                 raise IndexError(f"there is no detection {number}; there are {len(self)}")
-            return Detection(
-                self.boxes[number], float(self.scores[number]), self.classes[self.labels[number]]
-            )
+            box, score = self.boxes[number].copy(), float(self.scores[number])
+            return Detection(box, score, self.classes[self.labels[number]])
         if not isinstance(index, slice):
             index = np.asarray(index)
             index = index if index.size else index.astype(np.intp)  # numpy makes an empty list one of floats
@@ -163,11 +165,15 @@ class Detections:
                     f"got {index.dtype} of shape {index.shape}"
                 )
         boxes, scores, labels = self.boxes[index], self.scores[index], self.labels[index]
-        return Detections(boxes, scores, labels, self.classes, self._find())
+        return Detections(boxes, scores, labels, self.classes, self._memory)
 
     def __iter__(self) -> Iterator[Detection]:
         """(box, score, name) of each detection."""
-        return map(Detection, self.boxes, self.scores.tolist(), self.names)
+        return map(Detection, self.boxes.copy(), self.scores.tolist(), self.names)
+
+    def __contains__(self, wanted: object) -> bool:
+        """Whether an object of a class, or this very detection, is among them."""
+        return wanted in self.names if isinstance(wanted, str) else any(each == wanted for each in self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Detections):
@@ -198,10 +204,8 @@ class Detections:
         head = [f"score  {'x1':>6} {'y1':>6} {'x2':>6} {'y2':>6}  class"] if rows else []
         return "\n".join([counted(len(self), "object"), *head, *rows, *more])
 
-    def __reduce__(self) -> tuple[type[Detections], tuple[object, ...]]:
-        source = self._find()
-        path = source if isinstance(source, str) else None
-        return Detections, (self.boxes, self.scores, self.labels, self.classes, path)
+    def __format__(self, form: str) -> str:
+        return format(str(self), form)
 
     def _repr_png_(self) -> bytes | None:
         try:
@@ -212,11 +216,14 @@ class Detections:
             return None
         drawn = draw_detections(image, self)
         share = min(1.0, _PICTURE_SIDE / max(drawn.shape))
-        small = cv2.resize(drawn, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        size_wh = [max(1, round(share * side)) for side in drawn.shape[1::-1]]
+        small = cv2.resize(drawn, size_wh, interpolation=cv2.INTER_AREA)
         return bytes(cv2.imencode(".png", small)[1])
 
     def _repr_html_(self) -> str | None:
-        if self._find() is not None:  # a notebook would show this in the picture's place
+        if (
+            self._memory is not None and self._repr_png_() is not None
+        ):  # a notebook would show this in the picture's place
             return None
         rows = (
             (name, f"{score:.2f}", ", ".join(f"{value:.1f}" for value in box)) for box, score, name in self

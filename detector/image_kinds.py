@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Union
 
 import cv2
 import numpy as np
 
 from detector.errors import ImageError
-from detector.images import Image, is_address, load_image
+from detector.images import Image, load_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -115,23 +114,3 @@ def _from_pillow(given: Any) -> Image:
     except (OSError, ValueError, SyntaxError) as error:  # its file is read only now
         raise ImageError(f"The Pillow image cannot be read ({error}); replace its file.") from error
     return _from_array(np.ascontiguousarray(rgb[..., ::-1]))
-
-
-def remember(source: Any) -> Callable[[], Any]:
-    """A function that gives an image again as it was given, as long as that is there: a path holds from every
-    folder; pixels are not kept.
-    """
-    if source is None:
-        return _nothing
-    if isinstance(source, str | os.PathLike):
-        text = os.fspath(source)
-        known = text if is_address(text) else os.path.abspath(text)
-        return lambda: known
-    try:
-        return weakref.ref(source)
-    except TypeError:  # something that looks like an array
-        return _nothing
-
-
-def _nothing() -> None:
-    return None

@@ -25,6 +25,7 @@ Image = NDArray[np.uint8]  # (H, W, 3), BGR
 
 MOST_BYTES = 1 << 31  # of a file: pixels of 8 bytes, the most there may be
 _MOST_FETCHED = 1 << 28  # 268 MB
+_MOST_GIF_SIDE = 65_535
 _NO_MEMORY = -4  # cv::Error::StsNoMem
 _LEAST_SIDE = 64  # pixels of a preview, four for each cell of a thumbnail
 _REDUCED = tuple((parts, getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{parts}")) for parts in (8, 4, 2))
@@ -75,7 +76,9 @@ def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> I
         ValueError: what is no path.
     """
     if is_address(path):
-        return decode_image(_fetch(str(path)), name=str(path), size_wh=size_wh)
+        from detector.system.download import shown_url
+
+        return decode_image(fetch(str(path)), name=shown_url(str(path)), size_wh=size_wh)
     return decode_image(
         read_whole(as_path("the image", path), MOST_BYTES, ImageError), name=str(path), size_wh=size_wh
     )
@@ -86,7 +89,8 @@ def is_address(path: str | os.PathLike[str]) -> bool:
     return isinstance(path, str) and path.lower().startswith(("http://", "https://"))
 
 
-def _fetch(address: str) -> bytes:
+def fetch(address: str) -> bytes:
+    """The bytes of an image's file at an address; raises DownloadError."""
     from detector.system.download import read_url  # takes time to import
 
     return read_url(address, most_bytes=_MOST_FETCHED)
@@ -215,13 +219,24 @@ def save_image(path: Path, image: Image, options: Sequence[int] = ()) -> None:
         ImageError: no such format, or too many pixels for it.
         DetectorError: it cannot be written.
     """
+    known = ", ".join(_FORMATS[:5])
+    if not path.suffix:
+        raise ImageError(f"The name of the picture {path} has no ending; expected one such as {known}.")
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here
     try:
-        content = cv2.imencode(path.suffix, image, options)[1].tobytes()
+        whole, encoded = cv2.imencode(path.suffix, image, options)
     except cv2.error as error:
-        known = ", ".join(_FORMATS[:5])
+        raise ImageError(f"{path} cannot be encoded ({error.err}); expected a name in {known}.") from error
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    height, width = image.shape[:2]
+    if not whole or (path.suffix.lower() == ".gif" and max(height, width) > _MOST_GIF_SIDE):
         raise ImageError(
-            f"The image {path} cannot be encoded ({error.err}); names end in {known}."
-        ) from error
+            f"{path}: its format does not hold {width:,}x{height:,} pixels in colour; take another, such as "
+            ".png."
+        )
+    content = encoded.tobytes()
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

@@ -1,15 +1,22 @@
+import copy
 import pickle
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from detector.data.sample import SAMPLE_FOLDER
 from detector.detections import Detections, draw_detections
-from detector.errors import DetectorError
+from detector.errors import DetectorError, ImageError
+from detector.image_memory import take_image
 from detector.images import load_image
+from tests.system.file_server import FileServer
 
 DETECTIONS = Detections(
     boxes=np.array([[0, 1, 2, 3], [4, 5, 6, 7.123]], np.float32),
@@ -56,12 +63,17 @@ def test_printed_it_is_a_table():
 PHOTO = SAMPLE_FOLDER / "coffee.jpg"
 
 
+def found_in(given: Any) -> Detections:
+    return replace(DETECTIONS, _memory=take_image(given)[1])
+
+
 def test_the_picture_of_a_path_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(SAMPLE_FOLDER)
-    found = DETECTIONS.found_in("coffee.jpg")
+    found = found_in("coffee.jpg")
     monkeypatch.chdir(tmp_path)
     expected = draw_detections(PHOTO, DETECTIONS)
-    for each in (found, found[[0, 1]], pickle.loads(pickle.dumps(found))):
+    copies = (found[[0, 1]], pickle.loads(pickle.dumps(found)), copy.copy(found), copy.deepcopy(found))
+    for each in (found, *copies, replace(found, classes=found.classes)):
         np.testing.assert_array_equal(each.draw(), expected)
         assert each == DETECTIONS
     assert found.save(tmp_path / "new" / "out.png") == tmp_path / "new" / "out.png"
@@ -74,7 +86,7 @@ def test_the_picture_of_a_path_is_read_again(tmp_path: Path, monkeypatch: pytest
 
 def test_pixels_are_not_kept():
     image = load_image(PHOTO)
-    found = DETECTIONS.found_in(image)
+    found = found_in(image)
     assert found.image is image
     unpickled = pickle.loads(pickle.dumps(found))
     assert unpickled == found
@@ -87,6 +99,66 @@ def test_pixels_are_not_kept():
         with pytest.raises(ValueError, match=r"no more in memory; give it: draw\(image\)"):
             lost.draw()
         assert lost.draw(PHOTO).shape == (400, 600, 3)
+
+
+def test_an_image_that_has_changed_is_refused(tmp_path: Path):
+    path = Path(shutil.copy(PHOTO, tmp_path / "photo.jpg"))
+    array, pillow = load_image(PHOTO), PillowImage.open(PHOTO)
+    pillow.load()
+    changed = [found_in(path), found_in(array), found_in(pillow)]
+    changed.append(pickle.loads(pickle.dumps(changed[0])))
+    for found in changed:
+        assert found.draw().shape == (400, 600, 3)
+    shutil.copy(SAMPLE_FOLDER / "camera.jpg", path)
+    array[:] = array[:, ::-1].copy()  # as a buffer that the next frame is read into
+    pillow.thumbnail((50, 50))
+    for found in changed:
+        with pytest.raises(ImageError, match="has changed since"):
+            found.draw()
+        assert found._repr_png_() is None
+        assert "dog" in (found._repr_html_() or "")
+
+
+def test_an_address_is_asked_once():
+    with FileServer() as server:
+        server.files["/snapshot.jpg"] = PHOTO.read_bytes()
+        found = found_in(f"{server.url}/snapshot.jpg")
+        server.files["/snapshot.jpg"] = (SAMPLE_FOLDER / "camera.jpg").read_bytes()
+        np.testing.assert_array_equal(found.draw(), draw_detections(PHOTO, DETECTIONS))
+        assert len(server.requests) == 1
+    assert pickle.loads(pickle.dumps(found)).image is None
+
+
+@pytest.mark.parametrize("shape", [(1, 5000, 3), (5000, 1, 3)])
+def test_a_notebook_shows_an_image_of_any_shape(shape: tuple[int, ...]):
+    image = np.zeros(shape, np.uint8)
+    assert found_in(image)._repr_png_()
+
+
+def test_they_are_compared_sorted_and_looked_for():
+    first, second = DETECTIONS
+    assert first == DETECTIONS[0] != second
+    assert first in DETECTIONS
+    assert "dog" in DETECTIONS
+    assert "cup" not in DETECTIONS
+    assert None not in DETECTIONS
+    assert max(DETECTIONS) == first
+    assert [each.name for each in sorted(DETECTIONS)] == ["cat", "dog"]
+    assert list(DETECTIONS).index(second) == 1
+    assert f"{DETECTIONS:>200}".endswith("cat")
+    first.box[:] = 0
+    assert DETECTIONS[0].box.tolist() == [0, 1, 2, 3]
+
+
+def test_lists_make_detections_and_nonsense_does_not():
+    made = Detections([[1, 2, 3, 4]], [0.5], [0], ["a"])  # type: ignore[arg-type]
+    assert made[0].name == "a"
+    for label in (1, -1):
+        with pytest.raises(ValueError, match="expected labels from 0 to 0"):
+            Detections([[1, 2, 3, 4]], [0.5], [label], ["a"])  # type: ignore[arg-type]
+    for path in (None, 5, b"a.jpg", "\0.jpg", ""):
+        with pytest.raises(ValueError, match="to be a path"):
+            made.save(path, PHOTO)  # type: ignore[arg-type]
 
 
 def test_a_picture_that_cannot_be_written(tmp_path: Path):

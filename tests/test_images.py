@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from detector.errors import ImageError
-from detector.images import load_image
+from detector.images import load_image, save_image
 
 # RGB, as Pillow has it.
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -295,3 +295,14 @@ def test_absent_file_and_folder(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     with pytest.raises(ImageError, match=r"folder\.jpg"):
         load_image(tmp_path / "folder.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("a.jpg", (10, 70_000, 3)), ("a.webp", (10, 70_000, 3)), ("a.gif", (2, 70_000, 3)), ("a.pgm", (9, 9, 3)),
+     ("a.pbm", (9, 9, 3)), ("a", (9, 9, 3)), ("a.xyz", (9, 9, 3))],
+)  # fmt: skip
+def test_a_picture_that_its_format_does_not_hold(tmp_path, name, shape):
+    with pytest.raises(ImageError, match=r"does not hold|cannot be encoded|has no ending"):
+        save_image(tmp_path / name, np.zeros(shape, np.uint8))
+    assert not list(tmp_path.iterdir())

@@ -130,6 +130,7 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
     from detector.bench.idle import describe_load, measure_free_share
     from detector.bench.rows import open_rows
     from detector.data.selection import find_dataset
+    from detector.system.machine import available_threads
 
     backends = asked.backend_names()
     annotated = None if dataset is None else find_dataset(dataset, None, None, None, images_needed=True)
@@ -141,7 +142,7 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
     machine = take_fingerprint()
     echo(report.format_machine(machine))
     runners = open_rows(planned, echo)
-    threads = max(row.threads for row in runners)
+    threads = min(available_threads(), max(row.threads for row in runners))
     free = [measure_free_share(threads)]
     if remark := describe_load(free[0]):
         echo(remark, err=True)

@@ -22,14 +22,13 @@ def cache_command(clear: bool) -> None:
     from detector.system.terminal import counted
 
     found = list_conversions()
-    sizes = [path.stat().st_size for path in found]
-    total = f"{counted(len(found), 'model')}, {sum(sizes) / 1e6:.0f} MB"
+    total = f"{counted(len(found), 'model')}, {sum(each.size for each in found) / 1e6:.0f} MB"
     if clear:
-        for path in found:
-            remove_conversion(path)
+        for each in found:
+            remove_conversion(each.path)
         echo(f"Removed {total} from {cache_folder()}.")
         return
-    for path, size in zip(found, sizes, strict=True):
-        used = time.strftime("%Y-%m-%d", time.localtime(path.stat().st_atime))
-        echo(f"{size / 1e6:8.1f} MB  used {used}  {path.name}")
+    for each in found:
+        used = time.strftime("%Y-%m-%d", time.localtime(each.used))
+        echo(f"{each.size / 1e6:8.1f} MB  used {used}  {each.path.name}")
     echo(f"{total} of at most {MOST_KEPT / 1e6:,.0f} MB, in {cache_folder()}")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from detector.commands.command_line import OneValueCommand
+from detector.commands.detect_results import IMAGES, RESULTS, VIDEOS, files_of_run, write_list
 from detector.commands.options import (
     PATH,
     AccuracyOptions,
@@ -23,7 +23,7 @@ from detector.commands.options import (
     score_option,
 )
 from detector.errors import DetectorError
-from detector.system.files import check_writable, free_folder, replacing
+from detector.system.files import check_writable, free_folder
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from detector.runtime import Detector
 
 _MOST_LINES = 20
-_RESULTS, _IMAGES = "detections.json", "images.json"
 _DEFAULT_OUTPUT = Path("output/detect")
-_PICTURE_SUFFIXES = (".jpg", ".png")
 # What would fail for every other picture, too.
 _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
@@ -101,15 +99,15 @@ def detect_command(
         other = detector.input_sizes != (detector.own_hw,)
         note = f", as measured at input size {describe_size(detector.own_hw)}" * other
         write_line(f"Score thresholds of the model, class by class: {least:g} to {most:g}{note}")
-    earlier = _pictures_of_earlier_run(output)
-    batch = _Batch(detector, output)
+    earlier = files_of_run(output)
+    batch = _Batch(detector, output, failures=list(found.failures))
     names = names_below(found.pictures)
     progress = tqdm(found.pictures, desc="detecting", unit="image", disable=None, leave=False)
     for path, name, picture_name in zip(progress, names, picture_names(names), strict=True):
         batch.add(path, name, picture_name)
     for video in found.videos:
         batch.add_video(video)
-    batch.finish(len(found.pictures), len(found.videos), earlier)
+    batch.finish(len(found.pictures) + len(found.failures), len(found.videos), earlier)
 
 
 class _Entry(TypedDict):
@@ -131,13 +129,14 @@ class _Batch:
     images: list[_Entry] = field(default_factory=list)
     results: list[Mapping[str, object]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    videos: int = 0
+    videos: list[dict[str, str]] = field(default_factory=list)
 
     def add(self, path: Path | str, name: str, picture_name: str) -> None:
         """Detect in one image and write its picture."""
         from detector.detections import draw_detections
         from detector.evaluation.coco_results import to_named_results
         from detector.images import load_image, save_image
+        from detector.system.download import shown_url
 
         try:
             image = load_image(path)
@@ -159,14 +158,14 @@ class _Batch:
         self.images.append(
             {
                 "file_name": file_name,
-                "image": str(path),
+                "image": shown_url(str(path)),
                 "width": image.shape[1],
                 "height": image.shape[0],
                 "picture": str(picture),
             }
         )
         if len(self.images) <= _MOST_LINES:
-            write_line(f"{path}: {describe(detections)}")
+            write_line(f"{shown_url(str(path))}: {describe(detections)}")
 
     def add_video(self, video: str) -> None:
         """Detect in one video and write what was found."""
@@ -175,8 +174,7 @@ class _Batch:
 
         try:
             stem = self.output / Path(*names_below([video])).stem
-            detect_in_video(video, stem, self.detector, write_line)
-            self.videos += 1
+            self.videos.append(detect_in_video(video, stem, self.detector, write_line))
         except DetectorError as error:
             if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
                 raise
@@ -186,44 +184,33 @@ class _Batch:
         """Write the records, and tell what has become of so many images and videos."""
         for failure in self.failures:
             write_line(f"Left out: {failure}", to_errors=True)
+        counted_sources = pictures + videos
         kinds = " and ".join(["images"] * bool(pictures) + ["videos"] * bool(videos))
         if not self.images and not self.videos:
             raise DetectorError(f"None of the {kinds} could be read; they are named above.")
-        if self.images:
-            self._write_records(earlier)
+        self._write_records(earlier)
         if self.failures:
             raise DetectorError(
-                f"{len(self.failures)} of {pictures + videos} {kinds} were left out; they are named above."
+                f"{len(self.failures)} of {counted_sources} {kinds} were left out; they are named above."
             )
 
     def _write_records(self, earlier: set[Path]) -> None:
-        _write_json(self.output / _RESULTS, self.results)
-        _write_json(self.output / _IMAGES, self.images)
-        more = f" (the first {_MOST_LINES} are shown above)" if len(self.images) > _MOST_LINES else ""
-        pictures = counted(len(self.images), "picture")
-        write_line(f"{pictures} with {_RESULTS} and {_IMAGES} are in {self.output}{more}.")
-        gone = earlier - {Path(image["picture"]).resolve() for image in self.images}
-        for picture in gone:
+        write_list(self.output / RESULTS, self.results)
+        write_list(self.output / IMAGES, self.images)
+        if self.videos or (self.output / VIDEOS).exists():
+            write_list(self.output / VIDEOS, self.videos)
+        if self.images:
+            more = f" (the first {_MOST_LINES} are shown above)" if len(self.images) > _MOST_LINES else ""
+            pictures = counted(len(self.images), "picture")
+            write_line(f"{pictures} with {RESULTS} and {IMAGES} are in {self.output}{more}.")
+        written = [image["picture"] for image in self.images]
+        written += [str(video[key]) for video in self.videos for key in ("annotated", "frames")]
+        gone = earlier - {Path(each).resolve() for each in written}
+        for path in gone:
             with suppress(OSError):
-                picture.unlink()
+                path.unlink()
         if gone:
-            write_line(f"{counted(len(gone), 'picture')} of an earlier run in that folder made way for them.")
-
-
-def _write_json(path: Path, content: Sequence[Mapping[str, object]]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1), encoding="ascii")
-
-
-def _pictures_of_earlier_run(output: Path) -> set[Path]:
-    """The pictures in the folder that an earlier run wrote, by its list of them."""
-    try:
-        entries = json.loads((output / _IMAGES).read_bytes())
-        listed = {Path(entry["picture"]).resolve() for entry in entries}
-    except (OSError, ValueError, TypeError, KeyError):  # there is none, or it is another's
-        return set()
-    inside = {path for path in listed if path.is_relative_to(output.resolve())}
-    return {path for path in inside if path.suffix in _PICTURE_SUFFIXES and path.is_file()}
+            write_line(f"{counted(len(gone), 'file')} of an earlier run in that folder made way for them.")
 
 
 def describe(detections: Detections) -> str:

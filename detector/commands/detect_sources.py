@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.errors import ImageError
+from detector.commands.detect_results import results_below
+from detector.errors import DetectorError, ImageError
 from detector.images import find_images, find_unread_images, is_address
-from detector.system.download import open_url
+from detector.system.download import open_url, shown_url
 from detector.system.files import files_below
 from detector.system.invocation import command
 from detector.system.terminal import printable
@@ -40,15 +41,17 @@ class Sources:
     Attributes:
         pictures: files, and addresses as text.
         videos: paths and addresses.
+        failures: a sentence for each address that gives neither.
     """
 
     pictures: list[Path | str]
     videos: list[str]
+    failures: list[str]
 
 
 def sort_sources(sources: Sequence[str], output: Path) -> Sources:
-    """The pictures and videos that files, folders, glob patterns and addresses name, each once, without those
-    in the output folder.
+    """The pictures and videos that files, folders, glob patterns and addresses name, each once, without the
+    results of earlier runs that lie in the folders.
 
     Videos are taken where they are named; those that lie in a folder beside pictures are not, see
     ``find_left_out``.
@@ -56,7 +59,7 @@ def sort_sources(sources: Sequence[str], output: Path) -> Sources:
     Raises:
         ImageError: there are none, a source is a camera or a stream, or it lies in the output folder, where
             results of earlier runs could not be told from images.
-        DownloadError: an address cannot be reached.
+        DownloadError: the only source is an address that cannot be reached.
     """
     addresses = [source for source in dict.fromkeys(sources) if is_address(source)]
     local = [source for source in sources if not is_address(source)]
@@ -64,9 +67,15 @@ def sort_sources(sources: Sequence[str], output: Path) -> Sources:
     paths = _find_below(local, output) if local else []
     videos = [str(path) for path in paths if is_video(path)]
     pictures: list[Path | str] = [path for path in paths if str(path) not in videos]
+    failures: list[str] = []
     for address in addresses:
-        (videos if _is_video_at(address) else pictures).append(address)
-    return Sources(pictures, videos)
+        try:
+            (videos if _is_video_at(address) else pictures).append(address)
+        except DetectorError as error:
+            if not (paths or addresses[1:]):
+                raise
+            failures.append(str(error))
+    return Sources(pictures, videos, failures)
 
 
 def find_left_out(sources: Sequence[str]) -> Iterator[str]:
@@ -76,7 +85,10 @@ def find_left_out(sources: Sequence[str]) -> Iterator[str]:
     for path in find_unread_images(sources):
         yield f"{path} is in a format that is not read; convert it."
     for folder in filter(os.path.isdir, sources):
+        results = results_below([folder])
         for path in sorted(files_below(folder)):
+            if path.resolve() in results:
+                continue
             if path.suffix.lower() in _VIDEO_SUFFIXES and is_video(path):
                 yield f"{path} is a video; `{command('detect', path)}` looks at it."
 
@@ -107,9 +119,11 @@ def _is_video_at(address: str) -> bool:
         kind = response.headers.get_content_type()
         head = response.read(HEAD_BYTES)
     if kind.startswith("multipart/"):
-        raise ImageError(f"{address} is a camera's stream; {_live(address)}.")
+        raise ImageError(f"{shown_url(address)} is a camera's stream; {_live('ADDRESS')}.")
     if kind == "text/html":
-        raise ImageError(f"{address} is a page, and not a picture; give the address of the picture itself.")
+        raise ImageError(
+            f"{shown_url(address)} is a page, and not a picture; give the address of the picture itself."
+        )
     return is_video_head(head) or kind in _PLAYLISTS
 
 
@@ -121,7 +135,12 @@ def _find_below(sources: Sequence[str], output: Path) -> list[Path]:
                 f"{printable(source)} lies in the output folder {printable(output)}, where the pictures of "
                 "earlier runs are; name another folder with --output."
             )
-    paths = [path for path in _find(sources) if not os.path.realpath(path).startswith(inside)]
+    results = results_below(filter(os.path.isdir, sources))
+    paths = [
+        path
+        for path in _find(sources)
+        if not os.path.realpath(path).startswith(inside) and Path(os.path.realpath(path)) not in results
+    ]
     if not paths:
         raise ImageError(f"There are only results of an earlier run in {printable(' '.join(sources))}.")
     return paths

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from detector.detections import Detections
 from detector.errors import SourceError
 from detector.runtime import Detector
+from detector.system.download import shown_url
 from detector.system.invocation import command
 from detector.system.progress import bars_hidden
 from detector.system.terminal import counted
@@ -24,10 +25,13 @@ from detector.video.sources import Source, open_source
 from detector.video.tally import Tally
 
 
-def detect_in_video(source: str, stem: Path, detector: Detector, say: Callable[[str], None]) -> None:
-    """Write ``stem``.mp4 and ``stem``.jsonl with what is found in each frame of a video.
+def detect_in_video(
+    source: str, stem: Path, detector: Detector, say: Callable[[str], None]
+) -> dict[str, str]:
+    """Write ``stem``.mp4 and ``stem``.jsonl with what is found in each frame of a video; which they are comes
+    back.
 
-    What an earlier run has written stays; its names are taken with a number.
+    Names that are taken get a number. What is written can be played wherever it ends.
 
     Raises:
         SourceError: no video that can be read, or a camera's stream, which has no end.
@@ -41,15 +45,21 @@ def detect_in_video(source: str, stem: Path, detector: Detector, say: Callable[[
         recorder = Recorder(stem.with_name(f"{stem.name}.mp4"), opened.fps)
         with closing(recorder), closing(FrameLog(recorder.path.with_suffix(".jsonl"), live=False)) as log:
             draw, tally, frames = live_drawer(), Tally(), 0
-            for live in _look_at(opened, detector):
-                frames += 1
-                log.write(live)
-                recorder.write(draw(live), live.frame.timestamp)
-                tally.add(live)
+            try:
+                for live in _look_at(opened, detector):
+                    frames += 1
+                    log.write(live)
+                    recorder.write(draw(live), live.frame.timestamp)
+                    tally.add(live)
+            except KeyboardInterrupt:
+                say(f"{recorder.path} ends where it was stopped, after {counted(frames, 'frame')}.")
+                raise
         say(f"{opened.name}: {' '.join(tally.sentences())}")
         say(f"{recorder.path} and {recorder.path.stem}.jsonl have {counted(frames, 'frame')} of it.")
         if remark := getattr(opened, "remark", None):
             say(remark)
+    frames_file = recorder.path.with_suffix(".jsonl")
+    return {"video": shown_url(source), "annotated": str(recorder.path), "frames": str(frames_file)}
 
 
 def _look_at(source: Source, detector: Detector) -> Iterator[LiveFrame]:

@@ -19,7 +19,23 @@ _LONGEST_BYTES = 240
 def names_below(sources: Sequence[Path | str]) -> list[str]:
     """Where the images lie below their common folder; of an address the last part of its path."""
     files = iter(_names_of_files([source for source in sources if not is_address(source)]))
-    return [_name_at(str(source)) if is_address(source) else next(files) for source in sources]
+    names = [_name_at(str(source)) if is_address(source) else next(files) for source in sources]
+    taken = {name for name, source in zip(names, sources, strict=True) if not is_address(source)}
+    return [
+        _unlike(name, taken) if is_address(source) else name
+        for name, source in zip(names, sources, strict=True)
+    ]
+
+
+def _unlike(name: str, taken: set[str]) -> str:
+    """The name, with a number before its suffix where another has it: they are joined by their names."""
+    stem, suffix = os.path.splitext(name)
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{stem}~{number}{suffix}"
+    taken.add(candidate)
+    return candidate
 
 
 def _name_at(address: str) -> str:

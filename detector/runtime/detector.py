@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.detections import Detections
-from detector.image_kinds import ImageLike, check_several, to_image
+from detector.image_kinds import ImageLike, check_several
+from detector.image_memory import take_image
 from detector.images import Image
 from detector.input_sizes import InputSize, name_sizes, read_sizes
 from detector.postprocess import Postprocessor
@@ -228,7 +230,8 @@ class Detector:
             ImageError: a file that cannot be read, or an image that would take too many tiles.
             ValueError: something else, or an array of another shape or type.
         """
-        return self._detect(self._take_turn, to_image(image)).found_in(image)
+        pixels, memory = take_image(image)
+        return replace(self._detect(self._take_turn, pixels), _memory=memory)
 
     def detect_batch(
         self,
@@ -262,11 +265,11 @@ class Detector:
 
         def process(backends: Backends, item: T) -> Detections:
             start = time.perf_counter()
-            given = load(item)
-            found = self._detect(partial(self._detect_whole, looks, backends), to_image(given))
+            pixels, memory = take_image(load(item))
+            found = self._detect(partial(self._detect_whole, looks, backends), pixels)
             if took:
                 took(time.perf_counter() - start)
-            return found.found_in(given)
+            return replace(found, _memory=memory)
 
         try:
             yield from run_batch(images, process, workers)

@@ -56,7 +56,8 @@ def check_count(what: str, values: object, least: int, most: int) -> None:
 
 def as_path(what: str, value: object) -> Path:
     """A path that is given as text or as a path; raises ArgumentError for anything else."""
-    if isinstance(value, str | os.PathLike) and isinstance(text := os.fspath(value), str):
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if isinstance(text, str) and text and "\0" not in text:
         return Path(text)
     raise ArgumentError(f"Expected {what} to be a path, got {shown(value)}")
 

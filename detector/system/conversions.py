@@ -13,6 +13,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from detector.errors import DetectorError
 from detector.system.cache import REMEDY, converted_folder
@@ -100,12 +101,24 @@ def is_intact_conversion(path: Path) -> bool:
     return intact
 
 
-def list_conversions() -> list[Path]:
+class Conversion(NamedTuple):
+    """A conversion in the cache: its file, its size in bytes, and when it was last used, in seconds."""
+
+    path: Path
+    size: int
+    used: float
+
+
+def list_conversions() -> list[Conversion]:
     """The conversions in the cache, the one that was used last first."""
-    with suppress(DetectorError):
-        found = [path for path in converted_folder().glob("*") if path.suffix != _SUFFIX and path.is_file()]
-        return sorted(found, key=lambda path: path.stat().st_atime, reverse=True)
-    return []
+    found = []
+    with suppress(DetectorError):  # there is no cache
+        for path in converted_folder().glob("[!.]*"):  # what others are writing has a dot
+            with suppress(OSError):  # it has gone meanwhile
+                if path.suffix != _SUFFIX and path.is_file():
+                    status = path.stat()
+                    found.append(Conversion(path, status.st_size, status.st_atime))
+    return sorted(found, key=lambda each: each.used, reverse=True)
 
 
 def remove_conversion(path: Path) -> None:
@@ -124,12 +137,11 @@ def remove_conversion(path: Path) -> None:
 def _trim() -> None:
     """Remove the conversions that were not used for longest, while all take more than they may."""
     now, total = time.time(), 0
-    for path in list_conversions():
-        with suppress(OSError, DetectorError):
-            status = path.stat()
-            total += status.st_size
-            if total > MOST_KEPT and now - status.st_atime > _IN_USE_SECONDS:
-                remove_conversion(path)
+    for each in list_conversions():
+        total += each.size
+        if total > MOST_KEPT and now - each.used > _IN_USE_SECONDS:
+            with suppress(DetectorError):
+                remove_conversion(each.path)
 
 
 def _mark_used(path: Path) -> None:

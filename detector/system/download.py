@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from detector.errors import DetectorError
 from detector.system.files import cannot_write, flush_to_disk
@@ -64,7 +64,6 @@ def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
         DetectorError: the disk is full or the folder cannot be written to.
     """
     part = path.with_name(path.name + ".part")
-    _check(url)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_TRIES):
@@ -83,7 +82,9 @@ def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
                 break
     except OSError as error:
         raise cannot_write(path, error) from error
-    raise DownloadError(f"The connection to {url} broke off; run the command again to go on from there.")
+    raise DownloadError(
+        f"The connection to {shown_url(url)} broke off; run the command again to go on from there."
+    )
 
 
 def read_url(url: str, *, most_bytes: int, title: str = "") -> bytes:
@@ -111,7 +112,9 @@ def read_url(url: str, *, most_bytes: int, title: str = "") -> bytes:
                         raise _too_large(url, most_bytes)
         if chunk is not None and size in (None, len(content)):
             return bytes(content)
-    raise DownloadError(f"The connection to {url} broke off again and again; run the command again.")
+    raise DownloadError(
+        f"The connection to {shown_url(url)} broke off again and again; run the command again."
+    )
 
 
 @contextmanager
@@ -121,16 +124,39 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTT
     Raises:
         DownloadError: as ``download`` does; also for what fails in the block with an error of the network.
     """
-    _check(url)
     with _failures_told(url), _open(url, headers or {}) as response:
-        yield response
+        try:
+            yield response
+        except (HTTPException, ConnectionError, TimeoutError) as error:
+            raise DownloadError(f"The connection to {shown_url(url)} broke off; try again.") from error
 
 
-def _check(url: str) -> None:
+def shown_url(url: str) -> str:
+    """An address as it may be shown and written down: without its parameters, which may have a password."""
     if not url.lower().startswith(("http://", "https://")):
-        raise DownloadError(f"{url} should start with http:// or https://.")
-    if "@" in urlsplit(url).netloc:  # which would be shown in errors, and is none for urllib
-        raise DownloadError("An address with a user name or a password in it is not fetched; leave them out.")
+        return url
+    return re.sub(r"([?#]).*", r"\1...", url, flags=re.DOTALL)
+
+
+def _plain(url: str) -> str:
+    """The address with ASCII characters alone, as it goes over the wire.
+
+    Raises:
+        DownloadError: it is none, or has a user name or a password in it.
+    """
+    if not url.lower().startswith(("http://", "https://")):
+        raise DownloadError(f"{shown_url(url)} should start with http:// or https://.")
+    try:
+        parts = urlsplit(url)
+        if "@" in parts.netloc:  # which would be shown in errors, and is none for urllib
+            raise DownloadError(
+                "An address with a user name or a password in it is not fetched; leave them out."
+            )
+        host = parts.netloc.encode("idna").decode("ascii")
+        rest = [quote(part, safe="%/:=&?!$'()*+,;@~[]") for part in (parts.path, parts.query)]
+    except ValueError as error:  # UnicodeError is one
+        raise DownloadError(f"{shown_url(url)} is not an address ({error}).") from error
+    return urlunsplit((parts.scheme, host, *rest, ""))
 
 
 @contextmanager
@@ -138,16 +164,18 @@ def _failures_told(url: str) -> Iterator[None]:
     try:
         yield
     except urllib.error.HTTPError as error:
-        raise DownloadError(f"The server answers {error.code} {error.reason} for {url}.") from error
+        raise DownloadError(
+            f"The server answers {error.code} {error.reason} for {shown_url(url)}."
+        ) from error
     except urllib.error.URLError as error:
-        raise DownloadError(f"Cannot reach {url} ({error.reason}); check the network.") from error
+        raise DownloadError(f"Cannot reach {shown_url(url)} ({error.reason}); check the network.") from error
 
 
 def _open(url: str, headers: Mapping[str, str]) -> HTTPResponse:
     """The answer; raises URLError for whatever fails, and HTTPError, which is one."""
     try:
         response: HTTPResponse = _OPENER.open(
-            urllib.request.Request(url, headers=dict(headers)), timeout=_TIMEOUT_SECONDS
+            urllib.request.Request(_plain(url), headers=dict(headers)), timeout=_TIMEOUT_SECONDS
         )
         return response
     except urllib.error.HTTPError as error:
@@ -180,7 +208,8 @@ def _fetch_rest(url: str, part: Path, most_bytes: int, *, title: str) -> bool:
             raise _too_large(url, most_bytes)
         if total is not None and shutil.disk_usage(part.parent).free < total - have:
             raise DetectorError(
-                f"The disk is full: {url} needs {(total - have) / 1e9:.1f} GB more in {part.parent}."
+                f"The disk is full: {shown_url(url)} needs {(total - have) / 1e9:.1f} GB more in "
+                f"{part.parent}."
             )
         with part.open("ab" if have else "wb") as file, byte_bar(title, total, initial=have) as bar:
             while chunk := _read(response):
@@ -197,7 +226,7 @@ def _fetch_rest(url: str, part: Path, most_bytes: int, *, title: str) -> bool:
 
 def _too_large(url: str, most_bytes: int) -> DownloadError:
     return DownloadError(
-        f"{url} has more than {most_bytes / 1e6:,.0f} MB, more than it should; it is not kept."
+        f"{shown_url(url)} has more than {most_bytes / 1e6:,.0f} MB, more than it should; it is not kept."
     )
 
 

@@ -232,7 +232,7 @@ def test_results_of_an_earlier_run_make_way(run: Run, model: Path, tmp_path: Pat
         assert "made way" not in run("detect", SAMPLE_FOLDER, *options).out
     (out / "mine.jpg").write_bytes(b"somebody's own")
     outcome = run("detect", SAMPLE_FOLDER / "coffee.jpg", *options)
-    assert "3 pictures of an earlier run in that folder made way for them." in outcome.out
+    assert "3 files of an earlier run in that folder made way for them." in outcome.out
     assert sorted(path.name for path in out.glob("*.jpg")) == ["coffee.jpg.jpg", "mine.jpg"]
 
 
@@ -284,3 +284,16 @@ def test_without_sources_the_photographs_of_the_package(run: Run, model: Path, t
     assert [entry["file_name"] for entry in json.loads((tmp_path / "out/images.json").read_text())] == [
         *PHOTOS
     ]
+
+
+def test_results_of_earlier_runs_are_not_looked_at(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SAMPLE_FOLDER / "coffee.jpg", tmp_path)
+    for _ in range(3):
+        assert "1 picture with" in run("detect", ".", "--model", model).out
+    (tmp_path / "output" / "detect" / "mine.jpg").write_bytes((SAMPLE_FOLDER / "camera.jpg").read_bytes())
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    assert "2 pictures with" in run("detect", "..", "--model", model, "--output", "out").out

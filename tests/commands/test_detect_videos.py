@@ -60,7 +60,13 @@ def test_a_video_is_annotated_frame_by_frame(run: Run, model: Path, tmp_path: Pa
     outcome = run("detect", clip, "--model", model, "--output", out)
     assert outcome.code == 0
     assert "cup in 20 frames" in outcome.out
-    assert sorted(path.name for path in out.iterdir()) == ["a clip.jsonl", "a clip.mp4"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "a clip.jsonl",
+        "a clip.mp4",
+        "detections.json",
+        "images.json",
+        "videos.json",
+    ]
     lines = read_lines(out / "a clip.jsonl")
     assert [(line["frame"], line["timestamp"]) for line in lines] == [
         (n, round(n / 10, 4)) for n in range(20)
@@ -75,9 +81,16 @@ def test_a_video_is_annotated_frame_by_frame(run: Run, model: Path, tmp_path: Pa
     # Detections of a frame are those of its picture alone.
     detections = Detector.load(model).detect(before.image)
     assert lines[0]["detections"] == detections.to_dicts()
+    (listed,) = json.loads((out / "videos.json").read_text())
+    assert listed == {
+        "video": str(clip),
+        "annotated": str(out / "a clip.mp4"),
+        "frames": str(out / "a clip.jsonl"),
+    }
     again = run("detect", clip, "--model", model, "--output", out)
     assert "a clip-2.mp4" in again.out
-    assert read_lines(out / "a clip.jsonl") == lines
+    assert "2 files of an earlier run" in again.out
+    assert read_lines(out / "a clip-2.jsonl") == lines
 
 
 def test_a_video_that_is_called_like_a_picture_is_a_video(
@@ -93,7 +106,7 @@ def test_pictures_and_videos_together(run: Run, model: Path, tmp_path: Path, cli
         "detect", SAMPLE_FOLDER / "coffee.jpg", clip, "--model", model, "--output", tmp_path / "out"
     )
     assert outcome.code == 0
-    names = ["a clip.jsonl", "a clip.mp4", "coffee.jpg.jpg", "detections.json", "images.json"]
+    names = ["a clip.jsonl", "a clip.mp4", "coffee.jpg.jpg", "detections.json", "images.json", "videos.json"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
@@ -125,6 +138,16 @@ def test_addresses(run: Run, model: Path, tmp_path: Path, clip: Path) -> None:
         assert "cup" in {each["category_name"] for each in json.loads((out / "detections.json").read_text())}
         assert len(read_lines(out / "clip.jsonl")) == 20
         assert "answers 404" in assert_mistake(run("detect", f"{url}/absent.jpg", "--output", out))
+        for path in ("/b/a%20cup.jpg", "/a%20cup.jpg?password=secret"):
+            server.files[path] = server.files["/a%20cup.jpg"]
+        run("detect", f"{url}/a%20cup.jpg?password=secret", f"{url}/b/a%20cup.jpg", "--output", out)
+        entries = json.loads((out / "images.json").read_text())
+        assert [entry["file_name"] for entry in entries] == ["a cup.jpg", "a cup~2.jpg"]
+        assert entries[0]["image"] == f"{url}/a%20cup.jpg?..."
+        assert "secret" not in "".join(path.read_text() for path in out.glob("*.json"))
+        some = run("detect", SAMPLE_FOLDER / "coffee.jpg", f"{url}/absent.jpg", "--output", out)
+        assert "1 of 2 images were left out" in assert_mistake(some)
+        assert "answers 404" in some.err
     secret = run("detect", "https://user:secret@h/a.jpg", "--output", out)
     assert "password" in assert_mistake(secret)
     assert "secret" not in secret.err

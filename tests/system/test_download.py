@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from detector.errors import DetectorError
-from detector.system.download import DownloadError, _NoWayDown, download, read_url
+from detector.system.download import DownloadError, _NoWayDown, download, open_url, read_url, shown_url
 from tests.system.file_server import CONTENT, FileServer, unused_address
 
 
@@ -240,3 +240,45 @@ def test_no_more_comes_into_memory_than_may(server: FileServer, answer: str) -> 
     server.raw = b"HTTP/1.0 200 OK\r\n" + answer.encode() + b"\r\n" + CONTENT
     with pytest.raises(DownloadError, match="more than it should"):
         read_url(f"{server.url}/file.bin", most_bytes=len(CONTENT) - 1)
+
+
+@pytest.mark.parametrize("typed", ["/ü photo.jpg", "/%C3%BC%20photo.jpg", "/ü%20photo.jpg"])
+def test_addresses_as_browsers_show_them(server, typed):
+    server.files["/%C3%BC%20photo.jpg"] = b"content"
+    assert read_url(server.url + typed, most_bytes=100) == b"content"
+    assert read_url(server.url.replace("http", "HTTP") + typed, most_bytes=100) == b"content"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[abc/x", "http://ex..ample/x", f"http://{'a' * 70}/x", "http://h:port/x"]
+)
+def test_what_is_no_address_is_said(url):
+    with pytest.raises(DownloadError, match=r"is not an address|Cannot reach"):
+        read_url(url, most_bytes=100)
+
+
+def test_parameters_are_not_shown():
+    assert shown_url("https://h/a.jpg?token=secret#x") == "https://h/a.jpg?..."
+    assert shown_url("a?b.jpg") == "a?b.jpg"
+    for url in ("http://127.0.0.1:9/x?key=secret", "http://[x?key=secret"):
+        with pytest.raises(DownloadError) as caught:
+            read_url(url, most_bytes=100)
+        assert "secret" not in str(caught.value)
+
+
+def read_all(url):
+    with open_url(url) as response:
+        return response.read(10) + response.read()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nshort",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\nshort",
+    ],
+)
+def test_a_connection_that_breaks_in_the_block_is_said(server, answer):
+    server.raw = answer
+    with pytest.raises(DownloadError, match="broke off"):
+        read_all(server.url + "/x")

@@ -1,0 +1,48 @@
+"""What ``ssdlite detect`` leaves in its output folder, and how a later run knows it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from detector.system.files import files_below, replacing
+
+RESULTS, IMAGES, VIDEOS = "detections.json", "images.json", "videos.json"
+_WRITTEN = ("picture", "annotated", "frames")  # keys of the lists whose values are files of the folder
+_SUFFIXES = (".jpg", ".png", ".mp4", ".jsonl")
+
+
+def write_list(path: Path, content: Sequence[Mapping[str, object]]) -> None:
+    """Write a list as JSON; raises DetectorError where it cannot be written."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1), encoding="ascii")
+
+
+def files_of_run(folder: Path) -> set[Path]:
+    """The pictures and videos in a folder that an earlier run wrote, by its lists of them."""
+    found: set[Path] = set()
+    for name in (IMAGES, VIDEOS):
+        try:
+            entries = json.loads((folder / name).read_bytes())
+            listed = [Path(entry[key]) for entry in entries for key in _WRITTEN if key in entry]
+        except (OSError, ValueError, TypeError, AttributeError):  # there is none, or it is another's
+            continue
+        found |= {path for each in listed if (path := _in_folder(each, folder.resolve())) is not None}
+    return found
+
+
+def results_below(folders: Iterable[str]) -> set[Path]:
+    """All that earlier runs wrote below folders."""
+    lists = (path for folder in folders for path in files_below(folder) if path.name in (IMAGES, VIDEOS))
+    return {path for folder in {each.parent for each in lists} for path in files_of_run(folder)}
+
+
+def _in_folder(path: Path, folder: Path) -> Path | None:
+    """The file of the folder that a path meant when it was written, wherever that was run from."""
+    candidates = [path.resolve()]
+    parts = path.parts
+    places = [number for number, part in enumerate(parts) if part == folder.name]
+    candidates += [folder.joinpath(*parts[place + 1 :]) for place in reversed(places)]
+    inside = (each for each in candidates if each.is_relative_to(folder) and ".." not in each.parts)
+    return next((each for each in inside if each.suffix in _SUFFIXES and each.is_file()), None)
