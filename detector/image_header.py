@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from detector.errors import ImageError
 from detector.heif import is_heif, read_size_wh
+from detector.system.invocation import command
 
 # 108 megapixels, of phones and of medium format, fit in. Decoding takes 6 to 10 bytes a pixel: up to 1.3 GB.
 MOST_PIXELS = 1 << 27
@@ -40,7 +41,16 @@ _MOST_TIFF_SAMPLES = 8
 _PNM = re.compile(rb"P[1-6](?:(?:\s|#[^\r\n]*[\r\n])+(\d{1,9})){2}\s")
 _PNM_HEAD = 4096
 
-_VIDEO_STARTS = (b"\x1a\x45\xdf\xa3", b"FLV\x01", b"\x00\x00\x01\xba")  # what is no ISO file
+_VIDEO_HEADS = (
+    b"\x1a\x45\xdf\xa3",  # Matroska and WebM
+    b"FLV\x01",
+    b"OggS",
+    b"\x00\x00\x01\xba",  # MPEG program stream
+    b"\x00\x00\x01\xb3",  # MPEG video
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF: WMV
+)
+_TRANSPORT_PACKET = 188  # bytes from one 0x47 to the next in an MPEG transport stream
+HEAD_BYTES = 2 * _TRANSPORT_PACKET + 1
 
 # Their decoders are not held to any limit here.
 _REFUSED = (
@@ -96,8 +106,10 @@ def read_header(data: bytes, name: str, most_pixels: int = MOST_PIXELS) -> Image
     except (struct.error, IndexError, OverflowError):
         header = None
     if header is None or header.width < 1 or header.height < 1:
-        if data.startswith(_VIDEO_STARTS) or data[4:8] == b"ftyp":
-            raise ImageError(f"{name} is a video and no image; open_source and `ssdlite detect` read it.")
+        if is_video_head(data[:HEAD_BYTES]):
+            raise ImageError(
+                f"{name} is a video and no image; open_source and `{command('detect', 'VIDEO')}` read it."
+            )
         raise ImageError(f"{name} is not an image that can be read ({EXPECTED}).")
     if header.width * header.height > most_pixels:
         raise ImageError(
@@ -266,3 +278,14 @@ _READERS: dict[bytes, Callable[[bytes], ImageHeader | None]] = {
     b"MM\0+": _read_tiff,
     **{b"P%d" % kind: _read_pnm for kind in range(1, 7)},
 }
+
+
+def is_video_head(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a video."""
+    if head[4:8] == b"ftyp":  # ISO 14496-12; HEIF and AVIF images are such files, too
+        return not is_heif(head)
+    if head[:4] == b"RIFF":
+        return head[8:12] == b"AVI "
+    if len(head) > 2 * _TRANSPORT_PACKET and head[::_TRANSPORT_PACKET] == b"GGG":
+        return True
+    return head.startswith(_VIDEO_HEADS)

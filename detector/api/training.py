@@ -15,6 +15,7 @@ from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
 from detector.system.bounds import as_path
 from detector.system.html_table import html_table
+from detector.system.invocation import command
 from detector.system.progress import bars_wanted
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import ignore
@@ -83,7 +84,7 @@ class TrainedRun:
         """
         path = self._files.metrics
         content = read_whole(path, _MOST_METRICS_BYTES)
-        with parsing(f"{path} is damaged; measure the model again with `ssdlite eval`"):
+        with parsing(f"{path} is damaged; measure the model again with `{command('eval')}`"):
             numbers = json.loads(content)
             return {name: float(numbers[name]) for name in MEANING}
 

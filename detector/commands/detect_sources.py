@@ -10,12 +10,13 @@ from pathlib import Path
 
 from detector.commands.detect_results import results_below
 from detector.errors import DetectorError, ImageError
+from detector.image_header import HEAD_BYTES, is_video_head
 from detector.images import find_images, find_unread_images, is_address
 from detector.system.download import open_url, shown_url
 from detector.system.files import files_below
 from detector.system.invocation import command
 from detector.system.terminal import printable
-from detector.video.container import HEAD_BYTES, is_video, is_video_head
+from detector.video.container import is_video
 
 _VIDEO_SUFFIXES = (
     ".mp4",

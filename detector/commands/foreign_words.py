@@ -99,7 +99,8 @@ def translate(arguments: Sequence[str], own: Iterable[str], *, positional: bool)
         if argument == "--":
             return translated + list(arguments[position:])
         word, equals, value = argument.partition("=")
-        if (match := _ASSIGNMENT.fullmatch(argument)) and not os.path.exists(argument):
+        alone = not (position and arguments[position - 1].startswith("-"))  # and no option's value
+        if alone and (match := _ASSIGNMENT.fullmatch(argument)) and not os.path.exists(argument):
             written = f"--{match[1]} {match[2] or 'VALUE'}"
             raise click.UsageError(f"Options are written {written} here, not {argument}.")
         if prefix:  # the value of the option before
@@ -109,6 +110,8 @@ def translate(arguments: Sequence[str], own: Iterable[str], *, positional: bool)
             translated.append(argument)
         else:
             option, before = _counterpart(word, own, positional=positional)
+            if not equals and position + 1 == len(arguments):
+                raise click.UsageError(f"Option {word!r} requires an argument.")
             translated += [option] if option else []
             prefix = before
             if equals:

@@ -110,7 +110,7 @@ class ModelOpener:
 
 def check_name(name: str | None) -> None:
     """Raise BackendError unless there is such a backend; None is the model's own."""
-    if name is not None and name not in BACKENDS:
+    if name is not None and not (isinstance(name, str) and name in BACKENDS):
         raise BackendError(f"There is no backend {name!r}; there are {', '.join(BACKENDS)}.")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.detections import Detections
+from detector.errors import ArgumentError
 from detector.image_kinds import ImageLike, check_several
 from detector.image_memory import take_image
 from detector.images import Image
@@ -26,14 +27,17 @@ from detector.runtime.backend import Backend
 from detector.runtime.batch import run_batch
 from detector.runtime.looks import Backends, Looks
 from detector.runtime.model_file import ModelFile
-from detector.runtime.tiling import detect_tiled
+from detector.runtime.tiling import check_tile, detect_tiled
 from detector.spec import DEFAULT_SCORE_THRESHOLD
+from detector.system.bounds import shown
 from detector.system.machine import available_threads
 from detector.system.terminal import counted, ignore, printable
 
 T = TypeVar("T")
 
 _MOST_NAMED = 5  # classes
+_SETTINGS = ("any_size", "backend", "backend_name", "input_sizes", "own_hw", "postprocess", "preprocess")
+_SETTINGS += ("score_threshold", "spec", "threads", "tile")
 
 
 class Detector:
@@ -62,6 +66,8 @@ class Detector:
         tile: side of the tiles in pixels, or None.
     """
 
+    classes: tuple[str, ...]
+
     def __init__(
         self,
         looks: Looks,
@@ -76,7 +82,7 @@ class Detector:
         self._thresholds: NDArray[np.float32] | None = None
         self.tile: int | None = None
         classes = self.spec.classes
-        self.classes = classes if labels is None else tuple(classes[label] for label in labels)
+        self.__dict__["classes"] = classes if labels is None else tuple(classes[label] for label in labels)
 
     def _look_through(self, looks: Looks) -> None:
         self._looks = looks
@@ -206,6 +212,15 @@ class Detector:
     @backend.setter
     def backend(self, backend: Backend) -> None:
         self._looks = self._looks.replaced(backend)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "tile" and value is not None:
+            check_tile(value)
+        if not name.startswith("_") and name not in _SETTINGS:
+            raise ArgumentError(
+                f"A Detector has no setting {shown(name)} that can be changed; give it to Detector.load"
+            )
+        super().__setattr__(name, value)
 
     @property
     def score_threshold(self) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import list2cmdline
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
 NAME = "ssdlite"
+_OPERATORS = re.compile(r"[<>|&^%;]")
 _SCRIPTS = ("eval_coco", "demo_webcam")  # those of a checkout
 
 
@@ -131,4 +133,7 @@ def _distribution() -> Distribution | None:
 
 
 def _quoted(words: list[str]) -> str:
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    if os.name != "nt":
+        return shlex.join(words)
+    # What cmd and PowerShell take for an operator is quoted, too.
+    return " ".join(f'"{word}"' if _OPERATORS.search(word) else list2cmdline([word]) for word in words)

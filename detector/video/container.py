@@ -7,19 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detector.errors import DetectorError
-from detector.heif import is_heif
+from detector.image_header import HEAD_BYTES, is_video_head
 from detector.system.reading import open_regular, read_head
-
-_VIDEO_HEADS = (
-    b"\x1a\x45\xdf\xa3",  # Matroska and WebM
-    b"FLV\x01",
-    b"OggS",
-    b"\x00\x00\x01\xba",  # MPEG program stream
-    b"\x00\x00\x01\xb3",  # MPEG video
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF: WMV
-)
-_TRANSPORT_PACKET = 188  # bytes from one 0x47 to the next in an MPEG transport stream
-HEAD_BYTES = 2 * _TRANSPORT_PACKET + 1
 
 _MOST_PARTS = 100_000  # of a fragmented file; what comes after them is not looked at
 _MATROSKA = b"\x1a\x45\xdf\xa3"
@@ -105,14 +94,3 @@ def _segment_end(file: BinaryIO) -> int:
 def is_video(path: Path) -> bool:
     """Whether a file begins as videos do; its name does not count."""
     return is_video_head(read_head(path, HEAD_BYTES))
-
-
-def is_video_head(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is a video."""
-    if head[4:8] == b"ftyp":  # ISO 14496-12; HEIF and AVIF images are such files, too
-        return not is_heif(head)
-    if head[:4] == b"RIFF":
-        return head[8:12] == b"AVI "
-    if len(head) > 2 * _TRANSPORT_PACKET and head[::_TRANSPORT_PACKET] == b"GGG":
-        return True
-    return head.startswith(_VIDEO_HEADS)

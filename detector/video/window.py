@@ -15,6 +15,7 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.images import Image, save_image
 from detector.input_sizes import describe_sizes
+from detector.system.invocation import command
 from detector.system.opencv_build import has_gui
 from detector.system.processes import code_command
 from detector.video.frames import LiveFrame
@@ -46,7 +47,7 @@ class DisplayProbe:
     def problem(self) -> str | None:
         """Why no window can be opened; None if one can."""
         if not has_gui():
-            return "OpenCV is a build without windows here (`ssdlite doctor` says how to repair it)"
+            return f"OpenCV is a build without windows here (`{command('doctor')}` says how to repair it)"
         if self._process is None:
             return "there is no display"
         try:
