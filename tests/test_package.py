@@ -36,6 +36,8 @@ def uv() -> list[str]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both files. They are built from what git knows, so that nothing lies about by chance."""
+    if not (shutil.which("git") and shutil.which("ffmpeg") and (ROOT / ".git").exists()):
+        absent("git, ffmpeg and a checkout are needed")
     copy, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -90,9 +92,8 @@ def call(
     folder = tmp_path_factory.mktemp("fresh")
     venv, empty = folder / "venv", folder / "empty"
     empty.mkdir()
-    cache = os.environ.get("SSDLITE_CACHE")
-    environment = {"PATH": f"{venv / EXECUTABLES}{os.pathsep}{os.environ['PATH']}", "HOME": str(Path.home())}
-    environment |= {"SSDLITE_CACHE": cache} if cache else {}
+    environment = {**os.environ, "PATH": f"{venv / EXECUTABLES}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("PYTHONPATH", None)
     for command in (
         [*uv(), "venv", "--quiet", "--python", sys.executable, venv],
         [*uv(), "pip", "install", "--quiet", "--python", venv / EXECUTABLES / "python", file],

@@ -18,6 +18,10 @@ from detector.spec import ModelSpec
 from detector.system.bounds import shown
 
 MOST_THREADS = 1024
+_SETTINGS = {
+    *("any_size", "backend", "backend_name", "input_sizes", "own_hw", "postprocess", "preprocess"),
+    *("score_threshold", "spec", "threads", "tile"),
+}
 
 
 def check_load(
@@ -36,6 +40,16 @@ def check_model(model: object) -> None:
     """Raise ArgumentError unless that is text or a path, and not empty."""
     if not isinstance(model, str | os.PathLike) or os.fspath(model) in ("", os.fsencode(model)):
         raise ArgumentError(f"Expected a model's name or the path of its file, got {shown(model)}")
+
+
+def check_setting(name: str, value: object) -> None:
+    """Raise ArgumentError for an attribute that a Detector does not have, or that cannot be changed."""
+    if name == "tile" and value is not None:
+        check_tile(value)
+    if not name.startswith("_") and name not in _SETTINGS:
+        raise ArgumentError(
+            f"A Detector has no setting {shown(name)} that can be changed; give it to Detector.load"
+        )
 
 
 def check_whole(name: str, number: object, most: int | None = None) -> None:

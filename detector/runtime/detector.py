@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.detections import Detections
-from detector.errors import ArgumentError
 from detector.image_kinds import ImageLike, check_several
 from detector.image_memory import take_image
 from detector.images import Image
@@ -22,22 +21,19 @@ from detector.input_sizes import InputSize, name_sizes, read_sizes
 from detector.postprocess import Postprocessor
 from detector.preprocess import Resize
 from detector.pretrained.releases import DEFAULT_MODEL
-from detector.runtime.arguments import check_load, chosen_sizes, class_list, least_scores
+from detector.runtime.arguments import check_load, check_setting, chosen_sizes, class_list, least_scores
 from detector.runtime.backend import Backend
 from detector.runtime.batch import run_batch
 from detector.runtime.looks import Backends, Looks
 from detector.runtime.model_file import ModelFile
-from detector.runtime.tiling import check_tile, detect_tiled
+from detector.runtime.tiling import detect_tiled
 from detector.spec import DEFAULT_SCORE_THRESHOLD
-from detector.system.bounds import shown
 from detector.system.machine import available_threads
 from detector.system.terminal import counted, ignore, printable
 
 T = TypeVar("T")
 
 _MOST_NAMED = 5  # classes
-_SETTINGS = ("any_size", "backend", "backend_name", "input_sizes", "own_hw", "postprocess", "preprocess")
-_SETTINGS += ("score_threshold", "spec", "threads", "tile")
 
 
 class Detector:
@@ -214,12 +210,7 @@ class Detector:
         self._looks = self._looks.replaced(backend)
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "tile" and value is not None:
-            check_tile(value)
-        if not name.startswith("_") and name not in _SETTINGS:
-            raise ArgumentError(
-                f"A Detector has no setting {shown(name)} that can be changed; give it to Detector.load"
-            )
+        check_setting(name, value)
         super().__setattr__(name, value)
 
     @property
@@ -238,8 +229,7 @@ class Detector:
         """The objects in one image, with all threads on it: the least time for one frame.
 
         Args:
-            image: an array (H, W, 3) of uint8, BGR, as ``load_image`` and OpenCV give it, a path, an address
-                (``https://...``), or a Pillow image; see ``to_image``.
+            image: an array (H, W, 3) of uint8 in BGR, a path, an address or a Pillow image; see ``to_image``.
 
         Raises:
             ImageError: a file that cannot be read, or an image that would take too many tiles.

@@ -9,31 +9,29 @@ import sys
 import pytest
 
 from detector.bench import idle
-from detector.system.machine import available_threads
+
+pinned = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux gives processors away")
+ON_ONE_PROCESSOR = """
+import os, subprocess, sys
+from detector.bench.idle import measure_free_share
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+spin = "while True: pass"
+programs = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(int(sys.argv[1]))]
+try:
+    print(measure_free_share(int(sys.argv[2]), 2))
+finally:
+    for program in programs:
+        program.kill()
+"""
 
 
-def test_busy_programs_take_their_share() -> None:
-    threads = available_threads()
-    spinning = "import time\nend = time.time() + 60\nwhile time.time() < end: pass"
-    programs = [subprocess.Popen([sys.executable, "-c", spinning]) for _ in range(3 * threads)]
-    try:
-        free = idle.measure_free_share(threads, seconds=2)
-    finally:
-        for program in programs:
-            program.kill()
-            program.wait()
-    assert 0 < free < idle.LEAST_FREE
+@pinned
+@pytest.mark.parametrize(("programs", "threads"), [(3, 1), (0, 2)])
+def test_what_is_shared_is_not_free(programs: int, threads: int) -> None:
+    command = [sys.executable, "-c", ON_ONE_PROCESSOR, str(programs), str(threads)]
+    free = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert 0 < free < 0.7
     assert idle.describe_load(free)
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux gives processors to processes")
-def test_threads_that_share_one_processor_have_half_of_it_each() -> None:
-    code = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from detector.bench.idle import measure_free_share; print(measure_free_share(2, 1))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 0 < float(done.stdout) < 0.6
 
 
 @pytest.mark.parametrize(
