@@ -58,7 +58,8 @@ class Detector:
         any_size: whether ``resized`` makes it fit other sizes.
         classes: names of the classes that it looks for.
         backend_name: what runs the network; empty where it was not opened by ``load``.
-        preprocess, postprocess: what comes before and after it.
+        preprocess: what comes before it.
+        postprocess: what comes after it.
         tile: side of the tiles in pixels, or None.
     """
 
@@ -118,21 +119,16 @@ class Detector:
                 given; fewer cost less.
             score_threshold: least score of a detection, in [0, 1); None for the one that the model's AP is
                 measured with, which is next to nothing.
-            class_thresholds: take the spec's own threshold for each class that has one, and
-                ``score_threshold`` for the others.
+            class_thresholds: take the spec's own threshold for each class that has one.
             iou_threshold, max_detections: as the model's spec says if not given.
             resize: see ``Preprocessor``.
-            input_size: side of the input in pixels, or ``"HEIGHTxWIDTH"``: weights are made to fit it without
-                training, see ``any_size``; a file that is ready to run has one size. Of several, such as
-                ``[300, 512]``, the image is looked at with each, and what is found is one answer. None is the
-                model's own.
-            accurate: look at its own size and a larger one, with voting: the most AP for about four times the
-                time. Takes the place of ``input_size`` and ``voting``.
+            input_size: side of the input in pixels, or ``"HEIGHTxWIDTH"``: weights are made to fit it, see
+                ``any_size``; a file that is ready to run has one size. Of several, such as ``[300, 512]``,
+                the image is looked at with each, for one answer. None is the model's own.
+            accurate: its own size and a larger one, with voting: the most AP for about four times the time.
             voting: move each box to the mean of those around it; more AP for little time.
-            tile: look at larger images also in tiles of this many pixels a side, for small objects; a
-                frame takes as many times longer as there are tiles, and one more. See ``detect_tiled``.
-            trust: let the folder of a SavedModel be run. It is a program, which can read and write your
-                files; everything else that is loaded here is data.
+            tile: look at larger images also in tiles of so many pixels a side; see ``detect_tiled``.
+            trust: let the folder of a SavedModel be run, which is a program and can read and write files.
             say: takes a line for each thing that takes time, such as a download; None for silence.
 
         Raises:
@@ -200,9 +196,7 @@ class Detector:
 
     @property
     def backend(self) -> Backend:
-        """What runs the network, for measurements: it takes one caller at a time, with no lock held. Of
-        several input sizes, that of the first.
-        """
+        """What runs the network (the first, of several): for measurements; one caller at a time, no lock."""
         return self._looks.first[0].backend
 
     @backend.setter
@@ -215,9 +209,7 @@ class Detector:
 
     @property
     def score_threshold(self) -> float:
-        """Least score of a detection; may be changed at any time, and holds from the next image on, for every
-        class.
-        """
+        """Least score of a detection of any class; may be changed, and holds from the next image on."""
         return self.postprocess.score_threshold
 
     @score_threshold.setter
