@@ -115,8 +115,7 @@ class Detector:
             backend: ``"litert"``, ``"tensorflow"``, ``"openvino"`` or ``"onnxruntime"``. Names and weights
                 run on each of them. None is LiteRT for these, and for any other file what it was made for.
             threads: processors to use, all if none are given.
-            classes: names of the classes to look for, one text joined by commas or several; all if none are
-                given; fewer cost less.
+            classes: names of those to look for, several or one text with commas; fewer cost less.
             score_threshold: least score of a detection, in [0, 1); None for the one that the model's AP is
                 measured with, which is next to nothing.
             class_thresholds: take the spec's own threshold for each class that has one.
@@ -126,10 +125,10 @@ class Detector:
                 ``any_size``; a file that is ready to run has one size. Of several, such as ``[300, 512]``,
                 the image is looked at with each, for one answer. None is the model's own.
             accurate: its own size and a larger one, with voting: the most AP for about four times the time.
-            voting: move each box to the mean of those around it; more AP for little time.
+            voting: move each box to the mean of those around it; more AP.
             tile: look at larger images also in tiles of so many pixels a side; see ``detect_tiled``.
             trust: let the folder of a SavedModel be run, which is a program and can read and write files.
-            say: takes a line for each thing that takes time, such as a download; None for silence.
+            say: takes a line for each thing that takes time; None for silence.
 
         Raises:
             DetectorError: no such model, class or backend, or a damaged model; see ``detector.errors``.
@@ -165,7 +164,7 @@ class Detector:
         )
 
     def share(self) -> Detector:
-        """Another Detector on the same network, which is not loaded again: its settings are its own."""
+        """Another Detector on the same network, with settings of its own."""
         other = Detector.__new__(Detector)
         other.__dict__.update(self.__dict__, postprocess=copy(self.postprocess))
         return other
@@ -189,9 +188,7 @@ class Detector:
         return other
 
     def bare_network(self, image: Image) -> Callable[[], object]:
-        """A function that runs the network on what is made of an image, once for each input size, and nothing
-        else: for measurements, as ``backend``.
-        """
+        """A function that runs the network on an image, once for each input size: for measurements."""
         return self._looks.bare_network(image)
 
     @property

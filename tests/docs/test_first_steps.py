@@ -19,8 +19,8 @@ def code_cells(notebook: Any) -> list[Any]:
 
 
 def kinds_of_outputs(cell: Any) -> set[str]:
-    """What a reader sees below a cell: MIME types, and standard output. Whether a library warns depends on the
-    machine.
+    """What a reader sees below a cell: MIME types, and standard output; whether a library warns is the
+    machine's.
     """
     shown = set()
     for output in cell.outputs:
