@@ -174,9 +174,12 @@ def test_thresholds_are_checked_when_they_are_changed(detector: Detector) -> Non
     for wrong in (1.5, float("nan"), "0.5", None):
         with pytest.raises(ValueError, match="expected 0 <= score_threshold < 1"):
             own.score_threshold = wrong  # type: ignore[assignment]
-    own.tile = 0
-    with pytest.raises(ValueError, match="Expected a tile"):
-        own.detect(PATH)
+    for wrong in (0, "a"):
+        with pytest.raises(ValueError, match="Expected a tile"):
+            own.tile = wrong  # type: ignore[assignment]
+    for name in ("iou_threshold", "classes", "scor_threshold"):
+        with pytest.raises(ValueError, match=f"no setting '{name}' that can be changed"):
+            setattr(own, name, 0.5)
     own.tile = 100
     with pytest.raises(ImageError, match=r"tiles of 100 pixels would cover 30000 x 3000 pixels"):
         own.detect(np.zeros((3000, 30000, 3), np.uint8))

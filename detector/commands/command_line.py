@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from difflib import get_close_matches
+from typing import Any
 
 import click
 
@@ -17,6 +18,11 @@ from detector.system.terminal import printable
 
 class OneValueCommand(click.Command):
     """A command that refuses an option with one value when it is given twice, in place of taking the last."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        # A script of its own, such as eval_coco.py, runs a command without the group.
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {name for each in self.get_params(ctx) for name in (*each.opts, *each.secondary_opts)}

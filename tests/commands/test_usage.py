@@ -35,6 +35,15 @@ def test_help(run: Run, path: tuple[str, ...], option: str) -> None:
     assert outcome.out.startswith(f"Usage: {' '.join(('ssdlite', *path))} ")
 
 
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("script", ["eval_coco.py", "demo_webcam.py"])
+def test_help_of_the_scripts(script: str, option: str) -> None:
+    path = Path(__file__).parents[2] / script
+    done = subprocess.run([sys.executable, path, option], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: {script} ")
+
+
 def test_version(run: Run) -> None:
     outcome = run("--version")
     assert outcome.code == 0
