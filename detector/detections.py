@@ -221,9 +221,7 @@ class Detections:
         return bytes(cv2.imencode(".png", small)[1])
 
     def _repr_html_(self) -> str | None:
-        if (
-            self._memory is not None and self._repr_png_() is not None
-        ):  # a notebook would show this in the picture's place
+        if self._repr_png_() is not None:  # a notebook would show this in the picture's place
             return None
         rows = (
             (name, f"{score:.2f}", ", ".join(f"{value:.1f}" for value in box)) for box, score, name in self
