@@ -33,6 +33,15 @@ def command(*arguments: object) -> str:
     return _quoted([*_program(), *map(str, arguments)])
 
 
+def program(name: str, *arguments: object) -> str:
+    """A command line of another program that lies in the environment of this one, such as ``tensorboard``."""
+    if _is_uv_run():
+        return _quoted([*_uv_run(), name, *map(str, arguments)])
+    own, found = Path(sys.executable).parent, shutil.which(name)
+    is_on_path = found is not None and Path(found).absolute().parent == own
+    return _quoted([name if is_on_path else str(own / name), *map(str, arguments)])
+
+
 def with_extra(extra: str) -> str:
     """What to do to have an extra of this package, such as ``train``: words for the end of a sentence."""
     is_command = _started().stem in (NAME, *_SCRIPTS)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from detector.system.terminal import counted
+
 WARM_UP_STEPS = 3  # the first steps are slow: the graph is traced, the cache is empty
 
 
@@ -60,5 +62,5 @@ class Clock:
 def describe_minutes(minutes: float) -> str:
     """A time in words."""
     if minutes < 1.5:
-        return f"about {max(1, round(minutes * 60))} seconds"
+        return f"about {counted(max(1, round(minutes * 60)), 'second')}"
     return f"about {round(minutes)} minutes" if minutes < 90 else f"about {minutes / 60:.1f} hours"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING
 
 from detector.checks.diagnosis import diagnose
@@ -11,7 +10,7 @@ from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
-from detector.system.invocation import command
+from detector.system.invocation import command, program
 from detector.system.terminal import counted
 from detector.training.curves import draw_curves
 from detector.training.gallery import draw_gallery
@@ -57,7 +56,7 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         f"  {command('eval', run.validation, '--model', run.root)}\n"
         f"  {command('detect', 'PHOTO', '--model', run.root)}\n"
         f"  {command('demo', '--model', run.root)}\n"
-        f"  tensorboard --logdir {shlex.quote(str(run.tensorboard))}"
+        f"  {program('tensorboard', '--logdir', run.tensorboard)}"
     )
 
 

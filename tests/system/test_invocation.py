@@ -56,6 +56,17 @@ def test_an_environment_that_is_activated(bin_folder: Path, monkeypatch: pytest.
     assert invocation.with_extra("train") == "`pip install '.[train]'`"
 
 
+def test_another_program_of_the_environment(bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bin_folder / "tensorboard").write_text("#!/bin/sh\n")
+    (bin_folder / "tensorboard").chmod(0o755)
+    start(monkeypatch, bin_folder / "ssdlite")
+    assert invocation.program("tensorboard", "--logdir", "a b") == f"{bin_folder}/tensorboard --logdir 'a b'"
+    monkeypatch.setenv("PATH", str(bin_folder))
+    assert invocation.program("tensorboard") == "tensorboard"
+    monkeypatch.setenv("UV_RUN_RECURSION_DEPTH", "1")
+    assert invocation.program("tensorboard") == "uv run tensorboard"
+
+
 def test_a_command_by_its_path(bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start(monkeypatch, "venv/bin/ssdlite")
     assert invocation.command("doctor") == "venv/bin/ssdlite doctor"
