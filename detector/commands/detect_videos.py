@@ -42,6 +42,8 @@ def detect_in_video(
         if opened.live:
             demo = command("demo", "--source", "ADDRESS")
             raise SourceError(f"{opened.name} is live and has no end; `{demo}` detects in it.")
+        demo = command("demo", "--source", shown_url(source))
+        say(f"Looking at every frame of {opened.name}; `{demo}` shows a video meanwhile.")
         recorder = Recorder(stem.with_name(f"{stem.name}.mp4"), opened.fps)
         with closing(recorder), closing(FrameLog(recorder.path.with_suffix(".jsonl"), live=False)) as log:
             draw, tally, frames = live_drawer(), Tally(), 0

@@ -52,7 +52,8 @@ def quieten_tensorflow() -> None:
 def _absent(package: str) -> Iterator[None]:
     """Let a package seem not to be installed, to those that import it inside the block."""
     modules = cast("dict[str, ModuleType | None]", sys.modules)
-    names = [name for name in modules if name == package or name.startswith(f"{package}.")]
+    # Another thread may import meanwhile.
+    names = [name for name in list(modules) if name == package or name.startswith(f"{package}.")]
     kept = {name: modules.pop(name) for name in names}
     modules[package] = None
     try:
