@@ -22,7 +22,7 @@ from detector.commands.options import (
     model_options,
     score_option,
 )
-from detector.errors import DetectorError
+from detector.errors import DetectorError, ImageError
 from detector.system.files import check_writable, free_folder
 from detector.system.terminal import counted, write_line
 
@@ -103,10 +103,14 @@ def detect_command(
     batch = _Batch(detector, output, failures=list(found.failures))
     names = names_below(found.pictures)
     progress = tqdm(found.pictures, desc="detecting", unit="image", disable=None, leave=False)
-    for path, name, picture_name in zip(progress, names, picture_names(names), strict=True):
-        batch.add(path, name, picture_name)
-    for video in found.videos:
-        batch.add_video(video)
+    try:
+        for path, name, picture_name in zip(progress, names, picture_names(names), strict=True):
+            batch.add(path, name, picture_name)
+        for video in found.videos:
+            batch.add_video(video)
+    except KeyboardInterrupt:  # the lists say what is there, for people and for a later run
+        batch.write_records(earlier)
+        raise
     batch.finish(len(found.pictures) + len(found.failures), len(found.videos), earlier)
 
 
@@ -144,6 +148,8 @@ class _Batch:
             drawn = draw_detections(image, detections)
             # JPEG ends at 65,500 pixels a side.
             picture = self.output / f"{picture_name}{'.jpg' if max(drawn.shape) <= 65_500 else '.png'}"
+            if picture.is_symlink():  # what it leads to may be the photograph itself
+                raise ImageError(f"{picture} is a link, which is not written through; remove it.")
             save_image(picture, drawn)
         except DetectorError as error:
             if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
@@ -174,7 +180,7 @@ class _Batch:
 
         try:
             stem = self.output / Path(*names_below([video])).stem
-            self.videos.append(detect_in_video(video, stem, self.detector, write_line))
+            detect_in_video(video, stem, self.detector, write_line, begun=self.videos.append)
         except DetectorError as error:
             if getattr(error.__cause__, "errno", None) in _END_OF_ALL:
                 raise
@@ -188,13 +194,14 @@ class _Batch:
         kinds = " and ".join(["images"] * bool(pictures) + ["videos"] * bool(videos))
         if not self.images and not self.videos:
             raise DetectorError(f"None of the {kinds} could be read; they are named above.")
-        self._write_records(earlier)
+        self.write_records(earlier)
         if self.failures:
             raise DetectorError(
                 f"{len(self.failures)} of {counted_sources} {kinds} were left out; they are named above."
             )
 
-    def _write_records(self, earlier: set[Path]) -> None:
+    def write_records(self, earlier: set[Path]) -> None:
+        """Write the lists of what was found, and remove what an earlier run has left."""
         write_list(self.output / RESULTS, self.results)
         write_list(self.output / IMAGES, self.images)
         if self.videos or (self.output / VIDEOS).exists():

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from detector.commands.detect_results import results_below
 from detector.errors import DetectorError, ImageError
+from detector.heif import SUFFIXES as HEIF
 from detector.image_header import HEAD_BYTES, is_video_head
 from detector.images import find_images, find_unread_images, is_address
 from detector.system.download import open_url, shown_url
 from detector.system.files import files_below
-from detector.system.invocation import command
+from detector.system.invocation import command, with_extra
 from detector.system.terminal import printable
 from detector.video.container import is_video
 
@@ -84,7 +85,8 @@ def find_left_out(sources: Sequence[str]) -> Iterator[str]:
     not looked at.
     """
     for path in find_unread_images(sources):
-        yield f"{path} is in a format that is not read; convert it."
+        way = f"{with_extra('photos')}, or convert it" if path.suffix.lower() in HEIF else "convert it"
+        yield f"{path} is in a format that is not read: {way}."
     for folder in filter(os.path.isdir, sources):
         results = results_below([folder])
         for path in sorted(files_below(folder)):

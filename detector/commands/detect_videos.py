@@ -26,12 +26,17 @@ from detector.video.tally import Tally
 
 
 def detect_in_video(
-    source: str, stem: Path, detector: Detector, say: Callable[[str], None]
-) -> dict[str, str]:
-    """Write ``stem``.mp4 and ``stem``.jsonl with what is found in each frame of a video; which they are comes
-    back.
+    source: str,
+    stem: Path,
+    detector: Detector,
+    say: Callable[[str], None],
+    *,
+    begun: Callable[[dict[str, str]], None],
+) -> None:
+    """Write ``stem``.mp4 and ``stem``.jsonl with what is found in each frame of a video.
 
-    Names that are taken get a number. What is written can be played wherever it ends.
+    Names that are taken get a number; ``begun`` is told which files they are. What is written can be played
+    wherever it ends.
 
     Raises:
         SourceError: no video that can be read, or a camera's stream, which has no end.
@@ -46,6 +51,8 @@ def detect_in_video(
         say(f"Looking at every frame of {opened.name}; `{demo}` shows a video meanwhile.")
         recorder = Recorder(stem.with_name(f"{stem.name}.mp4"), opened.fps)
         with closing(recorder), closing(FrameLog(recorder.path.with_suffix(".jsonl"), live=False)) as log:
+            files = {"annotated": str(recorder.path), "frames": str(recorder.path.with_suffix(".jsonl"))}
+            begun({"video": shown_url(source), **files})
             draw, tally, frames = live_drawer(), Tally(), 0
             try:
                 for live in _look_at(opened, detector):
@@ -54,14 +61,13 @@ def detect_in_video(
                     recorder.write(draw(live), live.frame.timestamp)
                     tally.add(live)
             except KeyboardInterrupt:
-                say(f"{recorder.path} ends where it was stopped, after {counted(frames, 'frame')}.")
+                if frames:
+                    say(f"{recorder.path} ends where it was stopped.")
                 raise
         say(f"{opened.name}: {' '.join(tally.sentences())}")
         say(f"{recorder.path} and {recorder.path.stem}.jsonl have {counted(frames, 'frame')} of it.")
         if remark := getattr(opened, "remark", None):
             say(remark)
-    frames_file = recorder.path.with_suffix(".jsonl")
-    return {"video": shown_url(source), "annotated": str(recorder.path), "frames": str(frames_file)}
 
 
 def _look_at(source: Source, detector: Detector) -> Iterator[LiveFrame]:

@@ -98,6 +98,10 @@ def train_command(
         with tqdm.external_write_mode():  # above the bar, if there is one
             echo(line)
 
+    if show_config and resume is not None:
+        raise click.UsageError(
+            f"--show-config is of a new training; {resume / 'config.yaml'} is that of the run."
+        )
     if show_config:
         from detector.training.config_file import load_config
         from detector.training.config_text import describe_config

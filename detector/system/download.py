@@ -43,6 +43,8 @@ class _NoWayDown(urllib.request.HTTPRedirectHandler):
             raise DownloadError(
                 f"{req.full_url} leads to {newurl:.200}, which is not HTTPS; it is not followed."
             )
+        if not newurl.lower().startswith(("http://", "https://")):
+            raise DownloadError(f"{shown_url(req.full_url)} leads to {newurl:.200}, which is not followed.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -153,6 +155,7 @@ def _plain(url: str) -> str:
                 "An address with a user name or a password in it is not fetched; leave them out."
             )
         host = parts.netloc.encode("idna").decode("ascii")
+        _ = parts.port  # raises ValueError where it is beyond 65,535
         rest = [quote(part, safe="%/:=&?!$'()*+,;@~[]") for part in (parts.path, parts.query)]
     except ValueError as error:  # UnicodeError is one
         raise DownloadError(f"{shown_url(url)} is not an address ({error}).") from error

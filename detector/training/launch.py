@@ -226,8 +226,8 @@ def _describe(job: Job, folder: LabelledFolder, start: InitialWeights) -> Iterat
         "weights": weights,
         "input size": describe_size(job.spec.input_hw),
         "trained": f"{describe_depth(training.frozen_until)}; {training.batch_norm} batch-norm statistics",
-        "steps": f"{training.steps:,} of {training.batch_size} images ({epochs:.0f} epochs), evaluated every "
-        f"{training.evaluate_every:,}",
+        "steps": f"{training.steps:,} of {training.batch_size} images ({counted(round(epochs), 'epoch')}), "
+        f"evaluated every {training.evaluate_every:,}",
         "optimizer": f"{optimizer.type}, learning rate {optimizer.learning_rate:g}, {optimizer.schedule}",
         "run": str(job.folder.root),
     }

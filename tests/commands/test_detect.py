@@ -297,3 +297,14 @@ def test_results_of_earlier_runs_are_not_looked_at(
     (tmp_path / "deep").mkdir()
     monkeypatch.chdir(tmp_path / "deep")
     assert "2 pictures with" in run("detect", "..", "--model", model, "--output", "out").out
+
+
+def test_a_link_in_the_output_is_not_written_through(run: Run, model: Path, tmp_path: Path) -> None:
+    photo, out = tmp_path / "cup.jpg", tmp_path / "out"
+    shutil.copy(SAMPLE_FOLDER / "coffee.jpg", photo)
+    out.mkdir()
+    (out / "cup.jpg.jpg").symlink_to(photo)
+    outcome = run("detect", photo, "--model", model, "--output", out)
+    assert_mistake(outcome)
+    assert "is a link, which is not written through" in outcome.err
+    assert photo.read_bytes() == (SAMPLE_FOLDER / "coffee.jpg").read_bytes()
