@@ -207,11 +207,14 @@ class Detections:
     def __format__(self, form: str) -> str:
         return format(str(self), form)
 
-    def _repr_png_(self) -> bytes | None:
+    def _image_to_show(self) -> Image | None:
         try:
-            image = self.image
+            return self.image
         except DetectorError:
             return None
+
+    def _repr_png_(self) -> bytes | None:
+        image = self._image_to_show()
         if image is None:
             return None
         drawn = draw_detections(image, self)
@@ -221,7 +224,7 @@ class Detections:
         return bytes(cv2.imencode(".png", small)[1])
 
     def _repr_html_(self) -> str | None:
-        if self._repr_png_() is not None:  # a notebook would show this in the picture's place
+        if self._image_to_show() is not None:  # a notebook would show this in the picture's place
             return None
         rows = (
             (name, f"{score:.2f}", ", ".join(f"{value:.1f}" for value in box)) for box, score, name in self

@@ -22,8 +22,10 @@ def take_image(given: Any) -> tuple[Image, ImageMemory]:
         ImageError, ValueError: as ``to_image``.
     """
     if is_address(given):
+        from detector.system.download import shown_url  # takes time to import
+
         data = fetch(given)
-        image = decode_image(data, name=given.partition("?")[0])
+        image = decode_image(data, name=shown_url(given))
         return image, ImageMemory(given, image, data)
     image = to_image(given)
     return image, ImageMemory(given, image)
@@ -51,11 +53,6 @@ class ImageMemory:
             self._held = weakref.ref(given)
         except TypeError:  # something that looks like an array
             self._held = None
-
-    @property
-    def is_there(self) -> bool:
-        """Whether there is something to ask."""
-        return bool(self._path or self._data) or (self._held is not None and self._held() is not None)
 
     def recall(self) -> Image | None:
         """The image, (H, W, 3) uint8, BGR; None where the program has it no more.

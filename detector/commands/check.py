@@ -55,7 +55,6 @@ def check_command(
     never changed; --fix writes a copy in which the boxes and class numbers that can be put right are right,
     the rest is left out, images turned by EXIF are stored upright, and no part has images of another.
     """
-
     from detector.checks.repair import check_target, save_findings, write_repaired
     from detector.checks.review import review_labels
     from detector.checks.statistics import count_objects

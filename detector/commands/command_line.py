@@ -54,12 +54,8 @@ class OneValueGroup(click.Group):
                 return super().resolve_command(ctx, [COMMANDS[word], *args[1:]])
             if word in COMMAND_HINTS:
                 raise click.UsageError(f"There is no command {word!r}: {COMMAND_HINTS[word]}.", ctx)
-        if (
-            ctx.parent is None
-            and word not in known
-            and (word.startswith(("http://", "https://")) or os.path.exists(word))
-        ):
-            raise click.UsageError(f"There is no command {word!r}; did you mean `detect {word}`?", ctx)
+            if word.startswith(("http://", "https://")) or os.path.exists(word):
+                raise click.UsageError(f"There is no command {word!r}; did you mean `detect {word}`?", ctx)
         if word not in known and (near := get_close_matches(word, known, n=1)):
             raise click.UsageError(f"There is no command {word!r}; did you mean {near[0]!r}?", ctx)
         return super().resolve_command(ctx, args)

@@ -190,14 +190,13 @@ class _Batch:
         """Write the records, and tell what has become of so many images and videos."""
         for failure in self.failures:
             write_line(f"Left out: {failure}", to_errors=True)
-        counted_sources = pictures + videos
         kinds = " and ".join(["images"] * bool(pictures) + ["videos"] * bool(videos))
         if not self.images and not self.videos:
             raise DetectorError(f"None of the {kinds} could be read; they are named above.")
         self.write_records(earlier)
         if self.failures:
             raise DetectorError(
-                f"{len(self.failures)} of {counted_sources} {kinds} were left out; they are named above."
+                f"{len(self.failures)} of {pictures + videos} {kinds} were left out; they are named above."
             )
 
     def write_records(self, earlier: set[Path]) -> None:
