@@ -216,6 +216,19 @@ def build_architecture(spec: ModelSpec) -> Architecture:
     )
 
 
+def crossing_layers(architecture: Architecture, first: str) -> tuple[str, ...]:
+    """Names of the layers before ``first`` whose outputs are read by it or by a layer after it, in order.
+
+    Raises:
+        ValueError: there is no such layer.
+    """
+    names = [layer.name for layer in architecture.layers]
+    cut = names.index(first)
+    later = architecture.layers[cut:]
+    read = {source for layer in later for source in (layer.source, layer.shortcut)}
+    return tuple(name for name in names[:cut] if name in read)
+
+
 def anchors_of(spec: ModelSpec) -> FloatArray:
     """All anchors of the network that a spec describes, (A, 4) xyxy; see ``build_anchors``."""
     return build_anchors(spec.anchors, build_architecture(spec).feature_map_sizes_hw, spec.input_hw)

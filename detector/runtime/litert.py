@@ -53,18 +53,21 @@ class LiteRTBackend:
         return [LiteRTBackend(self._path, 1) for _ in range(count)]
 
 
-def open_interpreter(path: Path, threads: int) -> Interpreter:
-    """LiteRT's interpreter with that file in it.
+def open_interpreter(model: Path | bytes, threads: int) -> Interpreter:
+    """LiteRT's interpreter with that file, or the content of one, in it.
 
     Raises:
-        ModelError: LiteRT cannot load the file.
+        ModelError: LiteRT cannot load it.
     """
     try:
         with _without_notice():
-            interpreter = Interpreter(str(path), num_threads=threads)
+            if isinstance(model, bytes):
+                interpreter = Interpreter(model_content=model, num_threads=threads)
+            else:
+                interpreter = Interpreter(str(model), num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise _cannot_run(path, error) from error
+        raise _cannot_run(model if isinstance(model, Path) else Path("model.tflite"), error) from error
     return interpreter
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
+from detector.training.features import FeatureSource, choose_pool, feature_bytes
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -69,6 +70,24 @@ class Job:
     def steps(self) -> int:
         """Number of steps in all."""
         return int(self.plan.config.training.steps)
+
+    def with_features(self, samples: SampleSource, first: str | None) -> SampleSource | FeatureSource:
+        """The samples as what frozen layers make of them, kept; as they are where that is not worth it.
+
+        Args:
+            samples: of pictures.
+            first: name of the first layer that is trained; None when all are.
+        """
+        config = self.plan.config
+        if first is None or self.strategy.num_replicas_in_sync > 1:
+            return samples
+        pool = choose_pool(
+            config.augmentation,
+            len(self.data.images),
+            feature_bytes(self.spec, first),
+            int(config.runtime.cache_gib * (1 << 30)),
+        )
+        return samples if pool is None else FeatureSource(samples, self.spec, first, pool, config.training.seed)
 
     def build_samples(self) -> SampleSource:
         """Where its samples come from; it keeps decoded images, so one serves the trial and the run."""

@@ -107,12 +107,13 @@ class Run:
             job.plan,
             job.spec,
             job.weights,
-            samples,
+            job.with_features(samples, job.plan.frozen_until),
             first_step=first_step,
             on_bad_loss=self._note_bad_loss,
         )
         self._trainer = build_trainer(task, job.plan.config, job.strategy, self._after_step)
         self._saved = SavedState(self._trainer, job.folder, checkpoint)
+        task.freeze(self._trainer.model)
         self._log = RunLog(job, first_step)
         self._controller = orbit.Controller(
             global_step=self._trainer.global_step,

@@ -7,6 +7,7 @@ worker would.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from detector.training.targets import Targets, build_targets
 _CACHED_INPUTS = 3.4
 # A third number in the seed makes another stream than that of any sample.
 _ORDER = 1
+_VARIANT = 2
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,13 @@ class Sample:
     """One training sample.
 
     Attributes:
-        image: (H, W, 3) uint8, RGB, at the network's input size.
+        inputs: what the network reads: (H, W, 3) uint8, RGB, at its input size; or, of a network whose first
+            layers are frozen, what these make of it.
         targets: of the image's anchors.
         index: which image of the dataset it shows.
     """
 
-    image: Image
+    inputs: tuple[NDArray[np.generic], ...]
     targets: Targets
     index: int
 
@@ -97,14 +100,21 @@ class SampleSource:
 
     def __call__(self, number: int) -> Sample:
         """Sample ``number``, counted from 0."""
-        index = self.image_index(number)
-        rng = np.random.default_rng((self._seed, number))
+        return self._make(self.image_index(number), np.random.default_rng((self._seed, number)))
+
+    def variant(self, index: int, number: int) -> Sample:
+        """Variant ``number`` of an image, counted from 0; as many of them are mirrored as samples are."""
+        share = self._augmentation.flip
+        mirrored = math.floor((number + 1) * share) > math.floor(number * share)
+        return self._make(index, np.random.default_rng((self._seed, index, number, _VARIANT)), mirrored)
+
+    def _make(self, index: int, rng: np.random.Generator, mirrored: bool | None = None) -> Sample:
         try:
             labelled = self._load(index)
         except DetectorError as error:
             self.failure = error
             raise
-        sample = self._augment(labelled, rng)
+        sample = self._augment(labelled, rng, mirrored)
         height, width = self._spec.input_hw
         image = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_LINEAR)
         if self._augmentation.colours:
@@ -120,7 +130,12 @@ class SampleSource:
             iou_threshold=self._iou_threshold,
             scales=self._spec.box_coder_scales,
         )
-        return Sample(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), targets, index)
+        return Sample((np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8),), targets, index)
+
+    @property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of a sample's inputs."""
+        return ((*self._spec.input_hw, 3),)
 
     @property
     def num_anchors(self) -> int:
@@ -136,8 +151,11 @@ class SampleSource:
             self._order = (epoch, order)
         return int(order[position])
 
-    def _augment(self, sample: LabelledImage, rng: np.random.Generator) -> LabelledImage:
-        if rng.random() < self._augmentation.flip:
+    def _augment(
+        self, sample: LabelledImage, rng: np.random.Generator, mirrored: bool | None
+    ) -> LabelledImage:
+        drawn = rng.random() < self._augmentation.flip
+        if drawn if mirrored is None else mirrored:
             sample = flip(sample)
         if rng.random() < self._augmentation.expand:
             sample = sample_expansion(sample, rng, largest=self._augmentation.expand_up_to)

@@ -10,11 +10,18 @@ import tf_keras
 from numpy.typing import NDArray
 from official.core import base_task, config_definitions
 
-from detector.model.network import build_network, set_weights, variables_by_key
+from detector.model.network import (
+    build_network,
+    get_weights,
+    set_weights,
+    split_network,
+    variables_by_key,
+)
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
 from detector.training.losses import sum_losses
 from detector.training.plan import Plan
+from detector.training.features import FeatureSource
 from detector.training.samples import SampleSource
 from detector.weights import Weights
 
@@ -28,7 +35,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         plan: what to train and how.
         spec: the network.
         weights: what it starts from; keys that are missing keep their fresh values.
-        samples: where samples come from.
+        samples: where samples come from: pictures, or features of the layers that are frozen.
         first_step: number of the step that the inputs begin at.
         on_bad_loss: called with the dataset's image indices when a loss is not finite.
     """
@@ -38,7 +45,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         plan: Plan,
         spec: ModelSpec,
         weights: Weights,
-        samples: SampleSource,
+        samples: SampleSource | FeatureSource,
         *,
         first_step: int,
         on_bad_loss: Callable[[list[int]], None],
@@ -69,12 +76,20 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             for key, variable in variables_by_key(network, self._spec).items()
             if key.endswith("/kernel") and "depthwise" not in key and variable.ref() in trained
         ]
+        self._trained_part = network
+        if self._plan.frozen_until is not None and isinstance(self._samples, FeatureSource):
+            self._trained_part = split_network(network, self._spec, self._plan.frozen_until)
         return network
+
+    def freeze(self, network: tf_keras.Model) -> None:
+        """Let samples that are features take over the frozen layers, once the network has its weights."""
+        if isinstance(self._samples, FeatureSource):
+            self._samples.freeze(lambda: get_weights(network, self._spec))
 
     def build_inputs(
         self, params: object, input_context: tf.distribute.InputContext | None = None
     ) -> tf.data.Dataset:
-        """Endless batches of (image, box targets, class targets, image index).
+        """Endless batches of (inputs, box targets, class targets, image index); the inputs are a tuple.
 
         Each worker makes its own part of every global batch, in the order in which one worker would make it.
         """
@@ -94,20 +109,28 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         )
         return dataset.batch(batch, drop_remainder=True).prefetch(2)
 
-    def _make_sample(self, number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _make_sample(self, number: tf.Tensor) -> tuple[tf.Tensor | tuple[tf.Tensor, ...], ...]:
         def make(n: np.int64) -> tuple[NDArray[np.generic] | np.int64, ...]:
             sample = self._samples(int(n))
-            return sample.image, sample.targets.boxes, sample.targets.classes, np.int64(sample.index)
+            targets = sample.targets
+            return *sample.inputs, targets.boxes, targets.classes, np.int64(sample.index)
 
-        kinds = [tf.uint8, tf.float32, tf.int32, tf.int64]
-        image, boxes, classes, index = tf.numpy_function(make, [number], kinds, stateful=False)
-        anchors = self._samples.num_anchors
-        return (
-            tf.ensure_shape(image, (*self._spec.input_hw, 3)),
-            tf.ensure_shape(boxes, (anchors, 4)),
-            tf.ensure_shape(classes, (anchors,)),
-            tf.ensure_shape(index, ()),
+        shapes, anchors = self._samples.input_shapes, self._samples.num_anchors
+        kind = tf.float16 if isinstance(self._samples, FeatureSource) else tf.uint8
+        kinds = [*(kind for _ in shapes), tf.float32, tf.int32, tf.int64]
+        values = tf.numpy_function(make, [number], kinds, stateful=False)
+        known = [*shapes, (anchors, 4), (anchors,), ()]
+        *inputs, boxes, classes, index = (
+            tf.ensure_shape(value, shape) for value, shape in zip(values, known, strict=True)
         )
+        return tuple(inputs), boxes, classes, index
+
+    def _prepare(self, inputs: tuple[tf.Tensor, ...]) -> tf.Tensor | list[tf.Tensor]:
+        """What the trained part of the network reads."""
+        values = [tf.cast(value, tf.float32) for value in inputs]
+        if not isinstance(self._samples, FeatureSource):
+            return values[0] * self._spec.pixel_scale + self._spec.pixel_offset
+        return values if len(values) > 1 else values[0]
 
     def build_metrics(self, training: bool = True) -> list[tf_keras.metrics.Metric]:
         """Means over the steps of a loop."""
@@ -126,13 +149,12 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         gradients, which are summed over replicas, are those of one replica with all images. A replica whose
         loss or gradient is not finite contributes nothing.
         """
-        images, box_targets, class_targets, indices = inputs
+        network_inputs, box_targets, class_targets, indices = inputs
         replicas = tf.distribute.get_replica_context()
         count = float(replicas.num_replicas_in_sync)
         loss = self._config.loss
-        network_input = tf.cast(images, tf.float32) * self._spec.pixel_scale + self._spec.pixel_offset
         with tf.GradientTape() as tape:
-            outputs = model(network_input, training=True)
+            outputs = self._trained_part(self._prepare(network_inputs), training=True)
             sums = sum_losses(
                 outputs["box_encodings"],
                 outputs["class_logits"],

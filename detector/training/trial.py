@@ -68,10 +68,12 @@ def _at_depth(plan: Plan, depth: str) -> Plan:
 def _train_briefly(plan: Plan, job: Job, samples: SampleSource) -> dict[str, FloatArray]:
     """The averaged weights after a short training, the learning rate falling to 0 within it."""
     config = replace(plan.config, training=replace(plan.config.training, steps=_STEPS))
+    shown = job.with_features(samples, plan.frozen_until)
     task = DetectionTask(
-        replace(plan, config=config), job.spec, job.weights, samples, first_step=0, on_bad_loss=ignore
+        replace(plan, config=config), job.spec, job.weights, shown, first_step=0, on_bad_loss=ignore
     )
     with tqdm(total=_STEPS, desc="trial", unit="step", disable=bars_hidden(), leave=False) as bar:
         trainer = build_trainer(task, config, job.strategy, lambda _: bar.update())
+        task.freeze(trainer.model)
         trainer.train(tf.constant(_STEPS))
     return trainer.averaged_weights(job.spec)

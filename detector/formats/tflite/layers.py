@@ -133,6 +133,10 @@ class LayerWriter:
             version = 2 if kind == INT8 else 1
             self._graph.operator(OPERATORS.ADD, schema.AddOptionsT(), operands, output, version)
 
+    def output(self, name: str) -> int:
+        """The tensor of a layer that was added, as float32."""
+        return self._read(name, FLOAT32)
+
     def join(self, name: str, architecture: Architecture, heads: Sequence[str], columns: int) -> int:
         """Add the rows of all feature maps as one tensor (1, A, ``columns``).
 

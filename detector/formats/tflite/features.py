@@ -1,0 +1,33 @@
+"""Writes the first layers of a network as a TFLite file: from the image to what the later layers read."""
+
+from __future__ import annotations
+
+from detector.architecture import IMAGE, build_architecture, crossing_layers
+from detector.formats.tflite.graph import Graph
+from detector.formats.tflite.layers import Constants, LayerWriter
+from detector.spec import ModelSpec
+from detector.weights import Weights, fold_batch_norm
+
+
+def build_features(weights: Weights, spec: ModelSpec, first: str) -> bytes:
+    """The layers before ``first`` as the bytes of a TFLite file.
+
+    Input ``image``: uint8 (1, H, W, 3), RGB. Outputs: float32 (1, h, w, C) for each of
+    ``architecture.crossing_layers``, by its name.
+
+    Args:
+        weights: of the spec's network; those of later layers are not read.
+        spec: what network it is.
+        first: name of the first layer that is left out.
+    """
+    graph = Graph()
+    layers = LayerWriter(graph, Constants(graph, half=False), None)
+    image = layers.add_image(spec, as_bytes=True)
+    architecture = build_architecture(spec)
+    folded = fold_batch_norm(weights, architecture)
+    for layer in architecture.layers:
+        if layer.name == first:
+            break
+        layers.add_layer(layer, *folded[layer.name])
+    outputs = {name: layers.output(name) for name in crossing_layers(architecture, first)}
+    return graph.finish({IMAGE: image}, outputs, {}, signature=True)

@@ -1,0 +1,195 @@
+"""Samples as frozen layers see them: what the layers that are trained read, kept for the next time.
+
+A frozen layer answers the same picture with the same features, so they need not be computed again. Without
+crops and colours a picture has two variants, as it is and mirrored, and both are kept for good. With them it
+has a pool of variants that is renewed bit by bit, so that what is trained still sees new ones all the time.
+
+Which variant a sample shows follows from the seed and its number alone: a run that is gone on with computes
+the features that it lacks and gets what it had.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from detector.architecture import build_architecture, crossing_layers
+from detector.boxes import FloatArray
+from detector.data.dataset import Dataset
+from detector.formats.tflite.features import build_features
+from detector.runtime.litert import open_interpreter
+from detector.spec import ModelSpec
+from detector.system.machine import available_threads
+from detector.training.config import AugmentationConfig
+from detector.training.samples import Sample, SampleSource
+from detector.training.targets import Targets
+from detector.weights import Weights
+
+_POOL = 4  # variants of a picture
+_LIFE = 4  # epochs between two new variants of a picture, once its pool is full
+_BLOCK = 3  # a third number in the seed makes another stream than those of samples
+
+
+@dataclass(frozen=True)
+class Pool:
+    """How many variants of each picture are kept, and how they are renewed.
+
+    Attributes:
+        size: variants of a picture that are kept at a time.
+        renewed: whether new variants take the places of old ones.
+    """
+
+    size: int
+    renewed: bool
+
+    def newest(self, epoch: int) -> int:
+        """Number of the newest variant in an epoch: one comes with each until the pool is full."""
+        if epoch < self.size:
+            return epoch
+        return self.size - 1 + ((epoch - self.size) // _LIFE + 1 if self.renewed else 0)
+
+
+def choose_pool(augmentation: AugmentationConfig, images: int, sample_bytes: int, most_bytes: int) -> Pool | None:
+    """The pool for a dataset; None where two variants of each picture do not fit into the memory.
+
+    Args:
+        augmentation: what is done to the pictures.
+        images: how many there are.
+        sample_bytes: of the features of one variant.
+        most_bytes: of all that are kept.
+    """
+    plain = not (float(augmentation.crop) or float(augmentation.colours) or augmentation.expand)
+    if plain and augmentation.flip in (0, 1):
+        wanted = least = 1
+    elif plain and augmentation.flip == 0.5:
+        wanted = least = 2
+    else:
+        wanted, least = _POOL, 2
+    fits = most_bytes // max(1, images * sample_bytes)
+    return Pool(min(wanted, fits), not plain) if fits >= least else None
+
+
+def feature_shapes(spec: ModelSpec, first: str) -> tuple[tuple[int, int, int], ...]:
+    """(h, w, C) of everything that the layers from ``first`` on read."""
+    architecture = build_architecture(spec)
+    layers = (architecture[name] for name in crossing_layers(architecture, first))
+    return tuple((*layer.out_hw, layer.out_channels) for layer in layers)
+
+
+def feature_bytes(spec: ModelSpec, first: str) -> int:
+    """Bytes that the features of one sample take, as they are kept."""
+    return sum(2 * math.prod(shape) for shape in feature_shapes(spec, first))
+
+
+class FeatureSource:
+    """Makes the samples of a dataset for a network whose first layers are frozen.
+
+    Args:
+        samples: makes the pictures.
+        spec: the network.
+        first: name of the first layer that is trained.
+        pool: how many variants are kept.
+        seed: of the choice among the variants.
+    """
+
+    def __init__(self, samples: SampleSource, spec: ModelSpec, first: str, pool: Pool, seed: int) -> None:
+        self._samples = samples
+        self._spec = spec
+        self._first = first
+        self._pool = pool
+        self._seed = seed
+        self._frozen: _FrozenLayers | None = None
+        self._kept: dict[tuple[int, int], _Kept] = {}
+
+    def freeze(self, weights: Callable[[], Weights]) -> None:
+        """Take over the weights of the frozen layers, before the first sample is asked for."""
+        if self._frozen is None:
+            self._frozen = _FrozenLayers(weights(), self._spec, self._first)
+
+    def __call__(self, number: int) -> Sample:
+        """Sample ``number``, counted from 0."""
+        index = self._samples.image_index(number)
+        variant = self._variant(index, number // len(self._samples.dataset.images))
+        kept = self._kept.get((index, variant))
+        if kept is None:
+            assert self._frozen is not None, "there are no frozen layers yet"
+            sample = self._samples.variant(index, variant)
+            features = self._frozen(np.asarray(sample.inputs[0], np.uint8))
+            kept = self._kept[index, variant] = _Kept.pack(features, sample.targets)
+            self._kept.pop((index, variant - self._pool.size), None)
+        return Sample(kept.features, kept.targets, index)
+
+    def _variant(self, index: int, epoch: int) -> int:
+        """Which variant of an image an epoch shows: in as many epochs as there are variants each has a turn."""
+        newest = self._pool.newest(epoch)
+        if epoch < self._pool.size:
+            return newest
+        block, place = divmod(epoch, self._pool.size)
+        start = np.random.default_rng((self._seed, index, block, _BLOCK)).integers(self._pool.size)
+        return newest - int(start + place) % self._pool.size
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset of the pictures."""
+        return self._samples.dataset
+
+    @property
+    def num_anchors(self) -> int:
+        """Number of anchors of the network."""
+        return self._samples.num_anchors
+
+    @property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of a sample's inputs."""
+        return feature_shapes(self._spec, self._first)
+
+
+class _FrozenLayers:
+    """Layers of a network in LiteRT, with an interpreter for each thread that may ask at the same time."""
+
+    def __init__(self, weights: Weights, spec: ModelSpec, first: str) -> None:
+        self._names = crossing_layers(build_architecture(spec), first)
+        model = build_features(weights, spec, first)
+        self._free: queue.SimpleQueue[Interpreter] = queue.SimpleQueue()
+        for _ in range(available_threads()):
+            self._free.put(open_interpreter(model, 1))
+
+    def __call__(self, image: NDArray[np.uint8]) -> tuple[FloatArray, ...]:
+        interpreter = self._free.get()
+        try:
+            outputs = interpreter.get_signature_runner()(image=image[None])
+        finally:
+            self._free.put(interpreter)
+        return tuple(outputs[name][0] for name in self._names)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A sample in little room: features in half precision, boxes of matched anchors alone."""
+
+    features: tuple[NDArray[np.float16], ...]
+    classes: NDArray[np.int16]
+    matched: NDArray[np.int64]
+    boxes: FloatArray
+
+    @staticmethod
+    def pack(features: tuple[FloatArray, ...], targets: Targets) -> _Kept:
+        matched = np.flatnonzero(targets.classes > 0)
+        return _Kept(
+            tuple(values.astype(np.float16) for values in features),
+            targets.classes.astype(np.int16),
+            matched,
+            targets.boxes[matched],
+        )
+
+    @property
+    def targets(self) -> Targets:
+        boxes = np.zeros((len(self.classes), 4), np.float32)
+        boxes[self.matched] = self.boxes
+        return Targets(boxes, self.classes.astype(np.int32))
