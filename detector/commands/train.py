@@ -25,6 +25,7 @@ class _Experiment:
     settings: tuple[str, ...]
     steps: int | None
     epochs: int | None
+    minutes: float | None
     batch: int | None
     input_size: str | None
 
@@ -33,6 +34,7 @@ class _Experiment:
         options = {
             "training.steps": self.steps,
             "training.epochs": self.epochs,
+            "training.minutes": self.minutes,
             "training.batch_size": self.batch,
             "model.input_size": self.input_size,
         }
@@ -57,6 +59,11 @@ class _Experiment:
 @click.option("--steps", type=click.IntRange(0), help="How many steps.  [default: by the dataset]")
 @click.option(
     "--epochs", type=click.IntRange(1), help="How often each image is looked at, in place of steps."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0.1),
+    help="Time that everything may take, evaluations and export included.  [default: as much as it takes]",
 )
 @click.option("--batch", type=click.IntRange(1), help="Images a step.  [default: 8]")
 @click.option(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from detector.system.terminal import counted
 
 WARM_UP_STEPS = 3  # the first steps are slow: the graph is traced, the cache is empty
+
+_LEAST_STEPS, _MOST_STEPS = 5, 100  # that the speed of the last ones is taken over
 
 
 class Clock:
@@ -19,18 +22,24 @@ class Clock:
         self._start = time.monotonic()
         self._measured_from = self._start
         self._shown = 0.0
+        self._ticked = self._start
+        self._last: deque[float] = deque(maxlen=_MOST_STEPS)
         self.ticks = 0
 
     def tick(self) -> None:
         """A step is done."""
         self.ticks += 1
+        now = time.monotonic()
         if self.ticks == WARM_UP_STEPS:
-            self._measured_from = time.monotonic()
+            self._measured_from = now
+        elif self.ticks > WARM_UP_STEPS:
+            self._last.append(now - self._ticked)
+        self._ticked = now
 
     @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self._start
+    def seconds_per_step(self) -> float | None:
+        """Of the last steps; None before there are some."""
+        return sum(self._last) / len(self._last) if len(self._last) >= _LEAST_STEPS else None
 
     @property
     def images_per_second(self) -> float:
@@ -57,6 +66,7 @@ class Clock:
         start = time.monotonic()
         yield
         self._measured_from += time.monotonic() - start
+        self._ticked += time.monotonic() - start
 
 
 def describe_minutes(minutes: float) -> str:

@@ -86,12 +86,16 @@ class TrainingConfig:
         batch_size: images a step, over all devices and workers together.
         steps: steps in all; ``auto`` by ``epochs``.
         epochs: how often each image is looked at, in place of ``steps``; ``auto`` by the size of the dataset.
+        minutes: time that the run has, from its start to its last file: size, steps and trial are fitted to
+            it; ``auto`` for as much as it takes.
         frozen_until: first layer that is trained, ``none`` for all, ``heads`` for the heads and the extra
             maps; ``auto`` by the dataset.
         batch_norm: ``live`` normalises by each batch's statistics, ``frozen`` by those of the initial
             weights; ``auto`` by the batch size.
         batch_norm_momentum: decay of the moving statistics where they are live.
         evaluate_every: steps between evaluations; ``auto`` spreads some over the run.
+        validation_images: images that the evaluations of the run take at most, always the same; its best
+            weights are evaluated on all of them at the end.
         patience: training ends after so many evaluations without a better AP.
         precision: what layers compute in; weights are float32 always.
         seed: of the order of the images, the augmentation and new weights.
@@ -101,11 +105,13 @@ class TrainingConfig:
     batch_size: int = 8
     steps: int | Auto = AUTO
     epochs: int | Auto = AUTO
+    minutes: float | Auto = AUTO
     frozen_until: str = AUTO
     batch_norm: Literal["auto", "live", "frozen"] = AUTO
     batch_norm_momentum: float = 0.99
     evaluate_every: int | Auto = AUTO
-    patience: int = 10
+    validation_images: int = 250
+    patience: int = 4
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
 

@@ -55,7 +55,9 @@ class Pool:
         return self.size - 1 + ((epoch - self.size) // _LIFE + 1 if self.renewed else 0)
 
 
-def choose_pool(augmentation: AugmentationConfig, images: int, sample_bytes: int, most_bytes: int) -> Pool | None:
+def choose_pool(
+    augmentation: AugmentationConfig, images: int, sample_bytes: int, most_bytes: int
+) -> Pool | None:
     """The pool for a dataset; None where two variants of each picture do not fit into the memory.
 
     Args:
@@ -126,7 +128,7 @@ class FeatureSource:
         return Sample(kept.features, kept.targets, index)
 
     def _variant(self, index: int, epoch: int) -> int:
-        """Which variant of an image an epoch shows: in as many epochs as there are variants each has a turn."""
+        """Which variant of an image an epoch shows; in as many epochs as are kept each has its turn."""
         newest = self._pool.newest(epoch)
         if epoch < self._pool.size:
             return newest

@@ -12,6 +12,7 @@ from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
 from detector.system.invocation import command, program
 from detector.system.terminal import counted
+from detector.training.clock import describe_minutes
 from detector.training.curves import draw_curves
 from detector.training.gallery import draw_gallery
 from detector.training.job import Job
@@ -31,12 +32,16 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     """Everything that is left of a run once it is over: numbers, pictures, and what to type next."""
     run, say = job.folder, job.say
     best = _read_best(run)
+    job.validation.complete()
     metrics, detections = json.loads(run.metrics.read_bytes()), json.loads(run.detections.read_bytes())
     if outcome.stopped_early:
         say(f"The last {counted(job.plan.config.training.patience, 'evaluation')} brought nothing better.")
+    validation = job.validation
+    share = validation.seconds / max(job.budget.seconds, 1e-9)
     speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""
     say(
-        f"Trained {counted(outcome.steps, 'step')}{speed}. Best weights: {best}, "
+        f"Trained {counted(outcome.steps, 'step')}{speed}; with all else "
+        f"{describe_minutes(job.budget.seconds / 60)}, {share:.0%} of it for {counted(validation.count, 'evaluation')}. Best weights: {best}, "
         f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
         f"{len(folder.val.images):,} validation images."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
+from detector.training.budget import Budget
 from detector.training.features import FeatureSource, choose_pool, feature_bytes
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
@@ -18,6 +19,9 @@ from detector.weights import Weights
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+_SECONDS_AT_END = 5.0  # for curves, predictions and the report
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class Job:
         folder: where the run's files are.
         say: takes a line for each thing worth telling.
         on_progress: takes the points of the run.
+        budget: the time that it has.
+        most_steps: that it has where there is time for all.
+        test_images: images that are looked at once more, at the end.
     """
 
     plan: Plan
@@ -65,11 +72,20 @@ class Job:
     folder: RunFolder
     say: Callable[[str], None] = ignore
     on_progress: Callable[[Progress], object] = ignore
+    budget: Budget = field(default_factory=Budget)
+    most_steps: int = 0
+    test_images: int = 0
 
     @property
     def steps(self) -> int:
         """Number of steps in all."""
         return int(self.plan.config.training.steps)
+
+    @property
+    def seconds_at_end(self) -> float:
+        """About what comes after the last evaluation takes: test images, pictures, a report."""
+        looks = self.test_images + self.validation.images_left
+        return _SECONDS_AT_END + looks * self.validation.seconds_per_image
 
     def with_features(self, samples: SampleSource, first: str | None) -> SampleSource | FeatureSource:
         """The samples as what frozen layers make of them, kept; as they are where that is not worth it.
@@ -87,7 +103,9 @@ class Job:
             feature_bytes(self.spec, first),
             int(config.runtime.cache_gib * (1 << 30)),
         )
-        return samples if pool is None else FeatureSource(samples, self.spec, first, pool, config.training.seed)
+        return (
+            samples if pool is None else FeatureSource(samples, self.spec, first, pool, config.training.seed)
+        )
 
     def build_samples(self) -> SampleSource:
         """Where its samples come from; it keeps decoded images, so one serves the trial and the run."""

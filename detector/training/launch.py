@@ -17,8 +17,9 @@ from detector.spec import ModelSpec
 from detector.system.files import free_folder
 from detector.system.invocation import command
 from detector.system.terminal import counted
+from detector.training.budget import Budget, measure_speed
 from detector.training.cluster import is_chief, worker_count
-from detector.training.config import ExperimentConfig
+from detector.training.config import AUTO, ExperimentConfig
 from detector.training.final_report import report_run
 from detector.training.initial_weights import InitialWeights, initial_size, load_initial_weights
 from detector.training.job import Job, Progress
@@ -29,6 +30,7 @@ from detector.training.run_lock import locked
 from detector.training.tensorflow_import import import_with_tensorflow
 from detector.training.validation import Validation
 from detector.version import __version__
+from detector.weights import Weights
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -62,11 +64,14 @@ def begin(
     if worker_count() and output is None:
         raise DetectorError("Several workers need one folder for the run: name it with --output.")
     experiment = _with_whole_paths(experiment)
+    minutes = experiment.training.minutes
+    budget = Budget(None if minutes == AUTO else float(minutes))
     train, val = splits
     folder = load_labelled_folder(dataset, train=train, val=val, seed=experiment.training.seed)
     _tell_findings(folder, say)
     own_hw, reference_hw = initial_size(experiment.training.initial_weights, say)
-    plan = build_plan(experiment, folder, own_hw)
+    speed = None if minutes == AUTO else measure_speed()
+    plan = build_plan(experiment, folder, own_hw, speed)
     reference_hw = None if reference_hw == plan.config.model.input_hw else reference_hw
     home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
     run = RunFolder(output or free_folder(Path("runs", home.name)))
@@ -89,9 +94,10 @@ def begin(
         "weights": weights_digest(start.weights),
         "card": spec.card,
         "reference_hw": spec.anchors.reference_hw,
+        "most_steps": int(training.steps),
     }
-    validation = Validation(folder.val, spec, run, training.patience)
-    job = Job(plan, spec, start.weights, folder.train, strategy, validation, run, say, on_progress)
+    job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
+    job = replace(job, say=say, on_progress=on_progress, most_steps=int(training.steps))
     with _alone(run, say):
         if is_chief():
             run.start(plan.config.to_yaml(), record)
@@ -131,8 +137,12 @@ def go_on(
             run.update_record(dataset=str(place), config=asdict(plan.config), finished=False)
             for line in resumed.lines:
                 say(line)
-        validation = Validation(folder.val, spec, run, plan.config.training.patience)
-        job = Job(plan, spec, start.weights, folder.train, strategy, validation, run, say, on_progress)
+        minutes = plan.config.training.minutes
+        spent = max((float(entry.get("seconds", 0)) for entry in run.load_history()), default=0.0)
+        budget = Budget(None if minutes == AUTO else float(minutes), spent)
+        most_steps = max(int(resumed.record.get("most_steps", 0)), int(plan.config.training.steps))
+        job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
+        job = replace(job, say=say, on_progress=on_progress, most_steps=most_steps)
         _train(job, folder, start)
     return run
 
@@ -179,6 +189,23 @@ def _prepare(
     if left_out and is_chief():
         say(f"Note: not trained, for the config does not name them: {listing(left_out)}")
     return spec, import_with_tensorflow("trainer").build_strategy(plan.config)
+
+
+def _build_job(
+    plan: Plan,
+    spec: ModelSpec,
+    weights: Weights,
+    folder: LabelledFolder,
+    strategy: tf.distribute.Strategy,
+    run: RunFolder,
+    budget: Budget,
+) -> Job:
+    training = plan.config.training
+    validation = Validation(folder.val, spec, run, training.patience, training.validation_images)
+    test_images = 0 if folder.test is None else len(folder.test.images)
+    return Job(
+        plan, spec, weights, folder.train, strategy, validation, run, budget=budget, test_images=test_images
+    )
 
 
 def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:

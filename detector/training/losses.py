@@ -32,7 +32,7 @@ def sum_losses(
     box_targets: tf.Tensor,
     class_targets: tf.Tensor,
     *,
-    anchors: FloatArray | None = None,
+    anchors: FloatArray,
     scales: Scales = (10.0, 10.0, 5.0, 5.0),
     box_loss: str = "smooth_l1",
     class_loss: str = "cross_entropy",
@@ -67,7 +67,9 @@ def sum_losses(
         errors = tf.abs(box_encodings - box_targets)
         box_losses = tf.reduce_sum(tf.where(errors < 1, 0.5 * errors * errors, errors - 0.5), axis=-1)
         if class_loss in ("quality", "varifocal"):
-            iou, _ = _overlap(_decode(box_encodings, anchors, scales), _decode(box_targets, anchors, scales), "iou")
+            iou, _ = _overlap(
+                _decode(box_encodings, anchors, scales), _decode(box_targets, anchors, scales), "iou"
+            )
     else:
         # Background has targets of zero, the anchors themselves: finite, and masked.
         iou, loss = _overlap(

@@ -12,11 +12,11 @@ from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.input_sizes import SizeHW, describe_size
 from detector.system.terminal import counted
+from detector.training.budget import EVALUATIONS, Speed
 from detector.training.cluster import worker_count
-from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig
+from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig, ModelConfig
 
 FIRST_HEAD = "extra_2_reduce"
-_EVALUATIONS = 15
 _EPOCHS, _EPOCHS_WITHOUT_CROPS = 75, 30
 _FEW_IMAGES = 250
 _LARGE_SIDE = 0.35
@@ -43,6 +43,11 @@ class Plan:
     config: ExperimentConfig
     reasons: tuple[str, ...] = ()
 
+    def with_steps(self, steps: int) -> Plan:
+        """The plan with another number of steps, and its evaluations spread over them."""
+        training = replace(self.config.training, steps=steps, evaluate_every=_spread(steps))
+        return replace(self, config=replace(self.config, training=training))
+
     @property
     def frozen_until(self) -> str | None:
         """First layer that is trained; None when all are."""
@@ -55,7 +60,12 @@ class Plan:
         return self.config.training.batch_norm == "live"
 
 
-def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW | None = None) -> Plan:
+def build_plan(
+    config: ExperimentConfig,
+    folder: LabelledFolder,
+    own_hw: SizeHW | None = None,
+    speed: Speed | None = None,
+) -> Plan:
     """The config with every ``auto`` decided by the data, but the depth where that is to be tried out.
 
     docs/training.md has the study that the rules rest on.
@@ -65,6 +75,7 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW 
         folder: the data.
         own_hw: height and width of the input that the initial weights were made for; None where they are of
             no detector.
+        speed: of this machine, where the time is limited.
     """
     training = config.training
     fine_tuning = training.initial_weights not in ("none", "imagenet")
@@ -75,12 +86,15 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW 
         size, reason = _choose_input_size(folder.train, own_hw)
         model = replace(model, input_size=size)
         reasons.insert(0, reason)
+        if speed is not None and training.minutes != AUTO:
+            wanted = _usual_steps(config, images, bool(augmentation.crop)) * training.batch_size
+            model, slower = _choose_smaller_size(model, own_hw, wanted, float(training.minutes), speed)
+            reasons += slower
     if training.epochs != AUTO:
         steps_in_all = -(-images * int(training.epochs) // training.batch_size)
         training = replace(training, steps=steps_in_all, epochs=AUTO)
     elif training.steps == AUTO:
-        epochs = _EPOCHS if augmentation.crop else _EPOCHS_WITHOUT_CROPS
-        training = replace(training, steps=_choose_steps(images, training.batch_size, epochs))
+        training = replace(training, steps=_usual_steps(config, images, bool(augmentation.crop)))
         looks = "changed anew" if augmentation.crop else "the same"
         reasons.append(f"steps: for {counted(images, 'image')}, {looks} each time")
     steps = int(training.steps)
@@ -93,7 +107,7 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW 
         training = replace(training, batch_norm="live" if live else "frozen")
         reasons.append(reason)
     if training.evaluate_every == AUTO:
-        training = replace(training, evaluate_every=max(1, -(-steps // _EVALUATIONS)))
+        training = replace(training, evaluate_every=_spread(steps))
     settled = replace(
         config,
         model=model,
@@ -103,6 +117,29 @@ def build_plan(config: ExperimentConfig, folder: LabelledFolder, own_hw: SizeHW 
         optimizer=replace(config.optimizer, warmup_steps=min(config.optimizer.warmup_steps, steps // 10)),
     )
     return Plan(settled, tuple(reasons))
+
+
+def _choose_smaller_size(
+    model: ModelConfig, own_hw: SizeHW | None, samples: int, minutes: float, speed: Speed
+) -> tuple[ModelConfig, list[str]]:
+    """The network at the largest size at which there is time for half of the usual samples."""
+    chosen = model.input_hw
+    if own_hw is None or chosen <= own_hw:
+        return model, []
+    for side in (*reversed(_SIZES), own_hw[0]):
+        if side <= chosen[0] and (
+            side == own_hw[0] or 0.5 * samples * speed.seconds_per_sample((side, side)) <= 60 * minutes
+        ):
+            break
+    if side == chosen[0]:
+        return model, []
+    reason = f"input size: {side} after all, for larger ones are too slow here for {minutes:g} minutes"
+    return replace(model, input_size=side), [reason]
+
+
+def _spread(steps: int) -> int:
+    """Steps from one evaluation to the next."""
+    return max(1, -(-steps // EVALUATIONS))
 
 
 def _choose_input_size(train: Dataset, own_hw: SizeHW | None) -> tuple[int | str, str]:
@@ -171,8 +208,10 @@ def median_side(dataset: Dataset) -> float:
     return float(np.sqrt(np.median(ratios))) if ratios else 0.0
 
 
-def _choose_steps(images: int, batch_size: int, epochs: int) -> int:
+def _usual_steps(config: ExperimentConfig, images: int, crops: bool) -> int:
     """The same number of epochs for every small dataset, fewer for large ones."""
+    batch_size = config.training.batch_size
+    epochs = _EPOCHS if crops else _EPOCHS_WITHOUT_CROPS
     epochs_here = epochs * min(1.0, (_FEW_IMAGES / images) ** 0.5)
     return max(_LEAST_STEPS, round(images * epochs_here / batch_size))
 

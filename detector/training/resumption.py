@@ -24,7 +24,13 @@ from detector.training.run_folder import RunFolder, RunRecord, fingerprint
 from detector.weights import Weights, load_weights
 
 # All else decides what has been trained already, and stays.
-_MAY_CHANGE = ("training.steps", "training.evaluate_every", "training.patience", "runtime.")
+_MAY_CHANGE = (
+    "training.steps",
+    "training.evaluate_every",
+    "training.minutes",
+    "training.patience",
+    "runtime.",
+)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from detector.system.invocation import command
 from detector.system.silence import make_silenceable, silenced
+from detector.training.budget import Costs, fit_steps
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
@@ -26,6 +27,9 @@ _MOST_BAD_STEPS = 5  # in a row
 _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
 _LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
+
+FIRST_STEPS = 12  # after which it is known how long the run will take
+_FIRST_STEPS = 12  # after which it is known how long the run will take
 
 make_silenceable(orbit.controller)
 
@@ -124,6 +128,7 @@ class Run:
             train_actions=[lambda output: self._log.record_losses(self._trainer.step, output)],
         )
         self._workers = worker_count()
+        self._told = False
         self._bad_step = False
         self._bad_in_a_row = 0
 
@@ -134,21 +139,19 @@ class Run:
             TrainingError: losses that are not finite, or too little memory.
             DetectorError: the disk is full or the folder cannot be written to any more.
         """
-        steps, every = self._job.steps, int(self._job.plan.config.training.evaluate_every)
         validation = self._job.validation
         saved_at = time.monotonic()
         try:
             with self._log.bar_from(self._trainer.step):
                 while True:
-                    step = self._trainer.step
-                    due = step >= steps or (step and step % every == 0)
-                    if due and step not in self._log.evaluated:
+                    if self._trainer.step >= self._next_evaluation:
                         self._saved.save()
                         self._evaluate()
                         saved_at = time.monotonic()
-                    if step >= steps or self._agree(validation.exhausted):
+                    if self._trainer.step >= self._job.steps or self._agree(validation.exhausted):
                         break
-                    self._train_until(min(steps, (step // every + 1) * every))
+                    self._train_until(self._next_evaluation)
+                    self._keep_to_time()
                     if self._checkpoint_is_due(saved_at):
                         self._saved.save()
                         saved_at = time.monotonic()
@@ -158,17 +161,55 @@ class Run:
             raise
         if self._agree(validation.best is None):  # the best weights were lost before the run went on
             self._evaluate()
-        speed = self._log.clock.images_per_second
-        return Outcome(self._trainer.step, validation.best_from, speed, self._trainer.step < steps)
+        speed, step = self._log.clock.images_per_second, self._trainer.step
+        return Outcome(step, validation.best_from, speed, step < self._job.steps)
+
+    @property
+    def _next_evaluation(self) -> int:
+        """The step that the next one is due at; the last step has one."""
+        last, steps = max(self._log.evaluated, default=0), self._job.steps
+        if last == steps and self._log.evaluated:
+            return steps + 1
+        return min(steps, last + int(self._job.plan.config.training.evaluate_every))
 
     def _train_until(self, due: int) -> None:
         """Train to the next point of the curve, and no further than a step."""
         step = self._trainer.step
         # Reading the losses waits for all workers, so they have to do it after the same steps.
-        count = _LOOP_STEPS - step % _LOOP_STEPS if self._workers else self._log.clock.steps_in(_LOOP_SECONDS)
+        if self._workers:
+            count = _LOOP_STEPS - step % _LOOP_STEPS
+        else:
+            count = self._log.clock.steps_in(_LOOP_SECONDS) if self._told else _FIRST_STEPS
         # Orbit prints what the bar shows already.
         with silenced():
             self._controller.train(min(due, step + count), checkpoint_at_completion=False)
+
+    def _keep_to_time(self) -> None:
+        """Say how long the run takes, once that is known. Where its time is limited and it would end too
+        late, or there is room for more, let it end at another step.
+        """
+        job, step, per_step = self._job, self._trainer.step, self._log.clock.seconds_per_step
+        if per_step is None or self._workers or (job.budget.left is None and self._told):
+            return
+        costs = Costs(per_step, self._seconds_per_evaluation(), job.seconds_at_end)
+        if job.budget.left is not None:
+            steps = fit_steps(job.budget.left, costs, step=step, planned=job.steps, most=job.most_steps)
+            if steps != job.steps:
+                self._job = job = replace(job, plan=job.plan.with_steps(steps))
+                job.folder.settle_config(job.plan.config)
+                self._trainer.schedule.stretch(steps)
+                self._log.change_steps(job)
+        if not self._told:
+            self._told = True
+            self._log.tell_time(step, costs)
+
+    def _seconds_per_evaluation(self) -> float:
+        """Of those that were, or of one that tries out how long they take."""
+        validation = self._job.validation
+        if not validation.count:
+            with self._log.clock.paused():
+                validation.try_speed(self._trainer.averaged_weights(self._job.spec))
+        return validation.seconds_each
 
     def _checkpoint_is_due(self, saved_at: float) -> bool:
         if self._workers:  # all of them save, so all of them count steps

@@ -40,6 +40,7 @@ class RunRecord(TypedDict, total=False):
     weights: str
     card: dict[str, str]
     reference_hw: Sequence[int] | None  # of the anchors; missing in records of earlier versions
+    most_steps: int  # where there is time for all
     version: str
     step: int
     finished: bool

@@ -10,7 +10,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from detector.system.progress import bars_hidden
-from detector.training.clock import WARM_UP_STEPS, Clock, describe_minutes
+from detector.system.terminal import counted
+from detector.training.budget import Costs
+from detector.training.clock import Clock, describe_minutes
 from detector.training.cluster import is_chief, worker_count
 from detector.training.history import HistoryEntry, build_entry
 from detector.training.job import Job, Progress
@@ -33,7 +35,6 @@ class RunLog:
         self._job = job
         self._chief = is_chief()
         self._history = job.folder.load_history(first_step)
-        self._earlier_seconds = max((float(entry.get("seconds", 0)) for entry in self._history), default=0.0)
         if self._chief:
             self._summaries = tf.summary.create_file_writer(str(job.folder.tensorboard / "validation"))
         self._bar: tqdm[NoReturn] | None = None
@@ -56,10 +57,31 @@ class RunLog:
             if not worker_count() and self.clock.shall_show():
                 loss = float(trainer.train_loss.result())
                 self._bar.set_postfix_str(f"loss {loss:.2f}, {self.clock.images_per_second:.0f} images/s")
-        if self.clock.ticks == WARM_UP_STEPS + 5 and self._chief:
-            left = (self._job.steps - trainer.step) * self._job.plan.config.training.batch_size
-            minutes = left / self.clock.images_per_second / 60
-            self._job.say(f"{self.clock.images_per_second:.0f} images/s: {describe_minutes(minutes)} to go.")
+
+    def tell_time(self, step: int, costs: Costs) -> None:
+        """Say how long the run will take, from the first steps that were measured."""
+        left, each = self._job.steps - step, costs.evaluation
+        evaluations = -(-left // int(self._job.plan.config.training.evaluate_every))
+        seconds = left * costs.step + evaluations * each + costs.end
+        share = evaluations * each / seconds
+        limit = self._job.budget.left
+        self._job.say(
+            f"{self._job.plan.config.training.batch_size / costs.step:.0f} images/s: "
+            f"{describe_minutes(seconds / 60)} to go for {counted(left, 'step')}, {share:.0%} of it for "
+            f"{counted(evaluations, 'evaluation')}."
+            + (
+                ""
+                if limit is None
+                else f" There {'is' if limit < 90 else 'are'} {describe_minutes(limit / 60)}."
+            )
+        )
+
+    def change_steps(self, job: Job) -> None:
+        """Go on with another number of steps."""
+        self._job, steps = job, job.steps
+        if self._bar is not None:
+            self._bar.total = steps
+            self._bar.refresh()
 
     def record_losses(self, step: int, output: Mapping[str, tf.Tensor]) -> None:
         """Keep the means over the steps of a loop, as Orbit has them."""
@@ -92,6 +114,6 @@ class RunLog:
         self._job.on_progress(Progress(step, self._job.steps, metrics=metrics, is_best=is_best))
 
     def _record(self, entry: HistoryEntry) -> None:
-        entry["seconds"] = round(self._earlier_seconds + self.clock.seconds, 1)
+        entry["seconds"] = round(self._job.budget.seconds, 1)
         self._history.append(entry)
         self._job.folder.append_history(entry)

@@ -90,9 +90,7 @@ def match_by_statistics(
         start += count
     values = np.where(chosen, overlaps, np.nan)
     least = np.nanmean(values, axis=1) + np.nanstd(values, axis=1)
-    inside = (
-        (centres[None] > gt_boxes[:, None, :2]) & (centres[None] < gt_boxes[:, None, 2:])
-    ).all(axis=2)
+    inside = ((centres[None] > gt_boxes[:, None, :2]) & (centres[None] < gt_boxes[:, None, 2:])).all(axis=2)
     fits = chosen & (overlaps >= least[:, None]) & inside
     scored = np.where(fits, overlaps, -1)
     best = scored.argmax(axis=0)

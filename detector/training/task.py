@@ -20,9 +20,9 @@ from detector.model.network import (
 )
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
+from detector.training.features import FeatureSource
 from detector.training.losses import sum_losses
 from detector.training.plan import Plan
-from detector.training.features import FeatureSource
 from detector.training.samples import SampleSource
 from detector.weights import Weights
 

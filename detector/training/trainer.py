@@ -19,6 +19,7 @@ from detector.model.network import variables_by_key
 from detector.spec import ModelSpec
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
+from detector.training.schedule import Schedule
 from detector.training.task import DetectionTask
 
 
@@ -27,11 +28,18 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
 
     Args:
         after_step: called with the trainer after every step.
+        schedule: of the optimizer's rate.
+
+    Attributes:
+        schedule: as given.
     """
 
-    def __init__(self, *, after_step: Callable[[Trainer], object], **options: object) -> None:
+    def __init__(
+        self, *, after_step: Callable[[Trainer], object], schedule: Schedule, **options: object
+    ) -> None:
         super().__init__(**options)
         self._after_step = after_step
+        self.schedule = schedule
 
     def create_train_loop_fn(self) -> Callable[[Iterator[object], tf.Tensor], None]:
         """A loop in Python: it can be interrupted, and shown, after every step."""
@@ -167,9 +175,12 @@ def build_trainer(
     performance.set_mixed_precision_policy(tf.as_dtype(config.training.precision))
     with strategy.scope():
         model = task.build_model()
-        optimizer = task.create_optimizer(optimization.OptimizationConfig(_optimization(config)))
+        schedule = Schedule(config.optimizer, int(config.training.steps))
+        factory = optimization.OptimizerFactory(optimization.OptimizationConfig(_optimization(config)))
+        optimizer = factory.build_optimizer(schedule)
         trainer = Trainer(
             after_step=after_step,
+            schedule=schedule,
             config=config_definitions.ExperimentConfig(
                 task=config_definitions.TaskConfig(), trainer=config_definitions.TrainerConfig()
             ),
@@ -187,31 +198,17 @@ def build_trainer(
 
 
 def _optimization(config: ExperimentConfig) -> dict[str, object]:
-    """The optimizer section in Model Garden's terms."""
-    values, steps = config.optimizer, config.training.steps
+    """The optimizer section in Model Garden's terms; the rate is given by ``Schedule``."""
+    values = config.optimizer
     clip = {"global_clipnorm": values.clip_norm or None}
-    rate = values.learning_rate
     optimizers = {
         "sgd": {"momentum": values.momentum, **clip},
         "rmsprop": {"momentum": values.momentum, "rho": values.rho, "epsilon": values.epsilon, **clip},
     }
-    schedules = {
-        "cosine": {"initial_learning_rate": rate, "decay_steps": max(int(steps), 1)},
-        "exponential": {
-            "initial_learning_rate": rate,
-            "decay_steps": values.decay_steps,
-            "decay_rate": values.decay_rate,
-            "staircase": True,
-        },
-        "constant": {"learning_rate": rate},
-    }
     section: dict[str, object] = {
         "optimizer": {"type": values.type, values.type: optimizers[values.type]},
-        "learning_rate": {"type": values.schedule, values.schedule: schedules[values.schedule]},
+        "learning_rate": {"type": "constant", "constant": {"learning_rate": values.learning_rate}},
     }
-    if values.warmup_steps:
-        warmup = {"warmup_steps": values.warmup_steps, "warmup_learning_rate": 0.0}
-        section["warmup"] = {"type": "linear", "linear": warmup}
     if values.ema_decay:
         section["ema"] = {"average_decay": values.ema_decay}
     return section

@@ -7,6 +7,7 @@ shows it. docs/training.md has the study.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import tensorflow as tf
@@ -28,6 +29,7 @@ _STEPS = 120
 # Training more has to be better by more than chance, which is the coarser the fewer objects there are: this
 # much AP, divided by the root of their number.
 _MARGIN = 0.2
+_SHARE = 0.2  # of the time that is left, where it is limited, for one more depth
 
 
 def find_depth(job: Job, samples: SampleSource) -> Plan:
@@ -38,16 +40,20 @@ def find_depth(job: Job, samples: SampleSource) -> Plan:
     """
     validation = job.validation
     job.folder.rewind_history(-1)  # of a trial that was interrupted
-    best_depth, best_ap = _DEPTHS[0], -1.0
+    best_depth, best_ap, took = _DEPTHS[0], -1.0, 0.0
     objects = sum(not annotation["iscrowd"] for annotation in validation.dataset.annotations)
     margin = _MARGIN / max(1, objects) ** 0.5
     for depth in _DEPTHS:
+        left, start = job.budget.left, time.monotonic()
+        if left is not None and 2 * took > _SHARE * left:
+            job.say("There is no time to try out more.")
+            break
         tried = _at_depth(job.plan, depth)
         trained = _train_briefly(tried, job, samples)
         words = f"the end of the trial of {_STEPS} steps, {describe_depth(depth)}"
         metrics, is_best = validation.try_out(trained, words)
         job.folder.append_history(build_entry(0, metrics, trial=depth))
-        ap = metrics["AP"]
+        ap, took = metrics["AP"], time.monotonic() - start
         kept = "; its weights are kept until the run has better ones" if is_best else ""
         job.say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}{kept}")
         if ap <= best_ap + margin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.boxes import FloatArray
+from detector.data.coco_part import fixed_part
 from detector.data.dataset import Dataset
 from detector.errors import DetectorError
 from detector.evaluation.evaluate import Evaluation, evaluate
@@ -22,6 +24,8 @@ from detector.training.manifest import NotWholeError, read_manifest, write_manif
 from detector.training.run_folder import RunFolder
 from detector.weights import Weights, load_weights, save_weights
 
+_FEW_IMAGES = 8  # that show what an evaluation takes
+
 
 class Validation:
     """Evaluates weights on the validation images and keeps the best in the run's folder.
@@ -31,15 +35,29 @@ class Validation:
         spec: the network; its card says what it is trained on.
         folder: where the best weights and their metrics go.
         patience: evaluations of the run without a better AP after which ``exhausted`` is true.
+        most_images: that the evaluations of a run take; ``complete`` takes all of them.
 
     Attributes:
         dataset: as given.
+        seconds: what evaluations took so far.
+        count: how many there were.
         best: the greatest AP so far; None without any.
         best_from: when the weights that had it came about, in words.
     """
 
-    def __init__(self, dataset: Dataset, spec: ModelSpec, folder: RunFolder, patience: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        spec: ModelSpec,
+        folder: RunFolder,
+        patience: int,
+        most_images: int | None = None,
+    ) -> None:
         self.dataset = dataset
+        self._part = _fixed_part(dataset, most_images)
+        self.seconds = 0.0
+        self.count = 0
+        self._looked_at = 0
         self._spec = spec
         self._folder = folder
         self._patience = patience
@@ -80,7 +98,7 @@ class Validation:
             say(f"{self._folder.weights} is of another network; the next evaluation replaces it.")
             return
         words = spec.card.get("step", "a step that is not recorded")
-        evaluation = evaluate_weights(weights, self._spec, self.dataset)
+        evaluation = self._evaluate(weights)
         self.best, self.best_from = evaluation.metrics.summary["AP"], words
         self._save(weights, evaluation, words)
         say(f"The best weights were measured again ({fault}): AP {100 * self.best:.1f}.")
@@ -106,13 +124,53 @@ class Validation:
                 f"The network's weights are not finite any more at {words}; start a new run with a lower "
                 "rate (--set optimizer.learning_rate=...)."
             )
-        evaluation = evaluate_weights(weights, self._spec, self.dataset)
+        evaluation = self._evaluate(weights)
         ap = evaluation.metrics.summary["AP"]
         is_best = _is_better(ap, self.best)
         if is_best:
             self._save(weights, evaluation, words)
             self.best, self.best_from = ap, words
         return evaluation.metrics.summary, is_best
+
+    @property
+    def seconds_each(self) -> float:
+        """What an evaluation takes."""
+        return self.seconds_per_image * len(self._part.images)
+
+    @property
+    def seconds_per_image(self) -> float:
+        """What an image takes in an evaluation; 0 before there was any."""
+        return self.seconds / max(1, self._looked_at)
+
+    @property
+    def images_left(self) -> int:
+        """How many images ``complete`` will look at."""
+        return 0 if self._part is self.dataset else len(self.dataset.images)
+
+    def try_speed(self, weights: Weights) -> None:
+        """Look at a few images, so that it is known what an evaluation takes."""
+        few = self._part.select(None, _FEW_IMAGES)
+        start = time.monotonic()
+        evaluate_weights(weights, self._spec, few)
+        self._looked_at += len(few.images)
+        self.seconds += time.monotonic() - start
+
+    def complete(self) -> None:
+        """Measure the best weights on all images, where the run's evaluations took a part of them."""
+        if not self.images_left:
+            return
+        facts = read_manifest(self._folder.best)
+        weights, _ = load_weights(self._folder.weights)
+        self._part = self.dataset
+        self._save(weights, self._evaluate(weights), str(facts["weights"]))
+
+    def _evaluate(self, weights: Weights) -> Evaluation:
+        start = time.monotonic()
+        evaluation = evaluate_weights(weights, self._spec, self._part)
+        self.seconds += time.monotonic() - start
+        self.count += 1
+        self._looked_at += len(self._part.images)
+        return evaluation
 
     def _count_for_patience(self, ap: float) -> None:
         if _is_better(ap, self._run_best):
@@ -134,6 +192,16 @@ class Validation:
         evaluation.save(folder.root, {"model": spec.name, "weights": words, **source})
         files = (folder.weights, folder.tflite, folder.metrics, folder.detections)
         write_manifest(folder.best, files, {"AP": metrics["AP"], "weights": words})
+
+
+def _fixed_part(dataset: Dataset, most_images: int | None) -> Dataset:
+    """The dataset, or so many of its images that are like all of them."""
+    if most_images is None or len(dataset.images) <= most_images:
+        return dataset
+    objects: dict[int, list[int]] = {image.id: [] for image in dataset.images}
+    for annotation in dataset.annotations:
+        objects[annotation["image_id"]].append(annotation["category_id"])
+    return dataset.select(fixed_part(objects, most_images))
 
 
 def _is_better(ap: float, best: float | None) -> bool:
