@@ -25,6 +25,7 @@ _MANY_IMAGES = 5_000
 _LEAST_STEPS = 360
 _LIVE_BATCH = 32
 _LEAST_OBJECTS = 10
+_RUN_SHARE = 0.5  # of a limited time; where a whole run takes more, there is no room for a trial
 _SIZES = (384, 448, 512, 640)  # sides of larger inputs that were tried
 _OBJECT_PIXELS = 48  # sides of objects from which on a larger input brings nothing
 _ANCHOR_PIXELS = 285  # side of the largest anchors, whatever the input's size is
@@ -100,6 +101,12 @@ def build_plan(
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         depth, reason = _choose_depth(folder, steps, fine_tuning)
+        if depth == AUTO and speed is not None and training.minutes != AUTO:
+            seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
+            if seconds > _RUN_SHARE * 60 * float(training.minutes):
+                depth = "block_6_expand" if augmentation.crop else "block_13_expand"
+                size = "small" if augmentation.crop else "large"
+                reason = f"depth: as is usual for {size} objects, for there is no time to try it out"
         training = replace(training, frozen_until=depth)
         reasons.append(reason)
     if training.batch_norm == AUTO:

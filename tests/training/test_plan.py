@@ -67,7 +67,7 @@ def test_small_objects_are_cropped_and_large_ones_are_not() -> None:
 
 def test_evaluations_are_spread_over_the_run_and_the_last_step_has_one() -> None:
     training = training_of(build_plan(load_config(None, ["training.steps=100"]), folder(100)))
-    assert 10 <= 100 / training.evaluate_every <= 20
+    assert 6 <= 100 / training.evaluate_every <= 10
     assert training_of(build_plan(load_config(None, ["training.steps=0"]), folder(100))).evaluate_every == 1
 
 

@@ -64,7 +64,7 @@ def source_of(dataset, augmentation=STRONG, *, iou_threshold=0.5, seed=3, cache_
 def content(sample):
     return (
         sample.index,
-        sample.image.tobytes(),
+        sample.inputs[0].tobytes(),
         sample.targets.boxes.tobytes(),
         sample.targets.classes.tobytes(),
     )
@@ -85,8 +85,8 @@ def objects(sample):
 def test_shapes_and_types(dataset):
     source = source_of(dataset)
     sample = source(0)
-    assert sample.image.shape == (96, 128, 3)
-    assert sample.image.dtype == np.uint8
+    assert sample.inputs[0].shape == (96, 128, 3)
+    assert sample.inputs[0].dtype == np.uint8
     assert sample.targets.boxes.shape == (source.num_anchors, 4) == ANCHORS.shape
     assert sample.targets.classes.shape == (source.num_anchors,)
 
@@ -96,7 +96,7 @@ def test_without_augmentation_the_network_sees_what_it_sees_when_it_detects(data
     for number in range(8):
         sample = source(number)
         expected = Preprocessor(SPEC)(load_dataset_image(dataset.images[sample.index]))[0]
-        np.testing.assert_allclose(sample.image * SPEC.pixel_scale + SPEC.pixel_offset, expected, atol=1e-6)
+        np.testing.assert_allclose(sample.inputs[0] * SPEC.pixel_scale + SPEC.pixel_offset, expected, atol=1e-6)
 
 
 def painted_box(image, column):
@@ -113,7 +113,7 @@ def test_labels_follow_the_order_of_the_categories(dataset):
         found = list(objects(sample))
         assert {int(column) for column, _ in found} == {1, 2, 3}
         for column, box in found:
-            assert np.abs(painted_box(sample.image, column) - box).max() < 1.5
+            assert np.abs(painted_box(sample.inputs[0], column) - box).max() < 1.5
 
 
 def test_targets_lie_on_what_is_drawn_whatever_the_augmentation(dataset):
@@ -123,7 +123,7 @@ def test_targets_lie_on_what_is_drawn_whatever_the_augmentation(dataset):
         for column, box in objects(sample):
             if (box[2:] - box[:2]).min() < 6:
                 continue  # at its edges a rectangle is mixed with what is behind it
-            assert np.abs(painted_box(sample.image, column) - box).max() < 3
+            assert np.abs(painted_box(sample.inputs[0], column) - box).max() < 3
             checked += 1
     assert checked > 300
 
@@ -176,7 +176,7 @@ def test_an_image_is_augmented_anew_each_time(dataset):
 )
 def test_every_kind_of_augmentation_matters(dataset, change):
     plain, changed = source_of(dataset, PLAIN), source_of(dataset, replace(PLAIN, **change))
-    differ = sum((plain(number).image != changed(number).image).any() for number in range(8))
+    differ = sum((plain(number).inputs[0] != changed(number).inputs[0]).any() for number in range(8))
     assert differ >= 6
     same_targets = [
         np.array_equal(plain(number).targets.classes, changed(number).targets.classes) for number in range(8)
@@ -199,7 +199,7 @@ def test_how_much_a_crop_leaves_matters(dataset):
 def test_how_far_an_image_is_expanded_and_what_matches_matter(dataset):
     def grey(up_to):
         source = source_of(dataset, replace(PLAIN, expand=1, expand_up_to=up_to))
-        return np.mean([(source(number).image == 127).all(axis=2).mean() for number in range(8)])
+        return np.mean([(source(number).inputs[0] == 127).all(axis=2).mean() for number in range(8)])
 
     assert grey(1) < 0.01 < 0.1 < grey(2) < grey(4)
     loose, strict = (source_of(dataset, PLAIN, iou_threshold=t)(0).targets.classes for t in (0.3, 0.7))
@@ -292,6 +292,6 @@ def test_the_first_batch_is_the_same_in_every_format(tmp_path):
         batches.append([source(n) for n in range(8)])
     for samples in zip(*batches, strict=True):
         for other in samples[1:]:
-            np.testing.assert_array_equal(other.image, samples[0].image)
+            np.testing.assert_array_equal(other.inputs[0], samples[0].inputs[0])
             np.testing.assert_array_equal(other.targets.boxes, samples[0].targets.boxes)
             np.testing.assert_array_equal(other.targets.classes, samples[0].targets.classes)

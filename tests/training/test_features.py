@@ -1,0 +1,167 @@
+"""Features of frozen layers: the same as the network's own, always the same, and in little room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detector.architecture import build_architecture, crossing_layers
+from detector.boxes import FloatArray
+from detector.data.folder import load_labelled_folder
+from detector.spec import ModelSpec
+from detector.training.config import AugmentationConfig
+from detector.training.features import FeatureSource, Pool, choose_pool, feature_bytes, feature_shapes
+from detector.training.samples import Sample, SampleSource
+from tests.training.small_run import write_shapes
+
+SPEC = ModelSpec("features", ("cat", "dog", "cup"), input_hw=(96, 128), width_multiplier=0.35)
+PLAIN = AugmentationConfig(crop=0, colours=0)
+CHANGED = AugmentationConfig(crop=1, colours=1)
+FIRST = ("block_6_expand", "block_13_expand", "extra_2_reduce", "block_3_depthwise", "block_5_project")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Callable[[AugmentationConfig], SampleSource]:
+    folder = load_labelled_folder(write_shapes(tmp_path_factory.mktemp("shapes")))
+    spec = replace(SPEC, classes=folder.classes)
+
+    def source(augmentation: AugmentationConfig) -> SampleSource:
+        return SampleSource(folder.train, spec, augmentation, iou_threshold=0.5, seed=3, cache_bytes=1 << 30)
+
+    return source
+
+
+def telling_weights() -> dict[str, FloatArray]:
+    """Random weights whose features differ from picture to picture."""
+    rng = np.random.default_rng(0)
+    weights = {}
+    for key, shape in build_architecture(SPEC).weight_shapes.items():
+        if key.endswith("/kernel"):
+            fan_in = shape[0] * shape[1] * (1 if "depthwise" in key else shape[2])
+            weights[key] = rng.normal(0, (2 / fan_in) ** 0.5, shape).astype(np.float32)
+        elif key.endswith(("gamma", "moving_variance")):
+            weights[key] = rng.uniform(0.8, 1.2, shape).astype(np.float32)
+        else:
+            weights[key] = rng.normal(0, 0.1, shape).astype(np.float32)
+    return weights
+
+
+def features_of(samples: SampleSource, pool: Pool, first: str = "block_13_expand") -> FeatureSource:
+    source = FeatureSource(samples, SPEC, first, pool, seed=3)
+    source.freeze(lambda: telling_weights())
+    return source
+
+
+def same(a: Sample, b: Sample) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a.inputs, b.inputs, strict=True)) and (
+        np.array_equal(a.targets.boxes, b.targets.boxes)
+        and np.array_equal(a.targets.classes, b.targets.classes)
+        and a.index == b.index
+    )
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_what_crosses_is_all_that_later_layers_read(first: str) -> None:
+    architecture = build_architecture(SPEC)
+    names = [layer.name for layer in architecture.layers]
+    cut, crossing = names.index(first), set(crossing_layers(architecture, first))
+    assert crossing
+    assert crossing <= set(names[:cut])
+    for layer in architecture.layers[cut:]:
+        for read in (layer.source, layer.shortcut):
+            assert read is None or read in crossing or names.index(read) >= cut
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_a_network_on_features_answers_as_the_whole_network(first: str, pictures) -> None:
+    tf = pytest.importorskip("tensorflow")
+    network = pytest.importorskip("detector.model.network")
+    whole = network.build_network(SPEC, frozen_until=first, live_batch_norm=False)
+    network.set_weights(whole, SPEC, telling_weights())
+    samples = pictures(PLAIN)
+    kept = features_of(samples, Pool(2, renewed=False), first)(len(samples.dataset.images))
+    assert [values.shape for values in kept.inputs] == list(feature_shapes(SPEC, first))
+    assert sum(values.nbytes for values in kept.inputs) == feature_bytes(SPEC, first)
+    index = samples.image_index(len(samples.dataset.images))
+    image = samples.variant(index, 1).inputs[0][None] * SPEC.pixel_scale + SPEC.pixel_offset
+    expected = whole(image.astype(np.float32))
+    inputs = [tf.constant(values[None], tf.float32) for values in kept.inputs]
+    got = network.split_network(whole, SPEC, first)(inputs if len(inputs) > 1 else inputs[0])
+    for name, values in expected.items():
+        scale = float(np.abs(values).max())
+        assert np.abs(got[name] - values).max() < 5e-3 * scale, name
+
+
+def test_without_crops_a_picture_is_seen_as_it_is_and_mirrored_and_no_more(pictures) -> None:
+    samples = pictures(PLAIN)
+    source = features_of(samples, choose_pool(PLAIN, 6, 1000, 1 << 20) or Pool(1, renewed=False))
+    seen: dict[int, list[Sample]] = {}
+    for number in range(8 * len(samples.dataset.images)):
+        sample = source(number)
+        known = seen.setdefault(sample.index, [])
+        if not any(same(sample, each) for each in known):
+            known.append(sample)
+    assert {len(each) for each in seen.values()} == {2}
+    plain, mirrored = samples.variant(0, 0), samples.variant(0, 1)
+    assert np.array_equal(plain.inputs[0][:, ::-1], mirrored.inputs[0])
+
+
+def test_with_crops_new_variants_come_and_no_more_are_kept_than_fit(pictures) -> None:
+    samples, pool = pictures(CHANGED), Pool(3, renewed=True)
+    source = features_of(samples, pool)
+    images = len(samples.dataset.images)
+    shown = [source(number).inputs[0].tobytes() for number in range(40 * images)]
+    assert len(source._kept) <= (pool.size + 1) * images
+    assert 8 * images <= len(set(shown)) <= 16 * images
+    early, late = set(shown[: 10 * images]), set(shown[-10 * images :])
+    assert not early & late
+
+
+@pytest.mark.parametrize("augmentation", [PLAIN, CHANGED])
+def test_any_sample_is_the_same_wherever_a_run_begins(augmentation: AugmentationConfig, pictures) -> None:
+    samples, pool = pictures(augmentation), Pool(2, renewed=augmentation is CHANGED)
+    from_the_start = features_of(samples, pool)
+    whole = [from_the_start(number) for number in range(80)]
+    for begin in (1, 37, 79):
+        later = features_of(samples, pool)
+        assert all(same(later(number), whole[number]) for number in range(begin, 80))
+
+
+def test_in_every_round_a_picture_shows_each_kept_variant_once(pictures) -> None:
+    source = features_of(pictures(PLAIN), Pool(2, renewed=False))
+    for index in range(6):
+        for round_ in range(1, 6):
+            assert {source._variant(index, epoch) for epoch in (2 * round_, 2 * round_ + 1)} == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "room", "pool"),
+    [
+        (PLAIN, 2, Pool(2, renewed=False)),
+        (PLAIN, 100, Pool(2, renewed=False)),
+        (replace(PLAIN, flip=0), 1, Pool(1, renewed=False)),
+        (replace(PLAIN, flip=1), 100, Pool(1, renewed=False)),
+        (CHANGED, 3, Pool(3, renewed=True)),
+        (CHANGED, 1.5, None),
+        (PLAIN, 1.5, None),
+        (replace(PLAIN, flip=0), 0.5, None),
+        (replace(PLAIN, expand=0.5), 1, None),
+    ],
+)
+def test_a_pool_is_as_large_as_is_of_use_and_fits(
+    augmentation: AugmentationConfig, room: float, pool: Pool | None
+) -> None:
+    assert choose_pool(augmentation, 50, 1000, int(room * 50_000)) == pool
+
+
+def test_targets_are_kept_as_they_are(pictures) -> None:
+    samples = pictures(CHANGED)
+    source = features_of(samples, Pool(2, renewed=True))
+    index = samples.image_index(0)
+    expected, got = samples.variant(index, 0).targets, source(0).targets
+    assert np.array_equal(expected.boxes, got.boxes)
+    assert np.array_equal(expected.classes, got.classes)
+    assert (got.classes > 0).any()
