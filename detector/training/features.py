@@ -26,7 +26,8 @@ from detector.formats.tflite.features import build_features
 from detector.runtime.litert import open_interpreter
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
-from detector.training.config import AugmentationConfig
+from detector.system.terminal import counted
+from detector.training.config import AugmentationConfig, ExperimentConfig
 from detector.training.samples import Sample, SampleSource
 from detector.training.targets import Targets
 from detector.weights import Weights
@@ -89,6 +90,24 @@ def feature_bytes(spec: ModelSpec, first: str) -> int:
     return sum(2 * math.prod(shape) for shape in feature_shapes(spec, first))
 
 
+def keep_features(
+    samples: SampleSource, spec: ModelSpec, config: ExperimentConfig, first: str | None
+) -> SampleSource | FeatureSource:
+    """The samples as features, where some layers are frozen and there is room to keep them.
+
+    Args:
+        samples: of pictures.
+        spec: the network.
+        config: what is trained and how; nothing in it that matters here is ``auto``.
+        first: name of the first layer that is trained; None when all are.
+    """
+    if first is None:
+        return samples
+    images, room = len(samples.dataset.images), int(config.runtime.cache_gib * (1 << 30))
+    pool = choose_pool(config.augmentation, images, feature_bytes(spec, first), room)
+    return samples if pool is None else FeatureSource(samples, spec, first, pool, config.training.seed)
+
+
 class FeatureSource:
     """Makes the samples of a dataset for a network whose first layers are frozen.
 
@@ -126,6 +145,16 @@ class FeatureSource:
             kept = self._kept[index, variant] = _Kept.pack(features, sample.targets)
             self._kept.pop((index, variant - self._pool.size), None)
         return Sample(kept.features, kept.targets, index)
+
+    def describe(self) -> str:
+        """What is kept, as a sentence."""
+        images = len(self.dataset.images)
+        size = self._pool.size * images * feature_bytes(self._spec, self._first)
+        renewed = ", renewed all the time" if self._pool.renewed else ""
+        return (
+            f"The layers before {self._first} stay as they are, so their features are kept: "
+            f"{counted(self._pool.size, 'variant')} of each picture{renewed}, {size / 1e6:,.0f} MB."
+        )
 
     def _variant(self, index: int, epoch: int) -> int:
         """Which variant of an image an epoch shows; in as many epochs as are kept each has its turn."""

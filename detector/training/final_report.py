@@ -41,7 +41,8 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""
     say(
         f"Trained {counted(outcome.steps, 'step')}{speed}; with all else "
-        f"{describe_minutes(job.budget.seconds / 60)}, {share:.0%} of it for {counted(validation.count, 'evaluation')}. Best weights: {best}, "
+        f"{describe_minutes(job.budget.seconds / 60)}, {share:.0%} of it for "
+        f"{counted(validation.count, 'evaluation')}. Best weights: {best}, "
         f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
         f"{len(folder.val.images):,} validation images."
     )

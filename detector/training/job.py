@@ -10,7 +10,7 @@ from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
 from detector.training.budget import Budget
-from detector.training.features import FeatureSource, choose_pool, feature_bytes
+from detector.training.features import FeatureSource, keep_features
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -88,24 +88,15 @@ class Job:
         return _SECONDS_AT_END + looks * self.validation.seconds_per_image
 
     def with_features(self, samples: SampleSource, first: str | None) -> SampleSource | FeatureSource:
-        """The samples as what frozen layers make of them, kept; as they are where that is not worth it.
+        """The samples as what frozen layers make of them; as pictures where that is not worth it.
 
         Args:
             samples: of pictures.
             first: name of the first layer that is trained; None when all are.
         """
-        config = self.plan.config
-        if first is None or self.strategy.num_replicas_in_sync > 1:
+        if self.strategy.num_replicas_in_sync > 1:  # each would have to keep everything
             return samples
-        pool = choose_pool(
-            config.augmentation,
-            len(self.data.images),
-            feature_bytes(self.spec, first),
-            int(config.runtime.cache_gib * (1 << 30)),
-        )
-        return (
-            samples if pool is None else FeatureSource(samples, self.spec, first, pool, config.training.seed)
-        )
+        return keep_features(samples, self.spec, self.plan.config, first)
 
     def build_samples(self) -> SampleSource:
         """Where its samples come from; it keeps decoded images, so one serves the trial and the run."""

@@ -14,6 +14,7 @@ from detector.training.budget import Costs, fit_steps
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
+from detector.training.features import FeatureSource
 from detector.training.job import Job
 from detector.training.run_folder import RunFolder
 from detector.training.run_log import RunLog
@@ -107,11 +108,14 @@ class Run:
         self._job = job
         self._samples = samples
         first_step = 0 if checkpoint is None else checkpoint.step
+        shown = job.with_features(samples, job.plan.frozen_until)
+        if isinstance(shown, FeatureSource):
+            job.say(shown.describe())
         task = DetectionTask(
             job.plan,
             job.spec,
             job.weights,
-            job.with_features(samples, job.plan.frozen_until),
+            shown,
             first_step=first_step,
             on_bad_loss=self._note_bad_loss,
         )

@@ -96,7 +96,9 @@ def test_without_augmentation_the_network_sees_what_it_sees_when_it_detects(data
     for number in range(8):
         sample = source(number)
         expected = Preprocessor(SPEC)(load_dataset_image(dataset.images[sample.index]))[0]
-        np.testing.assert_allclose(sample.inputs[0] * SPEC.pixel_scale + SPEC.pixel_offset, expected, atol=1e-6)
+        np.testing.assert_allclose(
+            sample.inputs[0] * SPEC.pixel_scale + SPEC.pixel_offset, expected, atol=1e-6
+        )
 
 
 def painted_box(image, column):
