@@ -16,6 +16,9 @@ from detector.training.budget import EVALUATIONS, Speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig, ModelConfig
 
+# Names of the first layers that are trained. What the layers before block_3 see, edges and colours, is of use
+# for any picture, and they take as long as all others together.
+LITTLE, MUCH = "block_13_expand", "block_3_expand"
 FIRST_HEAD = "extra_2_reduce"
 _EPOCHS, _EPOCHS_WITHOUT_CROPS = 75, 30
 _FEW_IMAGES = 250
@@ -104,7 +107,7 @@ def build_plan(
         if depth == AUTO and speed is not None and training.minutes != AUTO:
             seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
             if seconds > _RUN_SHARE * 60 * float(training.minutes):
-                depth = "block_6_expand" if augmentation.crop else "block_13_expand"
+                depth = MUCH if augmentation.crop else LITTLE
                 size = "small" if augmentation.crop else "large"
                 reason = f"depth: as is usual for {size} objects, for there is no time to try it out"
         training = replace(training, frozen_until=depth)
@@ -233,10 +236,10 @@ def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool) -> tupl
     if worker_count():
         return "none", "depth: everything, for several workers have nothing to save"
     if steps < _LEAST_STEPS:
-        return "block_13_expand", f"depth: little, for a trial would take longer than {steps} steps"
+        return LITTLE, f"depth: little, for a trial would take longer than {steps} steps"
     if objects < _LEAST_OBJECTS:
         return (
-            "block_13_expand",
+            LITTLE,
             f"depth: little, for {objects} validation objects tell too little",
         )
     return AUTO, (

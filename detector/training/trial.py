@@ -18,13 +18,13 @@ from detector.system.progress import bars_hidden
 from detector.system.terminal import ignore
 from detector.training.history import build_entry
 from detector.training.job import Job
-from detector.training.plan import Plan, describe_depth
+from detector.training.plan import LITTLE, MUCH, Plan, describe_depth
 from detector.training.samples import SampleSource
 from detector.training.task import DetectionTask
 from detector.training.trainer import build_trainer
 
-# From the least that is trained to all; the names of the first trained layers.
-_DEPTHS = ("block_13_expand", "block_6_expand", "none")
+# From the least that is trained to the most; the names of the first trained layers.
+_DEPTHS = (LITTLE, MUCH)
 _STEPS = 120
 # Training more has to be better by more than chance, which is the coarser the fewer objects there are: this
 # much AP, divided by the root of their number.

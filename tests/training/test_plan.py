@@ -118,8 +118,7 @@ def test_depths_in_words_and_as_layers() -> None:
     [
         ((0.60, 0.59), "block_13_expand", 2),
         ((0.60, 0.615), "block_13_expand", 2),  # within chance for a hundred objects
-        ((0.60, 0.70, 0.69), "block_6_expand", 3),
-        ((0.60, 0.70, 0.80), "none", 3),
+        ((0.60, 0.70), "block_3_expand", 2),
     ],
 )
 def test_the_trial_goes_on_while_training_more_pays(
