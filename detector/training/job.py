@@ -10,7 +10,6 @@ from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
 from detector.training.budget import Budget
-from detector.training.features import FeatureSource, keep_features
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -86,17 +85,6 @@ class Job:
         """About what comes after the last evaluation takes: test images, pictures, a report."""
         looks = self.test_images + self.validation.images_left
         return _SECONDS_AT_END + looks * self.validation.seconds_per_image
-
-    def with_features(self, samples: SampleSource, first: str | None) -> SampleSource | FeatureSource:
-        """The samples as what frozen layers make of them; as pictures where that is not worth it.
-
-        Args:
-            samples: of pictures.
-            first: name of the first layer that is trained; None when all are.
-        """
-        if self.strategy.num_replicas_in_sync > 1:  # each would have to keep everything
-            return samples
-        return keep_features(samples, self.spec, self.plan.config, first)
 
     def build_samples(self) -> SampleSource:
         """Where its samples come from; it keeps decoded images, so one serves the trial and the run."""

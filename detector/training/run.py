@@ -14,7 +14,7 @@ from detector.training.budget import Costs, fit_steps
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
-from detector.training.features import FeatureSource
+from detector.training.features import FeatureSource, keep_features
 from detector.training.job import Job
 from detector.training.run_folder import RunFolder
 from detector.training.run_log import RunLog
@@ -108,7 +108,7 @@ class Run:
         self._job = job
         self._samples = samples
         first_step = 0 if checkpoint is None else checkpoint.step
-        shown = job.with_features(samples, job.plan.frozen_until)
+        shown = keep_features(samples, job.spec, job.plan.config, job.plan.frozen_until)
         if isinstance(shown, FeatureSource):
             job.say(shown.describe())
         task = DetectionTask(

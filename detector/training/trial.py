@@ -16,6 +16,7 @@ from tqdm import tqdm
 from detector.boxes import FloatArray
 from detector.system.progress import bars_hidden
 from detector.system.terminal import ignore
+from detector.training.features import keep_features
 from detector.training.history import build_entry
 from detector.training.job import Job
 from detector.training.plan import LITTLE, MUCH, Plan, describe_depth
@@ -74,7 +75,7 @@ def _at_depth(plan: Plan, depth: str) -> Plan:
 def _train_briefly(plan: Plan, job: Job, samples: SampleSource) -> dict[str, FloatArray]:
     """The averaged weights after a short training, the learning rate falling to 0 within it."""
     config = replace(plan.config, training=replace(plan.config.training, steps=_STEPS))
-    shown = job.with_features(samples, plan.frozen_until)
+    shown = keep_features(samples, job.spec, plan.config, plan.frozen_until)
     task = DetectionTask(
         replace(plan, config=config), job.spec, job.weights, shown, first_step=0, on_bad_loss=ignore
     )
