@@ -37,6 +37,7 @@ class TrainOptions(TypedDict, total=False):
     Attributes:
         steps: how many steps; by the size of the dataset if it is not given.
         epochs: how often each image is looked at, in place of ``steps``.
+        minutes: time that everything may take; as much as it takes if it is not given.
         config: an experiment file; ``configs/`` has some. Fine-tuning if it is not given.
         settings: single keys of the experiment over those of the file, as a mapping such as
             ``{"training.batch_size": 4}`` or as texts such as ``"training.batch_size=4"``.
@@ -46,6 +47,7 @@ class TrainOptions(TypedDict, total=False):
 
     steps: int | None
     epochs: int | None
+    minutes: float | None
     config: str | Path | None
     settings: Mapping[str, object] | Sequence[str]
     train: str | None
@@ -145,7 +147,7 @@ def train(
         say: takes a line for each thing that is worth knowing; None for silence.
         progress: show progress bars, at a terminal.
         on_progress: called with the losses every few seconds and with the metrics of each evaluation.
-        options: ``steps`` or ``epochs``, ``config``, ``settings``, ``train`` and ``val``; see
+        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train`` and ``val``; see
             ``TrainOptions``.
 
     Raises:
@@ -183,5 +185,5 @@ def _settings(options: TrainOptions) -> list[str]:
         settings = [settings]
     if isinstance(settings, Mapping):
         settings = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
-    given = {"steps": options.get("steps"), "epochs": options.get("epochs")}
+    given = {name: options.get(name) for name in ("steps", "epochs", "minutes")}
     return [*settings, *(f"training.{key}={number}" for key, number in given.items() if number is not None)]
