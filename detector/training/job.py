@@ -95,6 +95,5 @@ class Job:
             config.augmentation,
             iou_threshold=config.loss.match_iou,
             seed=config.training.seed,
-            assignment=config.loss.assignment,
             cache_bytes=int(config.runtime.cache_gib * (1 << 30)),
         )
