@@ -137,11 +137,12 @@ class _Batch:
 
     def add(self, path: Path | str, name: str, picture_name: str) -> None:
         """Detect in one image and write its picture."""
+        from detector.commands.detect_sources import shown_source
         from detector.detections import draw_detections
         from detector.evaluation.coco_results import to_named_results
         from detector.images import load_image, save_image
-        from detector.system.download import shown_url
 
+        shown = shown_source(path)
         try:
             image = load_image(path)
             detections = self.detector.detect(image)
@@ -157,21 +158,21 @@ class _Batch:
             self.failures.append(str(error))
             return
         except MemoryError:
-            self.failures.append(f"{path} is too large for this machine's memory.")
+            self.failures.append(f"{shown} is too large for this machine's memory.")
             return
         file_name = Path(name).as_posix()
         self.results += to_named_results(detections, file_name)
         self.images.append(
             {
                 "file_name": file_name,
-                "image": shown_url(str(path)),
+                "image": shown,
                 "width": image.shape[1],
                 "height": image.shape[0],
                 "picture": str(picture),
             }
         )
         if len(self.images) <= _MOST_LINES:
-            write_line(f"{shown_url(str(path))}: {describe(detections)}")
+            write_line(f"{shown}: {describe(detections)}")
 
     def add_video(self, video: str) -> None:
         """Detect in one video and write what was found."""

@@ -13,7 +13,8 @@ from detector.errors import DetectorError, ImageError
 from detector.heif import SUFFIXES as HEIF
 from detector.image_header import HEAD_BYTES, is_video_head
 from detector.images import find_images, find_unread_images, is_address
-from detector.system.download import open_url, shown_url
+from detector.system.address import shown_address
+from detector.system.download import open_url
 from detector.system.files import files_below
 from detector.system.invocation import command, with_extra
 from detector.system.terminal import printable
@@ -80,6 +81,11 @@ def sort_sources(sources: Sequence[str], output: Path) -> Sources:
     return Sources(pictures, videos, failures)
 
 
+def shown_source(source: Path | str) -> str:
+    """A path as it is, an address as it may be shown."""
+    return shown_address(source) if isinstance(source, str) and is_address(source) else str(source)
+
+
 def find_left_out(sources: Sequence[str]) -> Iterator[str]:
     """A sentence for each file in the folders among the sources that looks like something to look at and is
     not looked at.
@@ -122,10 +128,10 @@ def _is_video_at(address: str) -> bool:
         kind = response.headers.get_content_type()
         head = response.read(HEAD_BYTES)
     if kind.startswith("multipart/"):
-        raise ImageError(f"{shown_url(address)} is a camera's stream; {_live('ADDRESS')}.")
+        raise ImageError(f"{shown_address(address)} is a camera's stream; {_live('ADDRESS')}.")
     if kind == "text/html":
         raise ImageError(
-            f"{shown_url(address)} is a page, and not a picture; give the address of the picture itself."
+            f"{shown_address(address)} is a page, and not a picture; give the address of the picture itself."
         )
     return is_video_head(head) or kind in _PLAYLISTS
 
