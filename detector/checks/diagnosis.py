@@ -13,7 +13,7 @@ from detector.checks.label_faults import explain_exchange, find_exchange
 from detector.data.annotations import Annotation, Result
 from detector.data.box_layouts import BoxFault, find_layout_fault
 from detector.data.dataset import Dataset
-from detector.evaluation.coco_metrics import CocoMetrics
+from detector.evaluation.evaluate import Evaluation
 from detector.evaluation.matching import Scene, build_scenes, compute_ap50, match_scene
 from detector.labels import normalise_name
 from detector.system.terminal import counted
@@ -21,6 +21,8 @@ from detector.system.terminal import counted
 _MOST_IMAGES = 500  # that boxes and classes are compared on
 _SOUND_AP = 0.99  # of the annotations against themselves
 NEXT_TO_NOTHING = 0.01  # an AP below is a mistake somewhere more often than a weak model
+# An image has so many detections at most, 100 by COCO's rule, whatever their classes are.
+_LOOK_FOR_ITS_CLASSES = "look for its classes alone (--classes), so that the others leave room"
 _CLEAR_AP50, _CLEAR_GAIN = 0.3, 2.0  # what a repair has to reach, absolutely and as a multiple
 
 
@@ -30,6 +32,7 @@ def diagnose(
     *,
     score_threshold: float = 0.05,
     training: Dataset | None = None,
+    elsewhere: Mapping[int, int] | None = None,
 ) -> list[str]:
     """What explains a bad AP, one sentence a finding with its evidence and what to do; never empty.
 
@@ -41,19 +44,22 @@ def diagnose(
         truth: the validation images with their objects.
         score_threshold: least score of a detection that will be shown, in [0, 1).
         training: what the model was trained on, to be compared with ``truth``.
+        elsewhere: number of an image's detections, by its id, that are of classes which ``truth`` does not
+            have, and are not among ``detections``.
     """
+    elsewhere = elsewhere or {}
     findings = _check_classes(truth, training)
     fault = find_layout_fault(truth)
     if fault:
         findings.append(_tell_layout(truth, training, *fault))
         truth = repair_annotations(truth, fault[0])
     findings += _check_truth(truth)
-    fatal = _check_detections(truth, detections)
+    fatal = _check_detections(truth, detections, elsewhere)
     if fatal or not _objects(truth):
         return findings + fatal
     sound = [detection for detection in detections if _is_finite(detection)]
     findings += _check_finite(len(detections) - len(sound), len(detections))
-    findings += _check_coverage(truth, sound)
+    findings += _check_coverage(truth, sound, elsewhere)
     findings += _check_scores(sound, score_threshold)
     scenes = build_scenes(_sample(truth), sound)
     box_findings, scenes = _check_boxes(scenes)
@@ -141,8 +147,15 @@ def _check_truth(truth: Dataset) -> list[str]:
     ]
 
 
-def _check_detections(truth: Dataset, detections: Sequence[Result]) -> list[str]:
+def _check_detections(
+    truth: Dataset, detections: Sequence[Result], elsewhere: Mapping[int, int]
+) -> list[str]:
     """Without detections in these images nothing else can be said."""
+    if not detections and (count := sum(elsewhere.values())):
+        return [
+            f"All {count:,} detections are of classes that {truth.source} does not have, the best "
+            f"{max(elsewhere.values()):,} of an image: {_LOOK_FOR_ITS_CLASSES}."
+        ]
     if not detections:
         return [
             "There are no detections at all: the score threshold cuts everything off, or the model has "
@@ -168,14 +181,21 @@ def _check_finite(broken: int, total: int) -> list[str]:
     ]
 
 
-def _check_coverage(truth: Dataset, detections: Sequence[Result]) -> list[str]:
+def _check_coverage(truth: Dataset, detections: Sequence[Result], elsewhere: Mapping[int, int]) -> list[str]:
     annotated = {entry["image_id"] for entry in _objects(truth)}
-    empty = len(annotated - {detection["image_id"] for detection in detections})
-    if empty <= len(annotated) / 2:
+    empty = annotated - {detection["image_id"] for detection in detections}
+    if len(empty) <= len(annotated) / 2:
         return []
+    of_others = sum(elsewhere.get(id_, 0) > 0 for id_ in empty)
+    if of_others > len(empty) / 2:
+        return [
+            f"{len(empty):,} of {len(annotated):,} images with objects have no detection of these classes, "
+            f"and {of_others:,} of them only such of classes that {truth.source} does not have: "
+            f"{_LOOK_FOR_ITS_CLASSES}."
+        ]
     return [
-        f"{empty:,} of {len(annotated):,} images with objects have no detection; evaluate all of them, with "
-        "a score threshold next to 0."
+        f"{len(empty):,} of {len(annotated):,} images with objects have no detection; evaluate all of them, "
+        "with a score threshold next to 0."
     ]
 
 
@@ -253,6 +273,8 @@ def _tell_nothing_found(scenes: Sequence[Scene], score_threshold: float) -> str:
     )
 
 
-def find_causes(dataset: Dataset, detections: Sequence[Result], coco: CocoMetrics) -> list[str]:
+def find_causes(dataset: Dataset, measured: Evaluation) -> list[str]:
     """Why an AP next to nothing is so low; nothing for any other AP."""
-    return diagnose(dataset, detections) if coco.summary["AP"] < NEXT_TO_NOTHING else []
+    if measured.metrics.summary["AP"] >= NEXT_TO_NOTHING:
+        return []
+    return diagnose(dataset, measured.detections, elsewhere=measured.elsewhere)

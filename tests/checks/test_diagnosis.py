@@ -19,7 +19,8 @@ PHRASES = {
     "no detections": "There are no detections at all",
     "other images": "images that are not in",
     "not finite": "no finite number",
-    "coverage": "have no detection",
+    "coverage": "have no detection;",
+    "other classes": "(--classes)",
     "scores": "below the threshold",
     "swapped": "(x and y are swapped)",
     "corners": "(corners, written as if",
@@ -197,6 +198,22 @@ def test_detections_of_other_images(truth, good):
 
 def test_detections_of_few_of_the_images(truth, good):
     assert "coverage" in named(diagnose(truth, [d for d in good if d["image_id"] < 20]))
+
+
+def test_images_whose_detections_are_of_classes_that_the_dataset_does_not_have(truth, good):
+    full = {image.id: 100 for image in truth.images}
+    (sentence,) = diagnose(truth, [], elsewhere=full)
+    assert named([sentence]) == {"other classes"}
+    assert "All 4,000 detections are of classes that val.json does not have, the best 100 of" in sentence
+    few = [d for d in good if d["image_id"] < 20]
+    findings = diagnose(truth, few, elsewhere=dict.fromkeys(full, 90))
+    assert "other classes" in named(findings)
+    assert "coverage" not in named(findings)
+    assert (
+        "30 of 40 images with objects have no detection of these classes, and 30 of them only" in findings[0]
+    )
+    assert "coverage" in named(diagnose(truth, few, elsewhere={10: 90}))
+    assert named(diagnose(truth, good, elsewhere=full)) == {"nothing"}
 
 
 def test_numbers_that_are_not_finite(truth, good):
