@@ -68,7 +68,7 @@ def detect_command(
     """
     from tqdm import tqdm
 
-    from detector.commands.detect_sources import find_left_out, sort_sources
+    from detector.commands.detect_sources import sort_sources
     from detector.commands.picture_names import names_below, picture_names
     from detector.data.sample import SAMPLE_FOLDER
     from detector.input_sizes import describe_size
@@ -82,7 +82,7 @@ def detect_command(
     output = output or free_folder(_DEFAULT_OUTPUT)
     found = sort_sources(sources, output)
     check_writable(output)
-    for sentence in find_left_out(sources):
+    for sentence in found.left_out:
         write_line(f"Left out: {sentence}", to_errors=True)
     if note := missing_gui_note():
         write_line(note, to_errors=True)

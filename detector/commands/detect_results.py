@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from detector.system.files import files_below, replacing
+from detector.system.files import replacing
 
 RESULTS, IMAGES, VIDEOS = "detections.json", "images.json", "videos.json"
 _WRITTEN = ("picture", "annotated", "frames")  # keys of the lists whose values are files of the folder
@@ -32,10 +32,10 @@ def files_of_run(folder: Path) -> set[Path]:
     return found
 
 
-def results_below(folders: Iterable[str]) -> set[Path]:
-    """All that earlier runs wrote below folders."""
-    lists = (path for folder in folders for path in files_below(folder) if path.name in (IMAGES, VIDEOS))
-    return {path for folder in {each.parent for each in lists} for path in files_of_run(folder)}
+def results_among(files: Iterable[Path]) -> set[Path]:
+    """All that earlier runs wrote into the folders of their lists, which are among the files."""
+    folders = {path.parent for path in files if path.name in (IMAGES, VIDEOS)}
+    return {path for folder in folders for path in files_of_run(folder)}
 
 
 def _in_folder(path: Path, folder: Path) -> Path | None:
