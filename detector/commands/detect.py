@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from detector.commands.command_line import OneValueCommand
-from detector.commands.detect_results import IMAGES, RESULTS, VIDEOS, files_of_run, write_list
+from detector.commands.detect_results import IMAGES, RESULTS, VIDEOS, check_lists, files_of_run, write_list
 from detector.commands.options import (
     PATH,
     AccuracyOptions,
@@ -82,6 +82,7 @@ def detect_command(
     output = output or free_folder(_DEFAULT_OUTPUT)
     found = sort_sources(sources, output)
     check_writable(output)
+    check_lists(output)
     for sentence in found.left_out:
         write_line(f"Left out: {sentence}", to_errors=True)
     if note := missing_gui_note():
