@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from detector.errors import DetectorError
 from detector.system.address import shown_address
 from detector.system.files import cannot_write, flush_to_disk
+from detector.system.least_rate import LEAST_BYTES, RatedHTTP, RatedHTTPS, SlowError
 from detector.system.progress import byte_bar
 
 _CHUNK = 1 << 20
@@ -48,7 +49,7 @@ class _NoWayDown(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-_OPENER = urllib.request.build_opener(_NoWayDown)
+_OPENER = urllib.request.build_opener(_NoWayDown, RatedHTTP, RatedHTTPS)
 
 
 def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
@@ -62,7 +63,8 @@ def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
         most_bytes: more is not taken, whatever the server says or sends.
 
     Raises:
-        DownloadError: the server cannot be reached, refuses, breaks off again and again, or sends too much.
+        DownloadError: the server cannot be reached, refuses, breaks off again and again, sends too much, or
+            less than 1,000 bytes a second.
         DetectorError: the disk is full or the folder cannot be written to.
     """
     part = path.with_name(path.name + ".part")
@@ -159,6 +161,10 @@ def _plain(url: str) -> str:
 def _failures_told(url: str) -> Iterator[None]:
     try:
         yield
+    except SlowError as error:
+        raise DownloadError(
+            f"{shown_address(url)} sends less than {LEAST_BYTES:,} bytes a second; try again later."
+        ) from error
     except urllib.error.HTTPError as error:
         raise DownloadError(
             f"The server answers {error.code} {error.reason} for {shown_address(url)}."
