@@ -29,7 +29,7 @@ class Progress:
 
     Attributes:
         step: how many steps are done.
-        steps: how many there are.
+        steps: how many there are; where time is limited it may be another number later on.
         losses: ``loss``, ``classification_loss`` and ``localization_loss``, means since the point before;
             empty for an evaluation.
         metrics: the COCO numbers of the validation images, in [0, 1]; empty for a point of the losses.
