@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from detector.system.terminal import counted
 _MOST_IMAGES = 500  # that boxes and classes are compared on
 _SOUND_AP = 0.99  # of the annotations against themselves
 NEXT_TO_NOTHING = 0.01  # an AP below is a mistake somewhere more often than a weak model
-# An image has so many detections at most, 100 by COCO's rule, whatever their classes are.
-_LOOK_FOR_ITS_CLASSES = "look for its classes alone (--classes), so that the others leave room"
 _CLEAR_AP50, _CLEAR_GAIN = 0.3, 2.0  # what a repair has to reach, absolutely and as a multiple
 
 
@@ -32,7 +30,7 @@ def diagnose(
     *,
     score_threshold: float = 0.05,
     training: Dataset | None = None,
-    elsewhere: Mapping[int, int] | None = None,
+    crowded: Collection[int] = (),
 ) -> list[str]:
     """What explains a bad AP, one sentence a finding with its evidence and what to do; never empty.
 
@@ -44,22 +42,21 @@ def diagnose(
         truth: the validation images with their objects.
         score_threshold: least score of a detection that will be shown, in [0, 1).
         training: what the model was trained on, to be compared with ``truth``.
-        elsewhere: number of an image's detections, by its id, that are of classes which ``truth`` does not
-            have, and are not among ``detections``.
+        crowded: ids of images with as many detections as they may have, all of them of classes that ``truth``
+            does not have; they are not among ``detections``.
     """
-    elsewhere = elsewhere or {}
     findings = _check_classes(truth, training)
     fault = find_layout_fault(truth)
     if fault:
         findings.append(_tell_layout(truth, training, *fault))
         truth = repair_annotations(truth, fault[0])
     findings += _check_truth(truth)
-    fatal = _check_detections(truth, detections, elsewhere)
+    fatal = _check_detections(truth, detections, crowded)
     if fatal or not _objects(truth):
         return findings + fatal
     sound = [detection for detection in detections if _is_finite(detection)]
     findings += _check_finite(len(detections) - len(sound), len(detections))
-    findings += _check_coverage(truth, sound, elsewhere)
+    findings += _check_coverage(truth, sound, crowded)
     findings += _check_scores(sound, score_threshold)
     scenes = build_scenes(_sample(truth), sound)
     box_findings, scenes = _check_boxes(scenes)
@@ -147,18 +144,13 @@ def _check_truth(truth: Dataset) -> list[str]:
     ]
 
 
-def _check_detections(
-    truth: Dataset, detections: Sequence[Result], elsewhere: Mapping[int, int]
-) -> list[str]:
+def _check_detections(truth: Dataset, detections: Sequence[Result], crowded: Collection[int]) -> list[str]:
     """Without detections in these images nothing else can be said."""
-    if not detections and (count := sum(elsewhere.values())):
-        return [
-            f"All {count:,} detections are of classes that {truth.source} does not have, the best "
-            f"{max(elsewhere.values()):,} of an image: {_LOOK_FOR_ITS_CLASSES}."
-        ]
+    if not detections and len(crowded) > len(truth.images) / 2:
+        return [f"There is no detection of its classes: {_tell_crowd(truth, crowded, len(truth.images))}"]
     if not detections:
         return [
-            "There are no detections at all: the score threshold cuts everything off, or the model has "
+            "There is no detection of its classes: the score threshold cuts everything off, or the model has "
             "learned nothing yet; evaluate with a score threshold next to 0."
         ]
     ids = {image.id for image in truth.images}
@@ -181,22 +173,22 @@ def _check_finite(broken: int, total: int) -> list[str]:
     ]
 
 
-def _check_coverage(truth: Dataset, detections: Sequence[Result], elsewhere: Mapping[int, int]) -> list[str]:
+def _tell_crowd(truth: Dataset, crowded: Collection[int], images: int) -> str:
+    return (
+        f"in {len(crowded):,} of {images:,} images all detections that an image may have are of classes that "
+        f"{truth.source} does not have; look for its classes alone (--classes), so that they have room."
+    )
+
+
+def _check_coverage(truth: Dataset, detections: Sequence[Result], crowded: Collection[int]) -> list[str]:
     annotated = {entry["image_id"] for entry in _objects(truth)}
     empty = annotated - {detection["image_id"] for detection in detections}
     if len(empty) <= len(annotated) / 2:
         return []
-    of_others = sum(elsewhere.get(id_, 0) > 0 for id_ in empty)
-    if of_others > len(empty) / 2:
-        return [
-            f"{len(empty):,} of {len(annotated):,} images with objects have no detection of these classes, "
-            f"and {of_others:,} of them only such of classes that {truth.source} does not have: "
-            f"{_LOOK_FOR_ITS_CLASSES}."
-        ]
-    return [
-        f"{len(empty):,} of {len(annotated):,} images with objects have no detection; evaluate all of them, "
-        "with a score threshold next to 0."
-    ]
+    said = f"{len(empty):,} of {len(annotated):,} images with objects have no detection"
+    if len(full := empty & set(crowded)) > len(empty) / 2:
+        return [f"{said} of its classes: {_tell_crowd(truth, full, len(empty))}"]
+    return [f"{said}; evaluate all of them, with a score threshold next to 0."]
 
 
 def _check_scores(detections: Sequence[Result], score_threshold: float) -> list[str]:
@@ -273,8 +265,13 @@ def _tell_nothing_found(scenes: Sequence[Scene], score_threshold: float) -> str:
     )
 
 
-def find_causes(dataset: Dataset, measured: Evaluation) -> list[str]:
-    """Why an AP next to nothing is so low; nothing for any other AP."""
+def find_causes(dataset: Dataset, measured: Evaluation, most: int | None = None) -> list[str]:
+    """Why an AP next to nothing is so low; nothing for any other AP.
+
+    Args:
+        most: detections that an image may have; None where that is not known.
+    """
     if measured.metrics.summary["AP"] >= NEXT_TO_NOTHING:
         return []
-    return diagnose(dataset, measured.detections, elsewhere=measured.elsewhere)
+    crowded = {id_ for id_, count in measured.elsewhere.items() if most is not None and count >= most}
+    return diagnose(dataset, measured.detections, crowded=crowded)

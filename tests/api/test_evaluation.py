@@ -137,7 +137,10 @@ def test_other_classes_that_take_all_the_places_of_an_image_are_the_cause(releas
     names = ("toaster", "hair drier", "toothbrush", "parking meter", "sheep")
     renamed = replace(sample, categories=dict(zip(sample.categories, names, strict=True)))
     crowded = evaluate(renamed, max_detections=3)
-    assert "All 12 detections are of classes that" in crowded.causes[0]
+    assert "in 4 of 4 images all detections that an image may have are of classes that" in crowded.causes[0]
+    sure = evaluate(renamed, score_threshold=0.3)  # finds less than an image may have
+    assert sum(sure.elsewhere.values()) > 0
+    assert "the score threshold cuts everything off" in sure.causes[0]
     alone = evaluate(renamed, max_detections=3, classes=names)
     assert not any("--classes" in cause for cause in alone.causes)
 

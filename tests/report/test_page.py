@@ -161,7 +161,7 @@ def test_what_is_odd_gives_a_report_too(tmp_path, case):
     assert facts["advice"]
     assert "nan" not in text.lower()
     if case == "nothing found":
-        assert "There are no detections at all" in text
+        assert "There is no detection of its classes" in text
     if case in ("no object", "all crowd"):
         assert facts["summary"]["AP"]["value"] == -1
     if case == "one image":
