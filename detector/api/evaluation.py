@@ -285,7 +285,7 @@ def _complete(
         detector=detector,
         contaminated=contaminated,
         clean=clean,
-        causes=find_causes(coco, measured.detections, measured.metrics),
+        causes=find_causes(coco, measured, None if detector is None else detector.postprocess.max_detections),
     )
 
 

@@ -22,7 +22,7 @@ from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO, ExperimentConfig
 from detector.training.final_report import report_run
 from detector.training.initial_weights import InitialWeights, initial_size, load_initial_weights
-from detector.training.job import Job, Progress
+from detector.training.job import Job, Progress, StopError
 from detector.training.plan import Plan, build_plan, describe_depth
 from detector.training.resumption import reload_initial_weights, take_up, weights_digest
 from detector.training.run_folder import RunFolder, RunRecord, fingerprint
@@ -56,7 +56,7 @@ def begin(
         splits: what to train and to validate on; None where the dataset decides.
         output: the folder; None for a free one in ``runs``.
         say: takes a line for each thing worth telling.
-        on_progress: takes the points of the run.
+        on_progress: takes the points of the run; may raise StopError.
 
     Raises:
         DetectorError: what is wrong and what to do, in a sentence.
@@ -116,7 +116,7 @@ def go_on(
         run: the folder.
         moved_to: where the dataset is now; None for where it was.
         say: takes a line for each thing worth telling.
-        on_progress: takes the points of the run.
+        on_progress: takes the points of the run; may raise StopError.
 
     Raises:
         DetectorError: what is in the way, in a sentence.
@@ -216,7 +216,7 @@ def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
         if is_chief():
             report_run(job, folder, outcome)
             job.folder.update_record(finished=True)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StopError):
         job.say(f"Interrupted. Go on with: {command('train', '--resume', job.folder.root)}")
         raise
 

@@ -12,6 +12,7 @@ import pytest
 from detector.checks.diagnosis import find_causes
 from detector.evaluation.analysis import analyse
 from detector.evaluation.coco_metrics import METRICS, compute_metrics
+from detector.evaluation.evaluate import evaluate_detections
 from detector.report.markup import prose
 from detector.report.page import write_report
 from detector.report.pictures import _cut, _Error
@@ -46,14 +47,14 @@ class Tree(HTMLParser):
 
 
 def report(folder, dataset, detections, rounds=30, notes=()):
-    metrics = compute_metrics(dataset, detections, list(dataset.categories))
+    measured = evaluate_detections(dataset, detections)
     analysis = analyse(
         dataset,
         detections,
         dataset.categories,
-        metrics,
+        measured.metrics,
         rounds=rounds,
-        causes=find_causes(dataset, detections, metrics),
+        causes=find_causes(dataset, measured),
     )
     write_report(
         folder,
@@ -160,7 +161,7 @@ def test_what_is_odd_gives_a_report_too(tmp_path, case):
     assert facts["advice"]
     assert "nan" not in text.lower()
     if case == "nothing found":
-        assert "There are no detections at all" in text
+        assert "There is no detection of its classes" in text
     if case in ("no object", "all crowd"):
         assert facts["summary"]["AP"]["value"] == -1
     if case == "one image":
