@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from detector.api.evaluation import percent
 from detector.api.inputs import LoadOptions, Say, optional_path, refuse_unknown
+from detector.api.run_page import leave_report
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
@@ -19,6 +20,7 @@ from detector.system.invocation import command
 from detector.system.progress import bars_wanted
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import ignore
+from detector.training.cluster import is_chief
 from detector.training.config_file import load_config
 from detector.training.history import HistoryEntry
 from detector.training.job import Progress
@@ -175,6 +177,8 @@ def train(
             experiment = load_config(optional_path("config", options.get("config")), _settings(options))
             splits = options.get("train"), options.get("val")
             run = begin(folder, experiment, splits, optional_path("output", output), say, on_progress)
+        if is_chief():
+            leave_report(run, say)
     return TrainedRun(run.root)
 
 
