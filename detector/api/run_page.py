@@ -46,8 +46,8 @@ def leave_report(run: RunFolder, say: Say) -> None:
     except Exception as error:  # whatever it is, the training was not in vain
         reason = str(error).rstrip(".") or type(error).__name__
         say(
-            f"Note: the run is whole, but its report could not be written ({reason}). Once that is put right: "
-            f"{command('train', '--resume', run.root)}"
+            f"Note: the run is whole, but its report could not be written ({reason}). Once that is put "
+            f"right: {command('train', '--resume', run.root)}"
         )
     else:
         say(f"Open {path} in a browser: curves, the plan, the worst errors, what to photograph next.")
@@ -91,9 +91,13 @@ def render_page(run: RunFolder, script: str, *, running: bool) -> str:
         running: whether somebody trains in it.
     """
     report = run.root / HTML
-    if run.record.exists() and run.load_record().get("finished") and _is_newer(report, run.record):
-        return report.read_text("utf-8")
-    return build_live_page(read_run(run, running=running), script)
+    try:
+        if run.record.exists() and run.load_record().get("finished") and _is_newer(report, run.record):
+            return report.read_text("utf-8")
+        facts = read_run(run, running=running)
+    except DetectorError as error:  # a damaged file is the training's to deal with
+        facts = RunFacts(name=run.root.resolve().name, state=str(error))
+    return build_live_page(facts, script)
 
 
 def read_run(run: RunFolder, *, running: bool = False) -> RunFacts:

@@ -94,7 +94,8 @@ def build_live_page(run: RunFacts, script: str) -> str:
         script: address of what keeps it so.
     """
     sections = {"training": build_training(run), "plan": build_plan(run), "next": build_commands(run)}
-    loaded = f'<script type="module" src="{escape(script)}"></script>'
+    # Without an icon of its own a browser asks for one.
+    loaded = f'<link rel="icon" href="data:,"><script type="module" src="{escape(script)}"></script>'
     return _lay_out(run.name, build_run_head(run), sections, loaded)
 
 

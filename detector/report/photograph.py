@@ -1,4 +1,4 @@
-"""What to photograph next: the class, the size and the light that a model is weakest at, and how sure that is."""
+"""What to photograph next: the class, size and light that a model is weakest at, and how sure that is."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ def _advise(weakest: Sequence[Weakest], images: int) -> str:
             f"Photograph {'; '.join(sure)}. There the model is weaker than on the whole, by more than chance."
         )
     return (
-        f"On {counted(images, 'image')} no class, size or light is weaker than the whole by more than chance, "
-        "so any pictures of the kind that the model will see help alike; more validation images would tell "
-        "more. The lowest of each kind:"
+        f"On {counted(images, 'image')} no class, size or light is weaker than the whole by more than "
+        "chance, so any pictures of the kind that the model will see help alike; more validation images "
+        "would tell more. The lowest of each kind:"
     )
 
 

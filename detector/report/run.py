@@ -46,8 +46,8 @@ class RunFacts:
 
     Attributes:
         name: of the run.
-        about: what it is trained on, in a line.
         state: how far it is, in a sentence.
+        about: what it is trained on, in a line.
         news: what came about last, in a sentence.
         steps: how many there are in all.
         cards: what is asked for first: what it is, a number, a word about it.
@@ -59,16 +59,16 @@ class RunFacts:
     """
 
     name: str
-    about: str
     state: str
-    news: str
-    steps: int
-    cards: Sequence[tuple[str, str, str]]
-    losses: Sequence[Series]
-    evaluations: Sequence[Evaluated]
-    plan: Sequence[str]
-    trained: Mapping[str, int] | None
-    commands: Sequence[tuple[str, str]]
+    about: str = ""
+    news: str = ""
+    steps: int = 0
+    cards: Sequence[tuple[str, str, str]] = ()
+    losses: Sequence[Series] = ()
+    evaluations: Sequence[Evaluated] = ()
+    plan: Sequence[str] = ()
+    trained: Mapping[str, int] | None = None
+    commands: Sequence[tuple[str, str]] = ()
 
     @property
     def best(self) -> Evaluated | None:

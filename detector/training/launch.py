@@ -62,8 +62,7 @@ def begin(
     Raises:
         DetectorError: what is wrong and what to do, in a sentence.
     """
-    if worker_count() and output is None:
-        raise DetectorError("Several workers need one folder for the run: name it with --output.")
+    run = RunFolder(output or choose_folder(dataset))
     experiment = _with_whole_paths(experiment)
     minutes = experiment.training.minutes
     budget = Budget(None if minutes == AUTO else float(minutes))
@@ -74,8 +73,6 @@ def begin(
     speed = None if minutes == AUTO else measure_speed()
     plan = build_plan(experiment, folder, own_hw, speed)
     reference_hw = None if reference_hw == plan.config.model.input_hw else reference_hw
-    home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
-    run = RunFolder(output or free_folder(Path("runs", home.name)))
     run.check_free()
     spec, strategy = _prepare(run, plan, folder, reference_hw, say)
     training = plan.config.training
@@ -104,6 +101,18 @@ def begin(
             run.start(plan.config.to_yaml(), record)
         _train(job, folder, start)
     return run
+
+
+def choose_folder(dataset: Path) -> Path:
+    """The folder of a run for which none is named: a free one of the dataset's name.
+
+    Raises:
+        DetectorError: there are several workers, which would not choose the same.
+    """
+    if worker_count():
+        raise DetectorError("Several workers need one folder for the run: name it with --output.")
+    home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
+    return free_folder(Path("runs", home.name))
 
 
 def go_on(
