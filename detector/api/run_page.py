@@ -241,7 +241,11 @@ def _is_newer(path: Path, than: Path) -> bool:
 
 
 def _steps_of(record: RunRecord) -> int:
-    steps = record.get("config", {}).get("training", {}).get("steps")
+    """How many there are in all; 0 where a record does not say it."""
+    try:
+        steps = record["config"]["training"]["steps"]
+    except (LookupError, TypeError):
+        return 0
     return steps if isinstance(steps, int) else 0
 
 

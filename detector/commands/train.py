@@ -158,7 +158,7 @@ def train_command(
 
             if resume is None and dataset is not None:
                 output = output or choose_folder(dataset)
-            looked_at = resume or output
-            assert looked_at is not None
-            stack.enter_context(watch(looked_at, say, host=watching.host, port=watching.port))
+            folder = output if resume is None else training.TrainedRun(resume).folder
+            assert folder is not None
+            stack.enter_context(watch(folder, say, host=watching.host, port=watching.port))
         training.train(dataset, output=output, resume=resume, say=say, progress=True, **options)

@@ -133,6 +133,8 @@ def _advise(weakest: Sequence[Weakest], images: int) -> str:
         return (
             f"Photograph {'; '.join(sure)}. There the model is weaker than on the whole, by more than chance."
         )
+    if all(each.ap is None for each in weakest):
+        return f"{counted(images, 'image')} cannot tell classes, sizes or light apart; validate on more."
     return (
         f"On {counted(images, 'image')} no class, size or light is weaker than the whole by more than "
         "chance, so any pictures of the kind that the model will see help alike; more validation images "

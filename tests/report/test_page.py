@@ -18,7 +18,7 @@ from detector.report.pictures import _cut, _Error
 from tests.evaluation.noisy_detections import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "link"}
 
 
 class Tree(HTMLParser):
