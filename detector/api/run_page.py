@@ -21,6 +21,7 @@ from detector.system.invocation import command
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import counted, ignore
 from detector.training.clock import describe_minutes
+from detector.training.config import AUTO
 from detector.training.final_report import next_commands
 from detector.training.history import HistoryEntry, read_series, smooth
 from detector.training.plan import describe_depth
@@ -104,7 +105,8 @@ def read_run(run: RunFolder, *, running: bool = False) -> RunFacts:
     """What the files of a run tell of it, as far as it is; nothing but its name where there is none yet."""
     record: RunRecord = run.load_record() if run.record.exists() else {}
     history = run.load_history() if record else []
-    steps = _steps_of(record)
+    planned = _setting(record, "steps")
+    steps = planned if isinstance(planned, int) else 0
     own = [entry for entry in history if "trial" not in entry]
     done = max((entry["step"] for entry in own), default=0)
     finished = record.get("finished") is True
@@ -118,7 +120,7 @@ def read_run(run: RunFolder, *, running: bool = False) -> RunFacts:
         cards=_cards(own, done, steps, running=running and not finished),
         losses=[_loss(own, key) for key in _LOSSES if len(read_series(own, key)[0])],
         evaluations=evaluations,
-        plan=_texts(record.get("plan")),
+        plan=[*_texts(record.get("plan")), *_decided_by_trials(record, history)],
         trained=_counts(record.get("objects")),
         commands=next_commands(run) if finished else [],
     )
@@ -240,18 +242,25 @@ def _is_newer(path: Path, than: Path) -> bool:
     return path.is_file() and path.stat().st_mtime_ns >= than.stat().st_mtime_ns
 
 
-def _steps_of(record: RunRecord) -> int:
-    """How many there are in all; 0 where a record does not say it."""
+def _setting(record: RunRecord, name: str) -> object:
+    """A key of the training as it was settled; None where a record does not have it."""
     try:
-        steps = record["config"]["training"]["steps"]
+        return record["config"]["training"][name]
     except (LookupError, TypeError):
-        return 0
-    return steps if isinstance(steps, int) else 0
+        return None
 
 
 def _texts(value: object) -> list[str]:
     """Lines of a record that may have been edited; none where they are none."""
     return [line for line in value if isinstance(line, str)] if isinstance(value, list) else []
+
+
+def _decided_by_trials(record: RunRecord, history: Sequence[HistoryEntry]) -> list[str]:
+    """What the trials before a run have decided, as a reason of its plan."""
+    depth = _setting(record, "frozen_until")
+    if not isinstance(depth, str) or depth == AUTO or not any("trial" in entry for entry in history):
+        return []
+    return [f"(trained: {describe_depth(depth)}, as the trials have shown)"]
 
 
 def _counts(value: object) -> dict[str, int] | None:

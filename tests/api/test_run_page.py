@@ -103,6 +103,7 @@ def test_how_far_a_run_is(shapes: Path, tmp_path: Path) -> None:
     assert read_run(run, running=True).state == "Begun; the first steps are being taken."
     run.append_history({"step": 0, "trial": "heads", "AP": 0.1, "AP50": 0.2})
     assert "1 trial" in read_run(run, running=True).state
+    assert read_run(run).plan[-1].startswith("(trained: heads")
     for step in (1, 2, 3, 4):
         run.append_history({"step": step, "loss": 1.0, "seconds": 10.0 * step, "images_per_second": 7.0})
     facts = read_run(run, running=True)
