@@ -34,7 +34,6 @@ def watch(folder: Path, say: Say, *, host: str = "127.0.0.1", port: int = 0) -> 
         yield
         return
     run = RunFolder(folder)
-
     page = WatchedPage(
         lambda running: render_page(run, SCRIPT, running=running),
         lambda: _version(run),

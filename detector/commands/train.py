@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,14 @@ class _Watching:
         """Raise UsageError for an address of a page that is not wanted."""
         if not self.watch and (self.host, self.port) != ("127.0.0.1", 0):
             raise click.UsageError("--host and --port are of the page of --watch; give it, too.")
+
+    def page_of(self, folder: Path | None, say: Callable[[str], None]) -> AbstractContextManager[None]:
+        """A block in which a run's folder can be looked at, if that is wanted."""
+        if not self.watch or folder is None:
+            return nullcontext()
+        from detector.api.watching import watch
+
+        return watch(folder, say, host=self.host, port=self.port)
 
 
 @click.command("train", cls=OneValueCommand)
@@ -120,6 +129,7 @@ def train_command(
     from tqdm import tqdm
 
     from detector.api import training
+    from detector.training.launch import choose_folder
 
     def say(line: str) -> None:
         with tqdm.external_write_mode():  # above the bar, if there is one
@@ -151,14 +161,7 @@ def train_command(
         options = {}
     elif dataset is None:
         raise DetectorError(f"Expected a folder of labelled images: {command('train', 'FOLDER')}.")
-    with ExitStack() as stack:
-        if watching.watch:
-            from detector.api.watching import watch
-            from detector.training.launch import choose_folder
-
-            if resume is None and dataset is not None:
-                output = output or choose_folder(dataset)
-            folder = output if resume is None else training.TrainedRun(resume).folder
-            assert folder is not None
-            stack.enter_context(watch(folder, say, host=watching.host, port=watching.port))
+    elif watching.watch:
+        output = output or choose_folder(dataset)
+    with watching.page_of(resume or output, say):
         training.train(dataset, output=output, resume=resume, say=say, progress=True, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Hashable
 from importlib import resources
 
@@ -16,6 +17,7 @@ from detector.video.web.serving import Serving
 SCRIPT = "watched.js"
 _LOOK_SECONDS = 2.0  # between two looks at whether there is something new
 _ANSWER_SECONDS = 20.0  # until a browser that waits is told that there is nothing
+_LAST_SECONDS = 0.3
 _SHUTDOWN_SECONDS = 3.0  # for browsers to take the last page
 # The pages bring their style and pictures in themselves, and no script but the server's.
 _POLICY = (
@@ -47,24 +49,24 @@ class WatchedPage:
         self._render = render
         self._version = version
         self._ended = asyncio.Event()
+        self._asked_at = float("-inf")
         self._serving = Serving(self._application, host, port, may="watch", patience=_SHUTDOWN_SECONDS)
         self.url, self.invitation = self._serving.url, self._serving.invitation
 
     def close(self) -> None:
         """Give those who look the page as it is in the end, and end the server."""
+        self._serving.call(self._ended.set)
+        if time.monotonic() - self._asked_at < _ANSWER_SECONDS:
+            time.sleep(_LAST_SECONDS)  # who has just been answered asks once more
         self._serving.close()
 
     def _application(self, access: Access, door: Door) -> web.Application:
         application = web.Application(middlewares=[door.middleware(), access.middleware()])
         application.on_response_prepare.append(access.prepare)
-        application.on_shutdown.append(self._end)
         application.router.add_get("/", self._page)
         application.router.add_get("/news", self._news)
         application.router.add_get(f"/{SCRIPT}", self._script)
         return application
-
-    async def _end(self, application: web.Application) -> None:
-        self._ended.set()
 
     def _now(self) -> str:
         """What the page is now, in a word for the browser: another one when it has changed."""
@@ -80,6 +82,7 @@ class WatchedPage:
     async def _news(self, request: web.Request) -> web.Response:
         """The page as soon as it is another one than the browser has; no content if it stays that."""
         known = request.query.get("known", "")
+        self._asked_at = time.monotonic()
         for _ in range(round(_ANSWER_SECONDS / _LOOK_SECONDS)):
             if self._now() != known:
                 break
