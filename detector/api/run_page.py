@@ -13,6 +13,7 @@ from detector.api.inputs import Say, load_dataset, read_detections
 from detector.checks.diagnosis import find_causes
 from detector.errors import DetectorError
 from detector.evaluation.analysis import analyse
+from detector.evaluation.bootstrap import ROUNDS
 from detector.evaluation.coco_metrics import compute_metrics
 from detector.evaluation.evaluate import versions_used
 from detector.report.page import HTML, About, build_live_page, write_report
@@ -33,6 +34,8 @@ _LOSSES = {
     "localization_loss": "localization",
 }
 _MOST_POINTS = 300  # of a curve; more cannot be seen
+# Detections times rounds of the intervals; more takes longer than the end of a run should.
+_WORK, _LEAST_ROUNDS = 4_000_000, 200
 _PACE = 10  # points of the losses that tell how fast it is now
 _MOST_BYTES = 16 << 20
 
@@ -68,7 +71,9 @@ def write_run_report(run: RunFolder) -> Path:
     left_out = unknown if isinstance(unknown, list) else []
     ids = [id_ for id_, name in dataset.categories.items() if name not in left_out]
     metrics = compute_metrics(dataset, detections, ids)
-    analysis = analyse(dataset, detections, ids, metrics, causes=find_causes(dataset, detections, metrics))
+    rounds = min(ROUNDS, max(_LEAST_ROUNDS, _WORK // max(1, len(detections))))
+    causes = find_causes(dataset, detections, metrics)
+    analysis = analyse(dataset, detections, ids, metrics, rounds=rounds, causes=causes)
     settings = measured.get("settings")
     name = run.root.resolve().name
     about = About(
