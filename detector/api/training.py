@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 from detector.api.callbacks import Callback, Callbacks
 from detector.api.evaluation import percent
 from detector.api.inputs import LoadOptions, Say, optional_path, refuse_unknown
+from detector.api.run_page import leave_report
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
@@ -182,6 +183,8 @@ def train(
             experiment = load_config(optional_path("config", options.get("config")), _settings(options))
             splits = options.get("train"), options.get("val")
             run = begin(folder, experiment, splits, optional_path("output", output), say, listeners.tell)
+        if is_chief():
+            leave_report(run, say)
     if listeners.failure is not None:
         raise listeners.failure
     trained = TrainedRun(run.root)

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.checks.statistics import count_objects
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.errors import DatasetError, DetectorError
 from detector.evaluation.evaluate import match_categories
@@ -19,7 +20,7 @@ from detector.system.invocation import command
 from detector.system.terminal import counted
 from detector.training.budget import Budget, measure_speed
 from detector.training.cluster import is_chief, worker_count
-from detector.training.config import AUTO, ExperimentConfig
+from detector.training.config import AUTO, RELEASED_SIDE, ExperimentConfig
 from detector.training.final_report import report_run
 from detector.training.initial_weights import InitialWeights, initial_size, load_initial_weights
 from detector.training.job import Job, Progress, StopError
@@ -61,8 +62,7 @@ def begin(
     Raises:
         DetectorError: what is wrong and what to do, in a sentence.
     """
-    if worker_count() and output is None:
-        raise DetectorError("Several workers need one folder for the run: name it with --output.")
+    run = RunFolder(output or choose_folder(dataset))
     experiment = _with_whole_paths(experiment)
     minutes = experiment.training.minutes
     budget = Budget(None if minutes == AUTO else float(minutes))
@@ -73,8 +73,6 @@ def begin(
     speed = None if minutes == AUTO else measure_speed()
     plan = build_plan(experiment, folder, own_hw, speed)
     reference_hw = None if reference_hw == plan.config.model.input_hw else reference_hw
-    home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
-    run = RunFolder(output or free_folder(Path("runs", home.name)))
     run.check_free()
     spec, strategy = _prepare(run, plan, folder, reference_hw, say)
     training = plan.config.training
@@ -103,6 +101,18 @@ def begin(
             run.start(plan.config.to_yaml(), record)
         _train(job, folder, start)
     return run
+
+
+def choose_folder(dataset: Path) -> Path:
+    """The folder of a run for which none is named: a free one of the dataset's name.
+
+    Raises:
+        DetectorError: there are several workers, which would not choose the same.
+    """
+    if worker_count():
+        raise DetectorError("Several workers need one folder for the run: name it with --output.")
+    home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
+    return free_folder(Path("runs", home.name))
 
 
 def go_on(
@@ -210,8 +220,8 @@ def _build_job(
 
 def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
     try:
-        for line in _describe(job, folder, start) if is_chief() else ():
-            job.say(line)
+        if is_chief():
+            _tell_plan(job, folder, start)
         outcome = import_with_tensorflow("run").train(job)
         if is_chief():
             report_run(job, folder, outcome)
@@ -219,6 +229,17 @@ def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
     except (KeyboardInterrupt, StopError):
         job.say(f"Interrupted. Go on with: {command('train', '--resume', job.folder.root)}")
         raise
+
+
+def _tell_plan(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
+    """Say what will be trained; a run that begins keeps it for its page."""
+    lines = list(_describe(job, folder, start))
+    for line in lines:
+        job.say(line)
+    if "plan" not in job.folder.load_record():
+        objects = count_objects(folder.train, RELEASED_SIDE).by_class
+        by_class = {name: objects[id_] for id_, name in folder.train.categories.items()}
+        job.folder.update_record(plan=lines, objects=by_class)
 
 
 def _tell_findings(folder: LabelledFolder, say: Say) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -96,6 +97,12 @@ def test_training_is_silent_tells_its_progress_and_can_be_interrupted_and_resume
     said: list[str] = []
     run = train(resume=tmp_path / "run", callbacks=[Listener()], say=said.append)
     assert run.finished
+    assert (run.folder / "report.html").is_file()
+    assert said[-1].startswith(f"Open {run.folder / 'report.html'} in a browser")
+    record = json.loads((run.folder / "run.json").read_text())
+    assert record["plan"][0].split()[0] == "dataset"  # as it began, also after it was gone on with
+    assert not any("the checkpoint of step" in line for line in record["plan"])
+    assert sum(record["objects"].values()) == 6
     assert (points[-1].step, points[-1].steps) == (6, 6)
     assert all(set(point.losses) >= {"loss"} for point in points if not point.metrics)
     assert said[0] == "Going on from the checkpoint of step 3."

@@ -14,12 +14,12 @@ from detector.evaluation.analysis import analyse
 from detector.evaluation.coco_metrics import METRICS, compute_metrics
 from detector.evaluation.evaluate import evaluate_detections
 from detector.report.markup import prose
-from detector.report.page import write_report
+from detector.report.page import About, write_report
 from detector.report.pictures import _cut, _Error
 from tests.evaluation.noisy_detections import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "link"}
 
 
 class Tree(HTMLParser):
@@ -59,11 +59,7 @@ def report(folder, dataset, detections, rounds=30, notes=()):
     write_report(
         folder,
         analysis,
-        title="model on val",
-        subtitle="somewhere",
-        notes=list(notes),
-        settings={"model": "model"},
-        versions={"numpy": "2"},
+        About("model on val", "somewhere", list(notes), {"model": "model"}, {"numpy": "2"}),
     )
     page = (folder / "report.html").read_text("utf-8")
     tree = Tree()
@@ -89,7 +85,7 @@ def test_the_page_needs_nothing_else(golden_report):
     assert "@media print" in page
     anchors = {address[1:] for address in tree.addresses if address.startswith("#")}
     assert anchors == set(re.findall(r'<section id="(\w+)"', page))
-    assert len(anchors) == 11
+    assert len(anchors) == 12
     assert page.count("data:image/jpeg") == len(re.findall("<figure>", page)) > 25
 
 
