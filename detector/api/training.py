@@ -20,9 +20,12 @@ from detector.system.progress import bars_wanted
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import ignore
 from detector.training.config_file import load_config
+from detector.training.division import Division
+from detector.training.fold_numbers import FoldNumbers
+from detector.training.folds import begin_folds, go_on_folds
 from detector.training.history import HistoryEntry
 from detector.training.job import Progress
-from detector.training.launch import begin, go_on
+from detector.training.launch import begin
 from detector.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -43,6 +46,10 @@ class TrainOptions(TypedDict, total=False):
             ``{"training.batch_size": 4}`` or as texts such as ``"training.batch_size=4"``.
         train: split to train on, or several joined by commas.
         val: split to validate on; a fifth of the images where the dataset has none.
+        folds: 2 to 20: divide the images of both into so many parts, train a model for each that validates on
+            it, then one on all images; ``TrainedRun.folds`` has the numbers.
+        group_by: a regular expression; images in whose file names it finds the same text stay together, in a
+            fold or in what is held out.
     """
 
     steps: int | None
@@ -52,6 +59,8 @@ class TrainOptions(TypedDict, total=False):
     settings: Mapping[str, object] | Sequence[str]
     train: str | None
     val: str | None
+    folds: int | None
+    group_by: str | None
 
 
 class TrainedRun:
@@ -89,6 +98,16 @@ class TrainedRun:
         with parsing(f"{path} is damaged; measure the model again with `{command('eval')}`"):
             numbers = json.loads(content)
             return {name: float(numbers[name]) for name in MEANING}
+
+    @property
+    def folds(self) -> FoldNumbers | None:
+        """AP and AP50 over folds with their intervals; None without, or before all are trained.
+
+        Raises:
+            DetectorError: the file is damaged.
+        """
+        path = self._files.fold_numbers
+        return FoldNumbers.load(path) if path.exists() else None
 
     @property
     def history(self) -> list[HistoryEntry]:
@@ -147,8 +166,8 @@ def train(
         say: takes a line for each thing that is worth knowing; None for silence.
         progress: show progress bars, at a terminal.
         on_progress: called with the losses every few seconds and with the metrics of each evaluation.
-        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train`` and ``val``; see
-            ``TrainOptions``.
+        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train``, ``val``, ``folds`` and
+            ``group_by``; see ``TrainOptions``.
 
     Raises:
         TypeError: an option that there is not.
@@ -161,6 +180,7 @@ def train(
     refuse_unknown("train", options, TrainOptions)
     check_whole("steps", options.get("steps"))
     check_whole("epochs", options.get("epochs"))
+    check_whole("folds", options.get("folds"))
     if resume is not None and (output is not None or options):
         raise ValueError("resume goes on with a run as it was begun; leave out output and options")
     if resume is None and dataset is None:
@@ -169,12 +189,16 @@ def train(
     folder = optional_path("the dataset", dataset)
     with bars_wanted(progress):
         if resume is not None:
-            run = go_on(RunFolder(as_path("resume", resume)), folder, say, on_progress)
+            run = go_on_folds(RunFolder(as_path("resume", resume)), folder, say, on_progress)
         else:
             assert folder is not None
             experiment = load_config(optional_path("config", options.get("config")), _settings(options))
-            splits = options.get("train"), options.get("val")
-            run = begin(folder, experiment, splits, optional_path("output", output), say, on_progress)
+            division = Division(
+                options.get("train"), options.get("val"), options.get("folds"), options.get("group_by")
+            )
+            run = (begin if division.folds is None else begin_folds)(
+                folder, experiment, division, optional_path("output", output), say, on_progress
+            )
     return TrainedRun(run.root)
 
 

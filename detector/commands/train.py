@@ -46,6 +46,16 @@ class _Experiment:
         return [*self.settings, *(f"{key}={value}" for key, value in given.items())]
 
 
+@dataclass(frozen=True)
+class _Splits:
+    """Which images train and which validate."""
+
+    train: str | None
+    val: str | None
+    folds: int | None
+    group_by: str | None
+
+
 @click.command("train", cls=OneValueCommand)
 @click.argument("dataset", type=PATH, required=False)
 @click.option("--config", type=PATH, help="Experiment file; configs/ has some.  [default: fine-tuning]")
@@ -74,6 +84,18 @@ class _Experiment:
 )
 @click.option("--train", help="Split to train on, or several joined by commas.  [default: train]")
 @click.option("--val", help="Split to validate on.  [default: val, or a fifth of the images]")
+@click.option(
+    "--folds",
+    type=int,
+    metavar="K",
+    help="Train so many models, each judged on a part of the images that it has not seen, then one on all.",
+)
+@click.option(
+    "--group-by",
+    metavar="PATTERN",
+    help="Images in whose file names this regular expression finds the same text stay together, in a fold or "
+    r"in what is held out: 'cam(\d+)_'.  [default: look-alikes stay together]",
+)
 @click.option("--output", type=PATH, help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was interrupted.")
 @click.option(
@@ -82,11 +104,11 @@ class _Experiment:
     help="Print every key of the experiment with its meaning, and train nothing.",
 )
 @collected(_Experiment, "experiment")
+@collected(_Splits, "splits")
 def train_command(
     dataset: Path | None,
     experiment: _Experiment,
-    train: str | None,
-    val: str | None,
+    splits: _Splits,
     output: Path | None,
     resume: Path | None,
     show_config: bool,
@@ -118,8 +140,10 @@ def train_command(
     options: TrainOptions = {
         "config": experiment.config,
         "settings": experiment.all_settings(),
-        "train": train,
-        "val": val,
+        "train": splits.train,
+        "val": splits.val,
+        "folds": splits.folds,
+        "group_by": splits.group_by,
     }
     if resume is not None:
         if output is not None or any(options.values()):

@@ -11,7 +11,7 @@ from detector.data.cleaning import Annotations
 from detector.data.duplicates import ImageFacts, group_copies, group_same
 from detector.data.findings import FindingLog
 from detector.data.held_out import Groups, Objects, count_objects, cut_groups
-from detector.data.name_groups import group_by_name
+from detector.data.name_groups import group_by_name, quoted
 from detector.errors import DatasetError
 
 MOST_FOLDS = 20
@@ -56,7 +56,7 @@ def choose_folds(
     groups = group_copies(own, names)
     if pattern is not None:
         groups = group_by_name(names, pattern, groups, log)
-        words = f"images in whose names {pattern!r} finds the same are kept together"
+        words = f"images in whose names {quoted(pattern)} finds the same are kept together"
     else:
         groups, words = _cut_large(groups, group_same(own, names), paths, count, log)
     if len(groups) < count:
@@ -140,7 +140,10 @@ def _cut_large(
 
 def _too_many(count: int, groups: int, images: int, pattern: str | None) -> str:
     if pattern is not None:
-        what, way = f"--group-by {pattern!r:.80} makes {groups:,} of the {images:,} images", "another pattern"
+        what, way = (
+            f"--group-by {quoted(pattern)} makes {groups:,} of the {images:,} images",
+            "another pattern",
+        )
     else:
         what = f"look-alikes counted as one, the {images:,} images are {groups:,}"
         way = "--group-by with a pattern for what belongs together in their file names"

@@ -11,7 +11,7 @@ from pathlib import Path
 from detector.data.cleaning import Annotations
 from detector.data.duplicates import ImageFacts, group_copies, group_same, natural_order
 from detector.data.findings import FindingLog
-from detector.data.name_groups import group_by_name
+from detector.data.name_groups import group_by_name, quoted
 from detector.errors import DatasetError
 from detector.system.terminal import counted
 
@@ -74,10 +74,10 @@ def choose_held_out(
     words = "look-alikes kept together"
     if group_by is not None:
         groups = group_by_name(names, group_by, groups, log)
-        words = f"those in whose names {group_by!r} finds the same kept together"
+        words = f"those in whose names {quoted(group_by)} finds the same kept together"
         if len(groups) < 2:
             raise DatasetError(
-                f"--group-by {group_by!r:.80} takes all {len(paths):,} images together, so that none can be "
+                f"--group-by {quoted(group_by)} takes all {len(paths):,} images together, so that none can be "
                 "held out to validate on; choose a pattern that tells some of them apart."
             )
     held = hold_out(groups, objects, names, seed)

@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from detector.data.findings import FindingLog
 from detector.errors import DatasetError
-from detector.system.terminal import counted
+from detector.system.terminal import counted, printable
 
 _EXAMPLE = r"'cam(\d+)_'"
+
+
+def quoted(pattern: str) -> str:
+    """The pattern as it is shown: in quotes, its backslashes as they were typed."""
+    return f"'{printable(pattern):.80}'"
 
 
 def check_pattern(pattern: str) -> re.Pattern[str]:
@@ -22,7 +27,7 @@ def check_pattern(pattern: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise DatasetError(
-            f"--group-by {pattern!r:.80} is no regular expression ({error}); expected one such as "
+            f"--group-by {quoted(pattern)} is no regular expression ({error}); expected one such as "
             f"{_EXAMPLE}, which takes the images of each camera together."
         ) from error
 
@@ -55,7 +60,7 @@ def group_by_name(
     if not groups:
         example = next(iter(names.values()), "")
         raise DatasetError(
-            f"--group-by {pattern!r:.80} matches none of the {counted(len(names), 'file name')}, such as "
+            f"--group-by {quoted(pattern)} matches none of the {counted(len(names), 'file name')}, such as "
             f"{example!r:.80}; expected a regular expression for a part of them, such as {_EXAMPLE}."
         )
     for image in unmatched:
