@@ -90,6 +90,8 @@ class TrainedRun:
     def metrics(self) -> dict[str, float]:
         """The 12 COCO numbers of the best weights on the validation images, in [0, 1]; -1 for none.
 
+        With folds they are of all images, each judged by the model that had not seen it.
+
         Raises:
             DetectorError: the run has not been evaluated yet, or the file is damaged.
         """
@@ -132,8 +134,11 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         metrics = self.metrics if self._files.metrics.exists() else {}
+        judged = "the best weights on the validation images"
+        if self._files.fold_numbers.exists():
+            judged = "all images, each judged by the fold's model that had not seen it"
         table = html_table(
-            f"{self.folder}: the best weights on the validation images, in percent",
+            f"{self.folder}: {judged}, in percent",
             ("", "", ""),
             ((name, percent(value), MEANING[name]) for name, value in metrics.items()),
         )

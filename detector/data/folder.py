@@ -74,7 +74,7 @@ class LabelledFolder:
         held = self.folds[number - 1]
         return replace(
             self,
-            train=self.train.select([image.id for image in self.train.images if image.id not in held]),
+            train=self.train.select({image.id for image in self.train.images} - held),
             val=self.train.select(held),
             test=None,
             split_note=f"fold {number} of {self.split_note}",

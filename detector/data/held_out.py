@@ -77,8 +77,8 @@ def choose_held_out(
         words = f"those in whose names {quoted(group_by)} finds the same kept together"
         if len(groups) < 2:
             raise DatasetError(
-                f"--group-by {quoted(group_by)} takes all {len(paths):,} images together, so that none can be "
-                "held out to validate on; choose a pattern that tells some of them apart."
+                f"--group-by {quoted(group_by)} takes all {len(paths):,} images together, so that none can "
+                "be held out to validate on; choose a pattern that tells some of them apart."
             )
     held = hold_out(groups, objects, names, seed)
     if not _is_fair(held, objects):

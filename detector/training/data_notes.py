@@ -20,8 +20,8 @@ def tell_findings(folder: LabelledFolder, say: Callable[[str], None]) -> None:
     ]
     if few and is_chief():
         say(
-            f"Note: classes with fewer than {_LEAST_OBJECTS} objects to train on, which will hardly be found: "
-            f"{listing(few, 40)}"
+            f"Note: classes with fewer than {_LEAST_OBJECTS} objects to train on, which will hardly be found:"
+            f" {listing(few, 40)}"
         )
     empty = [name for name in folder.classes if name not in folder.classes_found]
     if empty and is_chief():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import math
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -95,9 +97,13 @@ def begin_folds(
         run.start(shared.to_yaml(), record)
         _check_space(run, division.folds)
         say(f"{division.folds} folds of {counted(len(whole.train.images), 'image')}, then a model of all.")
-        spent = sum(run.fold(number).seconds for number in range(1, len(whole.folds) + 1))
-        budget = budget_of(shared, spent)
-        numbers = _train_folds(run, whole, budget, say, on_progress)
+        try:
+            numbers = _train_folds(run, whole, budget, say, on_progress)
+        except BaseException:
+            if not run.fold(1).record.exists():  # what was asked for cannot be, so nothing is left of it
+                shutil.rmtree(run.root / "folds", ignore_errors=True)
+                run.forget()
+            raise
     _train_on_all(run, whole, numbers, budget, say, on_progress)
     return run
 
@@ -255,13 +261,14 @@ def settle(shared: ExperimentConfig, planned: int, numbers: FoldNumbers) -> Expe
     steps = max(min(planned, 1), round(planned * median(shares)))
     depths = Counter(fold.trained for fold in numbers.folds)
     most = max(depths.values())
-    depth = next(name for name in sorted(depths, key=_depth_order) if depths[name] == most)
+    depth = max((name for name in depths if depths[name] == most), key=_first_trained)
     training = replace(
         shared.training, steps=steps, epochs=AUTO, frozen_until=depth, evaluate_every=max(1, steps)
     )
     return replace(shared, training=training)
 
 
-def _depth_order(name: str) -> tuple[bool, str]:
-    """The last of the names in the order of the alphabet trains least, and ``none`` trains everything."""
-    return name == "none", name
+def _first_trained(name: str) -> float:
+    """Where in the network training begins: the later, the less is trained."""
+    found = re.search(r"\d+", name)
+    return {"none": -1.0, "heads": math.inf}.get(name, float(found[0]) if found else 0.0)

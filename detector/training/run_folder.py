@@ -124,9 +124,13 @@ class RunFolder:
             self.save_config(config)
             self.save_record(record)
         except BaseException:  # Ctrl-C, too: a folder with half of it could not be resumed
-            for path in (self.record, self.config):
-                path.unlink(missing_ok=True)
+            self.forget()
             raise
+
+    def forget(self) -> None:
+        """Remove what makes the folder a run, which has not begun."""
+        for path in (self.record, self.config):
+            path.unlink(missing_ok=True)
 
     def start_again(self, config: str, record: RunRecord) -> None:
         """Write what a resumed run needs over what was there; interrupted, it is as before or all written."""
