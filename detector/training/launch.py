@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError, DetectorError
 from detector.evaluation.evaluate import match_categories
-from detector.input_sizes import SizeHW, describe_size
+from detector.input_sizes import SizeHW
 from detector.labels import listing
 from detector.spec import ModelSpec
 from detector.system.files import free_folder
@@ -26,7 +26,8 @@ from detector.training.division import Division
 from detector.training.final_report import report_final, report_run
 from detector.training.initial_weights import InitialWeights, initial_size, load_initial_weights
 from detector.training.job import Job, Progress
-from detector.training.plan import Plan, build_plan, describe_depth
+from detector.training.job_text import describe_job
+from detector.training.plan import Plan, build_plan
 from detector.training.resumption import reload_initial_weights, take_up, weights_digest
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_lock import locked
@@ -270,7 +271,7 @@ def _build_job(
 
 def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
     try:
-        for line in _describe(job, folder, start) if is_chief() else ():
+        for line in describe_job(job, folder, start) if is_chief() else ():
             job.say(line)
         outcome = import_with_tensorflow("run").train(job)
         if is_chief():
@@ -291,33 +292,3 @@ def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
         **inherited,
         "trained_on": f"{folder.root.resolve().name}, {counted(len(folder.train.images), 'image')}",
     }
-
-
-def _describe(job: Job, folder: LabelledFolder, start: InitialWeights) -> Iterator[str]:
-    """What will be trained, on what, from what and where to, a line each; then the reasons."""
-    training, optimizer = job.plan.config.training, job.plan.config.optimizer
-    parts = [
-        ("train", folder.train),
-        ("validate", None if folder.folds else folder.val),
-        ("test", folder.test),
-    ]
-    images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)
-    weights = start.origin
-    if start.copied:
-        weights += f"; the class columns of {', '.join(start.copied)} come along"
-    epochs = job.steps * training.batch_size / len(folder.train.images)
-    rows = {
-        "dataset": f"{folder.root} ({folder.format})",
-        "images": f"{images}; {counted(len(folder.train.annotations), 'object')} to train on",
-        "split": folder.split_note,
-        "classes": f"{len(job.spec.classes)}: {listing(job.spec.classes)}",
-        "weights": weights,
-        "input size": describe_size(job.spec.input_hw),
-        "trained": f"{describe_depth(training.frozen_until)}; {training.batch_norm} batch-norm statistics",
-        "steps": f"{training.steps:,} of {training.batch_size} images ({counted(round(epochs), 'epoch')}), "
-        f"evaluated every {training.evaluate_every:,}",
-        "optimizer": f"{optimizer.type}, learning rate {optimizer.learning_rate:g}, {optimizer.schedule}",
-        "run": str(job.folder.root),
-    }
-    yield from (f"{name:>10}  {value}" for name, value in rows.items())
-    yield from (f"{'':>10}  ({reason})" for reason in job.plan.reasons)

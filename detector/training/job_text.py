@@ -1,0 +1,43 @@
+"""What will be trained, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.data.folder import LabelledFolder
+from detector.input_sizes import describe_size
+from detector.labels import listing
+from detector.system.terminal import counted
+from detector.training.initial_weights import InitialWeights
+from detector.training.job import Job
+from detector.training.plan import describe_depth
+
+
+def describe_job(job: Job, folder: LabelledFolder, start: InitialWeights) -> Iterator[str]:
+    """What will be trained, on what, from what and where to, a line each; then the reasons."""
+    training, optimizer = job.plan.config.training, job.plan.config.optimizer
+    parts = [
+        ("train", folder.train),
+        ("validate", None if folder.folds else folder.val),
+        ("test", folder.test),
+    ]
+    images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)
+    weights = start.origin
+    if start.copied:
+        weights += f"; the class columns of {', '.join(start.copied)} come along"
+    epochs = job.steps * training.batch_size / len(folder.train.images)
+    rows = {
+        "dataset": f"{folder.root} ({folder.format})",
+        "images": f"{images}; {counted(len(folder.train.annotations), 'object')} to train on",
+        "split": folder.split_note,
+        "classes": f"{len(job.spec.classes)}: {listing(job.spec.classes)}",
+        "weights": weights,
+        "input size": describe_size(job.spec.input_hw),
+        "trained": f"{describe_depth(training.frozen_until)}; {training.batch_norm} batch-norm statistics",
+        "steps": f"{training.steps:,} of {training.batch_size} images ({counted(round(epochs), 'epoch')}), "
+        f"evaluated every {training.evaluate_every:,}",
+        "optimizer": f"{optimizer.type}, learning rate {optimizer.learning_rate:g}, {optimizer.schedule}",
+        "run": str(job.folder.root),
+    }
+    yield from (f"{name:>10}  {value}" for name, value in rows.items())
+    yield from (f"{'':>10}  ({reason})" for reason in job.plan.reasons)
