@@ -101,11 +101,16 @@ def divide_into_folds(
         rarest = min(total for key, total in totals.items() if key[0] == "images" and key in contents[number])
         return rarest, -len(groups[number]), lot(groups[number])
 
+    weight = dict.fromkeys(totals, 1)
+    weight["size", 0] = len(totals)  # as much as all classes together: folds are to be of one size
     held: list[Counter[tuple[str, int]]] = [Counter() for _ in range(count)]
     folds: list[list[int]] = [[] for _ in range(count)]
     for number in sorted(range(len(groups)), key=rank):
         content = contents[number]
-        costs = [sum(has[key] * more / totals[key] ** 2 for key, more in content.items()) for has in held]
+        costs = [
+            sum(weight[key] * has[key] * more / totals[key] ** 2 for key, more in content.items())
+            for has in held
+        ]
         fold = costs.index(min(costs))
         held[fold].update(content)
         folds[fold] += groups[number]
