@@ -210,6 +210,9 @@ def _train_fold(
     origin: RunRecord = {"dataset": record["dataset"], **division.to_record()}
     if not own.record.exists():
         shutil.rmtree(own.root, ignore_errors=True)  # what was there before a first word was written
+        say(
+            f"{counted(len(part.train.images), 'image')} to train on, {len(part.val.images):,} to validate on"
+        )
         start(own, part, shared, origin, say, on_progress)
     elif not own.load_record().get("finished"):
         go_on(own, Path(record["dataset"]), say, on_progress, part)

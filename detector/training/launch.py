@@ -271,7 +271,8 @@ def _build_job(
 
 def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
     try:
-        for line in describe_job(job, folder, start) if is_chief() else ():
+        told = is_chief() and job.folder.load_record().get("fold", 1) == 1  # the other folds are alike
+        for line in describe_job(job, folder, start) if told else ():
             job.say(line)
         outcome = import_with_tensorflow("run").train(job)
         if is_chief():
