@@ -171,8 +171,8 @@ def train(
         say: takes a line for each thing that is worth knowing; None for silence.
         progress: show progress bars, at a terminal.
         on_progress: called with the losses every few seconds and with the metrics of each evaluation.
-        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train``, ``val``, ``folds`` and
-            ``group_by``; see ``TrainOptions``.
+        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train``, ``val``, ``folds``
+            and ``group_by``; see ``TrainOptions``.
 
     Raises:
         TypeError: an option that there is not.
