@@ -124,7 +124,7 @@ def go_on_folds(run: RunFolder, moved_to: Path | None, say: Say, on_progress: On
         check_dataset(run, record, whole)
         if moved_to is not None:
             run.update_record(dataset=str(moved_to.absolute()))
-        spent = sum(run.fold(number).seconds for number in range(1, len(whole.folds) + 1))
+        spent = sum(run.fold(number).seconds_so_far() for number in range(1, len(whole.folds) + 1))
         budget = budget_of(shared, spent)
         numbers = _train_folds(run, whole, budget, say, on_progress)
     _train_on_all(run, whole, numbers, budget, say, on_progress)

@@ -188,7 +188,7 @@ def go_on(
             run.update_record(dataset=str(place), config=asdict(plan.config), finished=False)
             for line in resumed.lines:
                 say(line)
-        budget = budget_of(plan.config, run.seconds)
+        budget = budget_of(plan.config, run.seconds_so_far())
         most_steps = max(int(resumed.record.get("most_steps", 0)), int(plan.config.training.steps))
         job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
         job = replace(job, say=say, on_progress=on_progress, most_steps=most_steps)

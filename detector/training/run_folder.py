@@ -255,8 +255,7 @@ class RunFolder:
         entries = (parse_entry(line) for line in content.split(b"\n"))
         return [entry for entry in entries if entry and (until_step is None or entry["step"] <= until_step)]
 
-    @property
-    def seconds(self) -> float:
+    def seconds_so_far(self) -> float:
         """What the run took so far, by its history."""
         return max((float(entry.get("seconds", 0)) for entry in self.load_history()), default=0.0)
 
