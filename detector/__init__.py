@@ -8,6 +8,7 @@
 ``evaluate``           the COCO numbers of a model on a dataset: an ``Evaluation``
 ``compare``            how two models differ on the same images: a ``Comparison``
 ``train``              a detector from a folder of labelled images: a ``TrainedRun``
+``Progress``           where a training is, as its callbacks are told
 ``export``             a model as a file for other programs and devices: an ``Export``
 ``load_image``         the one image decoder
 ``draw_detections``    detections drawn onto an image
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from detector.images import load_image
     from detector.runtime import Detector
     from detector.spec import ModelSpec
+    from detector.training.job import Progress
     from detector.video.pipeline import LivePipeline
     from detector.video.sources import open_source
 
@@ -47,6 +49,7 @@ __all__ = [
     "Export",
     "LivePipeline",
     "ModelSpec",
+    "Progress",
     "TrainedRun",
     "compare",
     "draw_detections",
@@ -67,6 +70,7 @@ _HOME = {
     "Export": "detector.exports.outcome",
     "LivePipeline": "detector.video.pipeline",
     "ModelSpec": "detector.spec",
+    "Progress": "detector.training.job",
     "TrainedRun": "detector.api.training",
     "compare": "detector.api.comparison",
     "draw_detections": "detector.detections",

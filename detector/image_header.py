@@ -280,6 +280,19 @@ _READERS: dict[bytes, Callable[[bytes], ImageHeader | None]] = {
 }
 
 
+def is_image_head(head: bytes) -> bool:
+    """Whether a file that begins with these bytes, ``HEAD_BYTES`` or more, is an image of a format that is
+    read.
+    """
+    if head[:4] == b"RIFF":
+        return head[8:12] == b"WEBP"
+    if head[:1] == b"P":
+        return _PNM.match(head) is not None
+    if head[:2] == b"BM":
+        return head[6:10] == bytes(4)  # reserved
+    return is_heif(head) or head.startswith(tuple(_READERS))
+
+
 def is_video_head(head: bytes) -> bool:
     """Whether a file that begins with these bytes is a video."""
     if head[4:8] == b"ftyp":  # ISO 14496-12; HEIF and AVIF images are such files, too

@@ -10,6 +10,7 @@ from typing import Any
 from detector.errors import ImageError
 from detector.image_kinds import to_image
 from detector.images import Image, decode_image, fetch, is_address
+from detector.system.address import shown_address
 
 _SAMPLED = 64  # pixels along each side that tell whether it is still the same image
 
@@ -22,10 +23,8 @@ def take_image(given: Any) -> tuple[Image, ImageMemory]:
         ImageError, ValueError: as ``to_image``.
     """
     if is_address(given):
-        from detector.system.download import shown_url  # takes time to import
-
         data = fetch(given)
-        image = decode_image(data, name=shown_url(given))
+        image = decode_image(data, name=shown_address(given))
         return image, ImageMemory(given, image, data)
     image = to_image(given)
     return image, ImageMemory(given, image)

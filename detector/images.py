@@ -17,6 +17,7 @@ from detector import heif
 from detector.errors import DetectorError, ImageError
 from detector.exif import Pixels, is_tiff, orientation_of, turn, turn_back
 from detector.image_header import EXPECTED, MOST_PIXELS, ImageHeader, read_header
+from detector.system.address import shown_address
 from detector.system.bounds import as_path
 from detector.system.files import files_below, replacing
 from detector.system.reading import read_whole
@@ -76,9 +77,7 @@ def load_image(path: str | Path, *, size_wh: tuple[int, int] | None = None) -> I
         ValueError: what is no path.
     """
     if is_address(path):
-        from detector.system.download import shown_url
-
-        return decode_image(fetch(str(path)), name=shown_url(str(path)), size_wh=size_wh)
+        return decode_image(fetch(str(path)), name=shown_address(str(path)), size_wh=size_wh)
     return decode_image(
         read_whole(as_path("the image", path), MOST_BYTES, ImageError), name=str(path), size_wh=size_wh
     )

@@ -8,7 +8,7 @@ photos, output = sys.argv[1:]
 print("released weights on the sample:", evaluate())
 
 once = {"training.evaluate_every": 10}
-run = train(photos, steps=10, settings=once, output=f"{output}/run", on_progress=print)
+run = train(photos, steps=10, settings=once, output=f"{output}/run", say=print)
 validation = load_dataset(run.folder / "validation.json")
 print("after ten steps:", evaluate(validation, model=run.folder))
 

@@ -130,7 +130,7 @@ def study(
         path = Path(folder) / "model.tflite"
         for name, content in build_variants(weights, spec, network_inputs):
             path.write_bytes(content)
-            found, _ = detect_dataset(Detector.load(path, score_threshold=None), dataset)
+            found = detect_dataset(Detector.load(path, score_threshold=None), dataset).results
             network = network or found
             parity = measure_parity(dataset, network, found, category_ids=categories)
             yield Row(name, parity, path.stat().st_size / 1e6)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from detector.errors import ImageError
-from detector.image_header import MOST_PIXELS, read_header
+from detector.image_header import HEAD_BYTES, MOST_PIXELS, is_image_head, read_header
 from detector.images import decode_image, load_image
 
 WIDTH, HEIGHT = 64, 48
@@ -253,3 +253,15 @@ def test_no_decoder_sees_a_larger_image_than_the_header(seed: bytes, changes: li
 
 def test_the_limit_lets_photographs_through() -> None:
     assert MOST_PIXELS > 12_000 * 9_000
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF"])
+def test_an_image_is_known_by_its_first_bytes(kind: str) -> None:
+    assert is_image_head(encode(kind)[:HEAD_BYTES])
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"P5 is a model", b"BMW 3 series", b"RIFF1234AVI LIST", b"RIFF1234WAVEfmt ", b"GIF", b"MM"]
+)
+def test_what_begins_like_one_by_chance_is_none(head: bytes) -> None:
+    assert not is_image_head(head)

@@ -16,7 +16,16 @@ from detector.system.processes import code_command
 
 NAMES = {
     *("Comparison", "Dataset", "Detections", "Detector", "DetectorError", "Evaluation", "Export"),
-    *("LivePipeline", "ModelSpec", "TrainedRun", "compare", "draw_detections", "evaluate", "export"),
+    *(
+        "LivePipeline",
+        "ModelSpec",
+        "Progress",
+        "TrainedRun",
+        "compare",
+        "draw_detections",
+        "evaluate",
+        "export",
+    ),
     *("load_dataset", "load_image", "open_source", "train"),
 }
 
@@ -51,7 +60,7 @@ def test_the_examples_do_what_they_say(example: doctest.DocTest) -> None:
 
 def test_there_are_examples() -> None:
     have = {example.name.split(".")[0] for example in _examples()}
-    without = {"Comparison", "Dataset", "DetectorError", "Evaluation", "Export", "ModelSpec"}
+    without = {"Comparison", "Dataset", "DetectorError", "Evaluation", "Export", "ModelSpec", "Progress"}
     assert NAMES - have == without | {"TrainedRun", "train"}  # which take minutes: see docs/three_jobs.py
 
 

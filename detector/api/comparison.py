@@ -229,7 +229,7 @@ def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say)
         detector = open_detector(side, how, say)
         matched = frozenset(match_categories(detector.classes, coco.categories).values())
         name = detector.spec.name if isinstance(side, Detector) else str(side)
-        return _Found(name, matched, detect_dataset(detector, coco)[0], detector)
+        return _Found(name, matched, detect_dataset(detector, coco).results, detector)
     assert not isinstance(side, Detector)
     name = str(side) if isinstance(side, str | Path) else "detections"
     return _Found(name, frozenset(coco.categories), read_detections(side, whole, say), None)

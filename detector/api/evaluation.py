@@ -31,7 +31,7 @@ from detector.evaluation.evaluate import evaluate_detections, versions_used
 from detector.evaluation.results import count_reaching_out
 from detector.input_sizes import describe_sizes
 from detector.pretrained.releases import DEFAULT_MODEL
-from detector.report.page import write_report
+from detector.report.page import About, write_report
 from detector.runtime import Detector
 from detector.system.bounds import as_path
 from detector.system.html_table import html_table
@@ -131,11 +131,13 @@ class Evaluation(Measurement):
             write_report(
                 as_path("the folder", folder),
                 analysis,
-                title=f"{self.name} on {source.split}",
-                subtitle=f"{_count(source)} of {source.source}, {date.today().isoformat()}",
-                notes=notes,
-                settings=self.settings,
-                versions=versions_used(),
+                About(
+                    title=f"{self.name} on {source.split}",
+                    subtitle=f"{_count(source)} of {source.source}, {date.today().isoformat()}",
+                    notes=notes,
+                    settings=self.settings,
+                    versions=versions_used(),
+                ),
             )
         return analysis
 
@@ -285,7 +287,7 @@ def _complete(
         detector=detector,
         contaminated=contaminated,
         clean=clean,
-        causes=find_causes(coco, measured.detections, measured.metrics),
+        causes=find_causes(coco, measured, None if detector is None else detector.postprocess.max_detections),
     )
 
 

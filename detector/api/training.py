@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from detector.api.callbacks import Callback, Callbacks
 from detector.api.evaluation import percent
 from detector.api.inputs import LoadOptions, Say, optional_path, refuse_unknown
+from detector.api.run_page import leave_report
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
@@ -19,12 +22,13 @@ from detector.system.invocation import command
 from detector.system.progress import bars_wanted
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import ignore
+from detector.training.cluster import is_chief
 from detector.training.config_file import load_config
 from detector.training.division import Division
 from detector.training.fold_numbers import FoldNumbers
 from detector.training.folds import begin_folds, go_on_folds
 from detector.training.history import HistoryEntry
-from detector.training.job import Progress
+from detector.training.job import StopError
 from detector.training.launch import begin
 from detector.training.run_folder import RunFolder
 
@@ -155,7 +159,7 @@ def train(
     resume: str | Path | None = None,
     say: Say | None = None,
     progress: bool = False,
-    on_progress: Callable[[Progress], object] | None = None,
+    callbacks: Iterable[Callback] = (),
     **options: Unpack[TrainOptions],
 ) -> TrainedRun:
     """A detector that was trained on a folder of labelled images, or a run that was gone on with.
@@ -170,13 +174,17 @@ def train(
         resume: folder of a run that was interrupted.
         say: takes a line for each thing that is worth knowing; None for silence.
         progress: show progress bars, at a terminal.
-        on_progress: called with the losses every few seconds and with the metrics of each evaluation.
+        callbacks: objects with any of ``on_step(progress)``, called with the ``losses`` about every four
+            seconds, for they are read no more often; ``on_evaluation(progress)``, called with the ``metrics``
+            and ``is_best`` of each evaluation; ``on_end(run)``, called with what is returned. What one of
+            them raises ends the run as Ctrl-C does and is raised here.
         options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train``, ``val``, ``folds``
             and ``group_by``; see ``TrainOptions``.
 
     Raises:
         TypeError: an option that there is not.
-        ValueError: nothing to train on, or what a run that is gone on with cannot take.
+        ValueError: nothing to train on, a callback that is none, or what a run that is gone on with cannot
+            take.
         DatasetError: there is no such dataset, or it cannot be read.
         ConfigError: an experiment with an unknown key or an impossible value.
         DetectorError: the folder is in use or another process trains in it; losses that are not finite; too
@@ -190,11 +198,11 @@ def train(
         raise ValueError("resume goes on with a run as it was begun; leave out output and options")
     if resume is None and dataset is None:
         raise ValueError("expected a folder of labelled images, or a run to resume")
-    say, on_progress = say or ignore, on_progress or ignore
+    say, listeners = say or ignore, Callbacks(callbacks)
     folder = optional_path("the dataset", dataset)
-    with bars_wanted(progress):
+    with suppress(StopError), bars_wanted(progress):
         if resume is not None:
-            run = go_on_folds(RunFolder(as_path("resume", resume)), folder, say, on_progress)
+            run = go_on_folds(RunFolder(as_path("resume", resume)), folder, say, listeners.tell)
         else:
             assert folder is not None
             experiment = load_config(optional_path("config", options.get("config")), _settings(options))
@@ -202,9 +210,16 @@ def train(
                 options.get("train"), options.get("val"), options.get("folds"), options.get("group_by")
             )
             run = (begin if division.folds is None else begin_folds)(
-                folder, experiment, division, optional_path("output", output), say, on_progress
+                folder, experiment, division, optional_path("output", output), say, listeners.tell
             )
-    return TrainedRun(run.root)
+        if is_chief() and not run.fold_numbers.exists():
+            leave_report(run, say)
+    if listeners.failure is not None:
+        raise listeners.failure
+    trained = TrainedRun(run.root)
+    if is_chief():
+        listeners.end(trained)
+    return trained
 
 
 def _settings(options: TrainOptions) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from detector.checks.label_faults import explain_exchange, find_exchange
 from detector.data.annotations import Annotation, Result
 from detector.data.box_layouts import BoxFault, find_layout_fault
 from detector.data.dataset import Dataset
-from detector.evaluation.coco_metrics import CocoMetrics
+from detector.evaluation.evaluate import Evaluation
 from detector.evaluation.matching import Scene, build_scenes, compute_ap50, match_scene
 from detector.labels import normalise_name
 from detector.system.terminal import counted
@@ -30,6 +30,7 @@ def diagnose(
     *,
     score_threshold: float = 0.05,
     training: Dataset | None = None,
+    crowded: Collection[int] = (),
 ) -> list[str]:
     """What explains a bad AP, one sentence a finding with its evidence and what to do; never empty.
 
@@ -41,6 +42,8 @@ def diagnose(
         truth: the validation images with their objects.
         score_threshold: least score of a detection that will be shown, in [0, 1).
         training: what the model was trained on, to be compared with ``truth``.
+        crowded: ids of images with as many detections as they may have, all of them of classes that ``truth``
+            does not have; they are not among ``detections``.
     """
     findings = _check_classes(truth, training)
     fault = find_layout_fault(truth)
@@ -48,12 +51,12 @@ def diagnose(
         findings.append(_tell_layout(truth, training, *fault))
         truth = repair_annotations(truth, fault[0])
     findings += _check_truth(truth)
-    fatal = _check_detections(truth, detections)
+    fatal = _check_detections(truth, detections, crowded)
     if fatal or not _objects(truth):
         return findings + fatal
     sound = [detection for detection in detections if _is_finite(detection)]
     findings += _check_finite(len(detections) - len(sound), len(detections))
-    findings += _check_coverage(truth, sound)
+    findings += _check_coverage(truth, sound, crowded)
     findings += _check_scores(sound, score_threshold)
     scenes = build_scenes(_sample(truth), sound)
     box_findings, scenes = _check_boxes(scenes)
@@ -141,11 +144,13 @@ def _check_truth(truth: Dataset) -> list[str]:
     ]
 
 
-def _check_detections(truth: Dataset, detections: Sequence[Result]) -> list[str]:
+def _check_detections(truth: Dataset, detections: Sequence[Result], crowded: Collection[int]) -> list[str]:
     """Without detections in these images nothing else can be said."""
+    if not detections and len(crowded) > len(truth.images) / 2:
+        return [f"There is no detection of its classes: {_tell_crowd(truth, crowded, len(truth.images))}"]
     if not detections:
         return [
-            "There are no detections at all: the score threshold cuts everything off, or the model has "
+            "There is no detection of its classes: the score threshold cuts everything off, or the model has "
             "learned nothing yet; evaluate with a score threshold next to 0."
         ]
     ids = {image.id for image in truth.images}
@@ -168,15 +173,22 @@ def _check_finite(broken: int, total: int) -> list[str]:
     ]
 
 
-def _check_coverage(truth: Dataset, detections: Sequence[Result]) -> list[str]:
+def _tell_crowd(truth: Dataset, crowded: Collection[int], images: int) -> str:
+    return (
+        f"in {len(crowded):,} of {images:,} images all detections that an image may have are of classes that "
+        f"{truth.source} does not have; look for its classes alone (--classes), so that they have room."
+    )
+
+
+def _check_coverage(truth: Dataset, detections: Sequence[Result], crowded: Collection[int]) -> list[str]:
     annotated = {entry["image_id"] for entry in _objects(truth)}
-    empty = len(annotated - {detection["image_id"] for detection in detections})
-    if empty <= len(annotated) / 2:
+    empty = annotated - {detection["image_id"] for detection in detections}
+    if len(empty) <= len(annotated) / 2:
         return []
-    return [
-        f"{empty:,} of {len(annotated):,} images with objects have no detection; evaluate all of them, with "
-        "a score threshold next to 0."
-    ]
+    said = f"{len(empty):,} of {len(annotated):,} images with objects have no detection"
+    if len(full := empty & set(crowded)) > len(empty) / 2:
+        return [f"{said} of its classes: {_tell_crowd(truth, full, len(empty))}"]
+    return [f"{said}; evaluate all of them, with a score threshold next to 0."]
 
 
 def _check_scores(detections: Sequence[Result], score_threshold: float) -> list[str]:
@@ -253,6 +265,13 @@ def _tell_nothing_found(scenes: Sequence[Scene], score_threshold: float) -> str:
     )
 
 
-def find_causes(dataset: Dataset, detections: Sequence[Result], coco: CocoMetrics) -> list[str]:
-    """Why an AP next to nothing is so low; nothing for any other AP."""
-    return diagnose(dataset, detections) if coco.summary["AP"] < NEXT_TO_NOTHING else []
+def find_causes(dataset: Dataset, measured: Evaluation, most: int | None = None) -> list[str]:
+    """Why an AP next to nothing is so low; nothing for any other AP.
+
+    Args:
+        most: detections that an image may have; None where that is not known.
+    """
+    if measured.metrics.summary["AP"] >= NEXT_TO_NOTHING:
+        return []
+    crowded = {id_ for id_, count in measured.elsewhere.items() if most is not None and count >= most}
+    return diagnose(dataset, measured.detections, crowded=crowded)

@@ -12,7 +12,9 @@ from detector.commands.options import (
     AccuracyOptions,
     InputSizes,
     accurate_option,
+    host_option,
     joined,
+    port_option,
     voting_option,
 )
 
@@ -106,19 +108,8 @@ screen_options = joined(
     click.option(
         "--web", is_flag=True, help="Show it in the browser.  [default: where no window can be opened]"
     ),
-    click.option(
-        "--host",
-        default="127.0.0.1",
-        show_default=True,
-        help="Address of the browser view; 0.0.0.0 lets other machines in, with a token.",
-    ),
-    click.option(
-        "--port",
-        type=click.IntRange(0, 65535),
-        default=8080,
-        show_default=True,
-        help="Of the browser view; 0 for any that is free.",
-    ),
+    host_option,
+    port_option(8080),
     click.option("--headless", is_flag=True, help="Show nothing; for --save, --jsonl and counts."),
 )
 file_options = joined(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from detector.commands.command_line import OneValueCommand
-from detector.commands.detect_results import IMAGES, RESULTS, VIDEOS, files_of_run, write_list
+from detector.commands.detect_results import IMAGES, RESULTS, VIDEOS, check_lists, files_of_run, write_list
 from detector.commands.options import (
     PATH,
     AccuracyOptions,
@@ -68,7 +68,7 @@ def detect_command(
     """
     from tqdm import tqdm
 
-    from detector.commands.detect_sources import find_left_out, sort_sources
+    from detector.commands.detect_sources import sort_sources
     from detector.commands.picture_names import names_below, picture_names
     from detector.data.sample import SAMPLE_FOLDER
     from detector.input_sizes import describe_size
@@ -82,7 +82,8 @@ def detect_command(
     output = output or free_folder(_DEFAULT_OUTPUT)
     found = sort_sources(sources, output)
     check_writable(output)
-    for sentence in find_left_out(sources):
+    check_lists(output)
+    for sentence in found.left_out:
         write_line(f"Left out: {sentence}", to_errors=True)
     if note := missing_gui_note():
         write_line(note, to_errors=True)
@@ -137,11 +138,12 @@ class _Batch:
 
     def add(self, path: Path | str, name: str, picture_name: str) -> None:
         """Detect in one image and write its picture."""
+        from detector.commands.detect_sources import shown_source
         from detector.detections import draw_detections
         from detector.evaluation.coco_results import to_named_results
         from detector.images import load_image, save_image
-        from detector.system.download import shown_url
 
+        shown = shown_source(path)
         try:
             image = load_image(path)
             detections = self.detector.detect(image)
@@ -157,21 +159,21 @@ class _Batch:
             self.failures.append(str(error))
             return
         except MemoryError:
-            self.failures.append(f"{path} is too large for this machine's memory.")
+            self.failures.append(f"{shown} is too large for this machine's memory.")
             return
         file_name = Path(name).as_posix()
         self.results += to_named_results(detections, file_name)
         self.images.append(
             {
                 "file_name": file_name,
-                "image": shown_url(str(path)),
+                "image": shown,
                 "width": image.shape[1],
                 "height": image.shape[0],
                 "picture": str(picture),
             }
         )
         if len(self.images) <= _MOST_LINES:
-            write_line(f"{shown_url(str(path))}: {describe(detections)}")
+            write_line(f"{shown}: {describe(detections)}")
 
     def add_video(self, video: str) -> None:
         """Detect in one video and write what was found."""

@@ -6,9 +6,17 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from detector.system.files import files_below, replacing
+from detector.errors import DetectorError
+from detector.system.files import replacing
+from detector.system.invocation import command
 
 RESULTS, IMAGES, VIDEOS = "detections.json", "images.json", "videos.json"
+# Keys that every entry of a list has, by the name of its file.
+_KEYS = {
+    RESULTS: {"file_name", "category_name"},
+    IMAGES: {"file_name", "picture"},
+    VIDEOS: {"video", "annotated", "frames"},
+}
 _WRITTEN = ("picture", "annotated", "frames")  # keys of the lists whose values are files of the folder
 _SUFFIXES = (".jpg", ".png", ".mp4", ".jsonl")
 
@@ -17,6 +25,29 @@ def write_list(path: Path, content: Sequence[Mapping[str, object]]) -> None:
     """Write a list as JSON; raises DetectorError where it cannot be written."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="ascii")
+
+
+def check_lists(folder: Path) -> None:
+    """Raise DetectorError when a folder has a file in the place of a list that no run of this command wrote:
+    it would be replaced.
+    """
+    for name, keys in _KEYS.items():
+        path = folder / name
+        if path.exists() and not _is_list(path, keys):
+            raise DetectorError(
+                f"{path} would be replaced, and it is none that `{command('detect')}` wrote; name another "
+                "folder with --output."
+            )
+
+
+def _is_list(path: Path, keys: set[str]) -> bool:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, list) and all(
+        isinstance(entry, dict) and keys <= set(entry) for entry in content
+    )
 
 
 def files_of_run(folder: Path) -> set[Path]:
@@ -32,10 +63,10 @@ def files_of_run(folder: Path) -> set[Path]:
     return found
 
 
-def results_below(folders: Iterable[str]) -> set[Path]:
-    """All that earlier runs wrote below folders."""
-    lists = (path for folder in folders for path in files_below(folder) if path.name in (IMAGES, VIDEOS))
-    return {path for folder in {each.parent for each in lists} for path in files_of_run(folder)}
+def results_among(files: Iterable[Path]) -> set[Path]:
+    """All that earlier runs wrote into the folders of their lists, which are among the files."""
+    folders = {path.parent for path in files if path.name in (IMAGES, VIDEOS)}
+    return {path for folder in folders for path in files_of_run(folder)}
 
 
 def _in_folder(path: Path, folder: Path) -> Path | None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.commands.detect_results import results_below
+from detector.commands.detect_results import results_among
 from detector.errors import DetectorError, ImageError
 from detector.heif import SUFFIXES as HEIF
-from detector.image_header import HEAD_BYTES, is_video_head
-from detector.images import find_images, find_unread_images, is_address
-from detector.system.download import open_url, shown_url
+from detector.image_header import HEAD_BYTES, is_image_head, is_video_head
+from detector.images import SUFFIXES, UNREAD_SUFFIXES, find_images, is_address
+from detector.system.address import shown_address
+from detector.system.download import open_url
 from detector.system.files import files_below
 from detector.system.invocation import command, with_extra
+from detector.system.reading import read_head
 from detector.system.terminal import printable
 from detector.video.container import is_video
 
@@ -44,19 +46,21 @@ class Sources:
         pictures: files, and addresses as text.
         videos: paths and addresses.
         failures: a sentence for each address that gives neither.
+        left_out: a sentence for each file in a folder that is something to look at, or looks like it, and is
+            not looked at.
     """
 
     pictures: list[Path | str]
     videos: list[str]
     failures: list[str]
+    left_out: list[str]
 
 
 def sort_sources(sources: Sequence[str], output: Path) -> Sources:
     """The pictures and videos that files, folders, glob patterns and addresses name, each once, without the
     results of earlier runs that lie in the folders.
 
-    Videos are taken where they are named; those that lie in a folder beside pictures are not, see
-    ``find_left_out``.
+    Videos are taken where they are named; those that lie in a folder beside pictures are left out.
 
     Raises:
         ImageError: there are none, a source is a camera or a stream, or it lies in the output folder, where
@@ -66,7 +70,16 @@ def sort_sources(sources: Sequence[str], output: Path) -> Sources:
     addresses = [source for source in dict.fromkeys(sources) if is_address(source)]
     local = [source for source in sources if not is_address(source)]
     _refuse_live(local)
-    paths = _find_below(local, output) if local else []
+    lying = [path for source in filter(os.path.isdir, local) for path in sorted(files_below(source))]
+    results = results_among(lying)
+    left_out = {
+        path: why
+        for path in lying
+        if path.suffix.lower() not in SUFFIXES
+        and path.resolve() not in results
+        and (why := _why_left_out(path))
+    }
+    paths = _find_below(local, output, results, left_out) if local else []
     videos = [str(path) for path in paths if is_video(path)]
     pictures: list[Path | str] = [path for path in paths if str(path) not in videos]
     failures: list[str] = []
@@ -77,23 +90,30 @@ def sort_sources(sources: Sequence[str], output: Path) -> Sources:
             if not (paths or addresses[1:]):
                 raise
             failures.append(str(error))
-    return Sources(pictures, videos, failures)
+    return Sources(pictures, videos, failures, list(left_out.values()))
 
 
-def find_left_out(sources: Sequence[str]) -> Iterator[str]:
-    """A sentence for each file in the folders among the sources that looks like something to look at and is
-    not looked at.
-    """
-    for path in find_unread_images(sources):
-        way = f"{with_extra('photos')}, or convert it" if path.suffix.lower() in HEIF else "convert it"
-        yield f"{path} is in a format that is not read: {way}."
-    for folder in filter(os.path.isdir, sources):
-        results = results_below([folder])
-        for path in sorted(files_below(folder)):
-            if path.resolve() in results:
-                continue
-            if path.suffix.lower() in _VIDEO_SUFFIXES and is_video(path):
-                yield f"{path} is a video; `{command('detect', path)}` looks at it."
+def shown_source(source: Path | str) -> str:
+    """A path as it is, an address as it may be shown."""
+    return shown_address(source) if isinstance(source, str) and is_address(source) else str(source)
+
+
+def _why_left_out(path: Path) -> str | None:
+    """Why a file that is not called like a picture is not looked at; None where nobody would expect it."""
+    suffix = path.suffix.lower()
+    if suffix in UNREAD_SUFFIXES:
+        way = f"{with_extra('photos')}, or convert it" if suffix in HEIF else "convert it"
+        return f"{path} is in a format that is not read: {way}."
+    head, looks = read_head(path, HEAD_BYTES), f"`{command('detect', path)}` looks at it"
+    if is_image_head(head):
+        return f"{path} is a picture, which its name does not say; {looks}."
+    if suffix not in _VIDEO_SUFFIXES:  # a file that begins as videos do may be audio
+        return None
+    if is_video_head(head):
+        return f"{path} is a video; {looks}."
+    if suffix == ".ts":  # TypeScript
+        return None
+    return f"{path} is called like a video and is none; it may be cut off or damaged."
 
 
 def _refuse_live(sources: Sequence[str]) -> None:
@@ -122,15 +142,17 @@ def _is_video_at(address: str) -> bool:
         kind = response.headers.get_content_type()
         head = response.read(HEAD_BYTES)
     if kind.startswith("multipart/"):
-        raise ImageError(f"{shown_url(address)} is a camera's stream; {_live('ADDRESS')}.")
+        raise ImageError(f"{shown_address(address)} is a camera's stream; {_live('ADDRESS')}.")
     if kind == "text/html":
         raise ImageError(
-            f"{shown_url(address)} is a page, and not a picture; give the address of the picture itself."
+            f"{shown_address(address)} is a page, and not a picture; give the address of the picture itself."
         )
     return is_video_head(head) or kind in _PLAYLISTS
 
 
-def _find_below(sources: Sequence[str], output: Path) -> list[Path]:
+def _find_below(
+    sources: Sequence[str], output: Path, results: set[Path], left_out: Mapping[Path, str]
+) -> list[Path]:
     inside = os.path.join(os.path.realpath(output), "")
     for source in sources:
         if os.path.join(os.path.realpath(source), "").startswith(inside):
@@ -138,10 +160,9 @@ def _find_below(sources: Sequence[str], output: Path) -> list[Path]:
                 f"{printable(source)} lies in the output folder {printable(output)}, where the pictures of "
                 "earlier runs are; name another folder with --output."
             )
-    results = results_below(filter(os.path.isdir, sources))
     paths = [
         path
-        for path in _find(sources)
+        for path in _find(sources, left_out)
         if not os.path.realpath(path).startswith(inside) and Path(os.path.realpath(path)) not in results
     ]
     if not paths:
@@ -149,17 +170,13 @@ def _find_below(sources: Sequence[str], output: Path) -> list[Path]:
     return paths
 
 
-def _find(sources: Sequence[str]) -> list[Path]:
+def _find(sources: Sequence[str], left_out: Mapping[Path, str]) -> list[Path]:
     try:
         return find_images(sources)
     except ImageError as error:
-        for source in filter(os.path.isdir, sources):
-            for path in sorted(Path(source).rglob("*")):
-                if is_video(path):
-                    raise ImageError(
-                        f"{str(error).removesuffix('.')}, but there are videos; "
-                        f"`{command('detect', path)}` looks at one."
-                    ) from error
+        for path, why in left_out.items():
+            if path.suffix.lower() not in UNREAD_SUFFIXES:  # of which the error has said it
+                raise ImageError(f"{str(error).removesuffix('.')}, but {why}") from error
         raise
 
 

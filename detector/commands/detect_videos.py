@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
+from detector.commands.detect_sources import shown_source
 from detector.detections import Detections
 from detector.errors import SourceError
 from detector.runtime import Detector
-from detector.system.download import shown_url
 from detector.system.invocation import command
 from detector.system.progress import bars_hidden
 from detector.system.terminal import counted
@@ -47,12 +47,12 @@ def detect_in_video(
         if opened.live:
             demo = command("demo", "--source", "ADDRESS")
             raise SourceError(f"{opened.name} is live and has no end; `{demo}` detects in it.")
-        demo = command("demo", "--source", shown_url(source))
+        demo = command("demo", "--source", shown_source(source))
         say(f"Looking at every frame of {opened.name}; `{demo}` shows a video meanwhile.")
         recorder = Recorder(stem.with_name(f"{stem.name}.mp4"), opened.fps)
         with closing(recorder), closing(FrameLog(recorder.path.with_suffix(".jsonl"), live=False)) as log:
             files = {"annotated": str(recorder.path), "frames": str(recorder.path.with_suffix(".jsonl"))}
-            begun({"video": shown_url(source), **files})
+            begun({"video": shown_source(source), **files})
             draw, tally, frames = live_drawer(), Tally(), 0
             try:
                 for live in _look_at(opened, detector):

@@ -195,6 +195,25 @@ def joined(
     return decorate
 
 
+host_option = click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of the browser view; 0.0.0.0 lets other machines in, with a token.",
+)
+
+
+def port_option(default: int) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """``--port`` with a default of its own."""
+    return click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=default,
+        show_default=True,
+        help="Of the browser view; 0 for any that is free.",
+    )
+
+
 trust_option = click.option(
     "--trust", is_flag=True, help="Run a SavedModel, which is a program and can do what you can do."
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import PATH, InputSizes, collected
+from detector.commands.options import PATH, InputSizes, collected, host_option, port_option
 from detector.errors import DetectorError
 from detector.system.invocation import command
 
@@ -28,6 +30,7 @@ class _Experiment:
     minutes: float | None
     batch: int | None
     input_size: str | None
+    show_config: bool
 
     def all_settings(self) -> list[str]:
         """The options as settings, after those that were given as such; UsageError where both are given."""
@@ -54,6 +57,28 @@ class _Splits:
     val: str | None
     folds: int | None
     group_by: str | None
+
+
+@dataclass(frozen=True)
+class _Watching:
+    """Where the training can be looked at."""
+
+    watch: bool
+    host: str
+    port: int
+
+    def check(self) -> None:
+        """Raise UsageError for an address of a page that is not wanted."""
+        if not self.watch and (self.host, self.port) != ("127.0.0.1", 0):
+            raise click.UsageError("--host and --port are of the page of --watch; give it, too.")
+
+    def page_of(self, folder: Path | None, say: Callable[[str], None]) -> AbstractContextManager[None]:
+        """A block in which a run's folder can be looked at, if that is wanted."""
+        if not self.watch or folder is None:
+            return nullcontext()
+        from detector.api.watching import watch
+
+        return watch(folder, say, host=self.host, port=self.port)
 
 
 @click.command("train", cls=OneValueCommand)
@@ -98,6 +123,9 @@ class _Splits:
 )
 @click.option("--output", type=PATH, help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was interrupted.")
+@click.option("--watch", is_flag=True, help="Show in the browser how it goes, live.")
+@host_option
+@port_option(0)
 @click.option(
     "--show-config",
     is_flag=True,
@@ -105,13 +133,14 @@ class _Splits:
 )
 @collected(_Experiment, "experiment")
 @collected(_Splits, "splits")
+@collected(_Watching, "watching")
 def train_command(
     dataset: Path | None,
     experiment: _Experiment,
     splits: _Splits,
     output: Path | None,
     resume: Path | None,
-    show_config: bool,
+    watching: _Watching,
 ) -> None:
     """Train a detector on your own images.
 
@@ -122,16 +151,18 @@ def train_command(
     from tqdm import tqdm
 
     from detector.api import training
+    from detector.training.launch import choose_folder
 
     def say(line: str) -> None:
         with tqdm.external_write_mode():  # above the bar, if there is one
             echo(line)
 
-    if show_config and resume is not None:
+    watching.check()
+    if experiment.show_config and resume is not None:
         raise click.UsageError(
             f"--show-config is of a new training; {resume / 'config.yaml'} is that of the run."
         )
-    if show_config:
+    if experiment.show_config:
         from detector.training.config_file import load_config
         from detector.training.config_text import describe_config
 
@@ -154,4 +185,7 @@ def train_command(
         options = {}
     elif dataset is None:
         raise DetectorError(f"Expected a folder of labelled images: {command('train', 'FOLDER')}.")
-    training.train(dataset, output=output, resume=resume, say=say, progress=True, **options)
+    elif watching.watch:
+        output = output or choose_folder(dataset)
+    with watching.page_of(resume or output, say):
+        training.train(dataset, output=output, resume=resume, say=say, progress=True, **options)

@@ -26,7 +26,7 @@ from detector.evaluation.slices import (
     Slice,
     build_parts,
     build_size_parts,
-    measure_brightness,
+    measure_light,
     measure_slices,
 )
 from detector.evaluation.tables import Doubles, Tables, build_tables
@@ -48,6 +48,8 @@ class ClassFacts:
         ap, ap50, ar: in [0, 1], with 95 % intervals.
         threshold: the one that counts: its own, or the overall one.
         best: its own best threshold; None where there are too few objects for one.
+        beyond_chance: whether its AP differs from the mean of all classes by more than chance: 1 above,
+            -1 below, 0 neither.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ClassFacts:
     ar: Interval
     threshold: float
     best: Operating | None
+    beyond_chance: int
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def analyse(
     """Everything that the report tells.
 
     Args:
-        dataset: image files that are absent cost the slices by brightness.
+        dataset: image files that are absent cost the slices by light.
         coco: the numbers of pycocotools on the same.
         causes: why an AP next to nothing is so low.
     """
@@ -149,7 +152,7 @@ def analyse(
     thresholds = np.array([point.threshold if point else operating.threshold for point in points])
     outcomes = find_outcomes(tables, assignment, thresholds)
     slice_rounds = min(rounds, max(_LEAST_ROUNDS, _SLICE_WORK // max(1, len(tables.found.score))))
-    parts = build_parts(tables, dataset, measure_brightness(tables.images))
+    parts = build_parts(tables, dataset, measure_light(tables.images))
     ours = {name: float(value) for name, value in zip(METRICS, sampled.whole.summary[0], strict=True)}
     return Analysis(
         tables=tables,
@@ -207,8 +210,25 @@ def _build_classes(
             interval_of(float(getattr(whole, name)[0, label]), getattr(rounds, name)[:, label], images=images)
             for name in ("ap", "ap50", "ar")
         )
-        count, detections, threshold = int(own.sum()), int(shown[label]), float(thresholds[label])
-        facts.append(ClassFacts(name, images, count, detections, ap, ap50, ar, threshold, points[label]))
+        difference = interval_of(
+            float(whole.ap[0, label] - whole.summary[0, 0]),
+            rounds.ap[:, label] - rounds.summary[:, 0],
+            images=images,
+        )
+        facts.append(
+            ClassFacts(
+                name=name,
+                images=images,
+                objects=int(own.sum()),
+                detections=int(shown[label]),
+                ap=ap,
+                ap50=ap50,
+                ar=ar,
+                threshold=float(thresholds[label]),
+                best=points[label],
+                beyond_chance=int(difference.low > 0) - int(difference.high < 0),
+            )
+        )
     return facts
 
 

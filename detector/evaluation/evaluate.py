@@ -53,6 +53,8 @@ class Evaluation:
         unmatched: categories of the dataset that the model has no class for; they took no part.
         other_size: images whose width and height are not what the annotations say, turned or not.
         file_names: of each image, by id.
+        elsewhere: number of an image's detections, by its id, that are of classes which the dataset does not
+            have; they take part in nothing, but they are among the most that an image has.
     """
 
     metrics: CocoMetrics
@@ -63,6 +65,7 @@ class Evaluation:
     unmatched: tuple[str, ...]
     other_size: tuple[DatasetImage, ...]
     file_names: Mapping[int, str]
+    elsewhere: Mapping[int, int]
 
     @property
     def images_per_second(self) -> float | None:
@@ -90,6 +93,19 @@ class Evaluation:
                 path.write_text(json.dumps(content, indent=1 if content is record else None))
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a detector finds in a dataset; attributes of these names are those of ``Evaluation``.
+
+    Attributes:
+        results: COCO's result objects, with the dataset's category ids.
+    """
+
+    results: list[Result]
+    other_size: tuple[DatasetImage, ...]
+    elsewhere: Mapping[int, int]
+
+
 def evaluate(detector: FindsObjects, dataset: Dataset) -> Evaluation:
     """The COCO numbers of a detector on a dataset.
 
@@ -101,26 +117,28 @@ def evaluate(detector: FindsObjects, dataset: Dataset) -> Evaluation:
         ImageError: an image cannot be read.
     """
     start = time.perf_counter()
-    found, other_size = detect_dataset(detector, dataset)
+    found = detect_dataset(detector, dataset)
     seconds = time.perf_counter() - start
     category_of = match_categories(detector.classes, dataset.categories)
     matched = sorted(set(category_of.values()))
     return Evaluation(
-        metrics=compute_metrics(dataset, found, matched),
-        detections=found,
+        metrics=compute_metrics(dataset, found.results, matched),
+        detections=found.results,
         images=len(dataset.images),
         seconds=seconds,
         category_ids=tuple(matched),
         unmatched=tuple(name for id_, name in dataset.categories.items() if id_ not in matched),
-        other_size=other_size,
+        other_size=found.other_size,
         file_names=_file_names(dataset),
+        elsewhere=found.elsewhere,
     )
 
 
-def detect_dataset(detector: FindsObjects, dataset: Dataset) -> tuple[list[Result], tuple[DatasetImage, ...]]:
-    """COCO's result objects of a detector on all images of a dataset, with the dataset's category ids; and
-    the images whose width and height are not what the annotations say. Where the shape is the same, the image
-    was resized after it was labelled, and its detections are in pixels of the size that the annotations say.
+def detect_dataset(detector: FindsObjects, dataset: Dataset) -> Found:
+    """What a detector finds in all images of a dataset.
+
+    Where width and height are not what the annotations say, but the shape is, the image was resized after it
+    was labelled, and its detections are in pixels of the size that the annotations say.
 
     Raises:
         DatasetError: images are missing, or no category matches a class.
@@ -136,6 +154,7 @@ def detect_dataset(detector: FindsObjects, dataset: Dataset) -> tuple[list[Resul
             "name a model that was trained on them with --model."
         )
     found: list[Result] = []
+    elsewhere: dict[int, int] = {}
     other_size: list[DatasetImage] = []
     scale_of: dict[int, float] = {}
 
@@ -158,8 +177,10 @@ def detect_dataset(detector: FindsObjects, dataset: Dataset) -> tuple[list[Resul
     )
     for image, detections in zip(dataset.images, results, strict=True):
         ids = [category_of.get(name) for name in detections.classes]
-        found += to_results(detections, image.id, ids, scale_of.get(image.id, 1))
-    return found, tuple(other_size)
+        own = to_results(detections, image.id, ids, scale_of.get(image.id, 1))
+        elsewhere[image.id] = len(detections) - len(own)
+        found += own
+    return Found(found, tuple(other_size), elsewhere)
 
 
 def evaluate_detections(dataset: Dataset, detections: list[Result]) -> Evaluation:
@@ -170,7 +191,7 @@ def evaluate_detections(dataset: Dataset, detections: list[Result]) -> Evaluatio
     ids = {image.id for image in dataset.images}
     own = [detection for detection in detections if detection["image_id"] in ids]
     metrics = compute_metrics(dataset, own, categories)
-    return Evaluation(metrics, own, len(dataset.images), None, categories, (), (), _file_names(dataset))
+    return Evaluation(metrics, own, len(dataset.images), None, categories, (), (), _file_names(dataset), {})
 
 
 def _file_names(dataset: Dataset) -> dict[int, str]:

@@ -23,6 +23,7 @@ _ASPECT_NAMES = ("tall, 2 : 1 or more", "upright", "about square", "lying", "wid
 _PLACES = (0.5, 0.8)  # of the way from the image's centre to its border
 _PLACE_NAMES = ("in the middle", "between", "near the border")
 _TOUCH = 1.0  # pixels from the border at which an object counts as cut off
+LIGHT = ("brightness", "contrast")  # dimensions that a photographer can do something about
 _FEW_OBJECTS, _FEW_IMAGES = 20, 8  # at the least, on average, in a bin that is fitted to the data
 
 
@@ -111,30 +112,39 @@ def _measure(tables: Tables, part: Part, resamples: Resamples) -> tuple[Doubles 
     return np.concatenate(precisions) if with_ap else None, np.concatenate(recalls)
 
 
-def measure_brightness(images: Sequence[DatasetImage]) -> dict[int, float]:
-    """Mean grey level in [0, 255] by image id; without the images that cannot be read."""
-    values = map_threads(_brightness, images, desc="brightness", unit="image")
+@dataclass(frozen=True)
+class Light:
+    """How an image is lit: mean and standard deviation of its grey levels, which are in [0, 255]."""
+
+    brightness: float
+    contrast: float
+
+
+def measure_light(images: Sequence[DatasetImage]) -> dict[int, Light]:
+    """The light of images by id; without those that cannot be read."""
+    values = map_threads(_light, images, desc="light", unit="image")
     return {image.id: value for image, value in zip(images, values, strict=True) if value is not None}
 
 
-def _brightness(image: DatasetImage) -> float | None:
+def _light(image: DatasetImage) -> Light | None:
     try:
-        return float(np.mean(decode_preview(load_image_bytes(image), name=image.name).grey))
+        grey = decode_preview(load_image_bytes(image), name=image.name).grey
     except DetectorError:
         return None
+    return Light(float(np.mean(grey)), float(np.std(grey)))
 
 
-def build_parts(tables: Tables, dataset: Dataset, brightness: Mapping[int, float]) -> list[Part]:
+def build_parts(tables: Tables, dataset: Dataset, light: Mapping[int, Light]) -> list[Part]:
     """All parts of the data that can be told apart; a dimension with one part only says nothing.
 
     Args:
         dataset: gives what its file says of images and objects beyond COCO's own keys.
-        brightness: mean grey level of images, by id; may be empty.
+        light: of images, by id; may be empty.
     """
     by_dimension = [
         *_box_dimensions(tables),
         _by_crowding(tables),
-        _by_brightness(tables, brightness),
+        *(_by_light(tables, light, dimension) for dimension in LIGHT),
         *_by_metadata(tables, dataset),
     ]
     return [part for parts in by_dimension if len(parts) > 1 for part in parts]
@@ -191,11 +201,12 @@ def _by_crowding(tables: Tables) -> list[Part]:
     return _binned("crowding", names, edges, counts[objects.image], counts[tables.found.image])
 
 
-def _by_brightness(tables: Tables, brightness: Mapping[int, float]) -> list[Part]:
-    values = np.array([brightness.get(image.id, np.nan) for image in tables.images])
+def _by_light(tables: Tables, light: Mapping[int, Light], dimension: str) -> list[Part]:
+    unknown = Light(np.nan, np.nan)
+    values = np.array([getattr(light.get(image.id, unknown), dimension) for image in tables.images])
     edges = _fit_edges(values[~np.isnan(values)], most=4, least=_FEW_IMAGES)
     names = _name_bins(edges, "of 255")
-    return _binned("brightness", names, edges, values[tables.objects.image], values[tables.found.image])
+    return _binned(dimension, names, edges, values[tables.objects.image], values[tables.found.image])
 
 
 def _by_metadata(tables: Tables, dataset: Dataset) -> Iterable[list[Part]]:

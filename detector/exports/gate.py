@@ -94,7 +94,7 @@ class Gate:
                 yield f" as other programs run it here, in {reduced}", self._detector(plain, threads)
 
     def _measure(self, exported: FindsObjects) -> Parity:
-        found, _ = detect_dataset(exported, self._trial.dataset)
+        found = detect_dataset(exported, self._trial.dataset).results
         parity = measure_parity(
             self._trial.dataset, self._network_found, found, category_ids=self._categories
         )
@@ -109,7 +109,7 @@ class Gate:
     def _network_found(self) -> Found:
         networks = [NumpyNetwork(look.weights, look.spec) for look in self._looks]
         reference = self._detector(PooledNetworks(networks), available_threads())
-        return detect_dataset(reference, self._trial.dataset)[0]
+        return detect_dataset(reference, self._trial.dataset).results
 
     def _detector(self, backend: Backend, threads: int) -> Detector:
         first, *others = (look.spec for look in self._looks)

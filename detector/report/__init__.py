@@ -1,1 +1,1 @@
-"""The report of an evaluation: one HTML page that needs nothing else, and the same facts as JSON."""
+"""Reports of an evaluation and of a training: one HTML page, and its facts as JSON."""

@@ -5,6 +5,7 @@ Colours come from the page's style sheet (``series-0`` ...), so that they follow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +14,9 @@ import numpy as np
 
 _WIDTH, _HEIGHT = 380, 270  # of the drawing; a phone shows it about so large, and text with it
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 10, 40
-_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_DIGIT = 8  # width of one, at the most
+Ticks = Sequence[tuple[float, str]]  # where along an axis, in [0, 1], and what stands there
+_TICKS: Ticks = tuple((tick, f"{tick:g}") for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
 COLOURS = 6
 
 
@@ -47,7 +50,13 @@ class Mark:
 
 
 def line_chart(
-    lines: Sequence[Line], *, x_label: str, y_label: str, marks: Iterable[Mark] = (), title: str = ""
+    lines: Sequence[Line],
+    *,
+    x_label: str,
+    y_label: str,
+    marks: Iterable[Mark] = (),
+    title: str = "",
+    ticks: tuple[Ticks, Ticks] = (_TICKS, _TICKS),
 ) -> str:
     """A chart of lines and points over [0, 1] x [0, 1], with its legend below.
 
@@ -56,8 +65,9 @@ def line_chart(
         x_label, y_label: what the axes show.
         marks: points above the lines.
         title: what a screen reader says.
+        ticks: of the x axis and of the y axis, for scales of their own.
     """
-    parts = [_frame(x_label, y_label), *map(_draw_line, lines), *map(_draw_mark, marks)]
+    parts = [_frame(x_label, y_label, ticks), *map(_draw_line, lines), *map(_draw_mark, marks)]
     legend = "".join(
         f'<span class="key"><svg viewBox="0 0 24 8" aria-hidden="true"><line x1="0" y1="4" x2="24" y2="4" '
         f'class="line {_colour(line.colour)}{" dashed" if line.dashed else ""}"/></svg>{escape(line.name)}'
@@ -108,15 +118,31 @@ def cost_bar(share: float) -> str:
     )
 
 
-def _frame(x_label: str, y_label: str) -> str:
+def make_ticks(end: float, most: int = 5) -> Ticks:
+    """Round numbers from 0 to the end of a scale, not more than so many parts of it."""
+    if not end > 0:
+        return ((0.0, "0"),)
+    rough = end / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
+    values = [index * step for index in range(int(end / step * (1 + 1e-9)) + 1)]
+    return [(value / end, f"{value:,.10g}") for value in values]
+
+
+def _frame(x_label: str, y_label: str, ticks: tuple[Ticks, Ticks]) -> str:
     """Grid, numbers and labels of the axes."""
     parts = []
-    for tick in _TICKS:
-        x, y = _place(tick, tick)
+    for tick, text in ticks[0]:
+        x, _ = _place(tick, 0)
         parts.append(f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}"/>')
+        inside = min(x, _WIDTH - _DIGIT * len(text) / 2)
+        parts.append(
+            f'<text x="{inside:.1f}" y="{_HEIGHT - _BOTTOM + 16}" class="middle">{escape(text)}</text>'
+        )
+    for tick, text in ticks[1]:
+        _, y = _place(0, tick)
         parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16}" class="middle">{tick:g}</text>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" class="end">{tick:g}</text>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" class="end">{escape(text)}</text>')
     middle = (_TOP + _HEIGHT - _BOTTOM) / 2
     parts.append(
         f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" class="middle label">{escape(x_label)}'

@@ -11,6 +11,7 @@ from detector.evaluation.measure import nan_to_minus_1
 from detector.evaluation.thresholds import GRID
 from detector.report.advice import give_advice
 from detector.report.overview import explain_undefined
+from detector.report.photograph import find_weakest
 
 
 def build_facts(
@@ -49,6 +50,7 @@ def build_facts(
         },
         "calibration": asdict(analysis.calibration),
         "advice": give_advice(analysis),
+        "photograph_next": list(map(asdict, find_weakest(analysis))),
         "images": len(tables.images),
         "bootstrap_rounds": analysis.rounds,
         "bootstrap_rounds_of_slices": analysis.slice_rounds,

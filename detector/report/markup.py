@@ -33,6 +33,12 @@ def shorten(name: str, most: int = 22) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
+def header(title: str, subtitle: str, content: str) -> str:
+    """The head of a page: its title, what it is of, and HTML."""
+    breakable = escape(title).replace("_", "_<wbr>")
+    return f'<header><h1>{breakable}</h1><p class="soft">{escape(subtitle)}</p>{content}</header>'
+
+
 def section(id_: str, title: str, *parts: str) -> str:
     """A section with its heading."""
     return f'<section id="{id_}"><h2>{escape(title)}</h2>{"".join(parts)}</section>'
@@ -58,7 +64,7 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], kind: 
         title: what a screen reader calls it.
         head: of each column.
         rows: as many cells each.
-        kind: class of the style sheet.
+        kind: classes of the style sheet.
     """
     kinds = ["bar" if not name else "optional" if name.startswith("?") else "" for name in head]
     heads = (
@@ -88,6 +94,16 @@ def _cell(tag: str, content: str, kind: str, scope: str) -> str:
     scoped = f' scope="{scope}"' if tag == "th" else ""
     classed = f' class="{kind}"' if kind else ""
     return f"<{tag}{scoped}{classed}>{content}</{tag}>"
+
+
+def cards(shown: Iterable[tuple[str, str, str]]) -> str:
+    """Numbers in large letters: what each is, the number, and a word about it; plain texts."""
+    content = "".join(
+        f'<div class="card"><span>{escape(name)}</span><b>{escape(value)}</b><span>{escape(about)}</span>'
+        "</div>"
+        for name, value, about in shown
+    )
+    return f'<div class="cards">{content}</div>'
 
 
 def columns(*parts: str) -> str:

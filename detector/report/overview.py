@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from detector.evaluation.analysis import Analysis
@@ -11,7 +11,17 @@ from detector.evaluation.coco_metrics import MEANING, METRICS
 from detector.evaluation.tide import ERRORS
 from detector.report.advice import give_advice
 from detector.report.charts import cost_bar, interval_bar
-from detector.report.markup import bounds, paragraph, percent, prose, section, table, with_bounds
+from detector.report.markup import (
+    bounds,
+    cards,
+    header,
+    paragraph,
+    percent,
+    prose,
+    section,
+    table,
+    with_bounds,
+)
 from detector.system.terminal import counted
 
 _ERROR_MEANING = {
@@ -29,27 +39,19 @@ _AREAS = {
 }
 
 
-def build_head(analysis: Analysis, title: str, subtitle: str, notes: list[str]) -> str:
-    """Title, what it is of, warnings, and the numbers that are asked for first."""
+def build_head(analysis: Analysis, title: str, subtitle: str, notes: Sequence[str], state: str = "") -> str:
+    """Title, what it is of, warnings, and the numbers that are asked for first; ``state`` is HTML."""
     tables, summary = analysis.tables, analysis.summary
     objects = sum(facts.objects for facts in analysis.classes)
     best = analysis.operating
-    cards = [
+    shown = [
         *((name, percent(summary[name].value), _interval(summary[name])) for name in ("AP", "AP50")),
         ("images", f"{len(tables.images):,}", counted(objects, "object")),
         ("classes", f"{len(analysis.classes):,}", "with objects"),
         ("best score threshold", f"{best.threshold:g}" if best.f1 else "none", f"F1 {best.f1:.2f}"),
     ]
-    shown = "".join(
-        f'<div class="card"><span>{escape(name)}</span><b>{value}</b><span>{escape(more)}</span></div>'
-        for name, value, more in cards
-    )
-    breakable = escape(title).replace("_", "_<wbr>")
     warnings = "".join(paragraph(note, "warning") for note in notes)
-    return (
-        f'<header><h1>{breakable}</h1><p class="soft">{escape(subtitle)}</p>{warnings}'
-        f'<div class="cards">{shown}</div></header>'
-    )
+    return header(title, subtitle, state + warnings + cards(shown))
 
 
 def _interval(interval: Interval) -> str:

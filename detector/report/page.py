@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -12,37 +13,60 @@ from detector.report.classes import build_calibration, build_classes, build_conf
 from detector.report.facts import build_facts
 from detector.report.overview import build_advice, build_errors, build_head, build_method, build_numbers
 from detector.report.parts import build_pictures, build_sizes, build_slices
+from detector.report.photograph import build_photograph
 from detector.report.pictures import draw_pictures
+from detector.report.run import (
+    RunFacts,
+    build_commands,
+    build_plan,
+    build_run_head,
+    build_state,
+    build_training,
+)
 from detector.report.style import STYLE
 from detector.system.files import replacing
 
 HTML, JSON = "report.html", "report.json"
+_LINKS = {"advice": "what to do", "photograph": "what to photograph", "next": "what to type"}
 
 
-def write_report(
-    folder: Path,
-    analysis: Analysis,
-    *,
-    title: str,
-    subtitle: str,
-    notes: list[str],
-    settings: Mapping[str, object],
-    versions: Mapping[str, str],
-) -> None:
+@dataclass(frozen=True)
+class About:
+    """What a report is of.
+
+    Attributes:
+        title, subtitle: what was measured, and on what.
+        notes: warnings that belong at the top.
+        settings, versions: with what it was measured.
+        run: the training that the weights come from, where the report is of one.
+    """
+
+    title: str
+    subtitle: str
+    notes: Sequence[str] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    run: RunFacts | None = None
+
+
+def write_report(folder: Path, analysis: Analysis, about: About) -> None:
     """Write both files into a folder.
 
     Args:
         folder: is made where it is missing.
         analysis: the facts.
-        title, subtitle: what was measured, and on what.
-        notes: warnings that belong at the top.
-        settings, versions: with what it was measured.
+        about: what it is of.
 
     Raises:
         DetectorError: the folder cannot be written to, or the disk is full.
     """
+    run = about.run
     sections = {
+        "training": build_training(run) if run else "",
+        "plan": build_plan(run) if run else "",
+        "photograph": build_photograph(analysis, run.trained if run else None) if analysis.classes else "",
         "advice": build_advice(analysis),
+        "next": build_commands(run) if run else "",
         "numbers": build_numbers(analysis),
         "errors": build_errors(analysis) if analysis.classes else "",
         "classes": build_classes(analysis) if analysis.classes else "",
@@ -52,22 +76,38 @@ def write_report(
         "calibration": build_calibration(analysis),
         "slices": build_slices(analysis),
         "pictures": build_pictures(draw_pictures(analysis), len(analysis.tables.images)),
-        "method": build_method(analysis, settings, versions),
+        "method": build_method(analysis, about.settings, about.versions),
     }
+    state = build_state(run) if run else ""
+    head = build_head(analysis, about.title, about.subtitle, about.notes, state)
+    facts = json.dumps(build_facts(analysis, about.settings, about.versions), indent=1)
+    for name, content in ((JSON, facts), (HTML, _lay_out(about.title, head, sections))):
+        with replacing(folder / name) as path:
+            path.write_text(content, "utf-8", "backslashreplace")  # names of files need not be UTF-8
+
+
+def build_live_page(run: RunFacts, script: str) -> str:
+    """The page of a run that is trained just now, which keeps itself up to date.
+
+    Args:
+        run: as far as it is.
+        script: address of what keeps it so.
+    """
+    sections = {"training": build_training(run), "plan": build_plan(run), "next": build_commands(run)}
+    # Without an icon of its own a browser asks for one.
+    loaded = f'<link rel="icon" href="data:,"><script type="module" src="{escape(script)}"></script>'
+    return _lay_out(run.name, build_run_head(run), sections, loaded)
+
+
+def _lay_out(title: str, head: str, sections: Mapping[str, str], more: str = "") -> str:
+    """A page: its head, links to its sections, and the sections; ``more`` is HTML for its ``<head>``."""
     links = "".join(
-        f'<a href="#{name}">{"what to do" if name == "advice" else name}</a>'
-        for name, text in sections.items()
-        if text
+        f'<a href="#{name}">{_LINKS.get(name, name)}</a>' for name, text in sections.items() if text
     )
-    head = build_head(analysis, title, subtitle, notes)
-    page = (
+    return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{head}"
+        f"<title>{escape(title)}</title><style>{STYLE}</style>{more}</head><body>{head}"
         f'<nav aria-label="Sections">{links}</nav><main>'
         f"{''.join(sections.values())}</main></body></html>"
     )
-    facts = json.dumps(build_facts(analysis, settings, versions), indent=1)
-    for name, content in ((JSON, facts), (HTML, page)):
-        with replacing(folder / name) as path:
-            path.write_text(content, "utf-8")

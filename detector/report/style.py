@@ -25,6 +25,13 @@ nav a { min-width: 44px; padding: 10px 0; }
 a { color: var(--accent); }
 .warning { border-left: 4px solid var(--bad); padding: 4px 12px; background: var(--wash); }
 ol.advice li { margin: 6px 0; max-width: 85ch; }
+.state { font-weight: 600; }
+summary { cursor: pointer; min-height: 44px; padding: 10px 0; }
+.commands dt { color: var(--soft); font-size: 0.9rem; }
+.commands dd { margin: 2px 0 10px; }
+.commands code { display: block; background: var(--wash); border-radius: 6px; padding: 8px 12px; }
+table.told th:last-child, table.told td:last-child { text-align: left; }
+table.words th, table.words td { text-align: left; vertical-align: top; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 10px;
   margin: 14px 0; }
 .card { background: var(--wash); border-radius: 8px; padding: 10px 12px; }

@@ -14,7 +14,9 @@ from typing import IO
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from detector.errors import DetectorError
+from detector.system.address import shown_address
 from detector.system.files import cannot_write, flush_to_disk
+from detector.system.least_rate import LEAST_BYTES, RatedHTTP, RatedHTTPS, SlowError
 from detector.system.progress import byte_bar
 
 _CHUNK = 1 << 20
@@ -39,16 +41,15 @@ class _NoWayDown(urllib.request.HTTPRedirectHandler):
         headers: HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
+        leads = f"{shown_address(req.full_url)} leads to {shown_address(newurl):.200}"
         if req.full_url.startswith("https://") and not newurl.startswith("https://"):
-            raise DownloadError(
-                f"{req.full_url} leads to {newurl:.200}, which is not HTTPS; it is not followed."
-            )
+            raise DownloadError(f"{leads}, which is not HTTPS; it is not followed.")
         if not newurl.lower().startswith(("http://", "https://")):
-            raise DownloadError(f"{shown_url(req.full_url)} leads to {newurl:.200}, which is not followed.")
+            raise DownloadError(f"{leads}, which is not followed.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-_OPENER = urllib.request.build_opener(_NoWayDown)
+_OPENER = urllib.request.build_opener(_NoWayDown, RatedHTTP, RatedHTTPS)
 
 
 def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
@@ -62,7 +63,8 @@ def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
         most_bytes: more is not taken, whatever the server says or sends.
 
     Raises:
-        DownloadError: the server cannot be reached, refuses, breaks off again and again, or sends too much.
+        DownloadError: the server cannot be reached, refuses, breaks off again and again, sends too much, or
+            less than 1,000 bytes a second.
         DetectorError: the disk is full or the folder cannot be written to.
     """
     part = path.with_name(path.name + ".part")
@@ -85,7 +87,7 @@ def download(url: str, path: Path, *, most_bytes: int = _MOST_BYTES) -> None:
     except OSError as error:
         raise cannot_write(path, error) from error
     raise DownloadError(
-        f"The connection to {shown_url(url)} broke off; run the command again to go on from there."
+        f"The connection to {shown_address(url)} broke off; run the command again to go on from there."
     )
 
 
@@ -115,7 +117,7 @@ def read_url(url: str, *, most_bytes: int, title: str = "") -> bytes:
         if chunk is not None and size in (None, len(content)):
             return bytes(content)
     raise DownloadError(
-        f"The connection to {shown_url(url)} broke off again and again; run the command again."
+        f"The connection to {shown_address(url)} broke off again and again; run the command again."
     )
 
 
@@ -130,14 +132,7 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> Iterator[HTT
         try:
             yield response
         except (HTTPException, ConnectionError, TimeoutError) as error:
-            raise DownloadError(f"The connection to {shown_url(url)} broke off; try again.") from error
-
-
-def shown_url(url: str) -> str:
-    """An address as it may be shown and written down: without its parameters, which may have a password."""
-    if not url.lower().startswith(("http://", "https://")):
-        return url
-    return re.sub(r"([?#]).*", r"\1...", url, flags=re.DOTALL)
+            raise DownloadError(f"The connection to {shown_address(url)} broke off; try again.") from error
 
 
 def _plain(url: str) -> str:
@@ -147,7 +142,7 @@ def _plain(url: str) -> str:
         DownloadError: it is none, or has a user name or a password in it.
     """
     if not url.lower().startswith(("http://", "https://")):
-        raise DownloadError(f"{shown_url(url)} should start with http:// or https://.")
+        raise DownloadError(f"{shown_address(url)} should start with http:// or https://.")
     try:
         parts = urlsplit(url)
         if "@" in parts.netloc:  # which would be shown in errors, and is none for urllib
@@ -158,7 +153,7 @@ def _plain(url: str) -> str:
         _ = parts.port  # raises ValueError where it is beyond 65,535
         rest = [quote(part, safe="%/:=&?!$'()*+,;@~[]") for part in (parts.path, parts.query)]
     except ValueError as error:  # UnicodeError is one
-        raise DownloadError(f"{shown_url(url)} is not an address ({error}).") from error
+        raise DownloadError(f"{shown_address(url)} is not an address ({error}).") from error
     return urlunsplit((parts.scheme, host, *rest, ""))
 
 
@@ -166,12 +161,18 @@ def _plain(url: str) -> str:
 def _failures_told(url: str) -> Iterator[None]:
     try:
         yield
+    except SlowError as error:
+        raise DownloadError(
+            f"{shown_address(url)} sends less than {LEAST_BYTES:,} bytes a second; try again later."
+        ) from error
     except urllib.error.HTTPError as error:
         raise DownloadError(
-            f"The server answers {error.code} {error.reason} for {shown_url(url)}."
+            f"The server answers {error.code} {error.reason} for {shown_address(url)}."
         ) from error
     except urllib.error.URLError as error:
-        raise DownloadError(f"Cannot reach {shown_url(url)} ({error.reason}); check the network.") from error
+        raise DownloadError(
+            f"Cannot reach {shown_address(url)} ({error.reason}); check the network."
+        ) from error
 
 
 def _open(url: str, headers: Mapping[str, str]) -> HTTPResponse:
@@ -211,7 +212,7 @@ def _fetch_rest(url: str, part: Path, most_bytes: int, *, title: str) -> bool:
             raise _too_large(url, most_bytes)
         if total is not None and shutil.disk_usage(part.parent).free < total - have:
             raise DetectorError(
-                f"The disk is full: {shown_url(url)} needs {(total - have) / 1e9:.1f} GB more in "
+                f"The disk is full: {shown_address(url)} needs {(total - have) / 1e9:.1f} GB more in "
                 f"{part.parent}."
             )
         with part.open("ab" if have else "wb") as file, byte_bar(title, total, initial=have) as bar:
@@ -229,7 +230,7 @@ def _fetch_rest(url: str, part: Path, most_bytes: int, *, title: str) -> bool:
 
 def _too_large(url: str, most_bytes: int) -> DownloadError:
     return DownloadError(
-        f"{shown_url(url)} has more than {most_bytes / 1e6:,.0f} MB, more than it should; it is not kept."
+        f"{shown_address(url)} has more than {most_bytes / 1e6:,.0f} MB, more than it should; it is not kept."
     )
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from http.client import HTTPException
 
+from detector.system.address import shown_address
 from detector.system.download import DownloadError, open_url
 
 _TRIES = 5  # without a byte
@@ -32,6 +33,7 @@ class _RemoteFile(io.RawIOBase):
 
     def __init__(self, url: str) -> None:
         self._url, self._position = url, 0
+        self._shown = shown_address(url)
         self._size: int | None = None
         self._size = self._fetch(0, memoryview(bytearray(1)))[1]
 
@@ -59,7 +61,7 @@ class _RemoteFile(io.RawIOBase):
             done += count
             tries = 0 if count else tries + 1
             if tries == _TRIES:
-                raise DownloadError(f"The connection to {self._url} broke off; run the command again.")
+                raise DownloadError(f"The connection to {self._shown} broke off; run the command again.")
         self._position += done
         return done
 
@@ -73,13 +75,13 @@ class _RemoteFile(io.RawIOBase):
         last = start + len(wanted) - 1
         with open_url(self._url, {"Range": f"bytes={start}-{last}"}) as response:
             if response.status != 206:
-                raise NoPartsError(f"{self._url} cannot be fetched in parts.")
+                raise NoPartsError(f"{self._shown} cannot be fetched in parts.")
             said = response.headers.get("Content-Range") or ""
             match = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", said)
             if match is None or (int(match[1]), int(match[2])) != (start, last):
-                raise DownloadError(f"{self._url} answers with other bytes than it was asked for.")
+                raise DownloadError(f"{self._shown} answers with other bytes than it was asked for.")
             if self._size not in (None, int(match[3])):
-                raise DownloadError(f"{self._url} has changed meanwhile; run the command again.")
+                raise DownloadError(f"{self._shown} has changed meanwhile; run the command again.")
             return _read_into(response, wanted), int(match[3])
 
 

@@ -154,10 +154,6 @@ class LossConfig:
 
     Attributes:
         classification_weight, localization_weight: factors of the two.
-        box_loss: ``smooth_l1``, ``giou``, ``diou`` or ``ciou``.
-        class_loss: ``cross_entropy``, ``quality``, ``focal`` or ``varifocal``.
-        assignment: ``iou`` or ``atss``.
-        label_smoothing: of the classes.
         match_iou: least overlap of an anchor with its object.
         negatives_per_positive: hard negatives for each positive in an image.
         min_negatives: hard negatives of an image at least.
@@ -165,10 +161,6 @@ class LossConfig:
 
     classification_weight: float = 1.0
     localization_weight: float = 1.0
-    box_loss: str = "smooth_l1"
-    class_loss: str = "cross_entropy"
-    assignment: str = "iou"
-    label_smoothing: float = 0.0
     match_iou: float = 0.5
     negatives_per_positive: float = 3.0
     min_negatives: int = 3

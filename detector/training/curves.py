@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.system.files import replacing
-from detector.training.history import HistoryEntry
+from detector.training.history import HistoryEntry, read_series, smooth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,6 @@ _STYLE: dict[str, object] = {
     "legend.frameon": False,
 }
 _ROOM = 1.45  # of the greatest AP: the legend stands above it, where 100 % is not in the way
-_SMOOTHED_OVER = 25  # parts of the training; the mean follows what lasts for longer than one
 
 
 def draw_curves(history: Sequence[HistoryEntry], path: Path) -> None:
@@ -80,14 +79,14 @@ def _draw_losses(axes: Axes, history: Sequence[HistoryEntry]) -> None:
     axes.set_title("Loss")
     tops = []
     for key, (label, colour) in _LOSSES.items():
-        steps, values = _series(history, key)
+        steps, values = read_series(history, key)
         if not len(steps):
             continue
-        smooth = _smooth(values)
+        smoothed = smooth(values)
         axes.plot(steps, values, color=colour, alpha=0.25, linewidth=1)
-        axes.plot(steps, smooth, color=colour, linewidth=2.2, label=label, marker=_marker(steps))
+        axes.plot(steps, smoothed, color=colour, linewidth=2.2, label=label, marker=_marker(steps))
         # The spike of the first steps would press all else flat.
-        tops.append(max(np.percentile(values, 98), smooth[len(smooth) // 20 :].max()))
+        tops.append(max(np.percentile(values, 98), smoothed[len(smoothed) // 20 :].max()))
     if not tops:
         _say(axes, "no loss recorded")
         return
@@ -102,7 +101,7 @@ def _draw_precisions(axes: Axes, history: Sequence[HistoryEntry], best_trial: fl
         top = 100 * best_trial
         axes.axhline(top, color="#009e73", linestyle="--", label=f"AP {top:.1f} of the trial")
     for key, (label, colour) in _PRECISIONS.items():
-        steps, values = _series(history, key)
+        steps, values = read_series(history, key)
         steps, values = steps[values >= 0], 100 * values[values >= 0]
         if not len(steps):
             continue
@@ -146,7 +145,7 @@ def _mark_best(axes: Axes, steps: NDArray[np.float64], values: NDArray[np.float6
 
 def _draw_rates(axes: Axes, history: Sequence[HistoryEntry]) -> None:
     axes.set_title("Learning rate")
-    steps, values = _series(history, "learning_rate")
+    steps, values = read_series(history, "learning_rate")
     if not len(steps):
         _say(axes, "no learning rate recorded")
         return
@@ -154,31 +153,11 @@ def _draw_rates(axes: Axes, history: Sequence[HistoryEntry]) -> None:
     axes.set_ylim(0, 1.08 * values.max() or 1)
 
 
-def _series(history: Sequence[HistoryEntry], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steps and values of the records that have a finite number under the key."""
-    points = [
-        (record["step"], value)
-        for record in history
-        if isinstance(value := record.get(key), int | float) and np.isfinite(value)
-    ]
-    steps, values = np.array(points, np.float64).reshape(-1, 2).T
-    return steps, values
-
-
 def _step_limits(history: Sequence[HistoryEntry]) -> tuple[float, float]:
     """The first and last step with a little room, the same for all panels."""
     steps = [record["step"] for record in history] or [0]
     room = 0.03 * (max(steps) - min(steps)) or 1
     return min(steps) - room, max(steps) + room
-
-
-def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of the values around each, as far as there are some."""
-    half = len(values) // (2 * _SMOOTHED_OVER)
-    sums = np.concatenate([[0], np.cumsum(values)])
-    at = np.arange(len(values))
-    first, end = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
-    return (sums[end] - sums[first]) / (end - first)
 
 
 def _marker(steps: NDArray[np.float64]) -> str:

@@ -65,13 +65,17 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         return
     say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
     say(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
-    say(
-        "Next:\n"
-        f"  {command('eval', run.validation, '--model', run.root)}\n"
-        f"  {command('detect', 'PHOTO', '--model', run.root)}\n"
-        f"  {command('demo', '--model', run.root)}\n"
-        f"  {program('tensorboard', '--logdir', run.tensorboard)}"
-    )
+    say("\n".join(["Next:", *(f"  {typed}" for _, typed in next_commands(run))]))
+
+
+def next_commands(run: RunFolder) -> list[tuple[str, str]]:
+    """What can be done with a run that is over: what it is, and what to type for it."""
+    return [
+        ("measure it again, in more ways", command("eval", run.validation, "--model", run.root)),
+        ("find objects in a photograph", command("detect", "PHOTO", "--model", run.root)),
+        ("see it live", command("demo", "--model", run.root)),
+        ("see the curves in TensorBoard", program("tensorboard", "--logdir", run.tensorboard)),
+    ]
 
 
 def _categories(job: Job, dataset: Dataset) -> list[int]:

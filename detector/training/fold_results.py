@@ -95,6 +95,7 @@ def _save_pooled(
         unmatched=tuple(name for id_, name in dataset.categories.items() if id_ not in categories),
         other_size=(),
         file_names={image.id: image.name for image in dataset.images},
+        elsewhere={},
     )
     weights = f"those of {len(whole.folds)} folds, each on images that it was not trained on"
     settings = {"model": run.root.resolve().name, "weights": weights, "dataset": str(whole.root)}

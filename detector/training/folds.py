@@ -32,7 +32,7 @@ from detector.training.launch import (
     Say,
     alone,
     budget_of,
-    free_run,
+    choose_folder,
     go_on,
     start,
     with_whole_paths,
@@ -75,7 +75,7 @@ def begin_folds(
     budget = budget_of(experiment)
     whole = division.load(dataset, experiment.training.seed)
     tell_findings(whole, say)
-    run = free_run(dataset, output)
+    run = RunFolder(output or choose_folder(dataset))
     run.check_free()
     planned = _plan_whole(divide_budget(experiment, budget, division.folds + 1), whole, say)
     shared = share_plan(experiment, planned)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SMOOTHED_OVER = 25  # parts of the training; the mean follows what lasts for longer than one
 
 
 class _Point(TypedDict):
@@ -44,3 +49,23 @@ def parse_entry(line: bytes) -> HistoryEntry | None:
         return None
     numbers = all(type(value) in (int, float) for key, value in entry.items() if key != "trial")
     return cast(HistoryEntry, entry) if numbers and isinstance(entry.get("trial", ""), str) else None
+
+
+def read_series(history: Sequence[HistoryEntry], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps and values of the records that have a finite number under the key."""
+    points = [
+        (record["step"], value)
+        for record in history
+        if isinstance(value := record.get(key), int | float) and np.isfinite(value)
+    ]
+    steps, values = np.array(points, np.float64).reshape(-1, 2).T
+    return steps, values
+
+
+def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of the values around each, as far as there are some."""
+    half = len(values) // (2 * _SMOOTHED_OVER)
+    sums = np.concatenate([[0], np.cumsum(values)])
+    at = np.arange(len(values))
+    first, end = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
+    return (sums[end] - sums[first]) / (end - first)

@@ -28,8 +28,8 @@ class Progress:
     """A point of a run: losses every few seconds, metrics after each evaluation.
 
     Attributes:
-        step: how many are done.
-        steps: how many there are.
+        step: how many steps are done.
+        steps: how many there are; where time is limited it may be another number later on.
         losses: ``loss``, ``classification_loss`` and ``localization_loss``, means since the point before;
             empty for an evaluation.
         metrics: the COCO numbers of the validation images, in [0, 1]; empty for a point of the losses.
@@ -41,6 +41,10 @@ class Progress:
     losses: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     is_best: bool = False
+
+
+class StopError(Exception):
+    """Raised by ``on_progress`` to end a run as Ctrl-C does, with a checkpoint; its cause says why."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Job:
         validation: evaluates weights and keeps the best.
         folder: where the run's files are.
         say: takes a line for each thing worth telling.
-        on_progress: takes the points of the run.
+        on_progress: takes the points of the run; may raise StopError.
         budget: the time that it has.
         most_steps: that it has where there is time for all.
         test_images: images that are looked at once more, at the end.
@@ -95,6 +99,5 @@ class Job:
             config.augmentation,
             iou_threshold=config.loss.match_iou,
             seed=config.training.seed,
-            assignment=config.loss.assignment,
             cache_bytes=int(config.runtime.cache_gib * (1 << 30)),
         )

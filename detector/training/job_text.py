@@ -1,4 +1,4 @@
-"""What will be trained, in words."""
+"""What will be trained, in words; and the card of what comes of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from detector.system.terminal import counted
 from detector.training.initial_weights import InitialWeights
 from detector.training.job import Job
 from detector.training.plan import describe_depth
+from detector.version import __version__
 
 
 def describe_job(job: Job, folder: LabelledFolder, start: InitialWeights) -> Iterator[str]:
@@ -41,3 +42,14 @@ def describe_job(job: Job, folder: LabelledFolder, start: InitialWeights) -> Ite
     }
     yield from (f"{name:>10}  {value}" for name, value in rows.items())
     yield from (f"{'':>10}  ({reason})" for reason in job.plan.reasons)
+
+
+def model_card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
+    """What a model says of where it comes from."""
+    inherited = {key: start.card[key] for key in start.card if key in ("licence", "contaminated")}
+    return {
+        "source": f"trained with ssdlite {__version__}",
+        "initial_weights": start.origin,
+        **inherited,
+        "trained_on": f"{folder.root.resolve().name}, {counted(len(folder.train.images), 'image')}",
+    }

@@ -16,7 +16,6 @@ from detector.labels import listing
 from detector.spec import ModelSpec
 from detector.system.files import free_folder
 from detector.system.invocation import command
-from detector.system.terminal import counted
 from detector.training.budget import Budget, measure_speed
 from detector.training.chance import describe_expected
 from detector.training.cluster import is_chief, worker_count
@@ -25,8 +24,8 @@ from detector.training.data_notes import tell_findings
 from detector.training.division import Division
 from detector.training.final_report import report_final, report_run
 from detector.training.initial_weights import InitialWeights, initial_size, load_initial_weights
-from detector.training.job import Job, Progress
-from detector.training.job_text import describe_job
+from detector.training.job import Job, Progress, StopError
+from detector.training.job_text import describe_job, model_card
 from detector.training.plan import Plan, build_plan
 from detector.training.resumption import reload_initial_weights, take_up, weights_digest
 from detector.training.run_folder import RunFolder, fingerprint
@@ -62,18 +61,16 @@ def begin(
         division: what to train and to validate on, without folds.
         output: the folder; None for a free one in ``runs``.
         say: takes a line for each thing worth telling.
-        on_progress: takes the points of the run.
+        on_progress: takes the points of the run; may raise StopError.
 
     Raises:
         DetectorError: what is wrong and what to do, in a sentence.
     """
-    if worker_count() and output is None:
-        raise DetectorError("Several workers need one folder for the run: name it with --output.")
+    run = RunFolder(output or choose_folder(dataset))
     experiment = with_whole_paths(experiment)
     budget = budget_of(experiment)
     folder = division.load(dataset, experiment.training.seed)
     tell_findings(folder, say)
-    run = free_run(dataset, output)
     origin: RunRecord = {"dataset": str(dataset.absolute()), **division.to_record()}
     start(run, folder, experiment, origin, say, on_progress, budget)
     return run
@@ -113,7 +110,7 @@ def start(
     spec, strategy = _prepare(run, plan, folder, reference_hw, say, origin)
     training = plan.config.training
     start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
-    spec = replace(spec, card={**_card(start, folder), **origin.get("card", {})})
+    spec = replace(spec, card={**model_card(start, folder), **origin.get("card", {})})
     record: RunRecord = {
         **origin,
         "split": folder.split_note,
@@ -145,10 +142,16 @@ def budget_of(experiment: ExperimentConfig, spent: float = 0.0) -> Budget:
     return Budget(None if minutes == AUTO else float(minutes), spent)
 
 
-def free_run(dataset: Path, output: Path | None) -> RunFolder:
-    """The folder for a new run: the one that was named, or a free one that is called like the dataset."""
+def choose_folder(dataset: Path) -> Path:
+    """The folder of a run for which none is named: a free one of the dataset's name.
+
+    Raises:
+        DetectorError: there are several workers, which would not choose the same.
+    """
+    if worker_count():
+        raise DetectorError("Several workers need one folder for the run: name it with --output.")
     home = dataset.resolve() if dataset.is_dir() else dataset.resolve().parent
-    return RunFolder(output or free_folder(Path("runs", home.name)))
+    return free_folder(Path("runs", home.name))
 
 
 def go_on(
@@ -166,7 +169,7 @@ def go_on(
         run: the folder.
         moved_to: where the dataset is now; None for where it was.
         say: takes a line for each thing worth telling.
-        on_progress: takes the points of the run.
+        on_progress: takes the points of the run; may raise StopError.
         loaded: the run's dataset, where it is at hand already.
 
     Raises:
@@ -271,25 +274,23 @@ def _build_job(
 
 def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
     try:
-        told = is_chief() and job.folder.load_record().get("fold", 1) == 1  # the other folds are alike
-        for line in describe_job(job, folder, start) if told else ():
-            job.say(line)
+        if is_chief():
+            _tell_plan(job, folder, start)
         outcome = import_with_tensorflow("run").train(job)
         if is_chief():
             (report_final if folder.folds else report_run)(job, folder, outcome)
             job.folder.update_record(finished=True)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StopError):
         root = job.folder.root
         whole = root.parents[1] if job.folder.load_record().get("fold") is not None else root
         job.say(f"Interrupted. Go on with: {command('train', '--resume', whole)}")
         raise
 
 
-def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
-    inherited = {key: start.card[key] for key in start.card if key in ("licence", "contaminated")}
-    return {
-        "source": f"trained with ssdlite {__version__}",
-        "initial_weights": start.origin,
-        **inherited,
-        "trained_on": f"{folder.root.resolve().name}, {counted(len(folder.train.images), 'image')}",
-    }
+def _tell_plan(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
+    """Say what will be trained, of folds that of the first; a run that begins keeps it for its page."""
+    lines, record = list(describe_job(job, folder, start)), job.folder.load_record()
+    for line in lines if record.get("fold", 1) == 1 else ():
+        job.say(line)
+    if "plan" not in record:
+        job.folder.update_record(plan=lines, objects=folder.objects_by_class)

@@ -15,7 +15,7 @@ from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
 from detector.training.features import FeatureSource, keep_features
-from detector.training.job import Job
+from detector.training.job import Job, StopError
 from detector.training.run_folder import RunFolder
 from detector.training.run_log import RunLog
 from detector.training.samples import SampleSource
@@ -142,6 +142,7 @@ class Run:
         Raises:
             TrainingError: losses that are not finite, or too little memory.
             DetectorError: the disk is full or the folder cannot be written to any more.
+            StopError: as ``on_progress`` raised it.
         """
         validation = self._job.validation
         saved_at = time.monotonic()
@@ -159,7 +160,7 @@ class Run:
                     if self._checkpoint_is_due(saved_at):
                         self._saved.save()
                         saved_at = time.monotonic()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, StopError):
             if not self._workers:
                 self._saved.save()
             raise

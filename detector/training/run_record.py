@@ -28,6 +28,8 @@ class RunRecord(TypedDict, total=False):
     reference_hw: Sequence[int] | None  # of the anchors; missing in records of earlier versions
     most_steps: int  # where there is time for all
     version: str
+    plan: Sequence[str]  # as it was said; missing in records of earlier versions, as the next is
+    objects: Mapping[str, int]  # that are trained on, by class
     step: int
     finished: bool
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.architecture import anchors_of, build_architecture
+from detector.architecture import anchors_of
 from detector.boxes import FloatArray, area, clip, xywh_to_xyxy
 from detector.data.annotations import Annotation
 from detector.data.dataset import Dataset, load_dataset_image
@@ -83,7 +83,6 @@ class SampleSource:
         iou_threshold: float,
         seed: int,
         cache_bytes: int,
-        assignment: str = "iou",
     ) -> None:
         self.dataset = dataset
         self._spec = spec
@@ -91,10 +90,6 @@ class SampleSource:
         self._iou_threshold = iou_threshold
         self._seed = seed
         self._anchors = anchors_of(spec)
-        self._levels = None
-        if assignment == "atss":
-            sizes = build_architecture(spec).feature_map_sizes_hw
-            self._levels = [h * w * n for (h, w), n in zip(sizes, spec.anchors.per_cell(), strict=True)]
         self._objects = _objects_by_image(dataset, spec.classes)
         self._cached_side = _CACHED_INPUTS * max(spec.input_hw)
         self._cache: dict[int, Image] = {}
@@ -133,7 +128,6 @@ class SampleSource:
             sample.labels[kept],
             sample.crowd[kept],
             iou_threshold=self._iou_threshold,
-            levels=self._levels,
             scales=self._spec.box_coder_scales,
         )
         return Sample((np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8),), targets, index)

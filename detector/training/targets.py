@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,45 +63,6 @@ def match_anchors(
     return matched
 
 
-def match_by_statistics(
-    anchors: FloatArray,
-    gt_boxes: FloatArray,
-    levels: Sequence[int],
-    *,
-    nearest: int = 9,
-) -> NDArray[np.int64]:
-    """Index of each anchor's object, or -1, by ATSS.
-
-    Source: Zhang et al., Bridging the Gap Between Anchor-based and Anchor-free Detection, 2020, algorithm 1.
-    """
-    if not len(gt_boxes):
-        return np.full(len(anchors), _NOBODY, np.int64)
-    overlaps = intersection_over_union(gt_boxes, anchors)
-    centres = (anchors[:, :2] + anchors[:, 2:]) / 2
-    gt_centres = (gt_boxes[:, :2] + gt_boxes[:, 2:]) / 2
-    distances = ((gt_centres[:, None] - centres[None]) ** 2).sum(axis=2)
-    chosen = np.zeros(overlaps.shape, bool)
-    start = 0
-    for count in levels:
-        k = min(nearest, count)
-        near = np.argpartition(distances[:, start : start + count], k - 1, axis=1)[:, :k] + start
-        np.put_along_axis(chosen, near, True, axis=1)
-        start += count
-    values = np.where(chosen, overlaps, np.nan)
-    least = np.nanmean(values, axis=1) + np.nanstd(values, axis=1)
-    inside = ((centres[None] > gt_boxes[:, None, :2]) & (centres[None] < gt_boxes[:, None, 2:])).all(axis=2)
-    fits = chosen & (overlaps >= least[:, None]) & inside
-    scored = np.where(fits, overlaps, -1)
-    best = scored.argmax(axis=0)
-    matched = np.where(scored[best, np.arange(len(anchors))] >= 0, best, _NOBODY)
-    free = overlaps.copy()
-    for _ in range(min(free.shape)):
-        box, anchor = np.unravel_index(free.argmax(), free.shape)
-        matched[anchor] = box
-        free[box] = free[:, anchor] = -1
-    return matched
-
-
 def build_targets(
     anchors: FloatArray,
     gt_boxes: FloatArray,
@@ -110,7 +70,6 @@ def build_targets(
     crowd: NDArray[np.bool_],
     *,
     iou_threshold: float = 0.5,
-    levels: Sequence[int] | None = None,
     scales: Scales = (10.0, 10.0, 5.0, 5.0),
 ) -> Targets:
     """The targets of one image.
@@ -128,10 +87,7 @@ def build_targets(
     """
     # Crowds first and positives over them: an anchor with an object is never ignored.
     objects, labels = gt_boxes[~crowd], gt_labels[~crowd]
-    if levels is not None:
-        matched = match_by_statistics(anchors, objects, levels)
-    else:
-        matched = match_anchors(anchors, objects, iou_threshold=iou_threshold)
+    matched = match_anchors(anchors, objects, iou_threshold=iou_threshold)
     positive = np.flatnonzero(matched >= 0)
     classes = np.full(len(anchors), BACKGROUND, np.int32)
     if crowd.any():

@@ -10,7 +10,6 @@ import tf_keras
 from numpy.typing import NDArray
 from official.core import base_task, config_definitions
 
-from detector.architecture import anchors_of
 from detector.model.network import (
     build_network,
     get_weights,
@@ -161,11 +160,6 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
                 outputs["class_logits"],
                 box_targets,
                 class_targets,
-                anchors=anchors_of(self._spec),
-                scales=self._spec.box_coder_scales,
-                box_loss=loss.box_loss,
-                class_loss=loss.class_loss,
-                label_smoothing=loss.label_smoothing,
                 negatives_per_positive=loss.negatives_per_positive,
                 min_negatives=loss.min_negatives,
             )

@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from detector.errors import SourceError
-from detector.video.address import scheme_of, without_password
+from detector.system.address import shown_address
+from detector.video.address import scheme_of
 
 _PORTS = {"https": 443, "rtsps": 322, "rtmps": 443, "tls": 443, "wss": 443}
 _TIMEOUT = 5.0
@@ -44,7 +45,7 @@ def refused_certificate(url: str, error: ssl.SSLError) -> SourceError:
     """The error for a certificate that does not verify."""
     reason = getattr(error, "verify_message", None) or error.reason or "no TLS"
     return SourceError(
-        f"The certificate of {without_password(url)} cannot be verified ({str(reason).rstrip('.')}), so no "
+        f"The certificate of {shown_address(url)} cannot be verified ({str(reason).rstrip('.')}), so no "
         "password was sent; check the address, or add --insecure (in Python insecure=True) if the camera has "
         "a certificate of its own and the network is yours."
     )
@@ -68,7 +69,7 @@ def check_certificate(url: str) -> None:
         raise refused_certificate(url, error) from error
     except (OSError, ValueError) as error:  # ValueError: a port or a host that is none
         reason = getattr(error, "strerror", None) or error
-        raise SourceError(f"{without_password(url)} cannot be reached ({reason}).") from error
+        raise SourceError(f"{shown_address(url)} cannot be reached ({reason}).") from error
 
 
 def authorities() -> str | None:

@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from detector.errors import ImageError, SourceError
 from detector.images import Image, decode_image
-from detector.video.address import PASSWORD_HINT, has_password, without_password
+from detector.system.address import shown_address
+from detector.video.address import PASSWORD_HINT, has_password
 from detector.video.certificates import refused_certificate, tls_context
 
 _MOST_BYTES = 32_000_000  # of one picture, and of what lies between two
@@ -140,7 +141,7 @@ def ask(url: str, *, insecure: bool = False) -> Answer:
     Raises:
         SourceError: nobody answers, the server refuses, or its certificate does not verify.
     """
-    shown = without_password(url)
+    shown = shown_address(url)
     try:
         with warnings.catch_warnings():  # small cameras leave the quotes out, and it does not matter
             warnings.filterwarnings("ignore", "Basic Auth Realm was unquoted", UserWarning)
@@ -178,7 +179,7 @@ def open_motion_jpeg(url: str, *, insecure: bool = False) -> MotionJpeg:
     """
     capture = ask(url, insecure=insecure).capture
     if capture is None:
-        raise SourceError(f"{without_password(url)} sends no motion JPEG.")
+        raise SourceError(f"{shown_address(url)} sends no motion JPEG.")
     return capture
 
 

@@ -18,8 +18,9 @@ import cv2
 
 from detector.errors import ImageError, SourceError
 from detector.images import SUFFIXES, Image, find_images, load_image
+from detector.system.address import shown_address
 from detector.system.bounds import shown
-from detector.video.address import PASSWORD_HINT, check_address, has_password, scheme_of, without_password
+from detector.video.address import PASSWORD_HINT, check_address, has_password, scheme_of
 from detector.video.capture import (
     LiveSource,
     open_camera_source,
@@ -154,7 +155,7 @@ def open_source(source: str | int | Path, *, insecure: bool = False) -> Source:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise SourceError(
-            f"Cannot read the source {without_password(text)} ({reason}); expected a camera's number, a "
+            f"Cannot read the source {shown_address(text)} ({reason}); expected a camera's number, a "
             "video file, an image, a folder of images or the URL of a stream."
         ) from None
     if stat.S_ISCHR(mode):
@@ -198,7 +199,7 @@ def _open_file(text: str) -> VideoFile:
 
 
 def _open_url(url: str, insecure: bool) -> VideoFile | LiveSource:
-    title, open_ = without_password(url), partial(open_stream, url, insecure=insecure)
+    title, open_ = shown_address(url), partial(open_stream, url, insecure=insecure)
     name = f"The stream {title}"
     hint = "check the address, and user name and password if it asks for them"
     hint = f"{hint}; {PASSWORD_HINT}." if has_password(url) else f"{hint}."

@@ -121,13 +121,28 @@ def test_an_ap_next_to_nothing_is_diagnosed_once(
 
     asked = []
     diagnose = diagnosis.diagnose
-    monkeypatch.setattr(diagnosis, "diagnose", lambda *given: asked.append(1) or diagnose(*given))
+    monkeypatch.setattr(
+        diagnosis, "diagnose", lambda *given, **more: asked.append(1) or diagnose(*given, **more)
+    )
     wrong = [{**each, "bbox": [0, 0, 1, 1]} for each in evaluation.detections]
     found = evaluate(detections=wrong)
     assert found.causes
     assert found.report(tmp_path, found.analyse(rounds=10)).causes == found.causes
     assert len(asked) == 1
     assert evaluation.causes == []
+
+
+def test_other_classes_that_take_all_the_places_of_an_image_are_the_cause(released_weights: Path) -> None:
+    sample = load_dataset()
+    names = ("toaster", "hair drier", "toothbrush", "parking meter", "sheep")
+    renamed = replace(sample, categories=dict(zip(sample.categories, names, strict=True)))
+    crowded = evaluate(renamed, max_detections=3)
+    assert "in 4 of 4 images all detections that an image may have are of classes that" in crowded.causes[0]
+    sure = evaluate(renamed, score_threshold=0.3)  # finds less than an image may have
+    assert sum(sure.elsewhere.values()) > 0
+    assert "the score threshold cuts everything off" in sure.causes[0]
+    alone = evaluate(renamed, max_detections=3, classes=names)
+    assert not any("--classes" in cause for cause in alone.causes)
 
 
 def test_it_shows_its_numbers(evaluation: Evaluation) -> None:

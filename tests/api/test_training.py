@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -9,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from detector import DetectorError, TrainedRun, train
+from detector import DetectorError, Progress, TrainedRun, train
 from detector.errors import ArgumentError, DatasetError
 from detector.evaluation.coco_metrics import METRICS
 from detector.training.config import ConfigError
-from detector.training.job import Progress
 from tests.training.small_run import SETTINGS, begin_run, write_run, write_shapes
 
 SMALL = dict(setting.split("=") for setting in SETTINGS)
@@ -91,19 +91,31 @@ def test_training_is_silent_tells_its_progress_and_can_be_interrupted_and_resume
     pytest.importorskip("official.core.base_trainer")
     points: list[Progress] = []
 
-    def stop(point: Progress) -> None:
-        points.append(point)
-        if point.metrics:
+    class Listener:
+        def on_step(self, progress: Progress) -> None:
+            points.append(progress)
+
+        on_evaluation = on_step
+
+    class Stopping(Listener):
+        def on_evaluation(self, progress: Progress) -> None:
+            points.append(progress)
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train(shapes, steps=6, output=tmp_path / "run", settings=SMALL, on_progress=stop)
+        train(shapes, steps=6, output=tmp_path / "run", settings=SMALL, callbacks=[Stopping()])
     assert points[-1].step == 3
     assert set(points[-1].metrics) == set(METRICS)
     assert not TrainedRun(tmp_path / "run").finished
     said: list[str] = []
-    run = train(resume=tmp_path / "run", on_progress=points.append, say=said.append)
+    run = train(resume=tmp_path / "run", callbacks=[Listener()], say=said.append)
     assert run.finished
+    assert (run.folder / "report.html").is_file()
+    assert said[-1].startswith(f"Open {run.folder / 'report.html'} in a browser")
+    record = json.loads((run.folder / "run.json").read_text())
+    assert record["plan"][0].split()[0] == "dataset"  # as it began, also after it was gone on with
+    assert not any("the checkpoint of step" in line for line in record["plan"])
+    assert sum(record["objects"].values()) == 6
     assert (points[-1].step, points[-1].steps) == (6, 6)
     assert all(set(point.losses) >= {"loss"} for point in points if not point.metrics)
     assert said[0] == "Going on from the checkpoint of step 3."

@@ -16,10 +16,11 @@ PHRASES = {
     "broken annotations": "are broken",
     "annotated layout": "The annotated boxes of",
     "classes": "no training object has",
-    "no detections": "There are no detections at all",
+    "no detections": "There is no detection of its classes: the score",
     "other images": "images that are not in",
     "not finite": "no finite number",
-    "coverage": "have no detection",
+    "coverage": "have no detection;",
+    "other classes": "(--classes)",
     "scores": "below the threshold",
     "swapped": "(x and y are swapped)",
     "corners": "(corners, written as if",
@@ -197,6 +198,20 @@ def test_detections_of_other_images(truth, good):
 
 def test_detections_of_few_of_the_images(truth, good):
     assert "coverage" in named(diagnose(truth, [d for d in good if d["image_id"] < 20]))
+
+
+def test_images_whose_detections_are_of_classes_that_the_dataset_does_not_have(truth, good):
+    full = {image.id for image in truth.images}
+    (sentence,) = diagnose(truth, [], crowded=full)
+    assert named([sentence]) == {"other classes"}
+    assert "in 40 of 40 images all detections that an image may have are of classes that val.json" in sentence
+    assert named(diagnose(truth, [], crowded={10, 11})) == {"no detections"}
+    few = [d for d in good if d["image_id"] < 20]
+    findings = diagnose(truth, few, crowded=full - {49})
+    assert "other classes" in named(findings)
+    assert "coverage" not in named(findings)
+    assert "30 of 40 images with objects have no detection of its classes: in 29 of 30 images" in findings[0]
+    assert "coverage" in named(diagnose(truth, few, crowded={10, 49}))
 
 
 def test_numbers_that_are_not_finite(truth, good):

@@ -242,10 +242,24 @@ def test_a_list_that_somebody_else_has_written_takes_nothing_away(
     out, outside = tmp_path / "out", tmp_path / "outside.jpg"
     out.mkdir()
     outside.touch()
-    for content in ([{"picture": str(outside)}], [{"picture": f"{out}/../outside.jpg"}], {"a": 1}, [3]):
-        (out / "images.json").write_text(json.dumps(content))
+    for picture in (str(outside), f"{out}/../outside.jpg"):
+        (out / "images.json").write_text(json.dumps([{"file_name": "a.jpg", "picture": picture}]))
         assert run("detect", SAMPLE_FOLDER / "coffee.jpg", "--model", model, "--output", out).code == 0
         assert outside.exists()
+
+
+@pytest.mark.parametrize("name", ["detections.json", "images.json", "videos.json"])
+@pytest.mark.parametrize(
+    "content",
+    ['{"a": 1}', "[3]", '[{"image_id": 1, "bbox": [1, 2, 3, 4], "score": 1, "file_name": "a.jpg"}]', "", "["],
+)
+def test_a_list_that_somebody_else_has_written_is_not_replaced(
+    run: Run, tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    outcome = run("detect", SAMPLE_FOLDER / "coffee.jpg", "--output", tmp_path)
+    assert f"{tmp_path / name} would be replaced, and it is none that" in assert_mistake(outcome)
+    assert [path.read_text() for path in tmp_path.iterdir()] == [content]
 
 
 def test_without_an_output_each_run_has_a_folder(

@@ -34,7 +34,7 @@ def test_videos_that_are_none_are_named(run: Run, tmp_path: Path, name: str, in_
     video.write_bytes(VIDEO_HEADS[name])
     outcome = run("detect", tmp_path / "in" if in_folder else video, "--output", tmp_path / "out")
     if in_folder and name != "clip.jpg":  # which a folder's search takes for an image
-        assert f"there are videos; `ssdlite detect {video}` looks at one" in assert_mistake(outcome)
+        assert f"but {video} is a video; `ssdlite detect {video}` looks at it." in assert_mistake(outcome)
     else:
         assert "None of the videos could be read" in assert_mistake(outcome)
         assert f"The video {video} cannot be opened" in outcome.err
@@ -117,6 +117,30 @@ def test_a_video_in_a_folder_of_pictures_is_named(run: Run, model: Path, tmp_pat
     outcome = run("detect", tmp_path / "in", "--model", model, "--output", tmp_path / "out")
     assert outcome.code == 0
     assert f"Left out: {tmp_path / 'in/clip.mp4'} is a video; `ssdlite detect" in outcome.err
+
+
+def test_files_whose_names_and_contents_disagree_are_named(
+    run: Run, model: Path, tmp_path: Path, clip: Path
+) -> None:
+    photo, folder = SAMPLE_FOLDER / "coffee.jpg", tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(photo, folder / "picture.mp4")
+    shutil.copy(photo, folder / "no suffix")
+    (folder / "empty.mov").touch()
+    for name in ("code.ts", "notes.txt", "labels.csv"):
+        (folder / name).write_text("BMW P5 GIF RIFF")
+    (folder / "song.ogg").write_bytes(b"OggS" + bytes(500))
+    outcome = run("detect", folder, "--model", model, "--output", tmp_path / "out")
+    assert "holds no image" in (mistake := assert_mistake(outcome))
+    assert f"but {folder / 'empty.mov'} is called like a video and is none; it may be" in mistake
+    shutil.copy(photo, folder)
+    outcome = run("detect", folder, "--model", model, "--output", tmp_path / "out")
+    assert outcome.code == 0
+    assert len(outcome.err.splitlines()) == 3
+    for name in ("picture.mp4", "no suffix"):
+        assert f"Left out: {folder / name} is a picture, which its name does not say; `ssdl" in outcome.err
+    outcome = run("detect", folder / "picture.mp4", "--model", model, "--output", tmp_path / "one")
+    assert "1 picture with" in outcome.out
 
 
 def test_addresses(run: Run, model: Path, tmp_path: Path, clip: Path) -> None:

@@ -30,6 +30,7 @@ OWN = {
     "export classes": "cuts the others out of the file",
     "export dataset": "decides whether the export is kept",
     "train train": "joined by commas, as the config says it",
+    "train port": "any free one: several trainings may be watched at the same time",
     "train val": "the default is the config's",
 }
 

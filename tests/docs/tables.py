@@ -78,6 +78,9 @@ NOT_COMMANDS: dict[str, str] = {
     "photos/": "folders",
 }
 
+# Examples in Python that test_loggers.py runs, each in a process of its own, by their first lines.
+LOGGERS = ("import mlflow", "import wandb")
+
 # What examples in Python become, so that they end soon and find what they look for.
 PYTHON: dict[str, str] = {
     'open_source("0")': 'open_source("clip.avi")',

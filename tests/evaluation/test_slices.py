@@ -7,7 +7,7 @@ import pytest
 from detector.evaluation import compute_metrics
 from detector.evaluation.bootstrap import draw_resamples
 from detector.evaluation.metadata import group_metadata
-from detector.evaluation.slices import Part, build_parts, build_size_parts, measure_slices
+from detector.evaluation.slices import Light, Part, build_parts, build_size_parts, measure_slices
 from detector.evaluation.tables import build_tables
 from tests.evaluation.noisy_detections import build_dataset, with_noise
 
@@ -22,9 +22,9 @@ def found(truth):
     return with_noise(truth)
 
 
-def measured(dataset, detections, brightness=None):
+def measured(dataset, detections, light=None):
     tables = build_tables(dataset, detections, dataset.categories)
-    parts = [*build_size_parts(tables), *build_parts(tables, dataset, brightness or {})]
+    parts = [*build_size_parts(tables), *build_parts(tables, dataset, light or {})]
     slices = measure_slices(tables, parts, draw_resamples(len(tables.images), 50))
     return {(each.dimension, each.name): each for each in slices}
 
@@ -76,7 +76,8 @@ def test_the_dimension_that_matters_is_found_and_the_others_are_not(truth, found
         else d
         for d in found
     ]
-    slices = measured(truth, worse, brightness)
+    light = {id_: Light(value, 50.0) for id_, value in brightness.items()}
+    slices = measured(truth, worse, light)
     flags = {
         name: part.beyond_chance for (dimension, name), part in slices.items() if dimension == "brightness"
     }

@@ -12,13 +12,14 @@ import pytest
 from detector.checks.diagnosis import find_causes
 from detector.evaluation.analysis import analyse
 from detector.evaluation.coco_metrics import METRICS, compute_metrics
+from detector.evaluation.evaluate import evaluate_detections
 from detector.report.markup import prose
-from detector.report.page import write_report
+from detector.report.page import About, write_report
 from detector.report.pictures import _cut, _Error
 from tests.evaluation.noisy_detections import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "link"}
 
 
 class Tree(HTMLParser):
@@ -46,23 +47,19 @@ class Tree(HTMLParser):
 
 
 def report(folder, dataset, detections, rounds=30, notes=()):
-    metrics = compute_metrics(dataset, detections, list(dataset.categories))
+    measured = evaluate_detections(dataset, detections)
     analysis = analyse(
         dataset,
         detections,
         dataset.categories,
-        metrics,
+        measured.metrics,
         rounds=rounds,
-        causes=find_causes(dataset, detections, metrics),
+        causes=find_causes(dataset, measured),
     )
     write_report(
         folder,
         analysis,
-        title="model on val",
-        subtitle="somewhere",
-        notes=list(notes),
-        settings={"model": "model"},
-        versions={"numpy": "2"},
+        About("model on val", "somewhere", list(notes), {"model": "model"}, {"numpy": "2"}),
     )
     page = (folder / "report.html").read_text("utf-8")
     tree = Tree()
@@ -88,7 +85,7 @@ def test_the_page_needs_nothing_else(golden_report):
     assert "@media print" in page
     anchors = {address[1:] for address in tree.addresses if address.startswith("#")}
     assert anchors == set(re.findall(r'<section id="(\w+)"', page))
-    assert len(anchors) == 11
+    assert len(anchors) == 12
     assert page.count("data:image/jpeg") == len(re.findall("<figure>", page)) > 25
 
 
@@ -160,7 +157,7 @@ def test_what_is_odd_gives_a_report_too(tmp_path, case):
     assert facts["advice"]
     assert "nan" not in text.lower()
     if case == "nothing found":
-        assert "There are no detections at all" in text
+        assert "There is no detection of its classes" in text
     if case in ("no object", "all crowd"):
         assert facts["summary"]["AP"]["value"] == -1
     if case == "one image":

@@ -8,6 +8,7 @@ import http.server
 import socket
 import sys
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -27,6 +28,7 @@ class FileServer:
         sent: bytes of bodies that were sent, by path.
         content_range: what the header Content-Range says when it is not empty, whatever is sent.
         raw: sent in place of an HTTP answer when it is not None.
+        pause: seconds before each byte of ``raw``, which is sent byte by byte where that is not 0.
     """
 
     def __init__(self) -> None:
@@ -37,6 +39,7 @@ class FileServer:
         self.sent: Counter[str] = Counter()
         self.content_range = ""
         self.raw: bytes | None = None
+        self.pause = 0.0
 
     def __enter__(self) -> FileServer:
         outer = self
@@ -68,7 +71,10 @@ class FileServer:
         asked = request.headers["Range"]
         self.requests.append((request.path, asked))
         if self.raw is not None:
-            request.wfile.write(self.raw)
+            with contextlib.suppress(ConnectionError):
+                for part in (self.raw,) if not self.pause else map(bytes, zip(self.raw, strict=True)):
+                    time.sleep(self.pause)
+                    request.wfile.write(part)
             return
         if request.path not in self.files:
             request.send_error(404)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -13,14 +12,6 @@ import pytest
 from detector.system.download import DownloadError
 from detector.system.remote_file import NoPartsError, open_remote
 from tests.system.file_server import CONTENT, FileServer, unused_address
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with FileServer() as server:
-        server.files["/file.bin"] = CONTENT
-        yield server
 
 
 def test_it_reads_as_the_file_does(server: FileServer) -> None:
@@ -77,6 +68,14 @@ def test_a_connection_that_breaks_again_and_again(server: FileServer) -> None:
         server.cuts["/file.bin"] = [0] * 99
         with pytest.raises(DownloadError, match="broke off"):
             remote.read(10)
+
+
+def test_no_error_shows_what_only_the_server_should_know(server: FileServer) -> None:
+    server.ranges = False
+    server.files["/file.bin?token=SECRET"] = CONTENT
+    with pytest.raises(NoPartsError, match=r"/file\.bin\?\.\.\. cannot be fetched") as caught:
+        open_remote(f"{server.url}/file.bin?token=SECRET")
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_server_without_parts(server: FileServer) -> None:

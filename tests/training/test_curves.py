@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from detector.training.curves import _draw_precisions, _series, _smooth, draw_curves
+from detector.training.curves import _draw_precisions, draw_curves
+from detector.training.history import read_series, smooth
 
 TRAINING = {"seconds": 1.0, "loss": 3.0, "classification_loss": 2.0, "localization_loss": 1.0}
 # Of the lines, in BGR.
@@ -91,16 +92,16 @@ def test_an_evaluation_may_have_a_record_of_its_own(tmp_path):
 
 def test_zeros_are_values_and_what_is_no_number_is_none():
     history = [{"step": 1, "AP": 0.0}, {"step": 2}, {"step": 3, "AP": math.nan}, {"step": 4, "AP": 0.5}]
-    steps, values = _series(history, "AP")
+    steps, values = read_series(history, "AP")
     assert steps.tolist() == [1, 4]
     assert values.tolist() == [0, 0.5]
 
 
 def test_smoothing_keeps_a_constant_and_calms_noise():
-    assert _smooth(np.full(200, 3.0)).tolist() == pytest.approx([3.0] * 200)
+    assert smooth(np.full(200, 3.0)).tolist() == pytest.approx([3.0] * 200)
     noise = np.random.default_rng(0).normal(size=500)
-    assert _smooth(noise).std() < 0.4 * noise.std()
-    assert _smooth(np.array([1.0, 2.0])).tolist() == [1, 2]
+    assert smooth(noise).std() < 0.4 * noise.std()
+    assert smooth(np.array([1.0, 2.0])).tolist() == [1, 2]
 
 
 def test_matplotlibs_own_state_is_left_alone(tmp_path):

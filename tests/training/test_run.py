@@ -18,6 +18,7 @@ from detector.runtime import Detector
 from detector.training.checkpoints import Checkpoint
 from detector.training.config import AugmentationConfig, ExperimentConfig
 from detector.training.config_file import load_config
+from detector.training.features import FeatureSource
 from detector.training.initial_weights import load_initial_weights
 from detector.training.job import Job
 from detector.training.plan import Plan, build_plan
@@ -66,20 +67,21 @@ def start(shapes: LabelledFolder, tmp_path: Path, released_weights: Path) -> Cal
         if not folder.record.exists():
             folder.start(config.to_yaml(), {"finished": False})
         validation = Validation(shapes.val, spec, folder, 10)
-        original = SampleSource.__call__
-
-        def spoiled(source: SampleSource, number: int) -> Sample:
-            sample = original(source, number)
-            return spoil(number, sample) if spoil else sample
-
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(SampleSource, "__call__", spoiled)
+            for source in (SampleSource, FeatureSource):
+                patch.setattr(source, "__call__", spoiling(source.__call__, spoil or (lambda _, s: s)))
             return run_module.train(
                 Job(Plan(config), spec, weights, shapes.train, STRATEGY, validation, folder, said.append)
             )
 
     call.said = said  # type: ignore[attr-defined]
     return call
+
+
+def spoiling(
+    original: Callable[[object, int], Sample], spoil: Callable[[int, Sample], Sample]
+) -> Callable[[object, int], Sample]:
+    return lambda source, number: spoil(number, original(source, number))
 
 
 def not_a_number(sample: Sample) -> Sample:
@@ -252,7 +254,7 @@ def test_released_weights_start_from_the_same_loss_with_batch_statistics(
     plain = AugmentationConfig(flip=0, crop=0, colours=0)
     samples = SampleSource(coco_sample, spec, plain, iou_threshold=0.5, seed=0, cache_bytes=0)
     batch = [samples(n) for n in range(batch_size)]
-    images = np.stack([sample.image for sample in batch]).astype(np.float32)
+    images = np.stack([sample.inputs[0] for sample in batch]).astype(np.float32)
     losses = []
     for training in (False, True):
         network = build_network(spec)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from aiohttp import web
 
 from detector.images import Image
 from detector.video.frames import LiveFrame
 from detector.video.meter import LiveStats
 from detector.video.settings import LiveSettings
-from detector.video.web.access import Access
 from detector.video.web.camera import BrowserSource
-from detector.video.web.certificate import server_context
-from detector.video.web.door import KEEP_ALIVE_SECONDS, Door, log_failure, quiet_log
 from detector.video.web.hub import Hub, Moment
-from detector.video.web.listening import is_open_to_others, listen, reachable_host
 from detector.video.web.pictures import Pace, paint
+from detector.video.web.serving import Serving
 from detector.video.web.site import Site
 
 _SHUTDOWN_SECONDS = 0.25  # for viewers to take what is on its way
-_QUEUE = 512  # connections that the system keeps waiting
 _WATCHED_SECONDS = 2.0  # after a picture was painted somebody is taken to look on
 
 
@@ -72,38 +61,16 @@ class WebView:
         self._painted: LiveFrame | None = None
         self._painted_at = -_WATCHED_SECONDS
         self._pace = Pace()
-        listening = listen(host, port)
-        try:
-            open_to_others = is_open_to_others(listening)
-            name = reachable_host(listening)
-            context = server_context(name) if open_to_others and camera else None
-        except BaseException:
-            listening.close()
-            raise
-        bound = listening.getsockname()[1]
-        access = Access(loopback=not open_to_others, secure=context is not None, port=bound)
-        shown = f"[{name}]" if ":" in name else name
-        self.url = f"{'https' if context else 'http'}://{shown}:{bound}/"
-        self.invitation = f"Open {self.url} in a browser."
-        if access.token:
-            self.url += f"?token={access.token}"
-            self.invitation = (
-                f"Open {self.url} in a browser. Whoever has this address can watch and change settings."
-            )
-        if context:
-            self.invitation += (
-                " Browsers warn once that the certificate is this machine's own: go on all the same."
-            )
         self._hub = Hub(settings, classes, source_name, camera)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._started, self._ended = threading.Event(), asyncio.Event()
-        door = Door(context)
-        site = Site(self._hub, access, door)
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(site, listening, door)), name="web view", daemon=True
+        self._serving = Serving(
+            lambda access, door: Site(self._hub, access, door).application(),
+            host,
+            port,
+            may="watch and change settings",
+            with_camera=camera is not None,
+            patience=_SHUTDOWN_SECONDS,
         )
-        self._thread.start()
-        self._started.wait()
+        self.url, self.invitation = self._serving.url, self._serving.invitation
 
     def show(self, live: LiveFrame | None, stats: LiveStats, notice: str | None) -> bool:
         """Give viewers a frame; nothing is drawn when nobody waits for one.
@@ -121,11 +88,11 @@ class WebView:
         if live is not None or notice != before.notice:
             self._hub.moment = Moment(newest, stats, notice)
         if live is not None and self._hub.camera is not None:
-            self._call(self._hub.answer, live)
+            self._serving.call(self._hub.answer, live)
         wanted = newest is not None and newest is not self._painted and self._hub.pictures.waiting
         if newest is not None and wanted and self._pace.is_due():
             start = time.thread_time()
-            self._call(self._hub.pictures.publish, paint(newest, self._draw))
+            self._serving.call(self._hub.pictures.publish, paint(newest, self._draw))
             self._pace.add_painted(time.thread_time() - start)
             self._painted, self._painted_at = newest, time.monotonic()
             return True
@@ -135,43 +102,4 @@ class WebView:
 
     def close(self) -> None:
         """End all connections and the server."""
-        self._call(self._ended.set)
-        self._thread.join(timeout=5)
-
-    def _call(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Call something in the server's thread, if it still runs."""
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(function, *arguments)
-
-    async def _serve(self, site: Site, listening: socket.socket, door: Door) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(log_failure)
-        runner = web.AppRunner(
-            site.application(),
-            access_log=None,
-            logger=quiet_log(),
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            shutdown_timeout=_SHUTDOWN_SECONDS,
-        )
-        server: asyncio.AbstractServer | None = None
-        try:
-            await runner.setup()
-            door.server = runner.server
-            # So many are accepted before the first of them can be turned away; more may wait in the system.
-            server = await self._loop.create_server(door, sock=listening, backlog=min(64, door.most))
-            listening.listen(_QUEUE)
-            self._started.set()
-            await self._ended.wait()
-        finally:
-            self._started.set()
-            connections = runner.server.connections if runner.server else []
-            transports = [connection.transport for connection in connections]
-            if server is not None:
-                server.close()
-            await runner.cleanup()
-            listening.close()
-            for transport in transports:
-                if transport is not None:
-                    transport.abort()  # HTTPS would wait half a minute for each browser's goodbye
-            await asyncio.sleep(0.01)
+        self._serving.close()

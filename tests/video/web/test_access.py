@@ -184,7 +184,7 @@ def test_a_camera_elsewhere_gets_https(
     open_view: OpenView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path))
-    monkeypatch.setattr("detector.video.web.server.reachable_host", lambda listening: "127.0.0.1")
+    monkeypatch.setattr("detector.video.web.serving.reachable_host", lambda listening: "127.0.0.1")
     view = open_view(host="0.0.0.0", camera=BrowserSource())
     assert view.url.startswith("https://127.0.0.1:")
     assert "Browsers warn once" in view.invitation
