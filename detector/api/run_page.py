@@ -26,7 +26,8 @@ from detector.training.config import AUTO
 from detector.training.final_report import next_commands
 from detector.training.history import HistoryEntry, read_series, smooth
 from detector.training.plan import describe_depth
-from detector.training.run_folder import RunFolder, RunRecord
+from detector.training.run_folder import RunFolder
+from detector.training.run_record import RunRecord
 
 _LOSSES = {
     "loss": "total",

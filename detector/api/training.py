@@ -24,9 +24,12 @@ from detector.system.reading import parsing, read_whole
 from detector.system.terminal import ignore
 from detector.training.cluster import is_chief
 from detector.training.config_file import load_config
+from detector.training.division import Division
+from detector.training.fold_numbers import FoldNumbers
+from detector.training.folds import begin_folds, go_on_folds
 from detector.training.history import HistoryEntry
 from detector.training.job import StopError
-from detector.training.launch import begin, go_on
+from detector.training.launch import begin
 from detector.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ class TrainOptions(TypedDict, total=False):
             ``{"training.batch_size": 4}`` or as texts such as ``"training.batch_size=4"``.
         train: split to train on, or several joined by commas.
         val: split to validate on; a fifth of the images where the dataset has none.
+        folds: 2 to 20: divide the images of both into so many parts, train a model for each that validates on
+            it, then one on all images; ``TrainedRun.folds`` has the numbers.
+        group_by: a regular expression; images in whose file names it finds the same text stay together, in a
+            fold or in what is held out.
     """
 
     steps: int | None
@@ -56,6 +63,8 @@ class TrainOptions(TypedDict, total=False):
     settings: Mapping[str, object] | Sequence[str]
     train: str | None
     val: str | None
+    folds: int | None
+    group_by: str | None
 
 
 class TrainedRun:
@@ -85,6 +94,8 @@ class TrainedRun:
     def metrics(self) -> dict[str, float]:
         """The 12 COCO numbers of the best weights on the validation images, in [0, 1]; -1 for none.
 
+        With folds they are of all images, each judged by the model that had not seen it.
+
         Raises:
             DetectorError: the run has not been evaluated yet, or the file is damaged.
         """
@@ -93,6 +104,16 @@ class TrainedRun:
         with parsing(f"{path} is damaged; measure the model again with `{command('eval')}`"):
             numbers = json.loads(content)
             return {name: float(numbers[name]) for name in MEANING}
+
+    @property
+    def folds(self) -> FoldNumbers | None:
+        """AP and AP50 over folds with their intervals; None without, or before all are trained.
+
+        Raises:
+            DetectorError: the file is damaged.
+        """
+        path = self._files.fold_numbers
+        return FoldNumbers.load(path) if path.exists() else None
 
     @property
     def history(self) -> list[HistoryEntry]:
@@ -117,8 +138,11 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         metrics = self.metrics if self._files.metrics.exists() else {}
+        judged = "the best weights on the validation images"
+        if self._files.fold_numbers.exists():
+            judged = "all images, each judged by the fold's model that had not seen it"
         table = html_table(
-            f"{self.folder}: the best weights on the validation images, in percent",
+            f"{self.folder}: {judged}, in percent",
             ("", "", ""),
             ((name, percent(value), MEANING[name]) for name, value in metrics.items()),
         )
@@ -154,8 +178,8 @@ def train(
             seconds, for they are read no more often; ``on_evaluation(progress)``, called with the ``metrics``
             and ``is_best`` of each evaluation; ``on_end(run)``, called with what is returned. What one of
             them raises ends the run as Ctrl-C does and is raised here.
-        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train`` and ``val``; see
-            ``TrainOptions``.
+        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train``, ``val``, ``folds``
+            and ``group_by``; see ``TrainOptions``.
 
     Raises:
         TypeError: an option that there is not.
@@ -169,6 +193,7 @@ def train(
     refuse_unknown("train", options, TrainOptions)
     check_whole("steps", options.get("steps"))
     check_whole("epochs", options.get("epochs"))
+    check_whole("folds", options.get("folds"))
     if resume is not None and (output is not None or options):
         raise ValueError("resume goes on with a run as it was begun; leave out output and options")
     if resume is None and dataset is None:
@@ -177,13 +202,17 @@ def train(
     folder = optional_path("the dataset", dataset)
     with suppress(StopError), bars_wanted(progress):
         if resume is not None:
-            run = go_on(RunFolder(as_path("resume", resume)), folder, say, listeners.tell)
+            run = go_on_folds(RunFolder(as_path("resume", resume)), folder, say, listeners.tell)
         else:
             assert folder is not None
             experiment = load_config(optional_path("config", options.get("config")), _settings(options))
-            splits = options.get("train"), options.get("val")
-            run = begin(folder, experiment, splits, optional_path("output", output), say, listeners.tell)
-        if is_chief():
+            division = Division(
+                options.get("train"), options.get("val"), options.get("folds"), options.get("group_by")
+            )
+            run = (begin if division.folds is None else begin_folds)(
+                folder, experiment, division, optional_path("output", output), say, listeners.tell
+            )
+        if is_chief() and not run.fold_numbers.exists():
             leave_report(run, say)
     if listeners.failure is not None:
         raise listeners.failure

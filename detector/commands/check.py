@@ -58,6 +58,7 @@ def check_command(
     from detector.checks.repair import check_target, save_findings, write_repaired
     from detector.checks.review import review_labels
     from detector.checks.statistics import count_objects
+    from detector.data.class_notes import class_notes
     from detector.data.contact_sheet import choose_images, draw_contact_sheet
     from detector.data.folder import load_labelled_folder
     from detector.images import save_image
@@ -79,6 +80,8 @@ def check_command(
     _print_classes(labelled.train.categories, counts)
     _print_sizes(counts, input_size)
     _print_findings(labelled)
+    for note in class_notes(labelled):
+        echo(f"\n{printable(note)}")
     _warn_of_small_objects(counts["train"], input_size)
     picture = output / "labelled.jpg"
     sheet = draw_contact_sheet(labelled.train, choose_images(labelled.train))

@@ -50,6 +50,16 @@ class _Experiment:
 
 
 @dataclass(frozen=True)
+class _Splits:
+    """Which images train and which validate."""
+
+    train: str | None
+    val: str | None
+    folds: int | None
+    group_by: str | None
+
+
+@dataclass(frozen=True)
 class _Watching:
     """Where the training can be looked at."""
 
@@ -99,6 +109,18 @@ class _Watching:
 )
 @click.option("--train", help="Split to train on, or several joined by commas.  [default: train]")
 @click.option("--val", help="Split to validate on.  [default: val, or a fifth of the images]")
+@click.option(
+    "--folds",
+    type=int,
+    metavar="K",
+    help="Train so many models, each judged on a part of the images that it has not seen, then one on all.",
+)
+@click.option(
+    "--group-by",
+    metavar="PATTERN",
+    help="Images in whose file names this regular expression finds the same text stay together, in a fold or "
+    r"in what is held out: 'cam(\d+)_'.  [default: look-alikes stay together]",
+)
 @click.option("--output", type=PATH, help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was interrupted.")
 @click.option("--watch", is_flag=True, help="Show in the browser how it goes, live.")
@@ -110,12 +132,12 @@ class _Watching:
     help="Print every key of the experiment with its meaning, and train nothing.",
 )
 @collected(_Experiment, "experiment")
+@collected(_Splits, "splits")
 @collected(_Watching, "watching")
 def train_command(
     dataset: Path | None,
     experiment: _Experiment,
-    train: str | None,
-    val: str | None,
+    splits: _Splits,
     output: Path | None,
     resume: Path | None,
     watching: _Watching,
@@ -149,8 +171,10 @@ def train_command(
     options: TrainOptions = {
         "config": experiment.config,
         "settings": experiment.all_settings(),
-        "train": train,
-        "val": val,
+        "train": splits.train,
+        "val": splits.val,
+        "folds": splits.folds,
+        "group_by": splits.group_by,
     }
     if resume is not None:
         if output is not None or any(options.values()):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from detector.data.cleaning import Annotations, build_dataset, check_images, clean_images
+from detector.data.class_list import merge_accents
+from detector.data.cleaning import build_dataset, check_images, clean_images
 from detector.data.corrections import put_right
 from detector.data.dataset import Dataset
+from detector.data.division import Wish, divide
 from detector.data.duplicates import ImageFacts
 from detector.data.findings import Finding, FindingLog
-from detector.data.held_out import choose_held_out
 from detector.data.listing import Listing, list_files
 from detector.data.part_notes import note_parts, note_unread_images, note_unused
 from detector.data.raw_labels import RawLabels
@@ -24,7 +26,7 @@ from detector.data.readers.records import is_records, load_records, load_records
 from detector.data.readers.voc import is_voc, read_voc_labels
 from detector.data.readers.yolo import read_yolo_labels
 from detector.data.readers.yolo_layout import is_yolo
-from detector.data.splits import Choice, choose_splits, match_split, positions_of
+from detector.data.splits import choose_splits, match_split, positions_of
 from detector.errors import DatasetError
 from detector.system.terminal import counted
 
@@ -53,6 +55,8 @@ class LabelledFolder:
         split_note: a sentence: where the split comes from.
         findings: what is wrong or worth knowing.
         refusals: why a training would refuse the folder as it is.
+        folds: ids of the images of each fold, where folds were asked for; together they are ``train``, and
+            ``val`` is the same, to be judged fold by fold.
     """
 
     root: Path
@@ -63,11 +67,37 @@ class LabelledFolder:
     split_note: str
     findings: tuple[Finding, ...]
     refusals: tuple[str, ...] = ()
+    folds: tuple[frozenset[int], ...] = ()
+
+    def fold(self, number: int) -> LabelledFolder:
+        """The dataset with a fold, from 1 on, to validate on and all others to train on; without test."""
+        held = self.folds[number - 1]
+        return replace(
+            self,
+            train=self.train.select({image.id for image in self.train.images} - held),
+            val=self.train.select(held),
+            test=None,
+            split_note=f"fold {number} of {self.split_note}",
+            folds=(),
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of their category ids 1 to K, the same for all splits."""
         return tuple(self.train.categories.values())
+
+    @property
+    def classes_found(self) -> tuple[str, ...]:
+        """The classes of which a part has an object, crowds aside: those that a network can be asked for."""
+        parts = [part for part in (self.train, self.val, self.test) if part is not None]
+        found = {each["category_id"] for part in parts for each in part.annotations if not each["iscrowd"]}
+        return tuple(name for id_, name in self.train.categories.items() if id_ in found)
+
+    @property
+    def objects_by_class(self) -> dict[str, int]:
+        """How many objects of each class there are to train on, crowds aside."""
+        counts = Counter(each["category_id"] for each in self.train.annotations if not each["iscrowd"])
+        return {name: counts[id_] for id_, name in self.train.categories.items()}
 
 
 def load_labelled_folder(
@@ -76,6 +106,8 @@ def load_labelled_folder(
     train: str | None = None,
     val: str | None = None,
     seed: int = 0,
+    folds: int | None = None,
+    group_by: str | None = None,
     review: Review | None = None,
 ) -> LabelledFolder:
     """The labelled images of a folder in any of the formats that are read, recognised by itself.
@@ -87,50 +119,62 @@ def load_labelled_folder(
         root: the folder, a COCO annotation file, a YOLO data.yaml or the index of records.
         train: split to train on, or several joined by commas; default: train, or all but val and test.
         val: split to validate on; default: val or valid, otherwise a fifth of train is held out.
-        seed: which images are held out.
+        seed: which images are held out, or in which fold.
+        folds: divide the images of train and val into so many parts, of which each is to validate once.
+        group_by: a regular expression; images in whose file names it finds the same text stay together.
         review: looks at all that was read, notes more and returns the labels that it has put right. With
             it, what would otherwise be refused is a finding and is repaired, and ``refusals`` says so.
 
     Raises:
         DatasetError: the folder is absent, has no labels, no object to train on or not the splits named,
-            or most images cannot be read.
+            or most images cannot be read; folds or groups that cannot be made.
     """
+    wish = Wish(seed, folds, group_by)
+    wish.check()
     if is_records(root):
-        return _load_record_folder(root, train, val)
+        return _load_record_folder(root, train, val, wish)
     log = FindingLog(lenient=review is not None)
     with log.shown_with_errors():
-        return _load(root, train, val, seed, review, log)
+        return _load(root, (train, val), wish, review, log)
 
 
 def _load(
-    root: Path, train: str | None, val: str | None, seed: int, review: Review | None, log: FindingLog
+    root: Path,
+    splits: tuple[str | None, str | None],
+    wish: Wish,
+    review: Review | None,
+    log: FindingLog,
 ) -> LabelledFolder:
     listing = list_files(root)
     labels, format_note = _read_labels(listing, log)
+    labels = merge_accents(labels, log)
     note_unread_images(listing, log)
     _require_images(labels, root, log)
-    choice = choose_splits(labels, root, train, val)
+    choice = choose_splits(labels, root, *splits)
     facts = check_images(labels, root, {*choice.train, *(choice.val or ()), *choice.test}, log)
     labels = put_right(labels, root, facts, log)
     if review is not None:
         labels = review(labels, root, facts, log)
     annotations = clean_images(labels, root, facts, log)
     facts = {position: facts[position] for position in annotations}
-    parts, split_note = _divide(labels, choice, facts, annotations, seed, log)
+    parts = divide(labels, choice, facts, annotations, wish, log)
     note_unused(labels, root, choice, log)
-    note_parts(labels, root, parts, facts, annotations, log)
+    note_parts(labels, root, parts.named, facts, annotations, log)
     datasets = {
-        name: build_dataset(labels, root, name, facts, annotations, part) for name, part in parts.items()
+        name: build_dataset(labels, root, name, facts, annotations, part)
+        for name, part in parts.named.items()
     }
     return LabelledFolder(
         root=root,
         format=labels.format,
         train=datasets["train"],
-        val=datasets["val"],
+        val=datasets.get("val", datasets["train"]),
         test=datasets.get("test"),
-        split_note=f"{split_note}{format_note}",
+        split_note=f"{parts.note}{format_note}",
         findings=log.findings,
         refusals=tuple(log.refusals),
+        # An image's id is its position plus 1.
+        folds=tuple(frozenset(position + 1 for position in fold) for fold in parts.folds),
     )
 
 
@@ -175,6 +219,7 @@ def _require_images(labels: RawLabels, root: Path, log: FindingLog) -> None:
 
 def _build_split(labels: RawLabels, root: Path, split: str | None, log: FindingLog) -> Dataset:
     _require_images(labels, root, log)
+    labels = merge_accents(labels, log)
     if split is None:
         split = match_split(labels.splits, "val") or match_split(labels.splits, "test")
     if split is None and len(labels.splits) > 1:
@@ -186,8 +231,13 @@ def _build_split(labels: RawLabels, root: Path, split: str | None, log: FindingL
     return build_dataset(labels, root, split or "all", facts, annotations, list(annotations), log.findings)
 
 
-def _load_record_folder(root: Path, train: str | None, val: str | None) -> LabelledFolder:
+def _load_record_folder(root: Path, train: str | None, val: str | None, wish: Wish) -> LabelledFolder:
     """Records with the splits that they were written with; no others can be made of them."""
+    if wish.folds is not None or wish.group_by is not None:
+        raise DatasetError(
+            f"{root} holds records, divided into train and val when they were written; for --folds and "
+            "--group-by name the folder that they were written from."
+        )
     if train not in (None, "train") or val not in (None, "val"):
         raise DatasetError(
             f"{root} holds records, divided into train and val when they were written; leave out --train and "
@@ -239,35 +289,3 @@ def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:
         f"{name} ({counted(labels.num_objects, 'object')})" for name, labels in found.items()
     )
     return found[most], f"; of {counts}, {most} is read"
-
-
-def _divide(
-    labels: RawLabels,
-    choice: Choice,
-    facts: Mapping[int, ImageFacts],
-    annotations: Mapping[int, Annotations],
-    seed: int,
-    log: FindingLog,
-) -> tuple[dict[str, list[int]], str]:
-    """Positions of the readable images of train, val and maybe test, and the sentence about them."""
-    train = [position for position in choice.train if position in facts]
-    test = [position for position in choice.test if position in facts]
-    if choice.val is not None:
-        val = [position for position in choice.val if position in facts]
-        trained_on = f"{choice.train_name} ({len(train):,}) and " if choice.train_name else ""
-        note = f"split as given: {labels.splits_from} {trained_on}{choice.val_name} ({len(val):,})"
-        if not choice.train_name:
-            note += f", everything else ({len(train):,}) is trained on"
-    else:
-        paths = {position: labels.images[position].path for position in train}
-        held = choose_held_out(paths, facts, annotations, labels.classes, seed, log)
-        val = sorted(held.images)
-        unused = match_split(labels.splits, "val") and choice.train_name
-        origin = f"validation comes out of {choice.train_name}" if unused else "no validation split is given"
-        note = f"{origin}: {len(val):,} of {len(train):,} images are held out by seed {seed}, {held.words}"
-        train = [position for position in train if position not in held.images] or train
-    parts = {"train": train, "val": val}
-    if test:
-        parts["test"] = test
-        note += f"; {choice.test_name} ({len(test):,}) is kept for the end"
-    return parts, note

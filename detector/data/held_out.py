@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from detector.data.cleaning import Annotations
 from detector.data.duplicates import ImageFacts, group_copies, group_same, natural_order
 from detector.data.findings import FindingLog
+from detector.data.name_groups import group_by_name, quoted
+from detector.errors import DatasetError
 from detector.system.terminal import counted
 
 HELD_OUT_SHARE = 0.2
@@ -39,12 +41,14 @@ def choose_held_out(
     classes: Sequence[str],
     seed: int,
     log: FindingLog,
+    *,
+    group_by: str | None = None,
 ) -> HeldOut:
     """The images to validate on, out of those that would be trained on.
 
     Look-alikes stay together. Where that leaves no fair share, because most images are of one fixed camera
     or all objects are in one group, the groups are cut into stretches of neighbouring frames, as long as
-    they can be, and that is noted.
+    they can be, and that is noted. Images that a pattern takes together are never parted.
 
     Args:
         paths: of each image that would be trained on.
@@ -52,6 +56,10 @@ def choose_held_out(
         classes: names of the categories 1 to K.
         seed: which are held out.
         log: where it is noted that train and val share something.
+        group_by: a pattern; images in whose names it finds the same text stay together.
+
+    Raises:
+        DatasetError: the pattern is none, matches nothing, or takes all images together.
     """
     # Three attempts, each giving up a little more: a fifth of the images in whole groups, then up to a third
     # for groups that are too large for a fifth, then groups that are cut. What ``_is_fair`` asks for decides.
@@ -61,17 +69,22 @@ def choose_held_out(
         return HeldOut(frozenset(paths), "it is trained on, too")
     names = {image: path.name for image, path in paths.items()}
     own = {image: facts[image] for image in paths}
-    objects = {
-        image: Counter(each["category_id"] for each in annotations[image] if not each["iscrowd"])
-        for image in paths
-    }
+    objects = count_objects(annotations, paths)
     groups = group_copies(own, names)
+    words = "look-alikes kept together"
+    if group_by is not None:
+        groups = group_by_name(names, group_by, groups, log)
+        words = f"those in whose names {quoted(group_by)} finds the same kept together"
+        if len(groups) < 2:
+            raise DatasetError(
+                f"--group-by {quoted(group_by)} takes all {len(paths):,} images together, so that none can "
+                "be held out to validate on; choose a pattern that tells some of them apart."
+            )
     held = hold_out(groups, objects, names, seed)
     if not _is_fair(held, objects):
         larger = hold_out(groups, objects, names, seed, most=round(_LARGEST_SHARE * len(paths)))
         held = larger if _is_fair(larger, objects) else held
-    words = "look-alikes kept together"
-    if not _is_fair(held, objects):
+    if group_by is None and not _is_fair(held, objects):
         held = _cut_and_hold_out(groups, group_same(own, names), objects, paths, seed)
     if shared := [group for group in groups if not held.isdisjoint(group) and not held.issuperset(group)]:
         example = f"{names[shared[0][0]]} and {len(shared[0]) - 1:,} more"
@@ -80,6 +93,14 @@ def choose_held_out(
         words = "look-alikes divided, because there are too many to keep them together"
     _note_unmeasured(held, objects, classes, log)
     return HeldOut(frozenset(held), words)
+
+
+def count_objects(annotations: Mapping[int, Annotations], images: Iterable[int]) -> dict[int, Counter[int]]:
+    """How many objects of each class are in each of these images; crowds do not count."""
+    return {
+        image: Counter(each["category_id"] for each in annotations[image] if not each["iscrowd"])
+        for image in images
+    }
 
 
 def hold_out(
@@ -205,19 +226,11 @@ def _cut_and_hold_out(
 
     Images that are equal stay together for as long as there is a fair choice.
     """
-    # A group in the order of its frames is a film: cut into stretches, only the frames at the cuts have
-    # neighbours on the other side. The stretches are halved until a choice of them is fair.
+    # The stretches are halved until a choice of them is fair.
     names = {image: path.name for image, path in paths.items()}
-    copies = {image: number for number, each in enumerate(same) for image in each}
-    place = {
-        number: min((str(paths[image].parent), natural_order(names[image])) for image in each)
-        for number, each in enumerate(same)
-    }
-    rows = [sorted({copies[image] for image in group}, key=place.__getitem__) for group in groups]
     length = _count_held_out(len(paths))
     while True:
-        runs = [run for row in rows for run in _runs(row, same, length)]
-        held = hold_out(runs, objects, names, seed)
+        held = hold_out(cut_groups(groups, same, paths, length), objects, names, seed)
         if _is_fair(held, objects):
             return held
         if length == 1:
@@ -225,6 +238,26 @@ def _cut_and_hold_out(
         length //= 2
     single = hold_out([[image] for image in paths], objects, names, seed)
     return single if _is_fair(single, objects) else held
+
+
+def cut_groups(groups: Groups, same: Groups, paths: Mapping[int, Path], length: int) -> list[list[int]]:
+    """The images of groups in stretches of neighbouring frames, each of at most a length.
+
+    Args:
+        groups: of look-alikes.
+        same: the images in groups of those that are equal, which are not parted.
+        paths: of each image.
+        length: how many images.
+    """
+    # A group in the order of its frames is a film: cut into stretches, only the frames at the cuts have
+    # neighbours on the other side.
+    copies = {image: number for number, each in enumerate(same) for image in each}
+    place = {
+        number: min((str(paths[image].parent), natural_order(paths[image].name)) for image in each)
+        for number, each in enumerate(same)
+    }
+    rows = [sorted({copies[image] for image in group}, key=place.__getitem__) for group in groups]
+    return [run for row in rows for run in _runs(row, same, length)]
 
 
 def _runs(row: Sequence[int], same: Groups, length: int) -> Iterator[list[int]]:

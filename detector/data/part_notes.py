@@ -41,12 +41,12 @@ def note_parts(
             f"There is nothing to train on: the {len(parts['train']):,} training images of {root} have no "
             f"object with a box.{log.causes()}"
         )
-    if not parts["val"]:
+    if "val" in parts and not parts["val"]:
         raise DatasetError(
             f"There is nothing to validate on: {root} has no validation image that can be read.{log.causes()}"
         )
     names = {position: relative_name(labels.images[position].path, root) for position in facts}
-    if not counts["val"]:
+    if "val" in parts and not counts["val"]:
         log.add("validation without any object: no accuracy can be measured", names[parts["val"][0]])
     used = {position for part in parts.values() for position in part}
     for position in sorted(used):

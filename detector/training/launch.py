@@ -8,27 +8,31 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.checks.statistics import count_objects
-from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError, DetectorError
 from detector.evaluation.evaluate import match_categories
-from detector.input_sizes import SizeHW, describe_size
+from detector.input_sizes import SizeHW
 from detector.labels import listing
 from detector.spec import ModelSpec
 from detector.system.files import free_folder
 from detector.system.invocation import command
-from detector.system.terminal import counted
 from detector.training.budget import Budget, measure_speed
+from detector.training.chance import describe_expected
 from detector.training.cluster import is_chief, worker_count
-from detector.training.config import AUTO, RELEASED_SIDE, ExperimentConfig
-from detector.training.final_report import report_run
+from detector.training.config import AUTO, ExperimentConfig
+from detector.training.data_notes import tell_findings
+from detector.training.division import Division
+from detector.training.final_report import report_final, report_run
 from detector.training.initial_weights import InitialWeights, initial_size, load_initial_weights
 from detector.training.job import Job, Progress, StopError
-from detector.training.plan import Plan, build_plan, describe_depth
+from detector.training.job_text import describe_job, model_card
+from detector.training.plan import Plan, build_plan
 from detector.training.resumption import reload_initial_weights, take_up, weights_digest
-from detector.training.run_folder import RunFolder, RunRecord, fingerprint
+from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_lock import locked
+from detector.training.run_record import RunRecord
 from detector.training.tensorflow_import import import_with_tensorflow
+from detector.training.unvalidated import Unvalidated
 from detector.training.validation import Validation
 from detector.version import __version__
 from detector.weights import Weights
@@ -42,7 +46,7 @@ Say = Callable[[str], None]
 def begin(
     dataset: Path,
     experiment: ExperimentConfig,
-    splits: tuple[str | None, str | None],
+    division: Division,
     output: Path | None,
     say: Say,
     on_progress: Callable[[Progress], object],
@@ -54,7 +58,7 @@ def begin(
     Args:
         dataset: a folder of labelled images.
         experiment: what to do; ``auto`` is decided by the dataset.
-        splits: what to train and to validate on; None where the dataset decides.
+        division: what to train and to validate on, without folds.
         output: the folder; None for a free one in ``runs``.
         say: takes a line for each thing worth telling.
         on_progress: takes the points of the run; may raise StopError.
@@ -63,27 +67,55 @@ def begin(
         DetectorError: what is wrong and what to do, in a sentence.
     """
     run = RunFolder(output or choose_folder(dataset))
-    experiment = _with_whole_paths(experiment)
-    minutes = experiment.training.minutes
-    budget = Budget(None if minutes == AUTO else float(minutes))
-    train, val = splits
-    folder = load_labelled_folder(dataset, train=train, val=val, seed=experiment.training.seed)
-    _tell_findings(folder, say)
+    experiment = with_whole_paths(experiment)
+    budget = budget_of(experiment)
+    folder = division.load(dataset, experiment.training.seed)
+    tell_findings(folder, say)
+    origin: RunRecord = {"dataset": str(dataset.absolute()), **division.to_record()}
+    start(run, folder, experiment, origin, say, on_progress, budget)
+    return run
+
+
+def start(
+    run: RunFolder,
+    folder: LabelledFolder,
+    experiment: ExperimentConfig,
+    origin: RunRecord,
+    say: Say,
+    on_progress: Callable[[Progress], object],
+    budget: Budget | None = None,
+) -> None:
+    """Train from the start to the end, in a folder that is free or that is left to the model of all images.
+
+    Args:
+        run: the folder.
+        folder: the dataset.
+        experiment: what to do; paths in it are whole.
+        origin: what the run's record says of the dataset, and what its model's card says beyond the usual.
+        say: takes a line for each thing worth telling.
+        on_progress: takes the points of the run.
+        budget: its time, which may have begun already; None for that of the experiment, from now on.
+
+    Raises:
+        DetectorError: what is wrong and what to do, in a sentence.
+    """
+    budget = budget or budget_of(experiment)
     own_hw, reference_hw = initial_size(experiment.training.initial_weights, say)
-    speed = None if minutes == AUTO else measure_speed()
+    speed = None if budget.minutes is None else measure_speed()
     plan = build_plan(experiment, folder, own_hw, speed)
     reference_hw = None if reference_hw == plan.config.model.input_hw else reference_hw
-    run.check_free()
-    spec, strategy = _prepare(run, plan, folder, reference_hw, say)
+    over = origin.get("folded", False)
+    if not over:
+        run.check_free()
+    spec, strategy = _prepare(run, plan, folder, reference_hw, say, origin)
     training = plan.config.training
     start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
-    spec = replace(spec, card=_card(start, folder))
+    spec = replace(spec, card={**model_card(start, folder), **origin.get("card", {})})
     record: RunRecord = {
-        "dataset": str(dataset.absolute()),
-        "train": train,
-        "val": val,
+        **origin,
         "split": folder.split_note,
         "classes": list(folder.classes),
+        "columns": list(spec.classes),
         "fingerprint": fingerprint(folder.train, folder.val),
         "config": asdict(plan.config),
         "version": __version__,
@@ -96,11 +128,18 @@ def begin(
     }
     job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
     job = replace(job, say=say, on_progress=on_progress, most_steps=int(training.steps))
-    with _alone(run, say):
+    with alone(run, say):
         if is_chief():
-            run.start(plan.config.to_yaml(), record)
+            (run.start_again if over else run.start)(plan.config.to_yaml(), record)
+            if not folder.folds and "fold" not in origin and (line := describe_expected(folder.val)):
+                say(line)
         _train(job, folder, start)
-    return run
+
+
+def budget_of(experiment: ExperimentConfig, spent: float = 0.0) -> Budget:
+    """The time that an experiment has, from now on; ``spent`` seconds of it were before an interruption."""
+    minutes = experiment.training.minutes
+    return Budget(None if minutes == AUTO else float(minutes), spent)
 
 
 def choose_folder(dataset: Path) -> Path:
@@ -116,7 +155,11 @@ def choose_folder(dataset: Path) -> Path:
 
 
 def go_on(
-    run: RunFolder, moved_to: Path | None, say: Say, on_progress: Callable[[Progress], object]
+    run: RunFolder,
+    moved_to: Path | None,
+    say: Say,
+    on_progress: Callable[[Progress], object],
+    loaded: LabelledFolder | None = None,
 ) -> RunFolder:
     """The folder of a run that was interrupted and is trained to its end now.
 
@@ -127,17 +170,18 @@ def go_on(
         moved_to: where the dataset is now; None for where it was.
         say: takes a line for each thing worth telling.
         on_progress: takes the points of the run; may raise StopError.
+        loaded: the run's dataset, where it is at hand already.
 
     Raises:
         DetectorError: what is in the way, in a sentence.
     """
     run.load_record()
-    with _alone(run, say):
-        resumed = take_up(run, moved_to, lambda folder: _tell_findings(folder, say))
+    with alone(run, say):
+        resumed = take_up(run, moved_to, lambda folder: tell_findings(folder, say), loaded)
         plan, folder, step = Plan(resumed.config), resumed.folder, resumed.step
         recorded = resumed.record.get("reference_hw")
         reference_hw = None if recorded is None else (recorded[0], recorded[1])
-        spec, strategy = _prepare(run, plan, folder, reference_hw, say)
+        spec, strategy = _prepare(run, plan, folder, reference_hw, say, resumed.record)
         start = InitialWeights({}, f"the checkpoint of step {step}", {})
         if step is None:
             start = reload_initial_weights(run, resumed, spec, say)
@@ -147,9 +191,7 @@ def go_on(
             run.update_record(dataset=str(place), config=asdict(plan.config), finished=False)
             for line in resumed.lines:
                 say(line)
-        minutes = plan.config.training.minutes
-        spent = max((float(entry.get("seconds", 0)) for entry in run.load_history()), default=0.0)
-        budget = Budget(None if minutes == AUTO else float(minutes), spent)
+        budget = budget_of(plan.config, run.seconds_so_far())
         most_steps = max(int(resumed.record.get("most_steps", 0)), int(plan.config.training.steps))
         job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
         job = replace(job, say=say, on_progress=on_progress, most_steps=most_steps)
@@ -157,7 +199,7 @@ def go_on(
     return run
 
 
-def _with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
+def with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
     """The config as it can be read from any folder."""
     start = config.training.initial_weights
     if start in ("released", "imagenet", "none"):
@@ -166,7 +208,7 @@ def _with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
 
 
 @contextmanager
-def _alone(run: RunFolder, say: Say) -> Iterator[None]:
+def alone(run: RunFolder, say: Say) -> Iterator[None]:
     """A block in which no other process trains in the run's folder; of several workers the first has it."""
     if not is_chief():
         yield
@@ -180,14 +222,24 @@ def _alone(run: RunFolder, say: Say) -> Iterator[None]:
 
 
 def _prepare(
-    run: RunFolder, plan: Plan, folder: LabelledFolder, reference_hw: SizeHW | None, say: Say
+    run: RunFolder,
+    plan: Plan,
+    folder: LabelledFolder,
+    reference_hw: SizeHW | None,
+    say: Say,
+    record: RunRecord,
 ) -> tuple[ModelSpec, tf.distribute.Strategy]:
     """The network, and the devices that train it.
 
     Raises:
         DatasetError: the network will have none of the dataset's classes.
     """
-    spec = plan.config.model.build_spec(run.root.resolve().name, folder.classes, reference_hw)
+    # A run of an earlier version has a column for each class, those without objects, too.
+    earlier = record.get("classes", folder.classes_found)
+    name = run.root.resolve().name
+    if "fold" in record:
+        name = f"{run.root.resolve().parents[1].name}-fold-{record['fold']}"
+    spec = plan.config.model.build_spec(name, record.get("columns", earlier), reference_hw)
     known = set(match_categories(spec.classes, folder.train.categories).values())
     if not known:
         raise DatasetError(
@@ -195,7 +247,8 @@ def _prepare(
             f"{listing(folder.classes, 3)}: no class is in both. Set "
             "model.classes=dataset to take the dataset's."
         )
-    left_out = [name for id_, name in folder.train.categories.items() if id_ not in known]
+    found = folder.classes_found
+    left_out = [name for id_, name in folder.train.categories.items() if id_ not in known and name in found]
     if left_out and is_chief():
         say(f"Note: not trained, for the config does not name them: {listing(left_out)}")
     return spec, import_with_tensorflow("trainer").build_strategy(plan.config)
@@ -211,7 +264,8 @@ def _build_job(
     budget: Budget,
 ) -> Job:
     training = plan.config.training
-    validation = Validation(folder.val, spec, run, training.patience, training.validation_images)
+    kind = Unvalidated if folder.folds else Validation
+    validation = kind(folder.val, spec, run, training.patience, training.validation_images)
     test_images = 0 if folder.test is None else len(folder.test.images)
     return Job(
         plan, spec, weights, folder.train, strategy, validation, run, budget=budget, test_images=test_images
@@ -224,60 +278,19 @@ def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
             _tell_plan(job, folder, start)
         outcome = import_with_tensorflow("run").train(job)
         if is_chief():
-            report_run(job, folder, outcome)
+            (report_final if folder.folds else report_run)(job, folder, outcome)
             job.folder.update_record(finished=True)
     except (KeyboardInterrupt, StopError):
-        job.say(f"Interrupted. Go on with: {command('train', '--resume', job.folder.root)}")
+        root = job.folder.root
+        whole = root.parents[1] if job.folder.load_record().get("fold") is not None else root
+        job.say(f"Interrupted. Go on with: {command('train', '--resume', whole)}")
         raise
 
 
 def _tell_plan(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
-    """Say what will be trained; a run that begins keeps it for its page."""
-    lines = list(_describe(job, folder, start))
-    for line in lines:
+    """Say what will be trained, of folds that of the first; a run that begins keeps it for its page."""
+    lines, record = list(describe_job(job, folder, start)), job.folder.load_record()
+    for line in lines if record.get("fold", 1) == 1 else ():
         job.say(line)
-    if "plan" not in job.folder.load_record():
-        objects = count_objects(folder.train, RELEASED_SIDE).by_class
-        by_class = {name: objects[id_] for id_, name in folder.train.categories.items()}
-        job.folder.update_record(plan=lines, objects=by_class)
-
-
-def _tell_findings(folder: LabelledFolder, say: Say) -> None:
-    for finding in folder.findings if is_chief() else ():
-        say(f"Note: {finding}")
-
-
-def _card(start: InitialWeights, folder: LabelledFolder) -> dict[str, str]:
-    inherited = {key: start.card[key] for key in start.card if key in ("licence", "contaminated")}
-    return {
-        "source": f"trained with ssdlite {__version__}",
-        "initial_weights": start.origin,
-        **inherited,
-        "trained_on": f"{folder.root.resolve().name}, {counted(len(folder.train.images), 'image')}",
-    }
-
-
-def _describe(job: Job, folder: LabelledFolder, start: InitialWeights) -> Iterator[str]:
-    """What will be trained, on what, from what and where to, a line each; then the reasons."""
-    training, optimizer = job.plan.config.training, job.plan.config.optimizer
-    parts = [("train", folder.train), ("validate", folder.val), ("test", folder.test)]
-    images = ", ".join(f"{name} {len(part.images):,}" for name, part in parts if part is not None)
-    weights = start.origin
-    if start.copied:
-        weights += f"; the class columns of {', '.join(start.copied)} come along"
-    epochs = job.steps * training.batch_size / len(folder.train.images)
-    rows = {
-        "dataset": f"{folder.root} ({folder.format})",
-        "images": f"{images}; {counted(len(folder.train.annotations), 'object')} to train on",
-        "split": folder.split_note,
-        "classes": f"{len(job.spec.classes)}: {listing(job.spec.classes)}",
-        "weights": weights,
-        "input size": describe_size(job.spec.input_hw),
-        "trained": f"{describe_depth(training.frozen_until)}; {training.batch_norm} batch-norm statistics",
-        "steps": f"{training.steps:,} of {training.batch_size} images ({counted(round(epochs), 'epoch')}), "
-        f"evaluated every {training.evaluate_every:,}",
-        "optimizer": f"{optimizer.type}, learning rate {optimizer.learning_rate:g}, {optimizer.schedule}",
-        "run": str(job.folder.root),
-    }
-    yield from (f"{name:>10}  {value}" for name, value in rows.items())
-    yield from (f"{'':>10}  ({reason})" for reason in job.plan.reasons)
+    if "plan" not in record:
+        job.folder.update_record(plan=lines, objects=folder.objects_by_class)

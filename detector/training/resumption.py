@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError, DetectorError, WeightsError
 from detector.labels import listing
 from detector.spec import ModelSpec
@@ -19,8 +19,10 @@ from detector.system.terminal import counted
 from detector.training.checkpoints import find_checkpoint
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.config_file import load_config
+from detector.training.division import Division
 from detector.training.initial_weights import InitialWeights, load_initial_weights
-from detector.training.run_folder import RunFolder, RunRecord, fingerprint
+from detector.training.run_folder import RunFolder, fingerprint
+from detector.training.run_record import RunRecord
 from detector.weights import Weights, load_weights
 
 # All else decides what has been trained already, and stays.
@@ -52,13 +54,19 @@ class Resumed:
     lines: tuple[str, ...]
 
 
-def take_up(run: RunFolder, moved_to: Path | None, tell: Callable[[LabelledFolder], None]) -> Resumed:
+def take_up(
+    run: RunFolder,
+    moved_to: Path | None,
+    tell: Callable[[LabelledFolder], None],
+    loaded: LabelledFolder | None = None,
+) -> Resumed:
     """The run in a folder, everything that could be in the way of going on looked at.
 
     Args:
         run: the folder; nothing in it is changed, but a config that is missing is written anew.
         moved_to: where the dataset is now; None for where it was.
         tell: takes the dataset before it is compared with what it was, to show what was found in it.
+        loaded: the run's dataset, where it is at hand already.
 
     Raises:
         DetectorError: one sentence on what is in the way.
@@ -70,9 +78,11 @@ def take_up(run: RunFolder, moved_to: Path | None, tell: Callable[[LabelledFolde
         _refuse_finished(run, record)
     step, lines = _find_progress(run, record)
     config, changes = _load_config(run, record, step or 0)
-    folder = _load_dataset(run, record, moved_to, config.training.seed)
-    tell(folder)
-    _check_dataset(run, record, folder)
+    folder = loaded
+    if folder is None:
+        folder = load_dataset(run, record, moved_to, config.training.seed)
+        tell(folder)
+    check_dataset(run, record, folder)
     run.check_space()
     return Resumed(record, step, config, folder, (*lines, *changes))
 
@@ -167,7 +177,7 @@ def _flat(sections: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def _load_dataset(run: RunFolder, record: RunRecord, moved_to: Path | None, seed: int) -> LabelledFolder:
+def load_dataset(run: RunFolder, record: RunRecord, moved_to: Path | None, seed: int) -> LabelledFolder:
     """The dataset that a run was begun with, from where it was or from where it is now.
 
     Raises:
@@ -175,7 +185,7 @@ def _load_dataset(run: RunFolder, record: RunRecord, moved_to: Path | None, seed
     """
     place = Path(record["dataset"]) if moved_to is None else moved_to
     try:
-        folder = load_labelled_folder(place, train=record["train"], val=record["val"], seed=seed)
+        folder = Division.of_record(record).load(place, seed)
     except DatasetError as error:
         raise DatasetError(
             f"{error} The run in {run.root} needs the dataset that it began with, {record['dataset']}. "
@@ -184,7 +194,7 @@ def _load_dataset(run: RunFolder, record: RunRecord, moved_to: Path | None, seed
     return folder
 
 
-def _check_dataset(run: RunFolder, record: RunRecord, folder: LabelledFolder) -> None:
+def check_dataset(run: RunFolder, record: RunRecord, folder: LabelledFolder) -> None:
     """Raise DatasetError unless images, objects and classes are those that the run began with."""
     if fingerprint(folder.train, folder.val) == record["fingerprint"]:
         return
@@ -226,7 +236,7 @@ def weights_digest(weights: Weights) -> str:
 
 def _way_out(run: RunFolder, record: RunRecord) -> str:
     """What can be done with a run that cannot go on, as a sentence."""
-    train = ("train", record["dataset"])
+    train = ("train", record["dataset"], *Division.of_record(record).options)
     try:
         load_weights(run.weights)
     except DetectorError:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import cast
 
 from detector.data.dataset import Dataset
 from detector.errors import DetectorError
-from detector.input_sizes import is_size
 from detector.system.files import cannot_write, check_writable, replacing
 from detector.system.invocation import command
 from detector.system.reading import parsing, read_whole
@@ -21,46 +20,11 @@ from detector.system.run_names import RUN_RECORD, RUN_VALIDATION, RUN_WEIGHTS
 from detector.training.config import ExperimentConfig
 from detector.training.history import HistoryEntry, parse_entry
 from detector.training.run_lock import LOCK_NAME
+from detector.training.run_record import RunRecord, faulty_key
 
 # Two checkpoints of weights, momentum and average, the best weights, and the logs.
 _NEEDED_BYTES = 400 << 20
 _MOST_RECORD_BYTES, _MOST_HISTORY_BYTES = 16 << 20, 1 << 30
-
-
-class RunRecord(TypedDict, total=False):
-    """``run.json``: what a run began with, and how far it has come."""
-
-    dataset: str
-    train: str | None
-    val: str | None
-    split: str
-    classes: list[str]
-    fingerprint: str
-    config: dict[str, dict[str, object]]
-    weights: str
-    card: dict[str, str]
-    reference_hw: Sequence[int] | None  # of the anchors; missing in records of earlier versions
-    most_steps: int  # where there is time for all
-    version: str
-    plan: Sequence[str]  # as it was said; missing in records of earlier versions, as the next is
-    objects: Mapping[str, int]  # that are trained on, by class
-    step: int
-    finished: bool
-
-
-# What a record has to hold to be gone on with, and of which type.
-_RECORD: dict[str, tuple[type, ...]] = {
-    "dataset": (str,),
-    "train": (str, type(None)),
-    "val": (str, type(None)),
-    "fingerprint": (str,),
-    "classes": (list,),
-    "config": (dict,),
-    "weights": (str,),
-    "card": (dict,),
-    "step": (int,),
-    "finished": (bool,),
-}
 
 
 @dataclass(frozen=True)
@@ -134,6 +98,15 @@ class RunFolder:
         return self.root / "checkpoints"
 
     @property
+    def fold_numbers(self) -> Path:
+        """What the folds found, and which images are in which."""
+        return self.root / "folds.json"
+
+    def fold(self, number: int) -> RunFolder:
+        """The run of a fold, from 1 on."""
+        return RunFolder(self.root / "folds" / str(number))
+
+    @property
     def tensorboard(self) -> Path:
         """Folder of TensorBoard's logs."""
         return self.root / "tensorboard"
@@ -151,9 +124,20 @@ class RunFolder:
             self.save_config(config)
             self.save_record(record)
         except BaseException:  # Ctrl-C, too: a folder with half of it could not be resumed
-            for path in (self.record, self.config):
-                path.unlink(missing_ok=True)
+            self.forget()
             raise
+
+    def forget(self) -> None:
+        """Remove what makes the folder a run, which has not begun."""
+        for path in (self.record, self.config):
+            path.unlink(missing_ok=True)
+
+    def start_again(self, config: str, record: RunRecord) -> None:
+        """Write what a resumed run needs over what was there; interrupted, it is as before or all written."""
+        # A config that is missing is written anew from the record.
+        self.config.unlink(missing_ok=True)
+        self.save_record(record)
+        self.save_config(config)
 
     def check_free(self) -> None:
         """Raise DetectorError when the folder is in use or cannot be written to."""
@@ -227,13 +211,14 @@ class RunFolder:
 
     def check_record(self, record: Mapping[str, object]) -> None:
         """Raise DetectorError unless a record holds all that it takes to go on."""
-        for key, kinds in _RECORD.items():
-            if not isinstance(record.get(key, ...), kinds):
-                state = "damaged" if key in record else "damaged or of an earlier version"
-                raise DetectorError(f"{self.record} is {state} ({key}); {self._only_weights()}.")
-        reference = record.get("reference_hw")
-        if reference is not None and not is_size(reference):
-            raise DetectorError(f"{self.record} is damaged (reference_hw); {self._only_weights()}.")
+        if (key := faulty_key(record)) is not None:
+            state = "damaged" if key in record else "damaged or of an earlier version"
+            raise DetectorError(f"{self.record} is {state} ({key}); {self._only_weights()}.")
+
+    def load_estimate(self) -> float:
+        """The AP in the metrics; DetectorError where they cannot be read."""
+        with parsing(f"{self.metrics} is damaged; {self._only_weights()}"):
+            return float(json.loads(read_whole(self.metrics, _MOST_RECORD_BYTES))["AP"])
 
     def _only_weights(self) -> str:
         if not self.weights.is_file():
@@ -269,6 +254,10 @@ class RunFolder:
         content = read_whole(self.history, _MOST_HISTORY_BYTES) if self.history.exists() else b""
         entries = (parse_entry(line) for line in content.split(b"\n"))
         return [entry for entry in entries if entry and (until_step is None or entry["step"] <= until_step)]
+
+    def seconds_so_far(self) -> float:
+        """What the run took so far, by its history."""
+        return max((float(entry.get("seconds", 0)) for entry in self.load_history()), default=0.0)
 
     def rewind_history(self, step: int) -> list[HistoryEntry]:
         """Forget what came after a step, for a run that goes on from there; the rest comes back."""

@@ -101,6 +101,8 @@ class RunLog:
 
     def record_evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
         """Keep the numbers of an evaluation and say the most important ones."""
+        if not metrics:  # the model of all images has none to be measured on
+            return
         self._record(build_entry(step, metrics))
         with self._summaries.as_default():
             for name, value in metrics.items():

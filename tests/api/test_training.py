@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from detector import DetectorError, Progress, TrainedRun, train
+from detector.errors import ArgumentError, DatasetError
 from detector.evaluation.coco_metrics import METRICS
 from detector.training.config import ConfigError
 from tests.training.small_run import SETTINGS, begin_run, write_run, write_shapes
@@ -49,6 +50,18 @@ def test_a_run_that_has_just_begun_has_no_numbers(shapes: Path, tmp_path: Path) 
     assert "AP" not in run._repr_html_()
     with pytest.raises(DetectorError, match=r"metrics.json"):
         _ = run.metrics
+
+
+def test_folds_are_held_to_their_range_and_a_run_without_them_has_none(shapes: Path, tmp_path: Path) -> None:
+    assert TrainedRun(begin_run(tmp_path / "run", shapes).root).folds is None
+    for folds in (1, 21):
+        with pytest.raises(DatasetError, match="expected 2 to 20"):
+            train(shapes, folds=folds, output=tmp_path / "folds")
+    with pytest.raises(ArgumentError, match="folds to be a whole number"):
+        train(shapes, folds=2.5)  # type: ignore[arg-type]
+    with pytest.raises(DatasetError, match="no regular expression"):
+        train(shapes, group_by="(")
+    assert not (tmp_path / "folds").exists()
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

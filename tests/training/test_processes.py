@@ -95,6 +95,7 @@ def test_the_plan_and_the_next_commands_are_printed(whole_run: Path) -> None:
         "train 9, validate 3",
         "cat, dog, traffic light",
         "class columns of",
+        "3 validation images with 3 objects: expect AP to be known to about",
         f"--model {whole_run}",
     ):
         assert part in printed
