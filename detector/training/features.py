@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import queue
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ from detector.weights import Weights
 
 _POOL = 4  # variants of a picture
 _LIFE = 4  # epochs between two new variants of a picture, once its pool is full
+_MOST_BYTES = 1 << 30  # of the features of a dataset
 _BLOCK = 3  # a third number in the seed makes another stream than those of samples
 
 
@@ -56,17 +58,15 @@ class Pool:
         return self.size - 1 + ((epoch - self.size) // _LIFE + 1 if self.renewed else 0)
 
 
-def choose_pool(
-    augmentation: AugmentationConfig, images: int, sample_bytes: int, most_bytes: int
-) -> Pool | None:
-    """The pool for a dataset; None where two variants of each picture do not fit into the memory.
+def choose_pool(augmentation: AugmentationConfig, images: int, sample_bytes: int) -> Pool | None:
+    """The pool for a dataset; None where two variants of each picture would take too much memory.
 
     Args:
         augmentation: what is done to the pictures.
         images: how many there are.
         sample_bytes: of the features of one variant.
-        most_bytes: of all that are kept.
     """
+    # What a machine has room for plays no part, so that a run is the same everywhere.
     plain = not (float(augmentation.crop) or float(augmentation.colours) or augmentation.expand)
     if plain and augmentation.flip in (0, 1):
         wanted = least = 1
@@ -74,7 +74,7 @@ def choose_pool(
         wanted = least = 2
     else:
         wanted, least = _POOL, 2
-    fits = most_bytes // max(1, images * sample_bytes)
+    fits = _MOST_BYTES // max(1, images * sample_bytes)
     return Pool(min(wanted, fits), not plain) if fits >= least else None
 
 
@@ -103,9 +103,16 @@ def keep_features(
     """
     if first is None:
         return samples
-    images, room = len(samples.dataset.images), int(config.runtime.cache_gib * (1 << 30))
-    pool = choose_pool(config.augmentation, images, feature_bytes(spec, first), room)
-    return samples if pool is None else FeatureSource(samples, spec, first, pool, config.training.seed)
+    pool = choose_pool(config.augmentation, len(samples.dataset.images), feature_bytes(spec, first))
+    if pool is None:
+        return samples
+    room = cache_bytes(config) // 2  # the other half is for pictures
+    return FeatureSource(samples, spec, first, pool, seed=config.training.seed, cache_bytes=room)
+
+
+def cache_bytes(config: ExperimentConfig) -> int:
+    """Bytes that decoded images and features may take together."""
+    return int(config.runtime.cache_gib * (1 << 30))
 
 
 class FeatureSource:
@@ -117,9 +124,19 @@ class FeatureSource:
         first: name of the first layer that is trained.
         pool: how many variants are kept.
         seed: of the choice among the variants.
+        cache_bytes: features up to this sum are kept; others are computed each time, and are the same.
     """
 
-    def __init__(self, samples: SampleSource, spec: ModelSpec, first: str, pool: Pool, seed: int) -> None:
+    def __init__(
+        self,
+        samples: SampleSource,
+        spec: ModelSpec,
+        first: str,
+        pool: Pool,
+        *,
+        seed: int,
+        cache_bytes: int,
+    ) -> None:
         self._samples = samples
         self._spec = spec
         self._first = first
@@ -127,6 +144,9 @@ class FeatureSource:
         self._seed = seed
         self._frozen: _FrozenLayers | None = None
         self._kept: dict[tuple[int, int], _Kept] = {}
+        self._sample_bytes = feature_bytes(spec, first)
+        self._most_kept = cache_bytes // self._sample_bytes
+        self._lock = threading.Lock()
 
     def freeze(self, weights: Callable[[], Weights]) -> None:
         """Take over the weights of the frozen layers, before the first sample is asked for."""
@@ -142,18 +162,23 @@ class FeatureSource:
             assert self._frozen is not None, "there are no frozen layers yet"
             sample = self._samples.variant(index, variant)
             features = self._frozen(np.asarray(sample.inputs[0], np.uint8))
-            kept = self._kept[index, variant] = _Kept.pack(features, sample.targets)
-            self._kept.pop((index, variant - self._pool.size), None)
+            kept = _Kept.pack(features, sample.targets)
+            with self._lock:
+                self._kept.pop((index, variant - self._pool.size), None)
+                if len(self._kept) < self._most_kept:
+                    self._kept[index, variant] = kept
         return Sample(kept.features, kept.targets, index)
 
     def describe(self) -> str:
         """What is kept, as a sentence."""
-        images = len(self.dataset.images)
-        size = self._pool.size * images * feature_bytes(self._spec, self._first)
+        wanted = self._pool.size * len(self.dataset.images)
+        kept = min(wanted, self._most_kept)
         renewed = ", renewed all the time" if self._pool.renewed else ""
+        room = "" if kept == wanted else f"; there is room for {kept / wanted:.0%} (runtime.cache_gib)"
         return (
             f"The layers before {self._first} stay as they are, so their features are kept: "
-            f"{counted(self._pool.size, 'variant')} of each picture{renewed}, {size / 1e6:,.0f} MB."
+            f"{counted(self._pool.size, 'variant')} of each picture{renewed}, "
+            f"{kept * self._sample_bytes / 1e6:,.0f} MB{room}."
         )
 
     def _variant(self, index: int, epoch: int) -> int:

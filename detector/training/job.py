@@ -10,6 +10,7 @@ from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
 from detector.training.budget import Budget
+from detector.training.features import cache_bytes
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -99,5 +100,5 @@ class Job:
             config.augmentation,
             iou_threshold=config.loss.match_iou,
             seed=config.training.seed,
-            cache_bytes=int(config.runtime.cache_gib * (1 << 30)),
+            cache_bytes=cache_bytes(config) // 2,
         )

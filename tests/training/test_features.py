@@ -49,8 +49,10 @@ def telling_weights() -> dict[str, FloatArray]:
     return weights
 
 
-def features_of(samples: SampleSource, pool: Pool, first: str = "block_13_expand") -> FeatureSource:
-    source = FeatureSource(samples, SPEC, first, pool, seed=3)
+def features_of(
+    samples: SampleSource, pool: Pool, first: str = "block_13_expand", cache_bytes: int = 1 << 30
+) -> FeatureSource:
+    source = FeatureSource(samples, SPEC, first, pool, seed=3, cache_bytes=cache_bytes)
     source.freeze(lambda: telling_weights())
     return source
 
@@ -97,7 +99,7 @@ def test_a_network_on_features_answers_as_the_whole_network(first: str, pictures
 
 def test_without_crops_a_picture_is_seen_as_it_is_and_mirrored_and_no_more(pictures) -> None:
     samples = pictures(PLAIN)
-    source = features_of(samples, choose_pool(PLAIN, 6, 1000, 1 << 20) or Pool(1, renewed=False))
+    source = features_of(samples, choose_pool(PLAIN, 6, 1000) or Pool(1, renewed=False))
     seen: dict[int, list[Sample]] = {}
     for number in range(8 * len(samples.dataset.images)):
         sample = source(number)
@@ -152,9 +154,22 @@ def test_in_every_round_a_picture_shows_each_kept_variant_once(pictures) -> None
     ],
 )
 def test_a_pool_is_as_large_as_is_of_use_and_fits(
-    augmentation: AugmentationConfig, room: float, pool: Pool | None
+    augmentation: AugmentationConfig, room: float, pool: Pool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert choose_pool(augmentation, 50, 1000, int(room * 50_000)) == pool
+    monkeypatch.setattr("detector.training.features._MOST_BYTES", int(room * 50_000))
+    assert choose_pool(augmentation, 50, 1000) == pool
+
+
+@pytest.mark.parametrize("samples_kept", [0, 1, 5])
+def test_samples_are_the_same_whatever_there_is_room_for(samples_kept: int, pictures) -> None:
+    samples, pool = pictures(CHANGED), Pool(3, renewed=True)
+    size = feature_bytes(SPEC, "block_13_expand")
+    much, little = (
+        features_of(samples, pool, cache_bytes=cache_bytes)
+        for cache_bytes in (1 << 30, samples_kept * size + size // 2)
+    )
+    assert all(same(much(number), little(number)) for number in range(60))
+    assert len(little._kept) <= samples_kept
 
 
 def test_targets_are_kept_as_they_are(pictures) -> None:
