@@ -217,7 +217,8 @@ def build_architecture(spec: ModelSpec) -> Architecture:
 
 
 def crossing_layers(architecture: Architecture, first: str) -> tuple[str, ...]:
-    """Names of the layers before ``first`` whose outputs are read by it or by a layer after it, in order.
+    """Names of the layers before ``first`` whose outputs are read by it or by a layer after it, or are the
+    network's, in order.
 
     Raises:
         ValueError: there is no such layer.
@@ -226,6 +227,7 @@ def crossing_layers(architecture: Architecture, first: str) -> tuple[str, ...]:
     cut = names.index(first)
     later = architecture.layers[cut:]
     read = {source for layer in later for source in (layer.source, layer.shortcut)}
+    read.update(architecture.box_heads, architecture.class_heads)
     return tuple(name for name in names[:cut] if name in read)
 
 

@@ -90,7 +90,7 @@ def measure_speed() -> Speed:
     return Speed(min(seconds), available_threads())
 
 
-def fit_steps(left: float, costs: Costs, *, step: int, planned: int, most: int) -> int:
+def fit_steps(left: float, costs: Costs, *, step: int, planned: int, most: int, evaluate_every: int) -> int:
     """The number of steps in all with which a run ends in time.
 
     Args:
@@ -99,8 +99,9 @@ def fit_steps(left: float, costs: Costs, *, step: int, planned: int, most: int) 
         step: how many steps are done.
         planned: how many there are to be so far, which holds where another number would differ little.
         most: how many there are to be where time does not matter.
+        evaluate_every: steps from one evaluation to the next.
     """
-    evaluations = max(1, round(EVALUATIONS * (planned - step) / max(planned, 1)))
+    evaluations = max(1, -(-(planned - step) // evaluate_every))
     room = left - costs.end - evaluations * costs.evaluation
     fits = min(most, step + max(0, int(room / costs.step)))
     return planned if abs(fits - planned) <= _WORTH_IT * max(planned - step, 1) else max(fits, 1)

@@ -201,8 +201,8 @@ class RuntimeConfig:
             (several machines, described by the environment variable TF_CONFIG).
         gpus: how many GPUs of this machine; ``auto`` takes one for ``one_device``, else all.
         virtual_cpus: split the CPU into so many devices, to try a strategy without GPUs.
-        cache_gib: decoded images, and features of frozen layers, up to half of this size each are kept in
-            memory.
+        cache_gib: decoded images up to this size are kept in memory; where layers are frozen, up to half of
+            it, and their features up to the other half.
     """
 
     strategy: Literal["one_device", "mirrored", "multi_worker_mirrored"] = "one_device"

@@ -101,7 +101,7 @@ def keep_features(
         config: what is trained and how; nothing in it that matters here is ``auto``.
         first: name of the first layer that is trained; None when all are.
     """
-    if first is None:
+    if first is None or not feature_shapes(spec, first):
         return samples
     pool = choose_pool(config.augmentation, len(samples.dataset.images), feature_bytes(spec, first))
     if pool is None:

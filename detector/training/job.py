@@ -94,11 +94,12 @@ class Job:
     def build_samples(self) -> SampleSource:
         """Where its samples come from; it keeps decoded images, so one serves the trial and the run."""
         config = self.plan.config
+        frozen = self.plan.frozen_until is not None  # then the other half is for features
         return SampleSource(
             self.data,
             self.spec,
             config.augmentation,
             iou_threshold=config.loss.match_iou,
             seed=config.training.seed,
-            cache_bytes=cache_bytes(config) // 2,
+            cache_bytes=cache_bytes(config) // (2 if frozen else 1),
         )

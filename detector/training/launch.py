@@ -19,7 +19,7 @@ from detector.system.invocation import command
 from detector.training.budget import Budget, measure_speed
 from detector.training.chance import describe_expected
 from detector.training.cluster import is_chief, worker_count
-from detector.training.config import AUTO, ExperimentConfig
+from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.data_notes import tell_findings
 from detector.training.division import Division
 from detector.training.final_report import report_final, report_run
@@ -137,8 +137,16 @@ def start(
 
 
 def budget_of(experiment: ExperimentConfig, spent: float = 0.0) -> Budget:
-    """The time that an experiment has, from now on; ``spent`` seconds of it were before an interruption."""
+    """The time that an experiment has, from now on; ``spent`` seconds of it were before an interruption.
+
+    Raises:
+        ConfigError: several workers, which would have to agree on what is left.
+    """
     minutes = experiment.training.minutes
+    if minutes != AUTO and worker_count():
+        raise ConfigError(
+            "training.minutes is for one process; say with training.steps how long several train."
+        )
     return Budget(None if minutes == AUTO else float(minutes), spent)
 
 

@@ -28,7 +28,7 @@ _MANY_IMAGES = 5_000
 _LEAST_STEPS = 360
 _LIVE_BATCH = 32
 _LEAST_OBJECTS = 10
-_RUN_SHARE = 0.5  # of a limited time; where a whole run takes more, there is no room for a trial
+_RUN_SHARE = 0.25  # of a limited time; where a whole run takes more, there is no room for a trial
 _SIZES = (384, 448, 512, 640)  # sides of larger inputs that were tried
 _OBJECT_PIXELS = 48  # sides of objects from which on a larger input brings nothing
 _ANCHOR_PIXELS = 285  # side of the largest anchors, whatever the input's size is
@@ -48,8 +48,11 @@ class Plan:
     reasons: tuple[str, ...] = ()
 
     def with_steps(self, steps: int) -> Plan:
-        """The plan with another number of steps, and its evaluations spread over them."""
-        training = replace(self.config.training, steps=steps, evaluate_every=_spread(steps))
+        """The plan with another number of steps, and its evaluations spread over them if they were before."""
+        training = self.config.training
+        if training.evaluate_every == _spread(int(training.steps)):
+            training = replace(training, evaluate_every=_spread(steps))
+        training = replace(training, steps=steps)
         return replace(self, config=replace(self.config, training=training))
 
     @property
@@ -123,8 +126,6 @@ def build_plan(
         model=model,
         training=training,
         augmentation=augmentation,
-        # A short run has a short warm-up.
-        optimizer=replace(config.optimizer, warmup_steps=min(config.optimizer.warmup_steps, steps // 10)),
     )
     return Plan(settled, tuple(reasons))
 

@@ -148,7 +148,9 @@ def _load_config(run: RunFolder, record: RunRecord, step: int) -> tuple[Experime
             f"{error} Delete {run.config} to have it written anew, as the run began."
         ) from error
     now, then = _flat(asdict(config)), _flat(record["config"])
-    changed = {key: (then.get(key), value) for key, value in now.items() if then.get(key) != value}
+    changed = {key: (then[key], value) for key, value in now.items() if key in then and then[key] != value}
+    if new := sorted(now.keys() - then.keys()):  # the run was begun by an earlier version
+        lines.append(f"New since the run began: {', '.join(f'{key} is {now[key]!r}' for key in new)}.")
     if changed.get("training.frozen_until", ("",))[0] == AUTO:  # the trial's choice, not recorded any more
         del changed["training.frozen_until"]
     for key, (before, value) in changed.items():

@@ -29,7 +29,6 @@ _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
 _LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
 
-FIRST_STEPS = 12  # after which it is known how long the run will take
 _FIRST_STEPS = 12  # after which it is known how long the run will take
 
 make_silenceable(orbit.controller)
@@ -198,7 +197,15 @@ class Run:
             return
         costs = Costs(per_step, self._seconds_per_evaluation(), job.seconds_at_end)
         if job.budget.left is not None:
-            steps = fit_steps(job.budget.left, costs, step=step, planned=job.steps, most=job.most_steps)
+            every = int(job.plan.config.training.evaluate_every)
+            steps = fit_steps(
+                job.budget.left,
+                costs,
+                step=step,
+                planned=job.steps,
+                most=job.most_steps,
+                evaluate_every=every,
+            )
             if steps != job.steps:
                 self._job = job = replace(job, plan=job.plan.with_steps(steps))
                 job.folder.settle_config(job.plan.config)

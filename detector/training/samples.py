@@ -7,7 +7,6 @@ worker would.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,9 +102,10 @@ class SampleSource:
         return self._make(self.image_index(number), np.random.default_rng((self._seed, number)))
 
     def variant(self, index: int, number: int) -> Sample:
-        """Variant ``number`` of an image, counted from 0; as many of them are mirrored as samples are."""
-        share = self._augmentation.flip
-        mirrored = math.floor((number + 1) * share) > math.floor(number * share)
+        """Variant ``number`` of an image, counted from 0; every second one is mirrored where half of the
+        samples are.
+        """
+        mirrored = bool(number % 2) if self._augmentation.flip == 0.5 else None
         return self._make(index, np.random.default_rng((self._seed, index, number, _VARIANT)), mirrored)
 
     def _make(self, index: int, rng: np.random.Generator, mirrored: bool | None = None) -> Sample:

@@ -29,12 +29,13 @@ class Schedule(tf_keras.optimizers.schedules.LearningRateSchedule):  # type: ign
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """The rate at a step, a float32 scalar."""
-        warmup = self._config.warmup_steps
         step = tf.cast(step, tf.float32)
-        rate = self._after_warmup(step)
-        if not warmup:
-            return rate
-        return tf.where(step < warmup, self._after_warmup(float(warmup)) * step / warmup, rate)
+        # A short run has a short warm-up.
+        warmup = tf.cast(
+            tf.minimum(tf.cast(self._config.warmup_steps, tf.int64), self._steps // 10), tf.float32
+        )
+        rising = self._after_warmup(warmup) * step / tf.maximum(warmup, 1.0)
+        return tf.where(step < warmup, rising, self._after_warmup(step))
 
     def _after_warmup(self, step: tf.Tensor | float) -> tf.Tensor:
         config = self._config

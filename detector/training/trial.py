@@ -42,7 +42,7 @@ def find_depth(job: Job, samples: SampleSource) -> Plan:
     validation = job.validation
     job.folder.rewind_history(-1)  # of a trial that was interrupted
     best_depth, best_ap, took = _DEPTHS[0], -1.0, 0.0
-    objects = sum(not annotation["iscrowd"] for annotation in validation.dataset.annotations)
+    objects = sum(not annotation["iscrowd"] for annotation in validation.evaluated.annotations)
     margin = _MARGIN / max(1, objects) ** 0.5
     for depth in _DEPTHS:
         left, start = job.budget.left, time.monotonic()
@@ -53,7 +53,8 @@ def find_depth(job: Job, samples: SampleSource) -> Plan:
         trained = _train_briefly(tried, job, samples)
         words = f"the end of the trial of {_STEPS} steps, {describe_depth(depth)}"
         metrics, is_best = validation.try_out(trained, words)
-        job.folder.append_history(build_entry(0, metrics, trial=depth))
+        seconds = {"seconds": round(job.budget.seconds, 1)}
+        job.folder.append_history(build_entry(0, {**metrics, **seconds}, trial=depth))
         ap, took = metrics["AP"], time.monotonic() - start
         kept = "; its weights are kept until the run has better ones" if is_best else ""
         job.say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}{kept}")

@@ -39,6 +39,7 @@ class Validation:
 
     Attributes:
         dataset: as given.
+        evaluated: the images that evaluations take.
         seconds: what evaluations took so far.
         count: how many there were.
         best: the greatest AP so far; None without any.
@@ -54,7 +55,7 @@ class Validation:
         most_images: int | None = None,
     ) -> None:
         self.dataset = dataset
-        self._part = _fixed_part(dataset, most_images)
+        self.evaluated = _fixed_part(dataset, most_images)
         self.seconds = 0.0
         self.count = 0
         self._looked_at = 0
@@ -135,7 +136,7 @@ class Validation:
     @property
     def seconds_each(self) -> float:
         """What an evaluation takes."""
-        return self.seconds_per_image * len(self._part.images)
+        return self.seconds_per_image * len(self.evaluated.images)
 
     @property
     def seconds_per_image(self) -> float:
@@ -145,11 +146,11 @@ class Validation:
     @property
     def images_left(self) -> int:
         """How many images ``complete`` will look at."""
-        return 0 if self._part is self.dataset else len(self.dataset.images)
+        return 0 if self.evaluated is self.dataset else len(self.dataset.images)
 
     def try_speed(self, weights: Weights) -> None:
         """Look at a few images, so that it is known what an evaluation takes."""
-        few = self._part.select(None, _FEW_IMAGES)
+        few = self.evaluated.select(None, _FEW_IMAGES)
         start = time.monotonic()
         evaluate_weights(weights, self._spec, few)
         self._looked_at += len(few.images)
@@ -161,15 +162,15 @@ class Validation:
             return
         facts = read_manifest(self._folder.best)
         weights, _ = load_weights(self._folder.weights)
-        self._part = self.dataset
+        self.evaluated = self.dataset
         self._save(weights, self._evaluate(weights), str(facts["weights"]))
 
     def _evaluate(self, weights: Weights) -> Evaluation:
         start = time.monotonic()
-        evaluation = evaluate_weights(weights, self._spec, self._part)
+        evaluation = evaluate_weights(weights, self._spec, self.evaluated)
         self.seconds += time.monotonic() - start
         self.count += 1
-        self._looked_at += len(self._part.images)
+        self._looked_at += len(self.evaluated.images)
         return evaluation
 
     def _count_for_patience(self, ap: float) -> None:

@@ -13,17 +13,17 @@ COSTS = Costs(step=0.1, evaluation=2.0, end=5.0)
 
 def test_what_is_left_is_for_steps_evaluations_and_the_end() -> None:
     # 100 s = 5 s for the end, 8 x 2 s for evaluations, 790 steps
-    assert fit_steps(100.0, COSTS, step=0, planned=5000, most=5000) == 790
+    assert fit_steps(100.0, COSTS, step=0, planned=5000, most=5000, evaluate_every=625) == 790
     # half-way, with four evaluations to come: (100 - 5 - 8) / 0.1 = 870 more
-    assert fit_steps(100.0, COSTS, step=500, planned=1000, most=5000) == 1370
+    assert fit_steps(100.0, COSTS, step=500, planned=1000, most=5000, evaluate_every=125) == 1370
 
 
 def test_a_run_is_no_longer_than_it_would_be_without_a_limit() -> None:
-    assert fit_steps(10_000.0, COSTS, step=10, planned=400, most=600) == 600
+    assert fit_steps(10_000.0, COSTS, step=10, planned=400, most=600, evaluate_every=50) == 600
 
 
 def test_a_small_difference_changes_nothing() -> None:
-    assert fit_steps(100.0, COSTS, step=0, planned=800, most=5000) == 800
+    assert fit_steps(100.0, COSTS, step=0, planned=800, most=5000, evaluate_every=100) == 800
 
 
 @given(
@@ -38,10 +38,11 @@ def test_steps_that_are_done_are_never_taken_back(
 ) -> None:
     planned = step + more
     costs = Costs(seconds, 1.0, 5.0)
-    steps = fit_steps(left, costs, step=step, planned=planned, most=planned + beyond)
+    every = max(1, -(-planned // EVALUATIONS))
+    steps = fit_steps(left, costs, step=step, planned=planned, most=planned + beyond, evaluate_every=every)
     assert max(step, 1) <= max(steps, 1) <= max(planned + beyond, 1)
     if steps > planned:
-        evaluations = max(1, round(EVALUATIONS * more / max(planned, 1)))
+        evaluations = max(1, -(-more // every))
         assert (steps - step) * seconds + evaluations + 5.0 <= left + 1e-6
 
 

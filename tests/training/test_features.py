@@ -13,14 +13,25 @@ from detector.boxes import FloatArray
 from detector.data.folder import load_labelled_folder
 from detector.spec import ModelSpec
 from detector.training.config import AugmentationConfig
-from detector.training.features import FeatureSource, Pool, choose_pool, feature_bytes, feature_shapes
+from detector.training.config_file import load_config
+from detector.training.features import (
+    FeatureSource,
+    Pool,
+    choose_pool,
+    feature_bytes,
+    feature_shapes,
+    keep_features,
+)
 from detector.training.samples import Sample, SampleSource
 from tests.training.small_run import write_shapes
 
 SPEC = ModelSpec("features", ("cat", "dog", "cup"), input_hw=(96, 128), width_multiplier=0.35)
 PLAIN = AugmentationConfig(crop=0, colours=0)
 CHANGED = AugmentationConfig(crop=1, colours=1)
-FIRST = ("block_6_expand", "block_13_expand", "extra_2_reduce", "block_3_depthwise", "block_5_project")
+FIRST = (
+    *("block_6_expand", "block_13_expand", "extra_2_reduce", "block_3_depthwise", "block_5_project"),
+    *("Conv_1", "box_head_0", "class_head_0", "box_head_3", "class_head_5"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +86,8 @@ def test_what_crosses_is_all_that_later_layers_read(first: str) -> None:
     for layer in architecture.layers[cut:]:
         for read in (layer.source, layer.shortcut):
             assert read is None or read in crossing or names.index(read) >= cut
+    for head in (*architecture.box_heads, *architecture.class_heads):
+        assert head in crossing or names.index(head) >= cut
 
 
 @pytest.mark.parametrize("first", FIRST)
@@ -158,6 +171,20 @@ def test_a_pool_is_as_large_as_is_of_use_and_fits(
 ) -> None:
     monkeypatch.setattr("detector.training.features._MOST_BYTES", int(room * 50_000))
     assert choose_pool(augmentation, 50, 1000) == pool
+
+
+@pytest.mark.parametrize("first", [None, "Conv1"])
+def test_where_nothing_is_frozen_there_are_pictures(first: str | None, pictures) -> None:
+    samples = pictures(PLAIN)
+    assert keep_features(samples, SPEC, load_config(), first) is samples
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.7, 0.9, 1.0])
+def test_as_many_variants_are_mirrored_as_samples(share: float, pictures) -> None:
+    samples = pictures(replace(PLAIN, flip=share))
+    plain = pictures(replace(PLAIN, flip=0)).variant(0, 0).inputs[0]
+    mirrored = [not np.array_equal(samples.variant(0, number).inputs[0], plain) for number in range(200)]
+    assert abs(np.mean(mirrored) - share) < 0.12
 
 
 @pytest.mark.parametrize("samples_kept", [0, 1, 5])

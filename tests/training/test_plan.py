@@ -71,9 +71,11 @@ def test_evaluations_are_spread_over_the_run_and_the_last_step_has_one() -> None
     assert training_of(build_plan(load_config(None, ["training.steps=0"]), folder(100))).evaluate_every == 1
 
 
-def test_the_warm_up_ends_before_the_run() -> None:
-    config = load_config(None, ["training.steps=40", "optimizer.warmup_steps=500"])
-    assert build_plan(config, folder(100)).config.optimizer.warmup_steps == 4
+def test_other_steps_spread_the_evaluations_anew_unless_they_are_given() -> None:
+    plan = build_plan(load_config(None, ["training.steps=800"]), folder(100))
+    assert training_of(plan.with_steps(80)).evaluate_every == training_of(plan).evaluate_every / 10
+    given = build_plan(load_config(None, ["training.steps=800", "training.evaluate_every=7"]), folder(100))
+    assert training_of(given.with_steps(80)).evaluate_every == 7
 
 
 @pytest.mark.parametrize(

@@ -47,3 +47,17 @@ def test_a_run_that_is_stretched_falls_to_nothing_at_its_new_end() -> None:
     stretched.stretch(200)
     assert float(stretched(100)) == pytest.approx(0.2)
     assert float(stretched(200)) == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 40, 49, 51])
+def test_a_short_run_has_a_short_warm_up(steps: int) -> None:
+    config = OptimizerConfig(learning_rate=0.4, warmup_steps=500)
+    rates = [rate(config, step, steps) for step in range(steps)]
+    assert max(rates) > 0.38
+    assert rates.index(max(rates)) == steps // 10
+
+
+def test_a_run_that_is_cut_short_still_learns() -> None:
+    cut = schedule.Schedule(OptimizerConfig(learning_rate=0.4, warmup_steps=50), 600)
+    cut.stretch(40)
+    assert float(cut(4)) > 0.38
