@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -189,3 +190,4 @@ def train_command(
         output = output or choose_folder(dataset)
     with watching.page_of(resume or output, say):
         training.train(dataset, output=output, resume=resume, say=say, progress=True, **options)
+    gc.freeze()  # or Python would walk TensorFlow's graphs once more, only to end

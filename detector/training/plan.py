@@ -20,7 +20,7 @@ from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, Ex
 # for any picture, and they take as long as all others together.
 LITTLE, MUCH = "block_13_expand", "block_3_expand"
 FIRST_HEAD = "extra_2_reduce"
-_EPOCHS, _EPOCHS_WITHOUT_CROPS = 75, 30
+_EPOCHS = 25
 _FEW_IMAGES = 250
 _LARGE_SIDE = 0.35
 _CROP, _COLOURS = 0.5, 0.3
@@ -94,16 +94,15 @@ def build_plan(
         model = replace(model, input_size=size)
         reasons.insert(0, reason)
         if speed is not None and training.minutes != AUTO:
-            wanted = _usual_steps(config, images, bool(augmentation.crop)) * training.batch_size
+            wanted = _usual_steps(images, training.batch_size) * training.batch_size
             model, slower = _choose_smaller_size(model, own_hw, wanted, float(training.minutes), speed)
             reasons += slower
     if training.epochs != AUTO:
         steps_in_all = -(-images * int(training.epochs) // training.batch_size)
         training = replace(training, steps=steps_in_all, epochs=AUTO)
     elif training.steps == AUTO:
-        training = replace(training, steps=_usual_steps(config, images, bool(augmentation.crop)))
-        looks = "changed anew" if augmentation.crop else "the same"
-        reasons.append(f"steps: for {counted(images, 'image')}, {looks} each time")
+        training = replace(training, steps=_usual_steps(images, training.batch_size))
+        reasons.append(f"steps: for {counted(images, 'image')}")
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         depth, reason = _choose_depth(folder, steps, fine_tuning)
@@ -219,11 +218,9 @@ def median_side(dataset: Dataset) -> float:
     return float(np.sqrt(np.median(ratios))) if ratios else 0.0
 
 
-def _usual_steps(config: ExperimentConfig, images: int, crops: bool) -> int:
+def _usual_steps(images: int, batch_size: int) -> int:
     """The same number of epochs for every small dataset, fewer for large ones."""
-    batch_size = config.training.batch_size
-    epochs = _EPOCHS if crops else _EPOCHS_WITHOUT_CROPS
-    epochs_here = epochs * min(1.0, (_FEW_IMAGES / images) ** 0.5)
+    epochs_here = _EPOCHS * min(1.0, (_FEW_IMAGES / images) ** 0.5)
     return max(_LEAST_STEPS, round(images * epochs_here / batch_size))
 
 

@@ -69,11 +69,7 @@ class RunLog:
             f"{self._job.plan.config.training.batch_size / costs.step:.0f} images/s: "
             f"{describe_minutes(seconds / 60)} to go for {counted(left, 'step')}, {share:.0%} of it for "
             f"{counted(evaluations, 'evaluation')}."
-            + (
-                ""
-                if limit is None
-                else f" There {'is' if limit < 90 else 'are'} {describe_minutes(limit / 60)}."
-            )
+            + ("" if limit is None else _describe_limit(limit, seconds))
         )
 
     def change_steps(self, job: Job) -> None:
@@ -119,3 +115,10 @@ class RunLog:
         entry["seconds"] = round(self._job.budget.seconds, 1)
         self._history.append(entry)
         self._job.folder.append_history(entry)
+
+
+def _describe_limit(left: float, needed: float) -> str:
+    """What there is of a limited time, in words."""
+    if left < 0.9 * needed:
+        return " There is less time than that: it ends as soon as it can."
+    return f" There {'is' if left < 90 else 'are'} {describe_minutes(left / 60)}."

@@ -44,10 +44,11 @@ def find_depth(job: Job, samples: SampleSource) -> Plan:
     best_depth, best_ap, took = _DEPTHS[0], -1.0, 0.0
     objects = sum(not annotation["iscrowd"] for annotation in validation.evaluated.annotations)
     margin = _MARGIN / max(1, objects) ** 0.5
+    reason = f"training more has to bring {100 * margin:.1f} AP to be worth it"
     for depth in _DEPTHS:
         left, start = job.budget.left, time.monotonic()
         if left is not None and 2 * took > _SHARE * left:
-            job.say("There is no time to try out more.")
+            reason = "there is no time to try out more"
             break
         tried = _at_depth(job.plan, depth)
         trained = _train_briefly(tried, job, samples)
@@ -61,9 +62,7 @@ def find_depth(job: Job, samples: SampleSource) -> Plan:
         if ap <= best_ap + margin:
             break
         best_depth, best_ap = depth, ap
-    job.say(
-        f"So {describe_depth(best_depth)} (training more has to bring {100 * margin:.1f} AP to be worth it)."
-    )
+    job.say(f"So {describe_depth(best_depth)} ({reason}).")
     return _at_depth(job.plan, best_depth)
 
 

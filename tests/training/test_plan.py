@@ -60,7 +60,6 @@ def test_small_objects_are_cropped_and_large_ones_are_not() -> None:
     small, large = (build_plan(load_config(), folder(100, side=side)).config for side in (10, 60))
     assert small.augmentation.crop > 0 < small.augmentation.colours
     assert large.augmentation.crop == 0 == large.augmentation.colours
-    assert large.training.steps < small.training.steps
     given = build_plan(load_config(None, ["augmentation.crop=0.2"]), folder(100, side=60)).config
     assert given.augmentation.crop == 0.2
 
