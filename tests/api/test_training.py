@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +19,6 @@ SMALL = dict(setting.split("=") for setting in SETTINGS)
 @pytest.fixture
 def shapes(tmp_path: Path) -> Path:
     return write_shapes(tmp_path / "shapes")
-
-
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_any_run_can_be_looked_at(shapes: Path, tmp_path: Path) -> None:
@@ -84,7 +74,6 @@ def test_settings_are_read_as_strictly_as_a_file(settings: object, message: str,
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_interruptible")
 def test_training_is_silent_tells_its_progress_and_can_be_interrupted_and_resumed(
     shapes: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,7 +89,7 @@ def test_training_is_silent_tells_its_progress_and_can_be_interrupted_and_resume
     class Stopping(Listener):
         def on_evaluation(self, progress: Progress) -> None:
             points.append(progress)
-            os.kill(os.getpid(), signal.SIGINT)
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train(shapes, steps=6, output=tmp_path / "run", settings=SMALL, callbacks=[Stopping()])
