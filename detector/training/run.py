@@ -108,7 +108,7 @@ class Run:
         self._samples = samples
         first_step = 0 if checkpoint is None else checkpoint.step
         shown = keep_features(samples, job.spec, job.plan.config, job.plan.frozen_until)
-        if isinstance(shown, FeatureSource):
+        if isinstance(shown, FeatureSource) and is_chief():
             job.say(shown.describe())
         task = DetectionTask(
             job.plan,
@@ -211,9 +211,9 @@ class Run:
                 job.folder.settle_config(job.plan.config)
                 self._trainer.schedule.stretch(steps)
                 self._log.change_steps(job)
-        if not self._told:
-            self._told = True
+        if not self._told and step < job.steps:
             self._log.tell_time(step, costs)
+        self._told = True
 
     def _seconds_per_evaluation(self) -> float:
         """Of those that were, or of one that tries out how long they take."""
