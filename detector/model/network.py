@@ -114,11 +114,11 @@ class FoldedConvolution(tf_keras.layers.Layer):  # type: ignore[misc]
         factor = self.gamma * tf.math.rsqrt(self.moving_variance + BATCH_NORM_EPSILON)
         bias = self.beta - self.moving_mean * factor
         strides = [1, self._layer.stride, self._layer.stride, 1]
-        if self._layer.kind == "conv" and self._layer.kernel == 1:
+        if self._layer.kind == "conv" and self._layer.kernel == self._layer.stride == 1:
             # A matrix product, whose gradients cost a CPU less than those of a convolution.
             kernel = tf.cast(self.kernel * factor, inputs.dtype)[0, 0]
             x = tf.reshape(inputs, (-1, self._layer.in_channels)) @ kernel
-            x = tf.reshape(x, (-1, *self._layer.out_hw, self._layer.out_channels))
+            x = tf.reshape(x, (-1, *inputs.shape[1:3], self._layer.out_channels))
         elif self._layer.kind == "conv":
             kernel = tf.cast(self.kernel * factor, inputs.dtype)
             x = tf.nn.conv2d(inputs, kernel, strides, "SAME")

@@ -136,7 +136,7 @@ def test_the_trial_goes_on_while_training_more_pays(
         return {"AP": next(results)}, False
 
     monkeypatch.setattr(trial, "_train_briefly", train_briefly)
-    validation = SimpleNamespace(dataset=folder(1).val, try_out=try_out)
+    validation = SimpleNamespace(evaluated=folder(1).val, try_out=try_out)
     run = RunFolder(tmp_path)
     said: list[str] = []
     nothing: Any = None
