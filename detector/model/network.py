@@ -41,7 +41,7 @@ def build_network(
         if layer.relu6:
             x = tf_keras.layers.ReLU(6.0, name=layer.relu6)(x)
         if layer.shortcut:
-            add = tf_keras.layers.Add(name=layer.name.replace("_project", "_add"))
+            add = tf_keras.layers.Add(name=_name_of_sum(layer))
             x = add([outputs[layer.shortcut], x])
         outputs[layer.name] = x
     return tf_keras.Model(
@@ -52,6 +52,11 @@ def build_network(
         },
         name="ssdlite_mobilenet_v2",
     )
+
+
+def _name_of_sum(layer: Layer) -> str:
+    """Name of the layer that adds a shortcut to this one's output, as keras.applications has it."""
+    return layer.name.replace("_project", "_add")
 
 
 def _add_convolution(
@@ -150,7 +155,7 @@ def split_network(network: tf_keras.Model, spec: ModelSpec, first: str) -> tf_ke
     for name in crossing_layers(architecture, first):
         layer = architecture[name]
         # Layers before the first that is trained are folded, so nothing else can follow them.
-        last = layer.relu6 or (name.replace("_project", "_add") if layer.shortcut else name)
+        last = layer.relu6 or (_name_of_sum(layer) if layer.shortcut else name)
         inputs.append(network.get_layer(last).output)
     outputs = {name: network.get_layer(name).output for name in ("box_encodings", "class_logits")}
     return tf_keras.Model(inputs, outputs, name=f"{network.name}_from_{first}")

@@ -28,7 +28,6 @@ _MOST_BAD_STEPS = 5  # in a row
 _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
 _LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
-
 _FIRST_STEPS = 12  # after which it is known how long the run will take
 
 make_silenceable(orbit.controller)

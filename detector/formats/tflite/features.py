@@ -30,4 +30,4 @@ def build_features(weights: Weights, spec: ModelSpec, first: str) -> bytes:
             break
         layers.add_layer(layer, *folded[layer.name])
     outputs = {name: layers.output(name) for name in crossing_layers(architecture, first)}
-    return graph.finish({IMAGE: image}, outputs, {}, signature=True)
+    return graph.finish({IMAGE: image}, outputs)
