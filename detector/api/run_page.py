@@ -124,7 +124,7 @@ def read_run(run: RunFolder, *, running: bool = False) -> RunFacts:
         state=_describe_state(run, history, steps, finished=finished, running=running),
         news=_read_test(run) if finished else _tell_last(evaluations),
         steps=max(steps, done),
-        cards=_cards(own, done, steps, running=running and not finished),
+        cards=_cards(own, done, steps, _limit(record), running=running and not finished),
         losses=[_loss(own, key) for key in _LOSSES if len(read_series(own, key)[0])],
         evaluations=evaluations,
         plan=[*_texts(record.get("plan")), *_decided_by_trials(record, history)],
@@ -171,7 +171,7 @@ def _best_from(run: RunFolder) -> str:
 
 
 def _cards(
-    own: Sequence[HistoryEntry], done: int, steps: int, *, running: bool
+    own: Sequence[HistoryEntry], done: int, steps: int, limit: float | None, *, running: bool
 ) -> list[tuple[str, str, str]]:
     evaluated = [entry for entry in own if "AP" in entry]
     best = max(evaluated, key=lambda entry: entry["AP"], default=None)
@@ -184,16 +184,25 @@ def _cards(
     speed = [entry["images_per_second"] for entry in own if "images_per_second" in entry]
     if speed:
         cards.append(("images/s", f"{speed[-1]:.0f}", "while it trains"))
-    if running and (left := _minutes_left(own, steps)) is not None:
-        cards.insert(1, ("time left", describe_minutes(left).removeprefix("about "), "at this pace"))
+    if running and (left := _minutes_left(own, steps, limit)) is not None:
+        about = "at this pace" if limit is None else f"of {limit:g} minutes"
+        cards.insert(1, ("time left", describe_minutes(left).removeprefix("about "), about))
     return cards
 
 
-def _minutes_left(own: Sequence[HistoryEntry], steps: int) -> float | None:
-    """At the pace of the last points, evaluations included; None before it is known."""
+def _limit(record: RunRecord) -> float | None:
+    """The minutes that a run has; None for as many as it takes."""
+    minutes = _setting(record, "minutes")
+    return float(minutes) if isinstance(minutes, (int, float)) else None
+
+
+def _minutes_left(own: Sequence[HistoryEntry], steps: int, limit: float | None) -> float | None:
+    """To the limit, or at the pace of the last points, evaluations included; None before it is known."""
     timed = [entry for entry in own if "seconds" in entry]
     if len(timed) < 3:
         return None
+    if limit is not None:  # the steps are fitted into it, and their number may still change
+        return max(0.0, limit - timed[-1]["seconds"] / 60)
     first, last = timed[max(0, len(timed) - 1 - _PACE)], timed[-1]
     done, seconds = last["step"] - first["step"], last["seconds"] - first["seconds"]
     return max(0, steps - last["step"]) * seconds / done / 60 if done > 0 else None

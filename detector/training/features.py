@@ -175,6 +175,11 @@ class FeatureSource:
         kept = min(wanted, self._most_kept)
         renewed = ", renewed all the time" if self._pool.renewed else ""
         room = "" if kept == wanted else f"; there is room for {kept / wanted:.0%} (runtime.cache_gib)"
+        if not kept:
+            return (
+                f"The layers before {self._first} stay as they are, but there is no room to keep their "
+                "features (runtime.cache_gib), so they are computed again for each sample."
+            )
         return (
             f"The layers before {self._first} stay as they are, so their features are kept: "
             f"{counted(self._pool.size, 'variant')} of each picture{renewed}, "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import weakref
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -110,8 +112,14 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         return dataset.batch(batch, drop_remainder=True).prefetch(2)
 
     def _make_sample(self, number: tf.Tensor) -> tuple[tf.Tensor | tuple[tf.Tensor, ...], ...]:
+        # TensorFlow keeps every function that it was given until the process ends. With the samples, which
+        # hold pictures and features, each training of a trial or a fold would leave its memory behind.
+        source = weakref.ref(self._samples)
+
         def make(n: np.int64) -> tuple[NDArray[np.generic] | np.int64, ...]:
-            sample = self._samples(int(n))
+            samples = source()
+            assert samples is not None, "the training that asks for samples is over"
+            sample = samples(int(n))
             targets = sample.targets
             return *sample.inputs, targets.boxes, targets.classes, np.int64(sample.index)
 
@@ -150,6 +158,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         loss or gradient is not finite contributes nothing.
         """
         network_inputs, box_targets, class_targets, indices = inputs
+        report = functools.partial(_report_to, weakref.ref(self))
         replicas = tf.distribute.get_replica_context()
         count = float(replicas.num_replicas_in_sync)
         loss = self._config.loss
@@ -170,7 +179,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             total = classification + localization + self._penalty() / count
         gradients = tape.gradient(total, model.trainable_variables)
         finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
-        tf.cond(finite, lambda: np.int64(0), lambda: tf.numpy_function(self._report, [indices], tf.int64))
+        tf.cond(finite, lambda: np.int64(0), lambda: tf.numpy_function(report, [indices], tf.int64))
         gradients = [tf.where(finite, gradient, tf.zeros_like(gradient)) for gradient in gradients]
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         weight = tf.cast(finite, tf.float32)
@@ -183,9 +192,16 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         decay = self._config.optimizer.weight_decay
         return decay * tf.add_n([tf.nn.l2_loss(kernel) for kernel in self._regularised])
 
-    def _report(self, indices: NDArray[np.int64]) -> np.int64:
+    def report(self, indices: NDArray[np.int64]) -> None:
+        """Pass on which images a step showed whose loss is not finite."""
         self._on_bad_loss([int(index) for index in indices])
-        return np.int64(0)
+
+
+def _report_to(task: weakref.ref[DetectionTask], indices: NDArray[np.int64]) -> np.int64:
+    found = task()
+    if found is not None:
+        found.report(indices)
+    return np.int64(0)
 
 
 def _finite(value: tf.Tensor) -> tf.Tensor:

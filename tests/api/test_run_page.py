@@ -123,6 +123,15 @@ def test_how_far_a_run_is(shapes: Path, tmp_path: Path) -> None:
     assert "All steps are done" in read_run(run, running=True).state
 
 
+def test_with_a_limit_the_time_that_is_left_is_what_the_limit_leaves(shapes: Path, tmp_path: Path) -> None:
+    run = begin_run(tmp_path / "run", shapes, ("training.steps=9", "training.minutes=1.5"))
+    for step in (1, 2, 3):
+        run.append_history({"step": step, "loss": 1.0, "seconds": 10.0 * step})
+    cards = {name: (value, about) for name, value, about in read_run(run, running=True).cards}
+    assert cards["time left"] == ("60 seconds", "of 1.5 minutes")
+
+
+
 def test_the_page_is_the_report_once_that_is_of_this_end(ended: RunFolder) -> None:
     assert 'src="live.js"' in render_page(ended, "live.js", running=True)
     leave_report(ended, print)
