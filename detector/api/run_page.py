@@ -1,26 +1,19 @@
-"""The page of a training run: live as far as it has come, and the report that it leaves."""
+"""The page of a training run: as far as it has come, or the report that it left."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from detector.api.inputs import Say, load_dataset, read_detections
-from detector.checks.diagnosis import NEXT_TO_NOTHING, diagnose
 from detector.errors import DetectorError
-from detector.evaluation.analysis import analyse
-from detector.evaluation.bootstrap import ROUNDS
-from detector.evaluation.coco_metrics import compute_metrics
-from detector.evaluation.evaluate import versions_used
-from detector.report.page import HTML, About, build_live_page, write_report
+from detector.report.page import HTML, build_live_page
 from detector.report.run import Evaluated, RunFacts, Series, percent_of
 from detector.system.invocation import command
 from detector.system.reading import parsing, read_whole
-from detector.system.terminal import counted, ignore
+from detector.system.terminal import counted
 from detector.training.clock import describe_minutes
 from detector.training.config import AUTO
 from detector.training.final_report import next_commands
@@ -35,59 +28,8 @@ _LOSSES = {
     "localization_loss": "localization",
 }
 _MOST_POINTS = 300  # of a curve; more cannot be seen
-# Detections times rounds of the intervals; more takes longer than the end of a run should.
-_WORK, _LEAST_ROUNDS = 4_000_000, 200
 _PACE = 10  # points of the losses that tell how fast it is now
 _MOST_BYTES = 16 << 20
-
-
-def leave_report(run: RunFolder, say: Say) -> None:
-    """Write the page of a run that is over and say where it is; the run is whole without it."""
-    try:
-        path = write_run_report(run)
-    except KeyboardInterrupt:
-        say(f"Interrupted. The run is whole but for its report: {command('train', '--resume', run.root)}")
-        raise
-    except Exception as error:  # whatever it is, the training was not in vain
-        reason = str(error).rstrip(".") or type(error).__name__
-        say(
-            f"Note: the run is whole, but its report could not be written ({reason}). Once that is put "
-            f"right: {command('train', '--resume', run.root)}"
-        )
-    else:
-        say(f"Open {path} in a browser: curves, the plan, the worst errors, what to photograph next.")
-
-
-def write_run_report(run: RunFolder) -> Path:
-    """The page of a run that is over, written into its folder: the report of its best weights on the
-    validation images, with the training in front.
-
-    Raises:
-        DetectorError: the run has not been evaluated, its files are damaged, or the folder cannot be written.
-    """
-    record, measured = run.load_record(), _read_json(run.metrics)
-    dataset = load_dataset(run.validation, images_needed=False)
-    detections = read_detections(run.detections, dataset, ignore)
-    unknown = measured.get("unmatched_categories")
-    left_out = unknown if isinstance(unknown, list) else []
-    ids = [id_ for id_, name in dataset.categories.items() if name not in left_out]
-    metrics = compute_metrics(dataset, detections, ids)
-    rounds = min(ROUNDS, max(_LEAST_ROUNDS, _WORK // max(1, len(detections))))
-    hopeless = metrics.summary["AP"] < NEXT_TO_NOTHING
-    causes = diagnose(dataset, detections) if hopeless else []
-    analysis = analyse(dataset, detections, ids, metrics, rounds=rounds, causes=causes)
-    settings = measured.get("settings")
-    name = run.root.resolve().name
-    about = About(
-        title=name,
-        subtitle=f"{_describe_data(record)}; the best weights on "
-        f"{counted(len(dataset.images), 'validation image')}, {date.today().isoformat()}",
-        settings=settings if isinstance(settings, Mapping) else {},
-        versions=versions_used(),
-        run=read_run(run),
-    )
-    write_report(run.root, analysis, about)
-    return run.root / HTML
 
 
 def render_page(run: RunFolder, script: str, *, running: bool) -> str:
@@ -120,7 +62,7 @@ def read_run(run: RunFolder, *, running: bool = False) -> RunFacts:
     evaluations = [_evaluated(entry) for entry in history if "AP" in entry]
     return RunFacts(
         name=run.root.resolve().name,
-        about=_describe_data(record),
+        about=describe_data(record),
         state=_describe_state(run, history, steps, finished=finished, running=running),
         news=_read_test(run) if finished else _tell_last(evaluations),
         steps=max(steps, done),
@@ -133,7 +75,8 @@ def read_run(run: RunFolder, *, running: bool = False) -> RunFacts:
     )
 
 
-def _describe_data(record: RunRecord) -> str:
+def describe_data(record: RunRecord) -> str:
+    """What a run is trained on, by its record."""
     if not record:
         return "no step has been taken yet"
     return f"trained on {record.get('dataset', '?')}, {record.get('split') or 'split as asked for'}"
@@ -165,7 +108,7 @@ def _describe_state(
 def _best_from(run: RunFolder) -> str:
     """When the best weights came about, in words."""
     try:
-        return str(_read_json(run.best)["weights"])
+        return str(read_numbers(run.best)["weights"])
     except (DetectorError, LookupError):
         return "not known"
 
@@ -225,7 +168,7 @@ def _read_test(run: RunFolder) -> str:
     path = run.root / "test" / run.metrics.name
     if not path.is_file():
         return ""
-    numbers = _read_json(path)
+    numbers = read_numbers(path)
     ap, ap50, images = (numbers.get(key) for key in ("AP", "AP50", "images"))
     if not (isinstance(ap, float) and isinstance(ap50, float) and isinstance(images, int)):
         return ""
@@ -236,7 +179,8 @@ def _read_test(run: RunFolder) -> str:
     )
 
 
-def _read_json(path: Path) -> dict[str, object]:
+def read_numbers(path: Path) -> dict[str, object]:
+    """What a file of JSON holds by name; DetectorError where it is missing or damaged."""
     content = read_whole(path, _MOST_BYTES)
     with parsing(f"{path} is damaged"):
         numbers = json.loads(content)

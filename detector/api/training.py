@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 from detector.api.callbacks import Callback, Callbacks
 from detector.api.evaluation import percent
 from detector.api.inputs import LoadOptions, Say, optional_path, refuse_unknown
-from detector.api.run_page import leave_report
+from detector.api.run_report import leave_report
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole

@@ -10,10 +10,8 @@ from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
-from detector.evaluation.evaluate import match_categories
 from detector.system.invocation import command, program
 from detector.system.terminal import counted
-from detector.training.chance import describe_interval
 from detector.training.clock import describe_minutes
 from detector.training.curves import draw_curves
 from detector.training.fold_numbers import FoldNumbers
@@ -49,9 +47,6 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
         f"{len(folder.val.images):,} validation images."
     )
-    alone = run.load_record().get("fold") is None  # what folds tell is told once, of all of them
-    if alone and (chance := describe_interval(folder.val, detections, _categories(job, folder.val))):
-        say(chance)
     if metrics["AP"] < _HOPELESS_AP:
         say("An AP this low has a reason. What was found:")
         for finding in diagnose(folder.val, detections, training=folder.train):
@@ -61,7 +56,7 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     if folder.test is not None:
         _evaluate_test(job, folder.test)
     save_coco(folder.val, run.validation)
-    if not alone:
+    if run.load_record().get("fold") is not None:  # what folds tell is told once, of all of them
         return
     say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
     say(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
@@ -76,10 +71,6 @@ def next_commands(run: RunFolder) -> list[tuple[str, str]]:
         ("see it live", command("demo", "--model", run.root)),
         ("see the curves in TensorBoard", program("tensorboard", "--logdir", run.tensorboard)),
     ]
-
-
-def _categories(job: Job, dataset: Dataset) -> list[int]:
-    return sorted(set(match_categories(job.spec.classes, dataset.categories).values()))
 
 
 def report_final(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from detector.api.run_page import leave_report
+from detector.api.run_report import leave_report
 from detector.api.watching import watch
 from detector.data.readers.coco import save_coco
 from detector.training.run_folder import RunFolder
