@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from detector.system.invocation import command
 from detector.system.silence import make_silenceable, silenced
-from detector.training.budget import Costs, fit_steps
+from detector.training.budget import FIRST_STEPS, Costs, fit_steps
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
@@ -28,7 +28,6 @@ _MOST_BAD_STEPS = 5  # in a row
 _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
 _LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
-_FIRST_STEPS = 12  # after which it is known how long the run will take
 
 make_silenceable(orbit.controller)
 
@@ -182,7 +181,7 @@ class Run:
         if self._workers:
             count = _LOOP_STEPS - step % _LOOP_STEPS
         else:
-            count = self._log.clock.steps_in(_LOOP_SECONDS) if self._told else _FIRST_STEPS
+            count = self._log.clock.steps_in(_LOOP_SECONDS) if self._told else FIRST_STEPS
         # Orbit prints what the bar shows already.
         with silenced():
             self._controller.train(min(due, step + count), checkpoint_at_completion=False)
