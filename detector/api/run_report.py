@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from detector.api.inputs import Say, load_dataset, read_detections
-from detector.api.run_page import describe_data, read_numbers, read_run
+from detector.api.run_facts import describe_data, read_numbers
+from detector.api.run_page import read_run
 from detector.checks.diagnosis import NEXT_TO_NOTHING, diagnose
+from detector.data.dataset import Dataset
 from detector.evaluation.analysis import Analysis, analyse
 from detector.evaluation.bootstrap import ROUNDS
 from detector.evaluation.coco_metrics import compute_metrics
@@ -17,6 +20,7 @@ from detector.report.page import HTML, About, write_report
 from detector.system.invocation import command
 from detector.system.terminal import counted, ignore
 from detector.training.chance import describe_interval
+from detector.training.fold_numbers import FoldNumbers
 from detector.training.run_folder import RunFolder
 
 # Detections times rounds of the intervals; more takes longer than the end of a run should.
@@ -29,7 +33,8 @@ def leave_report(run: RunFolder, say: Say) -> None:
     """
     try:
         analysis = analyse_run(run)
-        if chance := describe_interval(analysis.summary["AP"], analysis.summary["AP50"]):
+        chance = describe_interval(analysis.summary["AP"], analysis.summary["AP50"])
+        if chance and not run.fold_numbers.exists():  # those of folds have been said, with their intervals
             say(chance)
         path = write_run_report(run, analysis)
     except KeyboardInterrupt:
@@ -46,22 +51,36 @@ def leave_report(run: RunFolder, say: Say) -> None:
 
 
 def analyse_run(run: RunFolder) -> Analysis:
-    """Everything that can be said of the best weights of a run on the validation images.
+    """Everything that can be said of the best weights of a run on the validation images; of one in folds, of
+    those of all folds, each on the images that they have not seen.
 
     Raises:
         DetectorError: the run has not been evaluated, or its files are damaged.
     """
     measured = read_numbers(run.metrics)
-    dataset = load_dataset(run.validation, images_needed=False)
+    numbers = FoldNumbers.load(run.fold_numbers) if run.fold_numbers.exists() else None
+    dataset = _load_validation(run, 0 if numbers is None else numbers.count)
     detections = read_detections(run.detections, dataset, ignore)
     unknown = measured.get("unmatched_categories")
     left_out = unknown if isinstance(unknown, list) else []
     ids = [id_ for id_, name in dataset.categories.items() if name not in left_out]
     metrics = compute_metrics(dataset, detections, ids)
     rounds = min(ROUNDS, max(_LEAST_ROUNDS, _WORK // max(1, len(detections))))
+    if numbers is not None:  # with as many, the intervals are those that folds.json has
+        rounds = numbers.rounds
     hopeless = metrics.summary["AP"] < NEXT_TO_NOTHING
     causes = diagnose(dataset, detections) if hopeless else []
     return analyse(dataset, detections, ids, metrics, rounds=rounds, causes=causes)
+
+
+def _load_validation(run: RunFolder, folds: int) -> Dataset:
+    """What a run was validated on; the images of all folds, where it has some."""
+    if not folds:
+        return load_dataset(run.validation, images_needed=False)
+    parts = [load_dataset(run.fold(number).validation, images_needed=False) for number in range(1, folds + 1)]
+    images = sorted((image for part in parts for image in part.images), key=lambda image: image.id)
+    annotations = tuple(annotation for part in parts for annotation in part.annotations)
+    return replace(parts[0], source=run.root, images=tuple(images), annotations=annotations)
 
 
 def write_run_report(run: RunFolder, analysis: Analysis) -> Path:
@@ -72,7 +91,10 @@ def write_run_report(run: RunFolder, analysis: Analysis) -> Path:
         DetectorError: the run's files are damaged, or the folder cannot be written.
     """
     settings = read_numbers(run.metrics).get("settings")
-    measured_on = f"the best weights on {counted(len(analysis.dataset.images), 'validation image')}"
+    images = len(analysis.dataset.images)
+    measured_on = f"the best weights on {counted(images, 'validation image')}"
+    if run.fold_numbers.exists():
+        measured_on = f"{counted(images, 'image')}, each judged by a model that had not seen it"
     about = About(
         title=run.root.resolve().name,
         subtitle=f"{describe_data(run.load_record())}; {measured_on}, {date.today().isoformat()}",

@@ -212,7 +212,7 @@ def train(
             run = (begin if division.folds is None else begin_folds)(
                 folder, experiment, division, optional_path("output", output), say, listeners.tell
             )
-        if is_chief() and not run.fold_numbers.exists():
+        if is_chief():
             leave_report(run, say)
     if listeners.failure is not None:
         raise listeners.failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from detector.checks.diagnosis import diagnose
@@ -60,17 +61,22 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         return
     say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
     say(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
-    say("\n".join(["Next:", *(f"  {typed}" for _, typed in next_commands(run))]))
+    _say_next(run, say)
 
 
 def next_commands(run: RunFolder) -> list[tuple[str, str]]:
     """What can be done with a run that is over: what it is, and what to type for it."""
+    again = ("measure it again, in more ways", command("eval", run.validation, "--model", run.root))
     return [
-        ("measure it again, in more ways", command("eval", run.validation, "--model", run.root)),
+        *([] if run.fold_numbers.exists() else [again]),  # a model of all images has none to be measured on
         ("find objects in a photograph", command("detect", "PHOTO", "--model", run.root)),
         ("see it live", command("demo", "--model", run.root)),
         ("see the curves in TensorBoard", program("tensorboard", "--logdir", run.tensorboard)),
     ]
+
+
+def _say_next(run: RunFolder, say: Callable[[str], None]) -> None:
+    say("\n".join(["Next:", *(f"  {typed}" for _, typed in next_commands(run))]))
 
 
 def report_final(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
@@ -90,12 +96,7 @@ def report_final(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         f"to {numbers.count}, the runs of the folds"
     )
     say(f"  {run.predictions}   predictions against truth, each by a model that had not seen the image")
-    say(
-        "Next:\n"
-        f"  {command('detect', 'PHOTO', '--model', run.root)}\n"
-        f"  {command('demo', '--model', run.root)}\n"
-        f"  {program('tensorboard', '--logdir', run.tensorboard)}"
-    )
+    _say_next(run, say)
 
 
 def _read_best(run: RunFolder) -> str:

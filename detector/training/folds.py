@@ -81,22 +81,8 @@ def begin_folds(
     images = len(whole.train.images) // division.folds
     check_time(planned, budget, trainings, images, speed)
     shared = share_plan(experiment, planned)
-    record: RunRecord = {
-        "dataset": str(dataset.absolute()),
-        **division.to_record(),
-        "split": whole.split_note,
-        "classes": list(whole.classes),
-        "fingerprint": fingerprint(whole.train, whole.val),
-        "config": asdict(shared),
-        "version": __version__,
-        "step": 0,
-        "finished": False,
-        "folded": False,
-        "weights": "",
-        "card": {},
-    }
     with alone(run, say):
-        run.start(shared.to_yaml(), record)
+        run.start(shared.to_yaml(), _build_record(dataset, division, whole, shared))
         _check_space(run, division.folds)
         say(f"{division.folds} folds of {counted(len(whole.train.images), 'image')}, then a model of all.")
         if line := describe_shortage(planned, budget, trainings, images, speed):
@@ -110,6 +96,26 @@ def begin_folds(
             raise
     _train_on_all(run, whole, numbers, budget, say, on_progress)
     return run
+
+
+def _build_record(
+    dataset: Path, division: Division, whole: LabelledFolder, shared: ExperimentConfig
+) -> RunRecord:
+    """The record of a run whose folds are not trained yet."""
+    return {
+        "dataset": str(dataset.absolute()),
+        **division.to_record(),
+        "split": whole.split_note,
+        "classes": list(whole.classes),
+        "fingerprint": fingerprint(whole.train, whole.val),
+        "config": asdict(shared),
+        "version": __version__,
+        "step": 0,
+        "finished": False,
+        "folded": False,
+        "weights": "",
+        "card": {},
+    }
 
 
 def go_on_folds(run: RunFolder, moved_to: Path | None, say: Say, on_progress: OnProgress) -> RunFolder:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from detector.api.run_page import read_run, render_page
 from detector.api.run_report import leave_report
+from detector.api.watching import page_version
+from detector.report.run import percent_of
+from detector.training.fold_numbers import FoldNumbers
 from detector.training.run_folder import RunFolder
 from tests.training.small_run import begin_run
 
@@ -68,3 +72,47 @@ def test_long_histories_are_thinned(shapes: Path, tmp_path: Path) -> None:
     (loss,) = read_run(run).losses
     assert len(loss.values) <= 300
     assert (loss.steps[0], loss.steps[-1]) == (0, 4999)
+
+
+def test_while_folds_are_trained_the_page_is_of_the_one_that_is(folded: RunFolder) -> None:
+    folded.fold_numbers.unlink()
+    folded.history.unlink()
+    folded.update_record(folded=False, finished=False)
+    folded.fold(2).update_record(finished=False)
+    facts = read_run(folded, running=True)
+    assert facts.name == "run"
+    assert facts.state == "Fold 2 of 2. Step 6 of 9."
+    assert facts.news.startswith("Step 6: AP ")
+    assert ("fold", "2", "of 2") in facts.cards
+    assert [each.when for each in facts.folds] == ["fold 1: 12 images"]
+    metrics = json.loads(folded.fold(1).metrics.read_text())
+    assert (facts.folds[0].ap, facts.folds[0].ap50) == (metrics["AP"], metrics["AP50"])
+    assert '<section id="folds">' in render_page(folded, "live.js", running=True)
+    stopped = read_run(folded)
+    assert stopped.state.startswith("Not finished: fold 2 of 2. Go on with: ")
+    assert stopped.state.endswith(str(folded.root))
+    shutil.rmtree(folded.root / "folds")
+    assert read_run(folded, running=True).state.startswith("Fold 1 of 2. ")
+
+
+def test_the_model_of_all_images_has_the_numbers_of_the_folds(folded: RunFolder) -> None:
+    numbers = FoldNumbers.load(folded.fold_numbers)
+    folded.update_record(finished=False)
+    facts = read_run(folded, running=True)
+    assert facts.state.startswith("The folds are trained. All images: All steps are done; ")
+    assert ("AP", percent_of(numbers.ap.value), "pooled over the folds") in facts.cards
+    assert len(facts.folds) == 2
+    assert facts.pooled[0] == f"AP: {numbers.ap}."
+    assert read_run(folded).state.endswith(f"--resume {folded.root}")
+    folded.update_record(finished=True)
+    done = read_run(folded)
+    assert done.state == "Finished: 2 folds, then 9 steps on all images."
+    assert all("eval" not in typed for _, typed in done.commands)
+    assert done.commands
+
+
+def test_what_changes_in_a_fold_changes_the_page(folded: RunFolder) -> None:
+    before = page_version(folded)
+    assert page_version(folded) == before
+    folded.fold(2).append_history({"step": 7, "loss": 1.0})
+    assert page_version(folded) != before

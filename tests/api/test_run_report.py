@@ -12,6 +12,7 @@ from detector.api.run_report import leave_report
 from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
 from detector.evaluation.analysis import Analysis
+from detector.training.fold_numbers import FoldNumbers
 from detector.training.run_folder import RunFolder
 from tests.evaluation.noisy_detections import build_dataset, with_noise
 
@@ -93,6 +94,35 @@ def test_how_far_ap_may_be_chance_is_said_where_no_page_can_be_written(measurabl
         "By chance alone ",
         "Note: the run is whole, but its report could not be written ",
     ]
+
+
+def test_the_report_of_a_run_in_folds_is_of_all_images_with_the_intervals_of_the_folds(
+    folded: RunFolder,
+) -> None:
+    said: list[str] = []
+    leave_report(folded, said.append)
+    (line,) = said  # what is chance is said with the numbers of the folds
+    assert line.startswith("Open ")
+    numbers = FoldNumbers.load(folded.fold_numbers)
+    facts = json.loads((folded.root / "report.json").read_text())
+    assert facts["images"] == 24
+    for name, own in (("AP", numbers.ap), ("AP50", numbers.ap50)):
+        assert facts["summary"][name] == pytest.approx({"value": own.value, "low": own.low, "high": own.high})
+    page = (folded.root / "report.html").read_text("utf-8")
+    assert "24 images, each judged by a model that had not seen it" in page
+    assert "Finished: 2 folds, then 9 steps on all images." in page
+    for part in ("training", "folds", "photograph", "next", "pictures"):
+        assert f'<section id="{part}">' in page
+    assert "fold 2: 12 images" in page
+
+
+def test_a_fold_whose_files_are_gone_costs_the_report_alone(folded: RunFolder) -> None:
+    folded.fold(1).validation.unlink()
+    said: list[str] = []
+    leave_report(folded, said.append)
+    (line,) = said
+    assert line.startswith("Note: the run is whole, but its report could not be written (")
+    assert "validation.json" in line
 
 
 @pytest.mark.parametrize("fault", [DetectorError("The disk is full."), KeyError("AP"), MemoryError()])

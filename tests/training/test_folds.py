@@ -154,6 +154,10 @@ def test_the_model_is_trained_on_all_images_and_judged_on_test_alone(whole: tupl
     assert all(
         (run / name).exists() for name in ("model.tflite", "curves.png", "predictions.jpg", "best.json")
     )
+    page = (run / "report.html").read_text()
+    assert "12 images, each judged by a model that had not seen it" in page
+    assert json.loads((run / "report.json").read_text())["images"] == 12
+    assert "report.html in a browser" in printed
     assert "train 12, test 2" in printed
     assert "On 2 images of test" in printed
     assert "the pooled 12 images" in printed
