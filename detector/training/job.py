@@ -10,7 +10,7 @@ from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
 from detector.training.budget import SECONDS_AT_END, Budget
-from detector.training.features import cache_bytes
+from detector.training.features import Sources, cache_bytes
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -92,11 +92,11 @@ class Job:
         looks = self.test_images + self.validation.images_left
         return SECONDS_AT_END + looks * self.validation.seconds_per_image
 
-    def build_samples(self) -> SampleSource:
-        """Where its samples come from; it keeps decoded images, so one serves the trial and the run."""
+    def build_sources(self) -> Sources:
+        """Where its samples come from; images and features are kept, so one serves the trial and the run."""
         config = self.plan.config
         frozen = self.plan.frozen_until is not None  # then the other half is for features
-        return SampleSource(
+        pictures = SampleSource(
             self.data,
             self.spec,
             config.augmentation,
@@ -104,3 +104,4 @@ class Job:
             seed=config.training.seed,
             cache_bytes=cache_bytes(config) // (2 if frozen else 1),
         )
+        return Sources(pictures, self.spec, config)
