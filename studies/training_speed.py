@@ -20,7 +20,7 @@ from detector.commands.command_line import echo
 from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.training.config import ExperimentConfig
 from detector.training.config_file import load_config
-from detector.training.features import keep_features
+from detector.training.features import Sources
 from detector.training.initial_weights import load_initial_weights
 from detector.training.plan import build_plan
 from detector.training.samples import SampleSource
@@ -79,7 +79,7 @@ def _trainer(folder: LabelledFolder, config: ExperimentConfig, strategy: Any) ->
     samples = SampleSource(
         folder.train, spec, plan.config.augmentation, iou_threshold=0.5, seed=0, cache_bytes=2 << 30
     )
-    shown = keep_features(samples, spec, plan.config, plan.frozen_until)
+    shown = Sources(samples, spec, plan.config).before(plan.frozen_until)
     task = DetectionTask(plan, spec, weights, shown, first_step=0, on_bad_loss=print)
     trainer = build_trainer(task, plan.config, strategy, lambda _: None)
     task.freeze(trainer.model)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +19,9 @@ from detector.formats.tflite.writer import build_tflite
 from detector.labels import COCO_IDS
 from detector.pretrained.releases import DEFAULT_MODEL, weights_path
 from detector.weights import load_weights
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("no deadline", deadline=None)
@@ -71,6 +76,20 @@ def model(released_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     path = tmp_path_factory.mktemp("model") / "model.tflite"
     path.write_bytes(build_tflite(*load_weights(released_weights)))
     return path
+
+
+# Longer than for a module it must not live: its event loop would be in the way of others in this thread.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.chromium import launch  # which needs ``absent`` of this module
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

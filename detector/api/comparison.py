@@ -190,16 +190,7 @@ def compare(
         whole = as_dataset(dataset, images_needed=looks, say=say, progress=progress)
         coco, how = select(whole, options)
         sides = first, second = [_find(side, whole, coco, how, say) for side in (a, b)]
-        common = first.category_ids & second.category_ids
-        absent = [name for id_, name in coco.categories.items() if id_ not in common]
-        if absent:
-            say(f"Left out, because not both look for them: {', '.join(absent)}")
-        differences = compare_detections(
-            coco, first.detections, second.detections, category_ids=sorted(common), rounds=rounds
-        )
-    difference = differences.summary["AP"].difference.value
-    if difference != difference:
-        raise DatasetError(f"{coco.source} has no object of a class that both look for: nothing to compare.")
+        differences = _find_differences(first, second, coco, rounds, say)
     detectors = {letter: each.detector for letter, each in zip("AB", sides, strict=True) if each.detector}
     return Comparison(
         **vars(differences),
@@ -215,6 +206,21 @@ def _is_model(side: Side) -> TypeGuard[str | Path | Detector]:
     if isinstance(side, str | Path):
         return Path(side).suffix.lower() != ".json"
     return isinstance(side, Detector)
+
+
+def _find_differences(first: _Found, second: _Found, coco: Dataset, rounds: int, say: Say) -> Differences:
+    """How the two differ in the categories that both look for; DatasetError where none has an object."""
+    common = first.category_ids & second.category_ids
+    absent = [name for id_, name in coco.categories.items() if id_ not in common]
+    if absent:
+        say(f"Left out, because not both look for them: {', '.join(absent)}")
+    differences = compare_detections(
+        coco, first.detections, second.detections, category_ids=sorted(common), rounds=rounds
+    )
+    difference = differences.summary["AP"].difference.value
+    if difference != difference:
+        raise DatasetError(f"{coco.source} has no object of a class that both look for: nothing to compare.")
+    return differences
 
 
 def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say) -> _Found:

@@ -83,13 +83,29 @@ def export(
     """
     refuse_unknown("export", options, ExportOptions)
     check_model(model)
+    request = _build_request(
+        str(model), format, quantize, postprocess, optional_path("output", output), options
+    )
+    with bars_wanted(options.get("progress", False)):
+        return write_export(request, say or ignore)
+
+
+def _build_request(
+    model: str,
+    format: FormatName,
+    quantize: Precision,
+    postprocess: bool,
+    output: Path | None,
+    options: ExportOptions,
+) -> Request:
+    """What is asked for, checked as far as it can be by itself."""
     dataset = options.get("dataset")
-    request = Request(
-        model=str(model),
+    return Request(
+        model=model,
         format=format,
         quantize=quantize,
         postprocess=postprocess,
-        output=optional_path("output", output),
+        output=output,
         bundle=options.get("bundle"),
         calibration=optional_path("calibration", options.get("calibration")),
         dataset=dataset if isinstance(dataset, Dataset) else optional_path("the dataset", dataset),
@@ -97,5 +113,3 @@ def export(
         input_size=options.get("input_size"),
         max_ap_drop=options.get("max_ap_drop"),
     )
-    with bars_wanted(options.get("progress", False)):
-        return write_export(request, say or ignore)

@@ -1,93 +1,20 @@
-"""The page of a training run: live as far as it has come, and the report that it leaves."""
+"""The page of a training run: as far as it has come, or the report that it left."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from detector.api.inputs import Say, load_dataset, read_detections
-from detector.checks.diagnosis import NEXT_TO_NOTHING, diagnose
+from detector.api.run_facts import read_numbers, read_test, read_training
 from detector.errors import DetectorError
-from detector.evaluation.analysis import analyse
-from detector.evaluation.bootstrap import ROUNDS
-from detector.evaluation.coco_metrics import compute_metrics
-from detector.evaluation.evaluate import versions_used
-from detector.report.page import HTML, About, build_live_page, write_report
-from detector.report.run import Evaluated, RunFacts, Series, percent_of
+from detector.report.page import HTML, build_live_page
+from detector.report.run import Evaluated, RunFacts, percent_of
 from detector.system.invocation import command
-from detector.system.reading import parsing, read_whole
-from detector.system.terminal import counted, ignore
-from detector.training.clock import describe_minutes
-from detector.training.config import AUTO
-from detector.training.final_report import next_commands
-from detector.training.history import HistoryEntry, read_series, smooth
-from detector.training.plan import describe_depth
+from detector.system.reading import parsing
+from detector.system.terminal import counted
+from detector.training.fold_numbers import FoldNumbers
 from detector.training.run_folder import RunFolder
-from detector.training.run_record import RunRecord
-
-_LOSSES = {
-    "loss": "total",
-    "classification_loss": "classification",
-    "localization_loss": "localization",
-}
-_MOST_POINTS = 300  # of a curve; more cannot be seen
-# Detections times rounds of the intervals; more takes longer than the end of a run should.
-_WORK, _LEAST_ROUNDS = 4_000_000, 200
-_PACE = 10  # points of the losses that tell how fast it is now
-_MOST_BYTES = 16 << 20
-
-
-def leave_report(run: RunFolder, say: Say) -> None:
-    """Write the page of a run that is over and say where it is; the run is whole without it."""
-    try:
-        path = write_run_report(run)
-    except KeyboardInterrupt:
-        say(f"Interrupted. The run is whole but for its report: {command('train', '--resume', run.root)}")
-        raise
-    except Exception as error:  # whatever it is, the training was not in vain
-        reason = str(error).rstrip(".") or type(error).__name__
-        say(
-            f"Note: the run is whole, but its report could not be written ({reason}). Once that is put "
-            f"right: {command('train', '--resume', run.root)}"
-        )
-    else:
-        say(f"Open {path} in a browser: curves, the plan, the worst errors, what to photograph next.")
-
-
-def write_run_report(run: RunFolder) -> Path:
-    """The page of a run that is over, written into its folder: the report of its best weights on the
-    validation images, with the training in front.
-
-    Raises:
-        DetectorError: the run has not been evaluated, its files are damaged, or the folder cannot be written.
-    """
-    record, measured = run.load_record(), _read_json(run.metrics)
-    dataset = load_dataset(run.validation, images_needed=False)
-    detections = read_detections(run.detections, dataset, ignore)
-    unknown = measured.get("unmatched_categories")
-    left_out = unknown if isinstance(unknown, list) else []
-    ids = [id_ for id_, name in dataset.categories.items() if name not in left_out]
-    metrics = compute_metrics(dataset, detections, ids)
-    rounds = min(ROUNDS, max(_LEAST_ROUNDS, _WORK // max(1, len(detections))))
-    hopeless = metrics.summary["AP"] < NEXT_TO_NOTHING
-    causes = diagnose(dataset, detections) if hopeless else []
-    analysis = analyse(dataset, detections, ids, metrics, rounds=rounds, causes=causes)
-    settings = measured.get("settings")
-    name = run.root.resolve().name
-    about = About(
-        title=name,
-        subtitle=f"{_describe_data(record)}; the best weights on "
-        f"{counted(len(dataset.images), 'validation image')}, {date.today().isoformat()}",
-        settings=settings if isinstance(settings, Mapping) else {},
-        versions=versions_used(),
-        run=read_run(run),
-    )
-    write_report(run.root, analysis, about)
-    return run.root / HTML
 
 
 def render_page(run: RunFolder, script: str, *, running: bool) -> str:
@@ -109,177 +36,76 @@ def render_page(run: RunFolder, script: str, *, running: bool) -> str:
 
 
 def read_run(run: RunFolder, *, running: bool = False) -> RunFacts:
-    """What the files of a run tell of it, as far as it is; nothing but its name where there is none yet."""
-    record: RunRecord = run.load_record() if run.record.exists() else {}
-    history = run.load_history() if record else []
-    planned = _setting(record, "steps")
-    steps = planned if isinstance(planned, int) else 0
-    own = [entry for entry in history if "trial" not in entry]
-    done = max((entry["step"] for entry in own), default=0)
-    finished = record.get("finished") is True
-    evaluations = [_evaluated(entry) for entry in history if "AP" in entry]
-    return RunFacts(
-        name=run.root.resolve().name,
-        about=_describe_data(record),
-        state=_describe_state(run, history, steps, finished=finished, running=running),
-        news=_read_test(run) if finished else _tell_last(evaluations),
-        steps=max(steps, done),
-        cards=_cards(own, done, steps, _limit(record), running=running and not finished),
-        losses=[_loss(own, key) for key in _LOSSES if len(read_series(own, key)[0])],
-        evaluations=evaluations,
-        plan=[*_texts(record.get("plan")), *_decided_by_trials(record, history)],
-        trained=_counts(record.get("objects")),
-        commands=next_commands(run) if finished else [],
+    """What the files of a run tell of it, as far as it is; of one in folds, what their files tell, too.
+
+    Args and errors are those of ``read_training``.
+    """
+    facts = read_training(run, running=running)
+    record: Mapping[str, object] = run.load_record() if run.record.exists() else {}
+    count = record.get("folds")
+    if "folded" not in record or not isinstance(count, int):
+        return facts
+    begun = [number for number in range(1, count + 1) if run.fold(number).record.exists()]
+    trained = [number for number in begun if run.fold(number).load_record().get("finished") is True]
+    numbers = FoldNumbers.load(run.fold_numbers) if run.fold_numbers.exists() else None
+    facts = replace(
+        facts,
+        folds=[_judged(run.fold(number), number) for number in trained],
+        pooled=[f"AP: {numbers.ap}.", f"AP50: {numbers.ap50}."] if numbers else [],
     )
+    if record["folded"] and numbers:
+        return _with_numbers(run, facts, numbers, finished=record.get("finished") is True, running=running)
+    return _in_fold(run, facts, begun[-1] if begun else 1, count, running=running)
 
 
-def _describe_data(record: RunRecord) -> str:
-    if not record:
-        return "no step has been taken yet"
-    return f"trained on {record.get('dataset', '?')}, {record.get('split') or 'split as asked for'}"
+def _judged(own: RunFolder, number: int) -> Evaluated:
+    """The numbers of the model of a fold on its images."""
+    metrics = read_numbers(own.metrics)
+    with parsing(f"{own.metrics} is damaged"):
+        images, ap, ap50 = int(str(metrics["images"])), float(str(metrics["AP"])), float(str(metrics["AP50"]))
+    return Evaluated(f"fold {number}: {counted(images, 'image')}", None, ap, ap50)
 
 
-def _describe_state(
-    run: RunFolder, history: Sequence[HistoryEntry], steps: int, *, finished: bool, running: bool
-) -> str:
-    """How far it is, in a sentence."""
-    own = [entry["step"] for entry in history if "trial" not in entry]
-    done = max(own, default=0)
-    if finished:
-        early = f" of {steps:,}: the last evaluations brought nothing better" if done < steps else ""
-        return f"Finished after step {done:,}{early}. The best weights: {_best_from(run)}."
+def _in_fold(run: RunFolder, facts: RunFacts, number: int, count: int, *, running: bool) -> RunFacts:
+    """The facts of a run whose folds are not all trained: those of the last one that was begun."""
+    own = read_training(run.fold(number), running=running)
+    state = f"Fold {number} of {count}. {own.state if run.fold(number).record.exists() else 'It comes next.'}"
     if not running:
-        return (
-            f"Not finished: step {done:,} of {steps:,}. Go on with: {command('train', '--resume', run.root)}"
+        state = (
+            f"Not finished: fold {number} of {count}. Go on with: {command('train', '--resume', run.root)}"
         )
-    if done >= steps > 0:
-        return "All steps are done; the numbers of the end are being measured."
-    if own:
-        return f"Step {done:,} of {steps:,}."
-    tried = sum("trial" in entry for entry in history)
-    if tried:
-        return f"Found out so far how much of the network to train: {counted(tried, 'trial')}."
-    return "Begun; the first steps are being taken." if steps else "Images and labels are being read."
-
-
-def _best_from(run: RunFolder) -> str:
-    """When the best weights came about, in words."""
-    try:
-        return str(_read_json(run.best)["weights"])
-    except (DetectorError, LookupError):
-        return "not known"
-
-
-def _cards(
-    own: Sequence[HistoryEntry], done: int, steps: int, limit: float | None, *, running: bool
-) -> list[tuple[str, str, str]]:
-    evaluated = [entry for entry in own if "AP" in entry]
-    best = max(evaluated, key=lambda entry: entry["AP"], default=None)
-    at = "no evaluation yet" if best is None else f"best so far, step {best['step']:,}"
-    cards = [
-        ("step", f"{done:,}", f"of {steps:,}" if steps else ""),
-        ("AP", "-" if best is None else percent_of(best["AP"]), at),
-        ("AP50", "-" if best is None else percent_of(best.get("AP50", -1)), at),
-    ]
-    speed = [entry["images_per_second"] for entry in own if "images_per_second" in entry]
-    if speed:
-        cards.append(("images/s", f"{speed[-1]:.0f}", "while it trains"))
-    if running and (left := _minutes_left(own, steps, limit)) is not None:
-        about = "at this pace" if limit is None else f"of {limit:g} minutes"
-        cards.insert(1, ("time left", describe_minutes(left).removeprefix("about "), about))
-    return cards
-
-
-def _limit(record: RunRecord) -> float | None:
-    """The minutes that a run has; None for as many as it takes."""
-    minutes = _setting(record, "minutes")
-    return float(minutes) if isinstance(minutes, (int, float)) else None
-
-
-def _minutes_left(own: Sequence[HistoryEntry], steps: int, limit: float | None) -> float | None:
-    """To the limit, or at the pace of the last points, evaluations included; None before it is known."""
-    timed = [entry for entry in own if "seconds" in entry]
-    if len(timed) < 3:
-        return None
-    if limit is not None:  # the steps are fitted into it, and their number may still change
-        return max(0.0, limit - timed[-1]["seconds"] / 60)
-    first, last = timed[max(0, len(timed) - 1 - _PACE)], timed[-1]
-    done, seconds = last["step"] - first["step"], last["seconds"] - first["seconds"]
-    return max(0, steps - last["step"]) * seconds / done / 60 if done > 0 else None
-
-
-def _loss(own: Sequence[HistoryEntry], key: str) -> Series:
-    """A loss, smoothed, with as many points as can be seen."""
-    steps, values = read_series(own, key)
-    chosen = np.unique(np.linspace(0, len(steps) - 1, _MOST_POINTS).round().astype(int))
-    return Series(_LOSSES[key], steps[chosen].tolist(), smooth(values)[chosen].tolist())
-
-
-def _evaluated(entry: HistoryEntry) -> Evaluated:
-    trial = entry.get("trial")
-    when = f"step {entry['step']:,}" if trial is None else f"trial, {describe_depth(trial)}"
-    return Evaluated(when, entry["step"] if trial is None else None, entry["AP"], entry.get("AP50", -1))
-
-
-def _tell_last(evaluations: Sequence[Evaluated]) -> str:
-    if not evaluations:
-        return ""
-    last = evaluations[-1]
-    words = f"{last.when[0].upper()}{last.when[1:]}"
-    return f"{words}: AP {percent_of(last.ap)}, AP50 {percent_of(last.ap50)}."
-
-
-def _read_test(run: RunFolder) -> str:
-    """The numbers of the test split in a sentence, where the run has one."""
-    path = run.root / "test" / run.metrics.name
-    if not path.is_file():
-        return ""
-    numbers = _read_json(path)
-    ap, ap50, images = (numbers.get(key) for key in ("AP", "AP50", "images"))
-    if not (isinstance(ap, float) and isinstance(ap50, float) and isinstance(images, int)):
-        return ""
-    return (
-        f"On {counted(images, 'test image')}, which had no say in anything: AP {percent_of(ap)}, AP50 "
-        f"{percent_of(ap50)}. All numbers below are of the validation images, by which the best weights were "
-        "chosen."
+    cards = [("fold", f"{number}", f"of {count}")]
+    for name, value, about in own.cards:
+        cards.append((name, value, "for this fold, at this pace" if name == "time left" else about))
+    return replace(
+        own,
+        name=facts.name,
+        about=facts.about,
+        state=state,
+        cards=cards,
+        folds=facts.folds,
+        pooled=facts.pooled,
+        commands=[],
     )
 
 
-def _read_json(path: Path) -> dict[str, object]:
-    content = read_whole(path, _MOST_BYTES)
-    with parsing(f"{path} is damaged"):
-        numbers = json.loads(content)
-        if not isinstance(numbers, dict):
-            raise TypeError("no JSON object")
-    return numbers
+def _with_numbers(
+    run: RunFolder, facts: RunFacts, numbers: FoldNumbers, *, finished: bool, running: bool
+) -> RunFacts:
+    """The facts of a run that trains on all images, or has done so: its numbers are those of the folds."""
+    values = {"AP": numbers.ap, "AP50": numbers.ap50}
+    cards = [
+        (name, percent_of(values[name].value), "pooled over the folds")
+        if name in values
+        else (name, value, about)
+        for name, value, about in facts.cards
+    ]
+    facts = replace(facts, cards=cards)
+    if finished:
+        state = f"Finished: {numbers.count} folds, then {counted(facts.steps, 'step')} on all images."
+        return replace(facts, state=state, news=read_test(run))
+    return replace(facts, state=f"The folds are trained. All images: {facts.state}") if running else facts
 
 
 def _is_newer(path: Path, than: Path) -> bool:
     return path.is_file() and path.stat().st_mtime_ns >= than.stat().st_mtime_ns
-
-
-def _setting(record: RunRecord, name: str) -> object:
-    """A key of the training as it was settled; None where a record does not have it."""
-    try:
-        return record["config"]["training"][name]
-    except (LookupError, TypeError):
-        return None
-
-
-def _texts(value: object) -> list[str]:
-    """Lines of a record that may have been edited; none where they are none."""
-    return [line for line in value if isinstance(line, str)] if isinstance(value, list) else []
-
-
-def _decided_by_trials(record: RunRecord, history: Sequence[HistoryEntry]) -> list[str]:
-    """What the trials before a run have decided, as a reason of its plan."""
-    depth = _setting(record, "frozen_until")
-    if not isinstance(depth, str) or depth == AUTO or not any("trial" in entry for entry in history):
-        return []
-    return [f"(trained: {describe_depth(depth)}, as the trials have shown)"]
-
-
-def _counts(value: object) -> dict[str, int] | None:
-    if not isinstance(value, dict):
-        return None
-    return {str(name): count for name, count in value.items() if type(count) is int}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 from detector.api.callbacks import Callback, Callbacks
 from detector.api.evaluation import percent
 from detector.api.inputs import LoadOptions, Say, optional_path, refuse_unknown
-from detector.api.run_page import leave_report
+from detector.api.run_report import leave_report
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
@@ -28,7 +28,7 @@ from detector.training.division import Division
 from detector.training.fold_numbers import FoldNumbers
 from detector.training.folds import begin_folds, go_on_folds
 from detector.training.history import HistoryEntry
-from detector.training.job import StopError
+from detector.training.job import Progress, StopError
 from detector.training.launch import begin
 from detector.training.run_folder import RunFolder
 
@@ -191,9 +191,8 @@ def train(
             little memory or room on the disk.
     """
     refuse_unknown("train", options, TrainOptions)
-    check_whole("steps", options.get("steps"))
-    check_whole("epochs", options.get("epochs"))
-    check_whole("folds", options.get("folds"))
+    for name in ("steps", "epochs", "folds"):
+        check_whole(name, options.get(name))
     if resume is not None and (output is not None or options):
         raise ValueError("resume goes on with a run as it was begun; leave out output and options")
     if resume is None and dataset is None:
@@ -201,18 +200,11 @@ def train(
     say, listeners = say or ignore, Callbacks(callbacks)
     folder = optional_path("the dataset", dataset)
     with suppress(StopError), bars_wanted(progress):
-        if resume is not None:
-            run = go_on_folds(RunFolder(as_path("resume", resume)), folder, say, listeners.tell)
+        if folder is not None and resume is None:
+            run = _begin(folder, optional_path("output", output), options, say, listeners.tell)
         else:
-            assert folder is not None
-            experiment = load_config(optional_path("config", options.get("config")), _settings(options))
-            division = Division(
-                options.get("train"), options.get("val"), options.get("folds"), options.get("group_by")
-            )
-            run = (begin if division.folds is None else begin_folds)(
-                folder, experiment, division, optional_path("output", output), say, listeners.tell
-            )
-        if is_chief() and not run.fold_numbers.exists():
+            run = go_on_folds(RunFolder(as_path("resume", resume)), folder, say, listeners.tell)
+        if is_chief():
             leave_report(run, say)
     if listeners.failure is not None:
         raise listeners.failure
@@ -220,6 +212,18 @@ def train(
     if is_chief():
         listeners.end(trained)
     return trained
+
+
+def _begin(
+    folder: Path, output: Path | None, options: TrainOptions, say: Say, tell: Callable[[Progress], None]
+) -> RunFolder:
+    """The folder of a run, in folds or not, that was trained from its start to its end."""
+    experiment = load_config(optional_path("config", options.get("config")), _settings(options))
+    division = Division(
+        options.get("train"), options.get("val"), options.get("folds"), options.get("group_by")
+    )
+    start = begin if division.folds is None else begin_folds
+    return start(folder, experiment, division, output, say, tell)
 
 
 def _settings(options: TrainOptions) -> list[str]:

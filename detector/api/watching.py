@@ -36,7 +36,7 @@ def watch(folder: Path, say: Say, *, host: str = "127.0.0.1", port: int = 0) -> 
     run = RunFolder(folder)
     page = WatchedPage(
         lambda running: render_page(run, SCRIPT, running=running),
-        lambda: _version(run),
+        lambda: page_version(run),
         host=host,
         port=port,
     )
@@ -45,10 +45,11 @@ def watch(folder: Path, say: Say, *, host: str = "127.0.0.1", port: int = 0) -> 
         yield
 
 
-def _version(run: RunFolder) -> Hashable:
-    """Something that is another one when what the page tells may be."""
-    versions = []
-    for path in (run.record, run.history, run.root / HTML):
+def page_version(run: RunFolder) -> Hashable:
+    """Something that is another one when what the page of a run tells may be."""
+    versions, folds = [], sorted(run.root.glob("folds/*"))
+    parts = (path for each in (run, *map(RunFolder, folds)) for path in (each.record, each.history))
+    for path in (*parts, run.fold_numbers, run.root / HTML):
         try:
             facts = path.stat()
             versions.append((facts.st_mtime_ns, facts.st_size))

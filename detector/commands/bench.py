@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import (
-    DEFAULT_MODEL,
-    PATH,
-    InputSizes,
-    Numbers,
-    collected,
-    score_option,
-    trust_option,
-)
+from detector.commands.option_kinds import PATH, InputSizes, Numbers
+from detector.commands.options import DEFAULT_MODEL, collected, score_option, trust_option
 from detector.errors import DetectorError
 from detector.labels import parse_classes
 from detector.system.files import check_writable

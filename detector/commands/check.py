@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import PATH, SIDE, parts_options
+from detector.commands.option_kinds import PATH, SIDE
+from detector.commands.options import parts_options
 from detector.errors import DatasetError
 from detector.system.files import check_writable
 from detector.system.invocation import command

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.option_kinds import PATH, InputSizes
 from detector.commands.options import (
-    PATH,
-    InputSizes,
     RuntimeOptions,
     Selection,
     collected,

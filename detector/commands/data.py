@@ -8,7 +8,7 @@ import click
 
 from detector.commands.check import check_command
 from detector.commands.command_line import OneValueGroup, echo
-from detector.commands.options import PATH
+from detector.commands.option_kinds import PATH
 from detector.commands.records import records_command
 from detector.system.invocation import command
 from detector.system.terminal import counted

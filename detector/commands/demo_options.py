@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
+from detector.commands.option_kinds import PATH, InputSizes
 from detector.commands.options import (
-    PATH,
     AccuracyOptions,
-    InputSizes,
     accurate_option,
     host_option,
     joined,

@@ -13,8 +13,8 @@ import click
 
 from detector.commands.command_line import OneValueCommand
 from detector.commands.detect_results import IMAGES, RESULTS, VIDEOS, check_lists, files_of_run, write_list
+from detector.commands.option_kinds import PATH
 from detector.commands.options import (
-    PATH,
     AccuracyOptions,
     ModelOptions,
     accuracy_options,

@@ -10,8 +10,8 @@ import click
 
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.contamination import only_clean, print_contamination
+from detector.commands.option_kinds import PATH
 from detector.commands.options import (
-    PATH,
     AccuracyOptions,
     ModelOptions,
     Selection,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import DEFAULT_MODEL, PATH, InputSizes, collected, is_given
+from detector.commands.option_kinds import PATH, InputSizes
+from detector.commands.options import DEFAULT_MODEL, collected, is_given
 from detector.labels import parse_classes
 from detector.system.invocation import command
 

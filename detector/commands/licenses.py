@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import PATH
+from detector.commands.option_kinds import PATH
 from detector.system.files import replacing
 from detector.system.terminal import counted
 

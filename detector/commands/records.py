@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import PATH, parts_options
+from detector.commands.option_kinds import PATH
+from detector.commands.options import parts_options
 from detector.errors import DetectorError
 from detector.labels import listing
 from detector.system.invocation import command

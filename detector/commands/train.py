@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
-from detector.commands.options import PATH, InputSizes, collected, host_option, port_option
+from detector.commands.option_kinds import PATH, InputSizes
+from detector.commands.options import collected, host_option, port_option
 from detector.errors import DetectorError
 from detector.system.invocation import command
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from detector.commands.command_line import OneValueGroup, echo
-from detector.commands.options import DEFAULT_MODEL, PATH
+from detector.commands.option_kinds import PATH
+from detector.commands.options import DEFAULT_MODEL
 
 
 @click.group("weights", cls=OneValueGroup)

@@ -18,6 +18,7 @@ from detector.report.pictures import draw_pictures
 from detector.report.run import (
     RunFacts,
     build_commands,
+    build_folds,
     build_plan,
     build_run_head,
     build_state,
@@ -63,6 +64,7 @@ def write_report(folder: Path, analysis: Analysis, about: About) -> None:
     run = about.run
     sections = {
         "training": build_training(run) if run else "",
+        "folds": build_folds(run) if run else "",
         "plan": build_plan(run) if run else "",
         "photograph": build_photograph(analysis, run.trained if run else None) if analysis.classes else "",
         "advice": build_advice(analysis),
@@ -93,7 +95,12 @@ def build_live_page(run: RunFacts, script: str) -> str:
         run: as far as it is.
         script: address of what keeps it so.
     """
-    sections = {"training": build_training(run), "plan": build_plan(run), "next": build_commands(run)}
+    sections = {
+        "training": build_training(run),
+        "folds": build_folds(run),
+        "plan": build_plan(run),
+        "next": build_commands(run),
+    }
     # Without an icon of its own a browser asks for one.
     loaded = f'<link rel="icon" href="data:,"><script type="module" src="{escape(script)}"></script>'
     return _lay_out(run.name, build_run_head(run), sections, loaded)

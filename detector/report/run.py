@@ -56,6 +56,8 @@ class RunFacts:
         plan: the lines that the run began with: names with their values, and reasons in brackets.
         trained: objects that are trained on, by class; None where that is not known.
         commands: what can be typed next, and what each does.
+        folds: what was judged so far by models that have not seen it, for a training in folds.
+        pooled: sentences on all folds together.
     """
 
     name: str
@@ -69,6 +71,8 @@ class RunFacts:
     plan: Sequence[str] = ()
     trained: Mapping[str, int] | None = None
     commands: Sequence[tuple[str, str]] = ()
+    folds: Sequence[Evaluated] = ()
+    pooled: Sequence[str] = ()
 
     @property
     def best(self) -> Evaluated | None:
@@ -132,6 +136,8 @@ def _precisions(facts: RunFacts) -> str:
     title = "<h3>AP on the validation images</h3>"
     run = [each for each in facts.evaluations if each.step is not None and each.ap >= 0]
     trials = [each.ap for each in facts.evaluations if each.step is None]
+    if not run and not trials and facts.folds:
+        return title + paragraph("There is none: the model is trained on all images. The folds have some.")
     if not run and not trials:
         return title + paragraph("There is none before the first evaluation.")
     at = [(each.step or 0) / max(1, facts.steps) for each in run]
@@ -171,6 +177,22 @@ def _evaluation_table(facts: RunFacts) -> str:
         f"<details><summary>{title}</summary>"
         + table("Evaluations", ("evaluated", "AP", "AP50"), rows, kind="")
         + "</details>"
+    )
+
+
+def build_folds(facts: RunFacts) -> str:
+    """The numbers of the folds, of a training that has some."""
+    if not facts.folds:
+        return ""
+    rows = [
+        (escape(each.when), f"<b>{percent_of(each.ap)}</b>", percent_of(each.ap50)) for each in facts.folds
+    ]
+    return section(
+        "folds",
+        "The folds",
+        paragraph("Each part of the images is judged by a model that was trained on the others."),
+        table("The folds", ("judged", "AP", "AP50"), rows, kind=""),
+        *(paragraph(sentence) for sentence in facts.pooled),
     )
 
 

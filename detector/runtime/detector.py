@@ -139,16 +139,9 @@ class Detector:
         sizes = chosen_sizes(file.own_hw, input_size, accurate=accurate)
         threads = threads or available_threads()
         looks = Looks.open(file, sizes, backend, threads, resize)
-        first, *others = looks.specs
-        least, of_classes = least_scores(first, score_threshold, class_thresholds)
-        postprocess = Postprocessor(
-            first,
-            score_threshold=least,
-            iou_threshold=iou_threshold,
-            max_detections=max_detections,
-            labels=file.labels,
-            voting=voting or accurate,
-            others=others,
+        least, of_classes = least_scores(looks.specs[0], score_threshold, class_thresholds)
+        postprocess = looks.build_postprocessor(
+            file.labels, least, iou_threshold, max_detections, voting=voting or accurate
         )
         detector = cls(looks, postprocess, threads, file.labels)
         detector.tile, detector._thresholds = tile, of_classes

@@ -11,6 +11,7 @@ import numpy as np
 from detector.boxes import FloatArray
 from detector.images import Image
 from detector.input_sizes import SizeHW
+from detector.postprocess import Postprocessor
 from detector.preprocess import Preprocessor, Resize
 from detector.runtime.backend import Backend
 from detector.runtime.model_file import ModelFile
@@ -54,6 +55,27 @@ class Looks:
     def first(self) -> tuple[SharedNetwork, Preprocessor]:
         """The network of the smallest input, and what makes that."""
         return self._looks[0]
+
+    def build_postprocessor(
+        self,
+        labels: Sequence[int] | None,
+        score_threshold: float | None,
+        iou_threshold: float | None,
+        max_detections: int | None,
+        *,
+        voting: bool,
+    ) -> Postprocessor:
+        """What makes one answer of the outputs of all looks; the arguments are those of ``Postprocessor``."""
+        first, *others = self.specs
+        return Postprocessor(
+            first,
+            score_threshold=score_threshold,
+            iou_threshold=iou_threshold,
+            max_detections=max_detections,
+            labels=labels,
+            voting=voting,
+            others=others,
+        )
 
     @contextmanager
     def turn(self) -> Iterator[Backends]:

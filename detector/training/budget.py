@@ -13,8 +13,13 @@ from detector.input_sizes import SizeHW
 from detector.runtime.litert import open_interpreter
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
+from detector.training.cluster import worker_count
+from detector.training.config import AUTO, ConfigError, ExperimentConfig
 
 EVALUATIONS = 8  # of a run
+FIRST_STEPS = 12  # after which it is known how long a run will take
+SECONDS_AT_END = 5.0  # for curves, predictions and the report
+LEAST_MINUTES = 0.1  # that a run may be given
 
 # Measured with two threads: 11.5 ms a sample from block_6 on with kept features, 9.3 ms a look with one.
 _TRAINED_AGAINST_LOOKED_AT = 2.5
@@ -45,6 +50,20 @@ class Budget:
         return None if self.minutes is None else 60 * self.minutes - self.seconds
 
 
+def budget_of(experiment: ExperimentConfig, spent: float = 0.0) -> Budget:
+    """The time that an experiment has, from now on; ``spent`` seconds of it were before an interruption.
+
+    Raises:
+        ConfigError: several workers, which would have to agree on what is left.
+    """
+    minutes = experiment.training.minutes
+    if minutes != AUTO and worker_count():
+        raise ConfigError(
+            "training.minutes is for one process; say with training.steps how long several train."
+        )
+    return Budget(None if minutes == AUTO else float(minutes), spent)
+
+
 @dataclass(frozen=True)
 class Costs:
     """What things take, in seconds.
@@ -72,9 +91,13 @@ class Speed:
     seconds: float
     threads: int
 
+    def seconds_per_look(self, input_hw: SizeHW) -> float:
+        """What an evaluation takes for an image, on all threads."""
+        return self.seconds * input_hw[0] * input_hw[1] / 300**2 / self.threads
+
     def seconds_per_sample(self, input_hw: SizeHW) -> float:
         """What training takes for a sample: about that of half of the network, on all threads."""
-        return _TRAINED_AGAINST_LOOKED_AT * self.seconds * input_hw[0] * input_hw[1] / 300**2 / self.threads
+        return _TRAINED_AGAINST_LOOKED_AT * self.seconds_per_look(input_hw)
 
 
 def measure_speed() -> Speed:

@@ -29,7 +29,7 @@ from detector.spec import ModelSpec
 from detector.system.machine import available_threads
 from detector.system.terminal import counted
 from detector.training.config import AugmentationConfig, ExperimentConfig
-from detector.training.samples import Sample, SampleSource
+from detector.training.samples import Sample, SampleSource, Source
 from detector.training.targets import Targets
 from detector.weights import Weights
 
@@ -90,24 +90,56 @@ def feature_bytes(spec: ModelSpec, first: str) -> int:
     return sum(2 * math.prod(shape) for shape in feature_shapes(spec, first))
 
 
-def keep_features(
-    samples: SampleSource, spec: ModelSpec, config: ExperimentConfig, first: str | None
-) -> SampleSource | FeatureSource:
-    """The samples as features, where some layers are frozen and there is room to keep them.
+class Sources:
+    """Where the samples of a run come from, whatever layer its training begins at.
 
     Args:
-        samples: of pictures.
+        pictures: samples of pictures.
         spec: the network.
         config: what is trained and how; nothing in it that matters here is ``auto``.
-        first: name of the first layer that is trained; None when all are.
+
+    Attributes:
+        pictures: as given.
     """
-    if first is None or not feature_shapes(spec, first):
-        return samples
-    pool = choose_pool(config.augmentation, len(samples.dataset.images), feature_bytes(spec, first))
-    if pool is None:
-        return samples
-    room = cache_bytes(config) // 2  # the other half is for pictures
-    return FeatureSource(samples, spec, first, pool, seed=config.training.seed, cache_bytes=room)
+
+    def __init__(self, pictures: SampleSource, spec: ModelSpec, config: ExperimentConfig) -> None:
+        self.pictures = pictures
+        self._spec = spec
+        self._config = config
+        # Pictures have half of the room, or what they need of it.
+        whole = cache_bytes(config)
+        self._room = max(whole // 2, whole - pictures.wanted_bytes)
+        self._by_first: dict[str, FeatureSource] = {}
+
+    def before(self, first: str | None) -> Source:
+        """The samples as features, where some layers are frozen and there is room to keep them; the same ones
+        each time, so that what a trial has computed is there for the run.
+
+        Args:
+            first: name of the first layer that is trained; None when all are.
+        """
+        known = None if first is None else self._by_first.get(first)
+        if known is not None:
+            return known
+        if first is None or not feature_shapes(self._spec, first):
+            return self.pictures
+        images, each = len(self.pictures.dataset.images), feature_bytes(self._spec, first)
+        pool = choose_pool(self._config.augmentation, images, each)
+        if pool is None:
+            return self.pictures
+        room = self._room - sum(other.kept_bytes for other in self._by_first.values())
+        made = FeatureSource(
+            self.pictures, self._spec, first, pool, seed=self._config.training.seed, cache_bytes=room
+        )
+        self._by_first[first] = made
+        return made
+
+    def keep_only(self, first: str | None) -> None:
+        """Forget the features of all other layers; these have all the room now."""
+        for name in self._by_first.keys() - {first}:
+            self._by_first.pop(name).limit(0)
+        for kept in self._by_first.values():
+            kept.limit(self._room)
 
 
 def cache_bytes(config: ExperimentConfig) -> int:
@@ -125,6 +157,10 @@ class FeatureSource:
         pool: how many variants are kept.
         seed: of the choice among the variants.
         cache_bytes: features up to this sum are kept; others are computed each time, and are the same.
+
+    Attributes:
+        first: as given.
+        input_type: float16.
     """
 
     def __init__(
@@ -139,35 +175,48 @@ class FeatureSource:
     ) -> None:
         self._samples = samples
         self._spec = spec
-        self._first = first
+        self.first = first
+        self.input_type = np.dtype(np.float16)
         self._pool = pool
         self._seed = seed
         self._frozen: _FrozenLayers | None = None
-        self._kept: dict[tuple[int, int], _Kept] = {}
+        self._kept: dict[tuple[int, int], _Kept] = {}  # by image and place in the pool
         self._sample_bytes = feature_bytes(spec, first)
-        self._most_kept = cache_bytes // self._sample_bytes
+        self._most_kept = max(0, cache_bytes) // self._sample_bytes
         self._lock = threading.Lock()
 
     def freeze(self, weights: Callable[[], Weights]) -> None:
         """Take over the weights of the frozen layers, before the first sample is asked for."""
         if self._frozen is None:
-            self._frozen = _FrozenLayers(weights(), self._spec, self._first)
+            self._frozen = _FrozenLayers(weights(), self._spec, self.first)
 
     def __call__(self, number: int) -> Sample:
         """Sample ``number``, counted from 0."""
         index = self._samples.image_index(number)
         variant = self._variant(index, number // len(self._samples.dataset.images))
-        kept = self._kept.get((index, variant))
-        if kept is None:
+        place = index, variant % self._pool.size
+        kept = self._kept.get(place)
+        if kept is None or kept.variant != variant:
             assert self._frozen is not None, "there are no frozen layers yet"
             sample = self._samples.variant(index, variant)
             features = self._frozen(np.asarray(sample.inputs[0], np.uint8))
-            kept = _Kept.pack(features, sample.targets)
+            kept = _Kept.pack(variant, features, sample.targets)
             with self._lock:
-                self._kept.pop((index, variant - self._pool.size), None)
-                if len(self._kept) < self._most_kept:
-                    self._kept[index, variant] = kept
+                if place in self._kept or len(self._kept) < self._most_kept:
+                    self._kept[place] = kept
         return Sample(kept.features, kept.targets, index)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the features that are kept now."""
+        return len(self._kept) * self._sample_bytes
+
+    def limit(self, cache_bytes: int) -> None:
+        """Keep features up to another sum from now on; what is kept is forgotten where that is 0."""
+        with self._lock:
+            self._most_kept = cache_bytes // self._sample_bytes
+            if not cache_bytes:
+                self._kept.clear()
 
     def describe(self) -> str:
         """What is kept, as a sentence."""
@@ -177,11 +226,11 @@ class FeatureSource:
         room = "" if kept == wanted else f"; there is room for {kept / wanted:.0%} (runtime.cache_gib)"
         if not kept:
             return (
-                f"The layers before {self._first} stay as they are, but there is no room to keep their "
+                f"The layers before {self.first} stay as they are, but there is no room to keep their "
                 "features (runtime.cache_gib), so they are computed again for each sample."
             )
         return (
-            f"The layers before {self._first} stay as they are, so their features are kept: "
+            f"The layers before {self.first} stay as they are, so their features are kept: "
             f"{counted(self._pool.size, 'variant')} of each picture{renewed}, "
             f"{kept * self._sample_bytes / 1e6:,.0f} MB{room}."
         )
@@ -208,7 +257,7 @@ class FeatureSource:
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of a sample's inputs."""
-        return feature_shapes(self._spec, self._first)
+        return feature_shapes(self._spec, self.first)
 
 
 class _FrozenLayers:
@@ -234,15 +283,17 @@ class _FrozenLayers:
 class _Kept:
     """A sample in little room: features in half precision, boxes of matched anchors alone."""
 
+    variant: int
     features: tuple[NDArray[np.float16], ...]
     classes: NDArray[np.int16]
     matched: NDArray[np.int64]
     boxes: FloatArray
 
     @staticmethod
-    def pack(features: tuple[FloatArray, ...], targets: Targets) -> _Kept:
+    def pack(variant: int, features: tuple[FloatArray, ...], targets: Targets) -> _Kept:
         matched = np.flatnonzero(targets.classes > 0)
         return _Kept(
+            variant,
             tuple(values.astype(np.float16) for values in features),
             targets.classes.astype(np.int16),
             matched,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from detector.checks.diagnosis import diagnose
@@ -10,10 +11,8 @@ from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
-from detector.evaluation.evaluate import match_categories
 from detector.system.invocation import command, program
 from detector.system.terminal import counted
-from detector.training.chance import describe_interval
 from detector.training.clock import describe_minutes
 from detector.training.curves import draw_curves
 from detector.training.fold_numbers import FoldNumbers
@@ -49,9 +48,6 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
         f"{len(folder.val.images):,} validation images."
     )
-    alone = run.load_record().get("fold") is None  # what folds tell is told once, of all of them
-    if alone and (chance := describe_interval(folder.val, detections, _categories(job, folder.val))):
-        say(chance)
     if metrics["AP"] < _HOPELESS_AP:
         say("An AP this low has a reason. What was found:")
         for finding in diagnose(folder.val, detections, training=folder.train):
@@ -61,25 +57,26 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     if folder.test is not None:
         _evaluate_test(job, folder.test)
     save_coco(folder.val, run.validation)
-    if not alone:
+    if run.load_record().get("fold") is not None:  # what folds tell is told once, of all of them
         return
     say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
     say(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
-    say("\n".join(["Next:", *(f"  {typed}" for _, typed in next_commands(run))]))
+    _say_next(run, say)
 
 
 def next_commands(run: RunFolder) -> list[tuple[str, str]]:
     """What can be done with a run that is over: what it is, and what to type for it."""
+    again = ("measure it again, in more ways", command("eval", run.validation, "--model", run.root))
     return [
-        ("measure it again, in more ways", command("eval", run.validation, "--model", run.root)),
+        *([] if run.fold_numbers.exists() else [again]),  # a model of all images has none to be measured on
         ("find objects in a photograph", command("detect", "PHOTO", "--model", run.root)),
         ("see it live", command("demo", "--model", run.root)),
         ("see the curves in TensorBoard", program("tensorboard", "--logdir", run.tensorboard)),
     ]
 
 
-def _categories(job: Job, dataset: Dataset) -> list[int]:
-    return sorted(set(match_categories(job.spec.classes, dataset.categories).values()))
+def _say_next(run: RunFolder, say: Callable[[str], None]) -> None:
+    say("\n".join(["Next:", *(f"  {typed}" for _, typed in next_commands(run))]))
 
 
 def report_final(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
@@ -99,12 +96,7 @@ def report_final(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         f"to {numbers.count}, the runs of the folds"
     )
     say(f"  {run.predictions}   predictions against truth, each by a model that had not seen the image")
-    say(
-        "Next:\n"
-        f"  {command('detect', 'PHOTO', '--model', run.root)}\n"
-        f"  {command('demo', '--model', run.root)}\n"
-        f"  {program('tensorboard', '--logdir', run.tensorboard)}"
-    )
+    _say_next(run, say)
 
 
 def _read_best(run: RunFolder) -> str:

@@ -11,9 +11,9 @@ from detector.data.raw_labels import relative_name
 from detector.errors import DetectorError
 from detector.evaluation.coco_metrics import compute_metrics
 from detector.evaluation.evaluate import Evaluation, match_categories
+from detector.evaluation.intervals import measure_classes, measure_intervals
 from detector.system.invocation import command
 from detector.system.reading import parsing, read_whole
-from detector.training.chance import measure_classes, measure_intervals
 from detector.training.config_file import load_config
 from detector.training.fold_numbers import Fold, FoldNumber, FoldNumbers
 from detector.training.manifest import NotWholeError, read_manifest

@@ -18,7 +18,7 @@ from detector.data.folder import LabelledFolder
 from detector.errors import DetectorError
 from detector.system.invocation import command
 from detector.system.terminal import counted
-from detector.training.budget import Budget, measure_speed
+from detector.training.budget import Budget, Speed, budget_of, measure_speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.config_file import load_config
@@ -26,12 +26,12 @@ from detector.training.data_notes import tell_findings
 from detector.training.division import Division
 from detector.training.fold_numbers import FoldNumbers
 from detector.training.fold_results import judge_folds
+from detector.training.fold_time import check_time, describe_shortage, divide_budget
 from detector.training.initial_weights import initial_size
 from detector.training.job import Progress
 from detector.training.launch import (
     Say,
     alone,
-    budget_of,
     choose_folder,
     go_on,
     start,
@@ -43,7 +43,6 @@ from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_record import RunRecord
 from detector.version import __version__
 
-_LEAST_MINUTES = 0.1
 _BYTES_OF_A_FOLD = 100 << 20  # its weights, logs and pictures, and checkpoints while it is trained
 
 OnProgress = Callable[[Progress], object]
@@ -77,9 +76,33 @@ def begin_folds(
     tell_findings(whole, say)
     run = RunFolder(output or choose_folder(dataset))
     run.check_free()
-    planned = _plan_whole(divide_budget(experiment, budget, division.folds + 1), whole, say)
+    trainings, speed = division.folds + 1, _speed_for(experiment)
+    planned = _plan_whole(divide_budget(experiment, budget, trainings), whole, speed, say)
+    images = len(whole.train.images) // division.folds
+    check_time(planned, budget, trainings, images, speed)
     shared = share_plan(experiment, planned)
-    record: RunRecord = {
+    with alone(run, say):
+        run.start(shared.to_yaml(), _build_record(dataset, division, whole, shared))
+        _check_space(run, division.folds)
+        say(f"{division.folds} folds of {counted(len(whole.train.images), 'image')}, then a model of all.")
+        if line := describe_shortage(planned, budget, trainings, images, speed):
+            say(line)
+        try:
+            numbers = _train_folds(run, whole, budget, say, on_progress)
+        except BaseException:
+            if not run.fold(1).record.exists():  # what was asked for cannot be, so nothing is left of it
+                shutil.rmtree(run.root / "folds", ignore_errors=True)
+                run.forget()
+            raise
+    _train_on_all(run, whole, numbers, budget, say, on_progress)
+    return run
+
+
+def _build_record(
+    dataset: Path, division: Division, whole: LabelledFolder, shared: ExperimentConfig
+) -> RunRecord:
+    """The record of a run whose folds are not trained yet."""
+    return {
         "dataset": str(dataset.absolute()),
         **division.to_record(),
         "split": whole.split_note,
@@ -93,19 +116,6 @@ def begin_folds(
         "weights": "",
         "card": {},
     }
-    with alone(run, say):
-        run.start(shared.to_yaml(), record)
-        _check_space(run, division.folds)
-        say(f"{division.folds} folds of {counted(len(whole.train.images), 'image')}, then a model of all.")
-        try:
-            numbers = _train_folds(run, whole, budget, say, on_progress)
-        except BaseException:
-            if not run.fold(1).record.exists():  # what was asked for cannot be, so nothing is left of it
-                shutil.rmtree(run.root / "folds", ignore_errors=True)
-                run.forget()
-            raise
-    _train_on_all(run, whole, numbers, budget, say, on_progress)
-    return run
 
 
 def go_on_folds(run: RunFolder, moved_to: Path | None, say: Say, on_progress: OnProgress) -> RunFolder:
@@ -126,17 +136,13 @@ def go_on_folds(run: RunFolder, moved_to: Path | None, say: Say, on_progress: On
             run.update_record(dataset=str(moved_to.absolute()))
         spent = sum(run.fold(number).seconds_so_far() for number in range(1, len(whole.folds) + 1))
         budget = budget_of(shared, spent)
+        trainings = sum(not _is_trained(run.fold(number)) for number in range(1, len(whole.folds) + 1)) + 1
+        images = len(whole.train.images) // len(whole.folds)
+        if line := describe_shortage(shared, budget, trainings, images, _speed_for(shared)):
+            say(line)
         numbers = _train_folds(run, whole, budget, say, on_progress)
     _train_on_all(run, whole, numbers, budget, say, on_progress)
     return run
-
-
-def divide_budget(experiment: ExperimentConfig, budget: Budget, trainings: int) -> ExperimentConfig:
-    """The experiment of the next of so many trainings, which have equal parts of the time that is left."""
-    if budget.left is None:
-        return experiment
-    minutes = max(_LEAST_MINUTES, budget.left / 60 / trainings)
-    return replace(experiment, training=replace(experiment.training, minutes=minutes))
 
 
 def share_plan(experiment: ExperimentConfig, planned: ExperimentConfig) -> ExperimentConfig:
@@ -166,10 +172,16 @@ def _check_space(run: RunFolder, folds: int) -> None:
         )
 
 
-def _plan_whole(experiment: ExperimentConfig, whole: LabelledFolder, say: Say) -> ExperimentConfig:
+def _speed_for(experiment: ExperimentConfig) -> Speed | None:
+    """The speed of this machine, where time is limited."""
+    return None if experiment.training.minutes == AUTO else measure_speed()
+
+
+def _plan_whole(
+    experiment: ExperimentConfig, whole: LabelledFolder, speed: Speed | None, say: Say
+) -> ExperimentConfig:
     """How all images would be trained on, if there were some to validate on, too."""
     own_hw, _ = initial_size(experiment.training.initial_weights, say)
-    speed = None if experiment.training.minutes == AUTO else measure_speed()
     return build_plan(experiment, whole, own_hw, speed).config
 
 
@@ -214,10 +226,14 @@ def _train_fold(
             f"{counted(len(part.train.images), 'image')} to train on, {len(part.val.images):,} to validate on"
         )
         start(own, part, shared, origin, say, on_progress)
-    elif not own.load_record().get("finished"):
+    elif not _is_trained(own):
         go_on(own, Path(record["dataset"]), say, on_progress, part)
     else:
         say("trained already.")
+
+
+def _is_trained(own: RunFolder) -> bool:
+    return own.record.exists() and own.load_record().get("finished") is True
 
 
 def _train_on_all(
@@ -231,7 +247,7 @@ def _train_on_all(
     """Train the model of all images, as the folds have shown it is best trained."""
     record = run.load_record()
     shared = divide_budget(load_config(run.config), budget, 1)
-    planned = _plan_whole(shared, whole, say)
+    planned = _plan_whole(shared, whole, _speed_for(shared), say)
     experiment = settle(shared, int(planned.training.steps), numbers)
     training = experiment.training
     say(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
-from detector.training.budget import Budget
-from detector.training.features import cache_bytes
+from detector.training.budget import SECONDS_AT_END, Budget
+from detector.training.features import Sources, cache_bytes
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -19,9 +19,6 @@ from detector.weights import Weights
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-
-_SECONDS_AT_END = 5.0  # for curves, predictions and the report
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,7 @@ class Progress:
             empty for an evaluation.
         metrics: the COCO numbers of the validation images, in [0, 1]; empty for a point of the losses.
         is_best: whether the weights are the best so far.
+        fold: which of the folds it is of, from 1 on; None without folds, and for the model of all images.
     """
 
     step: int
@@ -42,6 +40,7 @@ class Progress:
     losses: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     is_best: bool = False
+    fold: int | None = None
 
 
 class StopError(Exception):
@@ -65,6 +64,7 @@ class Job:
         budget: the time that it has.
         most_steps: that it has where there is time for all.
         test_images: images that are looked at once more, at the end.
+        fold: that it validates on; None without folds, and for the model of all images.
     """
 
     plan: Plan
@@ -79,6 +79,7 @@ class Job:
     budget: Budget = field(default_factory=Budget)
     most_steps: int = 0
     test_images: int = 0
+    fold: int | None = None
 
     @property
     def steps(self) -> int:
@@ -89,13 +90,13 @@ class Job:
     def seconds_at_end(self) -> float:
         """About what comes after the last evaluation takes: test images, pictures, a report."""
         looks = self.test_images + self.validation.images_left
-        return _SECONDS_AT_END + looks * self.validation.seconds_per_image
+        return SECONDS_AT_END + looks * self.validation.seconds_per_image
 
-    def build_samples(self) -> SampleSource:
-        """Where its samples come from; it keeps decoded images, so one serves the trial and the run."""
+    def build_sources(self) -> Sources:
+        """Where its samples come from; images and features are kept, so one serves the trial and the run."""
         config = self.plan.config
         frozen = self.plan.frozen_until is not None  # then the other half is for features
-        return SampleSource(
+        pictures = SampleSource(
             self.data,
             self.spec,
             config.augmentation,
@@ -103,3 +104,4 @@ class Job:
             seed=config.training.seed,
             cache_bytes=cache_bytes(config) // (2 if frozen else 1),
         )
+        return Sources(pictures, self.spec, config)

@@ -16,10 +16,10 @@ from detector.labels import listing
 from detector.spec import ModelSpec
 from detector.system.files import free_folder
 from detector.system.invocation import command
-from detector.training.budget import Budget, measure_speed
+from detector.training.budget import Budget, budget_of, measure_speed
 from detector.training.chance import describe_expected
 from detector.training.cluster import is_chief, worker_count
-from detector.training.config import AUTO, ConfigError, ExperimentConfig
+from detector.training.config import ExperimentConfig
 from detector.training.data_notes import tell_findings
 from detector.training.division import Division
 from detector.training.final_report import report_final, report_run
@@ -127,27 +127,15 @@ def start(
         "most_steps": int(training.steps),
     }
     job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
-    job = replace(job, say=say, on_progress=on_progress, most_steps=int(training.steps))
+    job = replace(
+        job, say=say, on_progress=on_progress, most_steps=int(training.steps), fold=origin.get("fold")
+    )
     with alone(run, say):
         if is_chief():
             (run.start_again if over else run.start)(plan.config.to_yaml(), record)
             if not folder.folds and "fold" not in origin and (line := describe_expected(folder.val)):
                 say(line)
         _train(job, folder, start)
-
-
-def budget_of(experiment: ExperimentConfig, spent: float = 0.0) -> Budget:
-    """The time that an experiment has, from now on; ``spent`` seconds of it were before an interruption.
-
-    Raises:
-        ConfigError: several workers, which would have to agree on what is left.
-    """
-    minutes = experiment.training.minutes
-    if minutes != AUTO and worker_count():
-        raise ConfigError(
-            "training.minutes is for one process; say with training.steps how long several train."
-        )
-    return Budget(None if minutes == AUTO else float(minutes), spent)
 
 
 def choose_folder(dataset: Path) -> Path:
@@ -202,7 +190,8 @@ def go_on(
         budget = budget_of(plan.config, run.seconds_so_far())
         most_steps = max(int(resumed.record.get("most_steps", 0)), int(plan.config.training.steps))
         job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
-        job = replace(job, say=say, on_progress=on_progress, most_steps=most_steps)
+        fold = resumed.record.get("fold")
+        job = replace(job, say=say, on_progress=on_progress, most_steps=most_steps, fold=fold)
         _train(job, folder, start)
     return run
 

@@ -10,15 +10,14 @@ import tensorflow as tf
 
 from detector.system.invocation import command
 from detector.system.silence import make_silenceable, silenced
-from detector.training.budget import Costs, fit_steps
+from detector.training.budget import FIRST_STEPS, Costs, fit_steps
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
-from detector.training.features import FeatureSource, keep_features
 from detector.training.job import Job, StopError
 from detector.training.run_folder import RunFolder
 from detector.training.run_log import RunLog
-from detector.training.samples import SampleSource
+from detector.training.samples import Source
 from detector.training.saved_state import SavedState, TrainingError, first_line
 from detector.training.task import DetectionTask
 from detector.training.trainer import Trainer, build_trainer
@@ -28,7 +27,6 @@ _MOST_BAD_STEPS = 5  # in a row
 _LOOP_SECONDS = 4.0  # between points of the loss curve
 _CHECKPOINT_SECONDS = 60.0
 _LOOP_STEPS, _CHECKPOINT_STEPS = 100, 500  # the same for several workers
-_FIRST_STEPS = 12  # after which it is known how long the run will take
 
 make_silenceable(orbit.controller)
 
@@ -58,19 +56,19 @@ def train(job: Job) -> Outcome:
         ImageError: an image that could be read at the start cannot be any more.
         DetectorError: the disk is full or the folder cannot be written to any more.
     """
-    samples = job.build_samples()
+    sources = job.build_sources()
     checkpoint = find_checkpoint(job.folder.checkpoints).whole
     try:
         if is_chief():
             past = job.folder.rewind_history(0 if checkpoint is None else checkpoint.step)
             job.validation.restore(past, job.say)
         if job.plan.config.training.frozen_until == AUTO:
-            job = replace(job, plan=find_depth(job, samples))
+            job = replace(job, plan=find_depth(job, sources))
             job.folder.settle_config(job.plan.config)
-        return Run(job, samples, checkpoint).execute()
+        return Run(job, sources.before(job.plan.frozen_until), checkpoint).execute()
     except tf.errors.OpError as error:
-        if samples.failure is not None:  # on its way through TensorFlow it has lost its kind
-            raise samples.failure from error
+        if sources.pictures.failure is not None:  # on its way through TensorFlow it has lost its kind
+            raise sources.pictures.failure from error
         raise _explained(error, job.folder, job.plan.config.training.batch_size) from error
 
 
@@ -94,7 +92,7 @@ class Run:
 
     Args:
         job: what to train; nothing in its plan is ``auto``.
-        samples: those of the job.
+        samples: those of the job, for the layers that are trained.
         checkpoint: what it goes on from; None for a run that begins.
     """
 
@@ -102,18 +100,17 @@ class Run:
     # samples, and has each replica do `DetectionTask.train_step` (task.py): network, losses (losses.py),
     # gradients. Then it calls `_after_step` here. Orbit's controller calls `_record_losses` after each loop.
 
-    def __init__(self, job: Job, samples: SampleSource, checkpoint: Checkpoint | None) -> None:
+    def __init__(self, job: Job, samples: Source, checkpoint: Checkpoint | None) -> None:
         self._job = job
         self._samples = samples
         first_step = 0 if checkpoint is None else checkpoint.step
-        shown = keep_features(samples, job.spec, job.plan.config, job.plan.frozen_until)
-        if isinstance(shown, FeatureSource) and is_chief():
-            job.say(shown.describe())
+        if is_chief() and (line := samples.describe()):
+            job.say(line)
         task = DetectionTask(
             job.plan,
             job.spec,
             job.weights,
-            shown,
+            samples,
             first_step=first_step,
             on_bad_loss=self._note_bad_loss,
         )
@@ -182,7 +179,7 @@ class Run:
         if self._workers:
             count = _LOOP_STEPS - step % _LOOP_STEPS
         else:
-            count = self._log.clock.steps_in(_LOOP_SECONDS) if self._told else _FIRST_STEPS
+            count = self._log.clock.steps_in(_LOOP_SECONDS) if self._told else FIRST_STEPS
         # Orbit prints what the bar shows already.
         with silenced():
             self._controller.train(min(due, step + count), checkpoint_at_completion=False)

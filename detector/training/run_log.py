@@ -93,7 +93,7 @@ class RunLog:
         }
         if self._chief:
             self._record(build_entry(step, {**losses, **rates}))
-            self._job.on_progress(Progress(step, self._job.steps, losses=losses))
+            self._job.on_progress(Progress(step, self._job.steps, losses=losses, fold=self._job.fold))
 
     def record_evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
         """Keep the numbers of an evaluation and say the most important ones."""
@@ -109,7 +109,9 @@ class RunLog:
             f"step {step:,}: AP {100 * metrics['AP']:.1f}  AP50 {100 * metrics['AP50']:.1f}  "
             f"loss {loss:.2f}{'  best so far' if is_best else ''}"
         )
-        self._job.on_progress(Progress(step, self._job.steps, metrics=metrics, is_best=is_best))
+        self._job.on_progress(
+            Progress(step, self._job.steps, metrics=metrics, is_best=is_best, fold=self._job.fold)
+        )
 
     def _record(self, entry: HistoryEntry) -> None:
         entry["seconds"] = round(self._job.budget.seconds, 1)

@@ -8,8 +8,9 @@ worker would.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ from detector.training.augmentation import (
 )
 from detector.training.config import AugmentationConfig
 from detector.training.targets import Targets, build_targets
+from detector.weights import Weights
 
 # Images in memory are at most so many times as large as the input: an augmented crop of a tenth of the area
 # still fills it.
@@ -57,8 +59,41 @@ class Sample:
     index: int
 
 
+class Source(Protocol):
+    """Where training samples come from: pictures, or what the first layers of a network make of them."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """The images and their objects."""
+
+    @property
+    def first(self) -> str | None:
+        """Name of the first layer that reads the inputs; None for pictures, which the whole network reads."""
+
+    @property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of a sample's inputs."""
+
+    @property
+    def input_type(self) -> np.dtype[np.generic]:
+        """Type of the numbers in them."""
+
+    @property
+    def num_anchors(self) -> int:
+        """Number of anchors of the network."""
+
+    def __call__(self, number: int) -> Sample:
+        """Sample ``number``, counted from 0."""
+
+    def freeze(self, weights: Callable[[], Weights]) -> None:
+        """Take over the weights of the layers before the first, before a sample is asked for."""
+
+    def describe(self) -> str:
+        """What is kept for the next time, as a sentence; nothing where that is not worth one."""
+
+
 class SampleSource:
-    """Makes the samples of a dataset.
+    """Makes the samples of a dataset: pictures.
 
     Args:
         dataset: images and annotations; its boxes lie inside the images and have area.
@@ -70,6 +105,8 @@ class SampleSource:
 
     Attributes:
         dataset: as given.
+        first: None, for the whole network reads pictures.
+        input_type: uint8.
         failure: the last image that could not be read, if any, for callers that an exception does not reach.
     """
 
@@ -84,6 +121,8 @@ class SampleSource:
         cache_bytes: int,
     ) -> None:
         self.dataset = dataset
+        self.first = None
+        self.input_type = np.dtype(np.uint8)
         self._spec = spec
         self._augmentation = augmentation
         self._iou_threshold = iou_threshold
@@ -132,6 +171,13 @@ class SampleSource:
         )
         return Sample((np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8),), targets, index)
 
+    def freeze(self, weights: Callable[[], Weights]) -> None:
+        """Nothing: there is no layer before the first."""
+
+    def describe(self) -> str:
+        """Nothing."""
+        return ""
+
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of a sample's inputs."""
@@ -150,6 +196,12 @@ class SampleSource:
             order = np.random.default_rng((self._seed, epoch, _ORDER)).permutation(len(self.dataset.images))
             self._order = (epoch, order)
         return int(order[position])
+
+    @property
+    def wanted_bytes(self) -> int:
+        """Bytes that all images take as they are kept in memory."""
+        sizes = (image.size_wh or (0, 0) for image in self.dataset.images)
+        return sum(3 * round(w * h * min(1.0, self._cached_side / max(w, h, 1)) ** 2) for w, h in sizes)
 
     def _augment(
         self, sample: LabelledImage, rng: np.random.Generator, mirrored: bool | None

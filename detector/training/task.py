@@ -21,10 +21,9 @@ from detector.model.network import (
 )
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
-from detector.training.features import FeatureSource
 from detector.training.losses import sum_losses
 from detector.training.plan import Plan
-from detector.training.samples import SampleSource
+from detector.training.samples import Source
 from detector.weights import Weights
 
 _MOST_PARALLEL_SAMPLES = 16
@@ -47,7 +46,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         plan: Plan,
         spec: ModelSpec,
         weights: Weights,
-        samples: SampleSource | FeatureSource,
+        samples: Source,
         *,
         first_step: int,
         on_bad_loss: Callable[[list[int]], None],
@@ -79,14 +78,13 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             if key.endswith("/kernel") and "depthwise" not in key and variable.ref() in trained
         ]
         self._trained_part = network
-        if self._plan.frozen_until is not None and isinstance(self._samples, FeatureSource):
-            self._trained_part = split_network(network, self._spec, self._plan.frozen_until)
+        if self._samples.first is not None:
+            self._trained_part = split_network(network, self._spec, self._samples.first)
         return network
 
     def freeze(self, network: tf_keras.Model) -> None:
         """Let samples that are features take over the frozen layers, once the network has its weights."""
-        if isinstance(self._samples, FeatureSource):
-            self._samples.freeze(lambda: get_weights(network, self._spec))
+        self._samples.freeze(lambda: get_weights(network, self._spec))
 
     def build_inputs(
         self, params: object, input_context: tf.distribute.InputContext | None = None
@@ -124,7 +122,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             return *sample.inputs, targets.boxes, targets.classes, np.int64(sample.index)
 
         shapes, anchors = self._samples.input_shapes, self._samples.num_anchors
-        kind = tf.float16 if isinstance(self._samples, FeatureSource) else tf.uint8
+        kind = tf.as_dtype(self._samples.input_type)
         kinds = [*(kind for _ in shapes), tf.float32, tf.int32, tf.int64]
         values = tf.numpy_function(make, [number], kinds, stateful=False)
         known = [*shapes, (anchors, 4), (anchors,), ()]
@@ -136,7 +134,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
     def _prepare(self, inputs: tuple[tf.Tensor, ...]) -> tf.Tensor | list[tf.Tensor]:
         """What the trained part of the network reads."""
         values = [tf.cast(value, tf.float32) for value in inputs]
-        if not isinstance(self._samples, FeatureSource):
+        if self._samples.first is None:
             return values[0] * self._spec.pixel_scale + self._spec.pixel_offset
         return values if len(values) > 1 else values[0]
 

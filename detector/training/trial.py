@@ -16,11 +16,10 @@ from tqdm import tqdm
 from detector.boxes import FloatArray
 from detector.system.progress import bars_hidden
 from detector.system.terminal import ignore
-from detector.training.features import keep_features
+from detector.training.features import Sources
 from detector.training.history import build_entry
 from detector.training.job import Job
 from detector.training.plan import LITTLE, MUCH, Plan, describe_depth
-from detector.training.samples import SampleSource
 from detector.training.task import DetectionTask
 from detector.training.trainer import build_trainer
 
@@ -33,7 +32,7 @@ _MARGIN = 0.2
 _SHARE = 0.2  # of the time that is left, where it is limited, for one more depth
 
 
-def find_depth(job: Job, samples: SampleSource) -> Plan:
+def find_depth(job: Job, sources: Sources) -> Plan:
     """A job's plan with the depth of training that did best in a trial.
 
     Depths are tried from the least on, as long as the last one was better than the one before. The weights
@@ -51,7 +50,7 @@ def find_depth(job: Job, samples: SampleSource) -> Plan:
             reason = "there is no time to try out more"
             break
         tried = _at_depth(job.plan, depth)
-        trained = _train_briefly(tried, job, samples)
+        trained = _train_briefly(tried, job, sources)
         words = f"the end of the trial of {_STEPS} steps, {describe_depth(depth)}"
         metrics, is_best = validation.try_out(trained, words)
         seconds = {"seconds": round(job.budget.seconds, 1)}
@@ -63,7 +62,9 @@ def find_depth(job: Job, samples: SampleSource) -> Plan:
             break
         best_depth, best_ap = depth, ap
     job.say(f"So {describe_depth(best_depth)} ({reason}).")
-    return _at_depth(job.plan, best_depth)
+    chosen = _at_depth(job.plan, best_depth)
+    sources.keep_only(chosen.frozen_until)
+    return chosen
 
 
 def _at_depth(plan: Plan, depth: str) -> Plan:
@@ -72,12 +73,12 @@ def _at_depth(plan: Plan, depth: str) -> Plan:
     )
 
 
-def _train_briefly(plan: Plan, job: Job, samples: SampleSource) -> dict[str, FloatArray]:
+def _train_briefly(plan: Plan, job: Job, sources: Sources) -> dict[str, FloatArray]:
     """The averaged weights after a short training, the learning rate falling to 0 within it."""
     config = replace(plan.config, training=replace(plan.config.training, steps=_STEPS))
-    shown = keep_features(samples, job.spec, plan.config, plan.frozen_until)
+    samples = sources.before(plan.frozen_until)
     task = DetectionTask(
-        replace(plan, config=config), job.spec, job.weights, shown, first_step=0, on_bad_loss=ignore
+        replace(plan, config=config), job.spec, job.weights, samples, first_step=0, on_bad_loss=ignore
     )
     with tqdm(total=_STEPS, desc="trial", unit="step", disable=bars_hidden(), leave=False) as bar:
         trainer = build_trainer(task, config, job.strategy, lambda _: bar.update())

@@ -1,99 +1,21 @@
-"""The page of a run: the report that it leaves, and how far it is."""
+"""The page of a run: how far it is, and its report in the end."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from detector.api import run_page
-from detector.api.run_page import leave_report, read_run, render_page
-from detector.data.readers.coco import save_coco
-from detector.errors import DetectorError
+from detector.api.run_page import read_run, render_page
+from detector.api.run_report import leave_report
+from detector.api.watching import page_version
+from detector.report.run import percent_of
+from detector.training.fold_numbers import FoldNumbers
 from detector.training.run_folder import RunFolder
-from tests.training.small_run import begin_run, validation_of, write_run, write_shapes
-
-PLAN = ["   dataset  shapes", "            (input size: 96, as was asked for)"]
-
-
-@pytest.fixture
-def shapes(tmp_path: Path) -> Path:
-    return write_shapes(tmp_path / "shapes")
-
-
-@pytest.fixture
-def ended(shapes: Path, tmp_path: Path) -> RunFolder:
-    """A run that has come to its end."""
-    run = write_run(tmp_path / "run", shapes)
-    save_coco(validation_of(run).dataset, run.validation)
-    run.update_record(plan=PLAN, objects={"cat": 2, "dog": 2, "traffic light": 2}, finished=True)
-    return run
-
-
-def test_a_run_that_is_over_leaves_one_page_with_everything(ended: RunFolder) -> None:
-    said: list[str] = []
-    leave_report(ended, said.append)
-    (line,) = said
-    assert line.startswith(f"Open {ended.root / 'report.html'} in a browser")
-    page = (ended.root / "report.html").read_text("utf-8")
-    metrics = json.loads(ended.metrics.read_text())
-    facts = json.loads((ended.root / "report.json").read_text())
-    assert facts["summary"]["AP"]["value"] == pytest.approx(metrics["AP"], abs=1e-6)
-    for part in ("training", "plan", "photograph", "next", "classes", "pictures"):
-        assert f'<section id="{part}">' in page
-    assert "Finished after step 6 of 9: the last evaluations brought nothing better." in page
-    assert "input size: 96, as was asked for" in page
-    assert "data:image/jpeg" in page
-    assert "https://" not in page
-    assert "<script" not in page
-
-
-def test_the_numbers_of_the_test_split_are_in_front(ended: RunFolder) -> None:
-    folder = ended.root / "test"
-    folder.mkdir()
-    (folder / "metrics.json").write_text(json.dumps({"AP": 0.5, "AP50": 0.75, "images": 9}))
-    leave_report(ended, print)
-    assert "On 9 test images, which had no say in anything: AP 50.0, AP50 75.0." in (
-        ended.root / "report.html"
-    ).read_text("utf-8")
-
-
-def test_categories_that_the_model_does_not_look_for_cost_nothing(ended: RunFolder) -> None:
-    metrics = json.loads(ended.metrics.read_text())
-    ended.metrics.write_text(json.dumps({**metrics, "unmatched_categories": ["dog"]}))
-    leave_report(ended, print)
-    facts = json.loads((ended.root / "report.json").read_text())
-    assert "dog" not in facts["per_class"]
-    assert "dog" not in facts["classes_without_objects"]
-
-
-def test_a_name_that_is_not_utf8_is_shown_as_it_can_be(ended: RunFolder) -> None:
-    content = json.loads(ended.validation.read_text())
-    for image in content["images"]:
-        image["file_name"] = f"/nowhere/\udcff{image['id']}.jpg"
-    ended.validation.write_text(json.dumps(content))
-    detections = json.loads(ended.detections.read_text())
-    ended.detections.write_text(json.dumps([each for each in detections if each.pop("file_name")]))
-    said: list[str] = []
-    leave_report(ended, said.append)
-    assert said[0].startswith("Open ")
-
-
-@pytest.mark.parametrize("fault", [DetectorError("The disk is full."), KeyError("AP"), MemoryError()])
-def test_a_report_that_fails_does_not_lose_the_run(
-    ended: RunFolder, monkeypatch: pytest.MonkeyPatch, fault: Exception
-) -> None:
-    def fail(run: RunFolder) -> Path:
-        raise fault
-
-    monkeypatch.setattr(run_page, "write_run_report", fail)
-    said: list[str] = []
-    leave_report(ended, said.append)
-    (line,) = said
-    assert line.startswith("Note: the run is whole, but its report could not be written (")
-    assert "train --resume" in line
+from tests.training.small_run import begin_run
 
 
 def test_how_far_a_run_is(shapes: Path, tmp_path: Path) -> None:
@@ -131,7 +53,6 @@ def test_with_a_limit_the_time_that_is_left_is_what_the_limit_leaves(shapes: Pat
     assert cards["time left"] == ("60 seconds", "of 1.5 minutes")
 
 
-
 def test_the_page_is_the_report_once_that_is_of_this_end(ended: RunFolder) -> None:
     assert 'src="live.js"' in render_page(ended, "live.js", running=True)
     leave_report(ended, print)
@@ -159,3 +80,47 @@ def test_long_histories_are_thinned(shapes: Path, tmp_path: Path) -> None:
     (loss,) = read_run(run).losses
     assert len(loss.values) <= 300
     assert (loss.steps[0], loss.steps[-1]) == (0, 4999)
+
+
+def test_while_folds_are_trained_the_page_is_of_the_one_that_is(folded: RunFolder) -> None:
+    folded.fold_numbers.unlink()
+    folded.history.unlink()
+    folded.update_record(folded=False, finished=False)
+    folded.fold(2).update_record(finished=False)
+    facts = read_run(folded, running=True)
+    assert facts.name == "run"
+    assert facts.state == "Fold 2 of 2. Step 6 of 9."
+    assert facts.news.startswith("Step 6: AP ")
+    assert ("fold", "2", "of 2") in facts.cards
+    assert [each.when for each in facts.folds] == ["fold 1: 12 images"]
+    metrics = json.loads(folded.fold(1).metrics.read_text())
+    assert (facts.folds[0].ap, facts.folds[0].ap50) == (metrics["AP"], metrics["AP50"])
+    assert '<section id="folds">' in render_page(folded, "live.js", running=True)
+    stopped = read_run(folded)
+    assert stopped.state.startswith("Not finished: fold 2 of 2. Go on with: ")
+    assert stopped.state.endswith(str(folded.root))
+    shutil.rmtree(folded.root / "folds")
+    assert read_run(folded, running=True).state.startswith("Fold 1 of 2. ")
+
+
+def test_the_model_of_all_images_has_the_numbers_of_the_folds(folded: RunFolder) -> None:
+    numbers = FoldNumbers.load(folded.fold_numbers)
+    folded.update_record(finished=False)
+    facts = read_run(folded, running=True)
+    assert facts.state.startswith("The folds are trained. All images: All steps are done; ")
+    assert ("AP", percent_of(numbers.ap.value), "pooled over the folds") in facts.cards
+    assert len(facts.folds) == 2
+    assert facts.pooled[0] == f"AP: {numbers.ap}."
+    assert read_run(folded).state.endswith(f"--resume {folded.root}")
+    folded.update_record(finished=True)
+    done = read_run(folded)
+    assert done.state == "Finished: 2 folds, then 9 steps on all images."
+    assert all("eval" not in typed for _, typed in done.commands)
+    assert done.commands
+
+
+def test_what_changes_in_a_fold_changes_the_page(folded: RunFolder) -> None:
+    before = page_version(folded)
+    assert page_version(folded) == before
+    folded.fold(2).append_history({"step": 7, "loss": 1.0})
+    assert page_version(folded) != before

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from detector.api.run_page import leave_report
+from detector.api.run_report import leave_report
 from detector.api.watching import watch
 from detector.data.readers.coco import save_coco
 from detector.training.run_folder import RunFolder
-from tests.chromium import SCHEMES, WIDTHS, accessibility_faults, launch
+from tests.chromium import SCHEMES, WIDTHS, accessibility_faults
 from tests.training.small_run import SPEC, begin_run, random_weights, validation_of, write_shapes
 
 pytestmark = pytest.mark.slow
@@ -21,14 +20,6 @@ PLAN = [
     "input size  96",
     "            (input size: 96, for <b>nothing</b> is small, and a long reason takes more than a line)",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

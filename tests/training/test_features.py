@@ -17,10 +17,10 @@ from detector.training.config_file import load_config
 from detector.training.features import (
     FeatureSource,
     Pool,
+    Sources,
     choose_pool,
     feature_bytes,
     feature_shapes,
-    keep_features,
 )
 from detector.training.samples import Sample, SampleSource
 from tests.training.small_run import write_shapes
@@ -129,10 +129,13 @@ def test_with_crops_new_variants_come_and_no_more_are_kept_than_fit(pictures) ->
     source = features_of(samples, pool)
     images = len(samples.dataset.images)
     shown = [source(number).inputs[0].tobytes() for number in range(40 * images)]
-    assert len(source._kept) <= (pool.size + 1) * images
+    assert source.kept_bytes == pool.size * images * feature_bytes(SPEC, "block_13_expand")
     assert 8 * images <= len(set(shown)) <= 16 * images
     early, late = set(shown[: 10 * images]), set(shown[-10 * images :])
     assert not early & late
+    again = [source(number).inputs[0].tobytes() for number in range(9 * images)]  # the run after the trial
+    assert again == shown[: 9 * images]
+    assert source.kept_bytes == pool.size * images * feature_bytes(SPEC, "block_13_expand")
 
 
 @pytest.mark.parametrize("augmentation", [PLAIN, CHANGED])
@@ -176,7 +179,52 @@ def test_a_pool_is_as_large_as_is_of_use_and_fits(
 @pytest.mark.parametrize("first", [None, "Conv1"])
 def test_where_nothing_is_frozen_there_are_pictures(first: str | None, pictures) -> None:
     samples = pictures(PLAIN)
-    assert keep_features(samples, SPEC, load_config(), first) is samples
+    assert Sources(samples, SPEC, load_config()).before(first) is samples
+    assert samples.first is None
+
+
+def test_one_source_of_features_serves_all_who_train_from_a_layer_on(
+    pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = pictures(PLAIN)
+    sources = Sources(samples, SPEC, replace(load_config(), augmentation=PLAIN))
+    little, much = (sources.before(first) for first in ("block_13_expand", "block_6_expand"))
+    assert (little.first, much.first) == ("block_13_expand", "block_6_expand")
+    for source in (little, much):
+        source.freeze(lambda: telling_weights())
+    whole = [little(number) for number in range(24)]
+    assert much(0).inputs[0].shape != whole[0].inputs[0].shape
+    monkeypatch.setattr(SampleSource, "variant", None)  # the pictures are not looked at again
+    assert sources.before("block_13_expand") is little
+    assert all(same(little(number), sample) for number, sample in enumerate(whole))
+    sources.keep_only("block_13_expand")
+    assert (much.kept_bytes, little.kept_bytes) == (0, 2 * 6 * feature_bytes(SPEC, "block_13_expand"))
+    assert sources.before("block_13_expand") is little
+    assert sources.before("block_6_expand") is not much
+
+
+def test_sources_share_the_room_and_the_last_has_all_of_it(pictures) -> None:
+    sizes = {first: feature_bytes(SPEC, first) for first in ("block_13_expand", "block_6_expand")}
+    room = 9 * sizes["block_13_expand"] + sizes["block_6_expand"]
+    config, samples = load_config(), pictures(PLAIN)
+    whole = room + min(room, samples.wanted_bytes)
+    config = replace(config, augmentation=PLAIN, runtime=replace(config.runtime, cache_gib=whole / 2**30))
+    sources = Sources(samples, SPEC, config)
+    little = sources.before("block_13_expand")
+    little.freeze(lambda: telling_weights())
+    for number in range(9):
+        little(number)
+    much = sources.before("block_6_expand")
+    much.freeze(lambda: telling_weights())
+    for number in range(12):
+        much(number)
+    assert little.kept_bytes + much.kept_bytes <= room
+    sources.keep_only("block_6_expand")
+    most = min(12, room // sizes["block_6_expand"])
+    assert most > 1
+    for number in range(12):
+        much(number)
+    assert much.kept_bytes == most * sizes["block_6_expand"]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.7, 0.9, 1.0])
@@ -196,7 +244,7 @@ def test_samples_are_the_same_whatever_there_is_room_for(samples_kept: int, pict
         for cache_bytes in (1 << 30, samples_kept * size + size // 2)
     )
     assert all(same(much(number), little(number)) for number in range(60))
-    assert len(little._kept) <= samples_kept
+    assert little.kept_bytes <= samples_kept * size
 
 
 def test_targets_are_kept_as_they_are(pictures) -> None:

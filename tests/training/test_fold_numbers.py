@@ -10,12 +10,11 @@ import pytest
 
 from detector.errors import DetectorError
 from detector.evaluation.bootstrap import Interval
-from detector.training.budget import Budget
 from detector.training.config import TrainingConfig
 from detector.training.config_file import load_config
 from detector.training.fold_numbers import Fold, FoldNumber, FoldNumbers
 from detector.training.fold_results import best_step
-from detector.training.folds import divide_budget, settle, share_plan
+from detector.training.folds import settle, share_plan
 
 POOLED = Interval(0.5, 0.4, 0.6)
 
@@ -108,12 +107,3 @@ def test_what_folds_share_is_the_network_and_how_images_are_changed() -> None:
     shared = share_plan(asked, planned)
     assert (shared.model.input_size, shared.augmentation.crop) == (512, 0.5)
     assert (shared.training.steps, shared.training.seed) == ("auto", 4)
-
-
-def test_time_is_shared_equally_where_there_is_a_limit() -> None:
-    experiment = load_config(None)
-    assert divide_budget(experiment, Budget(), 4) == experiment
-    limited = load_config(None, ("training.minutes=12",))
-    assert divide_budget(limited, Budget(12), 4).training.minutes == pytest.approx(3, abs=0.01)
-    assert divide_budget(limited, Budget(12, 360), 2).training.minutes == pytest.approx(3, abs=0.01)
-    assert divide_budget(limited, Budget(12, 7200), 2).training.minutes > 0

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import detector
+from detector import Progress
 from detector.api.training import TrainedRun
 from detector.data.folder import load_labelled_folder
 from detector.evaluation.evaluate import evaluate_detections
@@ -57,13 +59,50 @@ def train(*words: object) -> subprocess.CompletedProcess[str]:
     return run_forked(ssdlite, "train", *words)
 
 
+class Log:
+    """A callback that writes down which steps of which folds it is told of."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_step(self, progress: Progress) -> None:
+        with self._path.open("a") as file:
+            file.write(json.dumps([progress.fold, progress.step, bool(progress.metrics)]) + "\n")
+
+    on_evaluation = on_step
+
+
+def train_and_log(words: list[str]) -> None:
+    """Train from Python: the dataset, the folder of the run, and where to log what callbacks are told."""
+    dataset, run, log = words
+    detector.train(
+        dataset,
+        output=run,
+        folds=FOLDS,
+        group_by=r"cam(\d+)_",
+        settings=SETTINGS,
+        say=print,
+        callbacks=[Log(Path(log))],
+    )
+
+
 @pytest.fixture(scope="module")
 def whole(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """An uninterrupted run, and what it printed."""
-    run = tmp_path_factory.mktemp("runs") / "whole"
-    outcome = train(dataset, *OPTIONS, "--output", run)
+    """An uninterrupted run, with ``told.jsonl`` beside it, and what it printed."""
+    root = tmp_path_factory.mktemp("runs")
+    outcome = run_forked(train_and_log, dataset, root / "whole", root / "told.jsonl")
     assert outcome.returncode == 0, outcome.stderr
-    return run, outcome.stdout
+    return root / "whole", outcome.stdout
+
+
+def test_callbacks_are_told_which_fold_it_is(whole: tuple[Path, str]) -> None:
+    told = [json.loads(line) for line in (whole[0].parent / "told.jsonl").read_text().splitlines()]
+    steps = {fold: {step for each, step, _ in told if each == fold} for fold in (1, 2, None)}
+    assert steps[1] == steps[2] == {2, 4}
+    assert max(steps[None]) == json.loads((whole[0] / "run.json").read_text())["most_steps"]
+    order = [fold for fold, _, _ in told]
+    assert order == sorted(order, key=[1, 2, None].index)
+    assert {fold for fold, _, evaluated in told if evaluated} == {1, 2}
 
 
 def test_each_image_is_judged_once_by_a_model_that_has_not_seen_it(
@@ -115,6 +154,10 @@ def test_the_model_is_trained_on_all_images_and_judged_on_test_alone(whole: tupl
     assert all(
         (run / name).exists() for name in ("model.tflite", "curves.png", "predictions.jpg", "best.json")
     )
+    page = (run / "report.html").read_text()
+    assert "12 images, each judged by a model that had not seen it" in page
+    assert json.loads((run / "report.json").read_text())["images"] == 12
+    assert "report.html in a browser" in printed
     assert "train 12, test 2" in printed
     assert "On 2 images of test" in printed
     assert "the pooled 12 images" in printed
@@ -171,6 +214,10 @@ def test_a_run_whose_config_was_changed_between_folds_is_refused(dataset: Path, 
         (("--folds", "5", "--group-by", r"cam(\d+)_"), "makes 4 of the 12 images; take --folds 4 or fewer"),
         (("--folds", "2", "--group-by", "("), "no regular expression"),
         (("--group-by", "cam"), "here val validates"),
+        (
+            ("--folds", "2", "--minutes", ".2", "--set", "training.initial_weights=none"),
+            "at least 6 seconds for each of 3 trainings, one a fold and one on all images; 0.2 minutes",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(

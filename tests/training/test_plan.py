@@ -140,9 +140,12 @@ def test_the_trial_goes_on_while_training_more_pays(
     run = RunFolder(tmp_path)
     said: list[str] = []
     nothing: Any = None
+    kept: list[str] = []
     plan = trial.find_depth(
-        Job(Plan(load_config()), nothing, nothing, nothing, nothing, validation, run, said.append), nothing
+        Job(Plan(load_config()), nothing, nothing, nothing, nothing, validation, run, said.append),
+        SimpleNamespace(keep_only=kept.append),
     )
+    assert kept == [chosen]  # the features of no other depth stay in memory
     assert training_of(plan).frozen_until == chosen
     assert len(seen) == tried
     assert [(entry["trial"], entry["AP"]) for entry in run.load_history()] == list(

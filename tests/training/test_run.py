@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +163,40 @@ def test_the_weights_of_the_trial_take_part_in_the_race(
     assert "63.60" in load_weights(run.weights)[1].card["AP"]
     assert load_config(run.config).training.frozen_until == "heads"
     assert run.load_record()["config"]["training"]["frozen_until"] == "heads"
+
+
+def test_a_run_after_a_trial_takes_the_steps_of_one_whose_depth_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_module, "_STEPS", 2)
+    monkeypatch.setattr(trial_module, "_DEPTHS", ("heads", "block_13_expand"))
+    shapes, losses = write_shapes(tmp_path / "shapes"), []
+    for depth in ("auto", "heads"):
+        settings = [setting.replace("frozen_until=heads", f"frozen_until={depth}") for setting in SETTINGS]
+        run = begin_run(tmp_path / depth, shapes, (*settings, "training.steps=5"))
+        train_small(run, validation_of(run), [])
+        assert load_config(run.config).training.frozen_until == "heads"
+        losses.append([entry["loss"] for entry in run.load_history() if "loss" in entry])
+    assert losses[0] == losses[1]
+    assert losses[0]
+
+
+def test_a_training_that_is_over_leaves_no_samples_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Trials and folds train again and again in one process.
+    made = []
+
+    class Noted(SampleSource):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr("detector.training.job.SampleSource", Noted)
+    run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), (*SETTINGS, "training.steps=1"))
+    train_small(run, validation_of(run), [])
+    gc.collect()
+    assert [source() for source in made] == [None]
 
 
 def test_a_run_whose_best_weights_are_lost_at_its_end_has_those_of_its_last_step(tmp_path: Path) -> None:

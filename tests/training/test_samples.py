@@ -251,6 +251,7 @@ def test_large_images_are_kept_smaller_and_their_samples_are_the_same(dataset, t
     )
     # 3.4 times the larger side of the input is 435: 435 x 261 x 3 = 340,605 bytes
     cached, uncached = (source_of(large, PLAIN, cache_bytes=size) for size in (340_605, 340_604))
+    assert cached.wanted_bytes == pytest.approx(340_605, rel=0.01)
     assert content(cached(0)) == content(uncached(0))
     column, box = next(objects(cached(0)))
     assert column == 2
