@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,10 @@ LEAST_MINUTES = 0.1  # that a run may be given
 _TRAINED_AGAINST_LOOKED_AT = 2.5
 _LOOKS = 5
 _WORTH_IT = 0.03  # a number of steps that differs by less stays
+
+
+_LATE = 0.75  # of the steps, from where on it is looked whether AP still rises
+_LEAST_EVALUATIONS = 4  # that can show it
 
 
 class Budget:
@@ -111,6 +116,21 @@ def measure_speed() -> Speed:
         network.invoke()
         seconds.append(time.perf_counter() - start)
     return Speed(min(seconds), available_threads())
+
+
+def still_rises(evaluations: Sequence[tuple[int, float]], steps: int) -> bool:
+    """Whether AP was never as great as late in a run of so many steps, but before its end.
+
+    It depends on nothing that comes later, so that a run that is gone on with decides as it did before.
+
+    Args:
+        evaluations: step and AP of each, in their order.
+        steps: that the run has.
+    """
+    late = next((n for n, (step, _) in enumerate(evaluations) if step >= _LATE * steps), None)
+    if late is None or late + 1 < _LEAST_EVALUATIONS or evaluations[late][0] >= steps:
+        return False
+    return evaluations[late][1] > max(ap for _, ap in evaluations[:late])
 
 
 def fit_steps(left: float, costs: Costs, *, step: int, planned: int, most: int, evaluate_every: int) -> int:

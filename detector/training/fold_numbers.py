@@ -61,7 +61,7 @@ class Fold:
     Attributes:
         images: ids of its images.
         ap, ap50: of the model on them, in [0, 1]; -1 where they have no object.
-        steps: how many were planned.
+        steps: how many are usual.
         best_step: after how many its best weights came about.
         trained: the first layer that was trained; ``none`` when all were.
     """

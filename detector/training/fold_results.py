@@ -75,8 +75,10 @@ def _read_fold(run: RunFolder, number: int, images: frozenset[int]) -> tuple[lis
         metrics = json.loads(read_whole(own.metrics, _MOST_BYTES))
         detections = json.loads(read_whole(own.detections, _MOST_BYTES))
         training = load_config(own.config).training
-        steps = int(own.load_record().get("most_steps", training.steps))
-        best = min(steps, best_step(str(facts["weights"]), steps))
+        record = own.load_record()
+        most = record.get("most_steps", int(training.steps))
+        steps = record.get("usual_steps") or most
+        best = min(most, best_step(str(facts["weights"]), most))
         ap, ap50 = float(metrics["AP"]), float(metrics["AP50"])
     return detections, Fold(tuple(sorted(images)), ap, ap50, steps, best, training.frozen_until)
 

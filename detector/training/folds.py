@@ -24,7 +24,7 @@ from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.config_file import load_config
 from detector.training.data_notes import tell_findings
 from detector.training.division import Division
-from detector.training.fold_numbers import FoldNumbers
+from detector.training.fold_numbers import Fold, FoldNumbers
 from detector.training.fold_results import judge_folds
 from detector.training.fold_time import check_time, describe_shortage, divide_budget
 from detector.training.initial_weights import initial_size
@@ -253,7 +253,7 @@ def _train_on_all(
     say(
         f"Now all {numbers.images:,} images: {describe_depth(training.frozen_until)}, as most folds; "
         f"{counted(int(training.steps), 'step')}, for the best weights came after "
-        f"{', '.join(f'{fold.best_step:,} of {fold.steps:,}' for fold in numbers.folds)}; the last are kept."
+        f"{', '.join(f'{_share(fold):.0%}' for fold in numbers.folds)} of the usual steps; the last are kept."
     )
     origin: RunRecord = {
         "dataset": record["dataset"],
@@ -276,8 +276,7 @@ def settle(shared: ExperimentConfig, planned: int, numbers: FoldNumbers) -> Expe
         planned: steps that all images would be trained for.
         numbers: of the folds.
     """
-    shares = [fold.best_step / fold.steps if fold.steps else 1.0 for fold in numbers.folds]
-    steps = max(min(planned, 1), round(planned * median(shares)))
+    steps = max(min(planned, 1), round(planned * median(_share(fold) for fold in numbers.folds)))
     depths = Counter(fold.trained for fold in numbers.folds)
     most = max(depths.values())
     depth = max((name for name in depths if depths[name] == most), key=_first_trained)
@@ -285,6 +284,11 @@ def settle(shared: ExperimentConfig, planned: int, numbers: FoldNumbers) -> Expe
         shared.training, steps=steps, epochs=AUTO, frozen_until=depth, evaluate_every=max(1, steps)
     )
     return replace(shared, training=training)
+
+
+def _share(fold: Fold) -> float:
+    """What part of its usual steps a fold took to its best weights; more than 1 where it was lengthened."""
+    return fold.best_step / fold.steps if fold.steps else 1.0
 
 
 def _first_trained(name: str) -> float:

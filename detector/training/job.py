@@ -63,6 +63,7 @@ class Job:
         on_progress: takes the points of the run; may raise StopError.
         budget: the time that it has.
         most_steps: that it has where there is time for all.
+        usual_steps: the same as it began, where AP may lengthen it; 0 where the number was asked for.
         test_images: images that are looked at once more, at the end.
         fold: that it validates on; None without folds, and for the model of all images.
     """
@@ -78,6 +79,7 @@ class Job:
     on_progress: Callable[[Progress], object] = ignore
     budget: Budget = field(default_factory=Budget)
     most_steps: int = 0
+    usual_steps: int = 0
     test_images: int = 0
     fold: int | None = None
 

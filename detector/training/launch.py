@@ -19,7 +19,7 @@ from detector.system.invocation import command
 from detector.training.budget import Budget, budget_of, measure_speed
 from detector.training.chance import describe_expected
 from detector.training.cluster import is_chief, worker_count
-from detector.training.config import ExperimentConfig
+from detector.training.config import AUTO, ExperimentConfig
 from detector.training.data_notes import tell_findings
 from detector.training.division import Division
 from detector.training.final_report import report_final, report_run
@@ -108,7 +108,8 @@ def start(
     if not over:
         run.check_free()
     spec, strategy = _prepare(run, plan, folder, reference_hw, say, origin)
-    training = plan.config.training
+    training, asked = plan.config.training, experiment.training
+    usual = int(training.steps) if asked.steps == asked.epochs == AUTO and not worker_count() else 0
     start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
     spec = replace(spec, card={**model_card(start, folder), **origin.get("card", {})})
     record: RunRecord = {
@@ -125,10 +126,16 @@ def start(
         "card": spec.card,
         "reference_hw": spec.anchors.reference_hw,
         "most_steps": int(training.steps),
+        "usual_steps": usual,
     }
     job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
     job = replace(
-        job, say=say, on_progress=on_progress, most_steps=int(training.steps), fold=origin.get("fold")
+        job,
+        say=say,
+        on_progress=on_progress,
+        most_steps=int(training.steps),
+        usual_steps=usual,
+        fold=origin.get("fold"),
     )
     with alone(run, say):
         if is_chief():
@@ -190,8 +197,14 @@ def go_on(
         budget = budget_of(plan.config, run.seconds_so_far())
         most_steps = max(int(resumed.record.get("most_steps", 0)), int(plan.config.training.steps))
         job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
-        fold = resumed.record.get("fold")
-        job = replace(job, say=say, on_progress=on_progress, most_steps=most_steps, fold=fold)
+        job = replace(
+            job,
+            say=say,
+            on_progress=on_progress,
+            most_steps=most_steps,
+            usual_steps=resumed.record.get("usual_steps", 0),
+            fold=resumed.record.get("fold"),
+        )
         _train(job, folder, start)
     return run
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from detector.system.invocation import command
 from detector.system.silence import make_silenceable, silenced
-from detector.training.budget import FIRST_STEPS, Costs, fit_steps
+from detector.training.budget import FIRST_STEPS, Costs, fit_steps, still_rises
 from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
@@ -141,12 +141,14 @@ class Run:
         """
         validation = self._job.validation
         saved_at = time.monotonic()
+        self._lengthen()
         try:
             with self._log.bar_from(self._trainer.step):
                 while True:
                     if self._trainer.step >= self._next_evaluation:
                         self._saved.save()
                         self._evaluate()
+                        self._lengthen()
                         saved_at = time.monotonic()
                     if self._trainer.step >= self._job.steps or self._agree(validation.exhausted):
                         break
@@ -203,13 +205,32 @@ class Run:
                 evaluate_every=every,
             )
             if steps != job.steps:
-                self._job = job = replace(job, plan=job.plan.with_steps(steps))
-                job.folder.settle_config(job.plan.config)
-                self._trainer.schedule.stretch(steps)
-                self._log.change_steps(job)
+                job = self._change_steps(steps)
         if not self._told and step < job.steps:
             self._log.tell_time(step, costs)
         self._told = True
+
+    def _lengthen(self) -> None:
+        """Take as many steps again where AP still rises late in a run whose steps are the usual ones."""
+        job, usual = self._job, self._job.usual_steps
+        if not usual == job.most_steps == job.steps or not still_rises(self._log.run_aps, usual):
+            return
+        longer = 2 * usual
+        if job.budget.left is None:
+            job = self._change_steps(longer)
+            job.say(f"AP still rises, so there will be {longer:,} steps in place of {usual:,}.")
+        else:
+            job.say(f"AP still rises, so there will be up to {longer:,} steps, if the time is enough.")
+        self._job = replace(job, most_steps=longer)
+        job.folder.update_record(most_steps=longer)
+
+    def _change_steps(self, steps: int) -> Job:
+        """The job with another number of steps, which holds from now on."""
+        self._job = job = replace(self._job, plan=self._job.plan.with_steps(steps))
+        job.folder.settle_config(job.plan.config)
+        self._trainer.schedule.stretch(steps)
+        self._log.change_steps(job)
+        return job
 
     def _seconds_per_evaluation(self) -> float:
         """Of those that were, or of one that tries out how long they take."""

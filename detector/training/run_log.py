@@ -41,6 +41,11 @@ class RunLog:
         self.clock = Clock(job.plan.config.training.batch_size)
         self.evaluated = {entry["step"] for entry in self._history if "AP" in entry and "trial" not in entry}
 
+    @property
+    def run_aps(self) -> list[tuple[int, float]]:
+        """Step and AP of each evaluation of the run."""
+        return [(e["step"], e["AP"]) for e in self._history if "AP" in e and "trial" not in e]
+
     @contextmanager
     def bar_from(self, step: int) -> Iterator[None]:
         """A block with a bar for the steps of the run, at a terminal."""

@@ -27,6 +27,7 @@ class RunRecord(TypedDict, total=False):
     folded: bool  # whether all folds are trained, and what the last model is trained like is decided
     reference_hw: Sequence[int] | None  # of the anchors; missing in records of earlier versions
     most_steps: int  # where there is time for all
+    usual_steps: int  # the same as the run began; 0 where the number was asked for
     version: str
     plan: Sequence[str]  # as it was said; missing in records of earlier versions, as the next is
     objects: Mapping[str, int]  # that are trained on, by class
@@ -57,6 +58,7 @@ _MAYBE: dict[str, tuple[type, ...]] = {
     "fold": (int, type(None)),
     "folded": (bool,),
     "most_steps": (int,),
+    "usual_steps": (int,),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.training.budget import EVALUATIONS, Budget, Costs, Speed, fit_steps
+from detector.training.budget import EVALUATIONS, Budget, Costs, Speed, fit_steps, still_rises
 
 COSTS = Costs(step=0.1, evaluation=2.0, end=5.0)
 
@@ -59,3 +59,24 @@ def test_a_sample_takes_as_long_as_it_has_pixels() -> None:
     speed = Speed(0.01, 2)
     assert speed.seconds_per_sample((600, 600)) == pytest.approx(4 * speed.seconds_per_sample((300, 300)))
     assert Speed(0.01, 4).seconds_per_sample((300, 300)) < speed.seconds_per_sample((300, 300))
+
+
+RISING = [(step, 0.1 + step / 1000) for step in range(100, 801, 100)]
+
+
+@pytest.mark.parametrize("seen", range(9))
+def test_ap_still_rises_where_it_was_never_as_great_as_late_in_the_run(seen: int) -> None:
+    assert still_rises(RISING[:seen], 800) is (seen >= 6)  # 600 of 800 steps
+
+
+@given(later=st.lists(st.floats(0, 1), min_size=2, max_size=2))
+def test_what_comes_later_changes_nothing(later: list[float]) -> None:
+    after = [(700, later[0]), (800, later[1])]
+    assert still_rises(RISING[:6] + after, 800)
+    assert not still_rises([*RISING[:5], (600, 0.2), *after], 800)
+
+
+def test_too_few_evaluations_and_that_of_the_last_step_show_nothing() -> None:
+    assert not still_rises([(300, 0.1), (600, 0.2)], 800)
+    assert not still_rises([(100, 0.1), (200, 0.2), (300, 0.3), (800, 0.4)], 800)
+    assert not still_rises([], 800)

@@ -17,12 +17,13 @@ from detector.data.folder import LabelledFolder, load_labelled_folder
 from detector.evaluation.evaluate import evaluate
 from detector.labels import COCO_CLASSES
 from detector.runtime import Detector
+from detector.training.budget import Budget
 from detector.training.checkpoints import Checkpoint
 from detector.training.config import AugmentationConfig, ExperimentConfig
 from detector.training.config_file import load_config
 from detector.training.features import FeatureSource
 from detector.training.initial_weights import load_initial_weights
-from detector.training.job import Job
+from detector.training.job import Job, Progress, StopError
 from detector.training.plan import Plan, build_plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import Sample, SampleSource
@@ -179,6 +180,91 @@ def test_a_run_after_a_trial_takes_the_steps_of_one_whose_depth_is_given(
         losses.append([entry["loss"] for entry in run.load_history() if "loss" in entry])
     assert losses[0] == losses[1]
     assert losses[0]
+
+
+def aps_of(monkeypatch: pytest.MonkeyPatch, ap_at: Callable[[int], float]) -> None:
+    """Let the numbers of evaluations be those of a function of the step."""
+
+    class Measured(Validation):
+        def __call__(self, weights: Any, step: int) -> Any:
+            monkeypatch.setattr("detector.training.validation.evaluate_weights", self._measure(ap_at(step)))
+            return super().__call__(weights, step)
+
+        def _measure(self, ap: float) -> Callable[..., Any]:
+            def evaluate(*arguments: Any) -> Any:
+                evaluation = evaluate_weights(*arguments)
+                evaluation.metrics.summary["AP"] = ap
+                return evaluation
+
+            return evaluate
+
+    monkeypatch.setattr("tests.training.small_run.Validation", Measured)
+
+
+def lengthened(
+    run: RunFolder, said: list[str], minutes: float | None = None, **options: Any
+) -> run_module.Outcome:
+    """Trains, or goes on with, a run that has eight steps and may have sixteen."""
+    config, record = load_config(run.config), run.load_record()
+    folder = load_labelled_folder(Path(record["dataset"]))
+    most = record.get("most_steps", 8)
+    job = Job(Plan(config), SPEC, {}, folder.train, STRATEGY, validation_of(run), run, said.append, **options)
+    return run_module.train(replace(job, budget=Budget(minutes), most_steps=most, usual_steps=8))
+
+
+EIGHT = (*SETTINGS, "training.steps=8", "training.evaluate_every=1")
+
+
+def test_a_run_whose_ap_still_rises_takes_twice_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aps_of(monkeypatch, lambda step: step / 100)
+    run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), EIGHT)
+    said: list[str] = []
+    assert lengthened(run, said).steps == 16
+    assert "AP still rises, so there will be 16 steps in place of 8." in said
+    assert load_config(run.config).training.steps == run.load_record()["most_steps"] == 16
+    evaluated = [entry["step"] for entry in run.load_history() if "AP" in entry]
+    assert evaluated == [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16]
+    rates = [entry["learning_rate"] for entry in run.load_history() if "learning_rate" in entry]
+    assert rates[-1] < min(rates[:-1])
+
+
+def test_a_run_whose_ap_rises_no_more_ends_as_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aps_of(monkeypatch, lambda step: 0.5 - abs(step - 4) / 100)
+    run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), EIGHT)
+    assert lengthened(run, []).steps == 8
+
+
+def test_with_a_limit_a_run_is_lengthened_as_far_as_there_is_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aps_of(monkeypatch, lambda step: step / 100)
+    run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), EIGHT)
+    assert lengthened(run, [], minutes=60).steps == 16
+
+
+@pytest.mark.parametrize("stop", [5, 6, 8, 10])
+def test_a_run_that_is_gone_on_with_is_lengthened_as_it_would_have_been(
+    stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aps_of(monkeypatch, lambda step: step / 100)
+    shapes = write_shapes(tmp_path / "shapes")
+    whole = begin_run(tmp_path / "whole", shapes, EIGHT)
+    lengthened(whole, [])
+
+    def stop_at(progress: Progress) -> None:
+        if progress.metrics and progress.step == stop:
+            raise StopError
+
+    run = begin_run(tmp_path / "run", shapes, EIGHT)
+    with pytest.raises(StopError):
+        lengthened(run, [], on_progress=stop_at)
+    assert lengthened(run, []).steps == 16
+    ends = [load_weights(each.root / "model.npz")[0] for each in (whole, run)]
+    assert all(np.array_equal(ends[0][key], ends[1][key]) for key in ends[0])
 
 
 def test_a_training_that_is_over_leaves_no_samples_behind(
