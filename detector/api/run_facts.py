@@ -117,7 +117,7 @@ def _cards(
     if speed:
         cards.append(("images/s", f"{speed[-1]:.0f}", "while it trains"))
     if running and (left := _minutes_left(own, steps, limit)) is not None:
-        about = "at this pace" if limit is None else f"of {limit:g} minutes"
+        about = "at this pace" if limit is None else f"of {limit:.3g} minutes"
         cards.insert(1, ("time left", describe_minutes(left).removeprefix("about "), about))
     return cards
 

@@ -76,7 +76,7 @@ def _in_fold(run: RunFolder, facts: RunFacts, number: int, count: int, *, runnin
         )
     cards = [("fold", f"{number}", f"of {count}")]
     for name, value, about in own.cards:
-        cards.append((name, value, "for this fold, at this pace" if name == "time left" else about))
+        cards.append((name, value, f"for this fold, {about}" if name == "time left" else about))
     return replace(
         own,
         name=facts.name,

@@ -92,6 +92,14 @@ def test_while_folds_are_trained_the_page_is_of_the_one_that_is(folded: RunFolde
     assert facts.state == "Fold 2 of 2. Step 6 of 9."
     assert facts.news.startswith("Step 6: AP ")
     assert ("fold", "2", "of 2") in facts.cards
+    config = folded.fold(2).load_record()["config"]
+    shared = {**config, "training": {**config["training"], "minutes": 10 / 3}}  # its part of the time
+    folded.fold(2).update_record(config=shared)
+    for step in (7, 8):
+        folded.fold(2).append_history({"step": step, "loss": 1.0, "seconds": 10.0 * step})
+    folded.fold(2).append_history({"step": 8, "loss": 1.0, "seconds": 80.0})
+    timed = {name: (value, about) for name, value, about in read_run(folded, running=True).cards}
+    assert timed["time left"] == ("2 minutes", "for this fold, of 3.33 minutes")
     assert [each.when for each in facts.folds] == ["fold 1: 12 images"]
     metrics = json.loads(folded.fold(1).metrics.read_text())
     assert (facts.folds[0].ap, facts.folds[0].ap50) == (metrics["AP"], metrics["AP50"])

@@ -125,3 +125,27 @@ def test_at_any_width_nothing_is_cut_off_or_hard_to_read(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert accessibility_faults(page) == []
             page.context.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_page_of_folds_follows_the_fold_and_is_for_everybody_too(
+    browser: Browser, folded: RunFolder, scheme: str
+) -> None:
+    folded.update_record(folded=False, finished=False)
+    folded.fold(2).update_record(finished=False)
+    said: list[str] = []
+    with watch(folded.root, said.append):
+        live, complaints = look_at(browser, said[0].split()[1], 320, scheme)
+        live.get_by_text("Fold 2 of 2. Step 6 of 9.").wait_for()
+        folded.fold(2).append_history({"step": 7, "loss": 1.0})
+        live.get_by_text("Fold 2 of 2. Step 7 of 9.").wait_for()
+        assert live.locator("#folds tbody tr").count() == 1
+        folded.fold(2).update_record(finished=True)
+        folded.update_record(folded=True, finished=True)
+        leave_report(folded, print)
+        live.get_by_text("Finished: 2 folds, then 9 steps on all images.").wait_for()
+        assert live.locator("#folds tbody tr").count() == 2
+        assert live.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert accessibility_faults(live) == []
+        assert complaints == []
+        live.context.close()
