@@ -128,15 +128,8 @@ def start(
         "most_steps": int(training.steps),
         "usual_steps": usual,
     }
-    job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
-    job = replace(
-        job,
-        say=say,
-        on_progress=on_progress,
-        most_steps=int(training.steps),
-        usual_steps=usual,
-        fold=origin.get("fold"),
-    )
+    job = _build_job(plan, spec, start.weights, folder, strategy, run, record)
+    job = replace(job, budget=budget, say=say, on_progress=on_progress)
     with alone(run, say):
         if is_chief():
             (run.start_again if over else run.start)(plan.config.to_yaml(), record)
@@ -195,16 +188,8 @@ def go_on(
             for line in resumed.lines:
                 say(line)
         budget = budget_of(plan.config, run.seconds_so_far())
-        most_steps = max(int(resumed.record.get("most_steps", 0)), int(plan.config.training.steps))
-        job = _build_job(plan, spec, start.weights, folder, strategy, run, budget)
-        job = replace(
-            job,
-            say=say,
-            on_progress=on_progress,
-            most_steps=most_steps,
-            usual_steps=resumed.record.get("usual_steps", 0),
-            fold=resumed.record.get("fold"),
-        )
+        job = _build_job(plan, spec, start.weights, folder, strategy, run, resumed.record)
+        job = replace(job, budget=budget, say=say, on_progress=on_progress)
         _train(job, folder, start)
     return run
 
@@ -271,14 +256,24 @@ def _build_job(
     folder: LabelledFolder,
     strategy: tf.distribute.Strategy,
     run: RunFolder,
-    budget: Budget,
+    record: RunRecord,
 ) -> Job:
     training = plan.config.training
     kind = Unvalidated if folder.folds else Validation
     validation = kind(folder.val, spec, run, training.patience, training.validation_images)
     test_images = 0 if folder.test is None else len(folder.test.images)
     return Job(
-        plan, spec, weights, folder.train, strategy, validation, run, budget=budget, test_images=test_images
+        plan,
+        spec,
+        weights,
+        folder.train,
+        strategy,
+        validation,
+        run,
+        most_steps=max(record.get("most_steps", 0), int(training.steps)),
+        usual_steps=record.get("usual_steps", 0),
+        test_images=test_images,
+        fold=record.get("fold"),
     )
 
 
