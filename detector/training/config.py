@@ -201,14 +201,14 @@ class RuntimeConfig:
             (several machines, described by the environment variable TF_CONFIG).
         gpus: how many GPUs of this machine; ``auto`` takes one for ``one_device``, else all.
         virtual_cpus: split the CPU into so many devices, to try a strategy without GPUs.
-        cache_gib: decoded images up to this size are kept in memory; where layers are frozen, up to half of
-            it, and their features in what images leave of it.
+        cache_gib: decoded images up to this size are kept in memory; where layers are frozen, up to a quarter
+            of it, and their features in what images leave of it.
     """
 
     strategy: Literal["one_device", "mirrored", "multi_worker_mirrored"] = "one_device"
     gpus: int | Auto = AUTO
     virtual_cpus: int = 1
-    cache_gib: float = 1.0
+    cache_gib: float = 0.75
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,14 @@ from detector.training.targets import BACKGROUND
 
 @dataclass(frozen=True)
 class LossSums:
-    """What one replica's part of a batch adds up to, before division by the number of positives.
+    """What some images of a batch add up to, before division by the number of positives in all of it.
 
     Attributes:
         classification, localization: scalars.
-        num_positives: number of matched anchors, a float scalar.
     """
 
     classification: tf.Tensor
     localization: tf.Tensor
-    num_positives: tf.Tensor
 
 
 def sum_losses(
@@ -66,7 +64,6 @@ def sum_losses(
     return LossSums(
         classification=tf.reduce_sum(class_losses * (positive + hard)),
         localization=tf.reduce_sum(tf.reduce_sum(smooth_l1, axis=-1) * positive),
-        num_positives=tf.reduce_sum(positive),
     )
 
 

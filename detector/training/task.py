@@ -22,8 +22,10 @@ from detector.model.network import (
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
 from detector.training.losses import sum_losses
+from detector.training.micro_batches import micro_batch_size
 from detector.training.plan import Plan
 from detector.training.samples import Source
+from detector.training.targets import BACKGROUND
 from detector.weights import Weights
 
 _MOST_PARALLEL_SAMPLES = 16
@@ -156,26 +158,17 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         loss or gradient is not finite contributes nothing.
         """
         network_inputs, box_targets, class_targets, indices = inputs
+        samples = network_inputs, box_targets, class_targets
         report = functools.partial(_report_to, weakref.ref(self))
         replicas = tf.distribute.get_replica_context()
         count = float(replicas.num_replicas_in_sync)
-        loss = self._config.loss
+        positives = tf.reduce_sum(tf.cast(class_targets > BACKGROUND, tf.float32))
+        positives = tf.maximum(replicas.all_reduce(tf.distribute.ReduceOp.SUM, positives), 1.0)
         with tf.GradientTape() as tape:
-            outputs = self._trained_part(self._prepare(network_inputs), training=True)
-            sums = sum_losses(
-                outputs["box_encodings"],
-                outputs["class_logits"],
-                box_targets,
-                class_targets,
-                negatives_per_positive=loss.negatives_per_positive,
-                min_negatives=loss.min_negatives,
-            )
-            positives = replicas.all_reduce(tf.distribute.ReduceOp.SUM, sums.num_positives)
-            positives = tf.maximum(positives, 1.0)
-            classification = loss.classification_weight * sums.classification / positives
-            localization = loss.localization_weight * sums.localization / positives
-            total = classification + localization + self._penalty() / count
-        gradients = tape.gradient(total, model.trainable_variables)
+            penalty = self._penalty() / count
+        of_penalty = tape.gradient(penalty, model.trainable_variables, unconnected_gradients="zero")
+        classification, localization, gradients = self._add_losses(of_penalty, samples, positives, model)
+        total = classification + localization + penalty
         finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
         tf.cond(finite, lambda: np.int64(0), lambda: tf.numpy_function(report, [indices], tf.int64))
         gradients = [tf.where(finite, gradient, tf.zeros_like(gradient)) for gradient in gradients]
@@ -184,6 +177,66 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         for metric, value in zip(metrics or (), (classification, localization), strict=False):
             metric.update_state(_finite(value * count), sample_weight=weight)
         return {self.loss: _finite(total * count)}
+
+    def _add_losses(
+        self,
+        gradients: list[tf.Tensor],
+        samples: tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor],
+        positives: tf.Tensor,
+        model: tf_keras.Model,
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Classification and localization loss of a batch, and the gradients with theirs added."""
+        batch = int(samples[2].shape[0])
+        size = self._micro_batch_size(batch)
+        parts = tf.nest.map_structure(
+            lambda values: tf.reshape(values, (batch // size, size, *values.shape[1:])), samples
+        )
+
+        def add(
+            number: tf.Tensor, classification: tf.Tensor, localization: tf.Tensor, sums: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+            inputs, boxes, classes = tf.nest.map_structure(lambda values: values[number], parts)
+            with tf.GradientTape() as tape:
+                losses = self._losses(inputs, boxes, classes, positives)
+                total = losses[0] + losses[1]
+            own = tape.gradient(total, model.trainable_variables)
+            sums = [a + b for a, b in zip(sums, own, strict=True)]
+            return number + 1, classification + losses[0], localization + losses[1], sums
+
+        state = (tf.constant(0), tf.constant(0.0), tf.constant(0.0), gradients)
+        if size < batch:  # one after another, so that only one has its outputs in memory
+            more = batch // size
+            state = tf.while_loop(lambda number, *_: number < more, add, state, parallel_iterations=1)
+        else:
+            state = add(*state)
+        return state[1:]
+
+    def _micro_batch_size(self, batch: int) -> int:
+        """Number of images at a time. Statistics of a batch need all of it, and a GPU is the faster the more
+        it has.
+        """
+        if self._plan.live_batch_norm or tf.config.list_logical_devices("GPU"):
+            return batch
+        return micro_batch_size(self._spec, self._plan.frozen_until, batch)
+
+    def _losses(
+        self, inputs: tuple[tf.Tensor, ...], boxes: tf.Tensor, classes: tf.Tensor, positives: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Classification and localization loss of some images of a batch with so many positives."""
+        loss = self._config.loss
+        outputs = self._trained_part(self._prepare(inputs), training=True)
+        sums = sum_losses(
+            outputs["box_encodings"],
+            outputs["class_logits"],
+            boxes,
+            classes,
+            negatives_per_positive=loss.negatives_per_positive,
+            min_negatives=loss.min_negatives,
+        )
+        return (
+            loss.classification_weight * sums.classification / positives,
+            loss.localization_weight * sums.localization / positives,
+        )
 
     def _penalty(self) -> tf.Tensor:
         """L2 of the trained kernels, as TF-Slim has it: half the squared norm."""
