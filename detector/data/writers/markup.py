@@ -1,0 +1,26 @@
+"""XML as it is written: indented, in UTF-8."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+
+def add(parent: ElementTree.Element, tag: str, text: object = "", **attributes: str) -> ElementTree.Element:
+    """A new last child of an element."""
+    child = ElementTree.SubElement(parent, tag, attributes)
+    child.text = str(text) or None
+    return child
+
+
+def to_xml(root: ElementTree.Element) -> bytes:
+    """The document, indented by two spaces."""
+    ElementTree.indent(root)
+    content: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    return content + b"\n"
+
+
+def write_xml(root: ElementTree.Element, path: Path) -> None:
+    """Write the document; folders that are missing are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(to_xml(root))

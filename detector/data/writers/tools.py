@@ -1,0 +1,37 @@
+"""The tools that labels are written for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.data.writers import coco, cvat, label_studio, labelme, voc, yolo
+from detector.data.writers.proposals import Proposals
+
+
+@dataclass(frozen=True)
+class Tool:
+    """How labels for a tool are written.
+
+    Attributes:
+        images: where the pictures lie in the folder; they are there before ``write`` is called.
+        write: writes the labels into the folder.
+        steps: lines that say how they come into the tool; ``{folder}`` is where they are.
+        reserved: what no folder of pictures may be called, in lower case.
+    """
+
+    images: str
+    write: Callable[[Proposals, Path], None]
+    steps: tuple[str, ...]
+    reserved: tuple[str, ...] = ()
+
+
+TOOLS = {
+    "cvat": Tool("images", cvat.write_cvat, cvat.STEPS),
+    "label-studio": Tool("images", label_studio.write_label_studio, label_studio.STEPS),
+    "labelme": Tool("", labelme.write_labelme, labelme.STEPS),
+    "yolo": Tool(yolo.IMAGES, yolo.write_yolo, yolo.STEPS, yolo.RESERVED),
+    "voc": Tool(voc.IMAGES, voc.write_voc, voc.STEPS),
+    "coco": Tool("images", coco.write_coco, coco.STEPS),
+}
