@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,11 +80,12 @@ def label_command(
     for sentence in found.left_out:
         write_line(f"Left out: {sentence}", to_errors=True)
     detector = Detector.load(chosen.model, say=write_line, **chosen.for_loading(), **accuracy.for_loading())
+    _refuse_names(detector.classes, tool, TOOLS[tool])
     batch = _Batch.begin(detector, score_threshold, list(found.failures))
     for video in found.videos:
         batch.failures.append(f"{video} is a video; labels are for pictures.")
     with replacing_folder(output) as folder:
-        batch.look_at(found.pictures, folder / TOOLS[tool].images, TOOLS[tool].reserved)
+        batch.look_at(found.pictures, folder / TOOLS[tool].images, flat=TOOLS[tool].flat)
         for failure in batch.failures:
             write_line(f"Left out: {failure}", to_errors=True)
         if not batch.images:
@@ -104,6 +105,13 @@ def _refuse_inside(output: Path, sources: Sequence[str]) -> None:
                 f"{output} lies inside the folder of pictures {source}; name a folder outside of it with "
                 "--output."
             )
+
+
+def _refuse_names(classes: Sequence[str], name: str, tool: Tool) -> None:
+    """Raise DetectorError for a class whose name the format cannot hold."""
+    for each in classes if tool.unfit else ():
+        if tool.unfit and tool.unfit.search(each):
+            raise DetectorError(f"The format {name} cannot hold the class name {each!r}; take another one.")
 
 
 @dataclass
@@ -126,15 +134,15 @@ class _Batch:
         detector.score_threshold = min(least)
         return cls(detector, least, sure, failures)
 
-    def look_at(self, sources: Sequence[Path | str], folder: Path, reserved: Collection[str]) -> None:
-        """Detect in the pictures, and store them below a folder, in none with a reserved name."""
+    def look_at(self, sources: Sequence[Path | str], folder: Path, *, flat: bool) -> None:
+        """Detect in the pictures, and store them in a folder or, unless all are to be in it, below it."""
         from tqdm import tqdm
 
         from detector.commands.picture_names import names_below, picture_names
         from detector.data.writers.pictures import fitting_name
 
         names = names_below(sources)
-        stems = picture_names([os.path.splitext(fitting_name(name, reserved))[0] for name in names])
+        stems = picture_names([os.path.splitext(fitting_name(name, flat=flat))[0] for name in names])
         progress = tqdm(sources, desc="labelling", unit="image", disable=None, leave=False)
         for source, name, stem in zip(progress, names, stems, strict=True):
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from pathlib import PurePath
 
 import cv2
@@ -44,17 +43,16 @@ def stored_picture(data: bytes, image: Image, suffix: str) -> tuple[bytes, str]:
     return cv2.imencode(".png", image)[1].tobytes(), ".png"
 
 
-def fitting_name(name: str, reserved: Collection[str] = ()) -> str:
+def fitting_name(name: str, *, flat: bool = False) -> str:
     """A path below a folder as every system and every format of labels takes it, with forward slashes.
 
     Letters of every script and spaces inside stay; most names stay as they are.
 
     Args:
         name: the path.
-        reserved: what no folder may be called, in lower case.
+        flat: make the folders a part of the file's name.
     """
-    *folders, last = map(_fitting_part, PurePath(name).parts)
-    return "/".join([*(f"{each}_" if each.lower() in reserved else each for each in folders), last])
+    return ("_" if flat else "/").join(map(_fitting_part, PurePath(name).parts))
 
 
 def _fitting_part(part: str) -> str:

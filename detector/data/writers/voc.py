@@ -9,6 +9,7 @@ Source: the development kit of Pascal VOC 2012; CVAT's documentation, "Pascal VO
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,7 @@ from detector.data.writers.markup import add, write_xml
 from detector.data.writers.proposals import Proposal, Proposals, ProposedImage
 
 IMAGES = "JPEGImages"
+UNFIT = re.compile("^#|:")  # in the map of labels one begins a comment, the other the colour
 STEPS = (f"labelImg {{folder}}/{IMAGES} {{folder}}/labels.txt {{folder}}/Annotations",)
 
 
@@ -60,7 +62,7 @@ def _add_object(root: ElementTree.Element, each: Proposal) -> None:
     for corner, value in zip(("xmin", "ymin", "xmax", "ymax"), _whole(each.box), strict=True):
         add(box, corner, value)
     attributes = add(element, "attributes")
-    for name, said in (("unsure", each.unsure), ("score", f"{each.score:.4f}")):
+    for name, said in (("unsure", str(each.unsure).lower()), ("score", f"{each.score:.4f}")):
         attribute = add(attributes, "attribute")
         add(attribute, "name", name)
         add(attribute, "value", said)

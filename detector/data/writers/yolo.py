@@ -8,12 +8,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from detector.data.image_index import CUSTOMARY
 from detector.data.writers.proposals import Proposals, ProposedImage
 
 IMAGES = "images/train"
-# Readers find the labels of a picture by the last folder of its path that is called so.
-RESERVED = (*CUSTOMARY, "labels", "label")
 STEPS = (
     "Open {folder} in a tool that reads YOLO; data.yaml has the names. There is no place for scores in it.",
 )
