@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from detector.colours import class_colour, css_colour
-from detector.data.writers.markup import add, write_xml
+from detector.data.writers.markup import add, to_xml
 from detector.data.writers.proposals import Proposal, Proposals, ProposedImage
 
 TASKS, CONFIG = "tasks.json", "labelling_config.xml"
@@ -33,7 +33,8 @@ def write_label_studio(proposals: Proposals, folder: Path) -> None:
     labels = add(view, "RectangleLabels", name="label", toName="image")
     for name in proposals.classes:
         add(labels, "Label", value=name, background=css_colour(class_colour(name, proposals.classes)))
-    write_xml(view, folder / CONFIG)
+    # It is pasted as text, of which an encoding must not be declared.
+    (folder / CONFIG).write_bytes(to_xml(view, declaration=False))
 
 
 def _task(image: ProposedImage, proposals: Proposals) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 
 def add(parent: ElementTree.Element, tag: str, text: object = "", **attributes: str) -> ElementTree.Element:
@@ -13,14 +12,8 @@ def add(parent: ElementTree.Element, tag: str, text: object = "", **attributes: 
     return child
 
 
-def to_xml(root: ElementTree.Element) -> bytes:
+def to_xml(root: ElementTree.Element, *, declaration: bool = True) -> bytes:
     """The document, indented by two spaces."""
     ElementTree.indent(root)
-    content: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    content: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=declaration)
     return content + b"\n"
-
-
-def write_xml(root: ElementTree.Element, path: Path) -> None:
-    """Write the document; folders that are missing are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(to_xml(root))

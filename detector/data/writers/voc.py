@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
 
 from detector.data.findings import Box
-from detector.data.writers.markup import add, write_xml
+from detector.data.writers.markup import add, to_xml
 from detector.data.writers.proposals import Proposal, Proposals, ProposedImage
 
 IMAGES = "JPEGImages"
@@ -26,12 +26,14 @@ def write_voc(proposals: Proposals, folder: Path) -> None:
     """Write the XML files, the list of the pictures and that of the classes; the pictures lie in
     ``JPEGImages``.
     """
-    for image in proposals.images:
-        write_xml(_document(image), (folder / "Annotations" / image.name).with_suffix(".xml"))
-    lists = folder / "ImageSets/Main"
+    annotations, lists = folder / "Annotations", folder / "ImageSets/Main"
+    annotations.mkdir()
     lists.mkdir(parents=True)
-    stems = [str(PurePosixPath(image.name).with_suffix("")) for image in proposals.images]
-    (lists / "default.txt").write_text("".join(f"{stem}\n" for stem in stems), "utf-8")
+    for image in proposals.images:
+        path = (annotations / image.name).with_suffix(".xml")
+        path.write_bytes(to_xml(_document(image)))
+    stems = "".join(f"{PurePosixPath(image.name).stem}\n" for image in proposals.images)
+    (lists / "default.txt").write_text(stems, "utf-8")
     (folder / "labels.txt").write_text("".join(f"{name}\n" for name in proposals.classes), "utf-8")
     # CVAT and Datumaro know other classes than VOC's twenty by this.
     labels = "".join(f"{name}:::\n" for name in ("background", *proposals.classes))
@@ -39,10 +41,9 @@ def write_voc(proposals: Proposals, folder: Path) -> None:
 
 
 def _document(image: ProposedImage) -> ElementTree.Element:
-    path = PurePosixPath(image.name)
     root = ElementTree.Element("annotation")
-    add(root, "folder", str(IMAGES / path.parent))
-    add(root, "filename", path.name)
+    add(root, "folder", IMAGES)
+    add(root, "filename", image.name)
     size = add(root, "size")
     for key, value in zip(("width", "height", "depth"), (*image.size_wh, 3), strict=True):
         add(size, key, value)

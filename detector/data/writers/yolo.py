@@ -18,9 +18,10 @@ STEPS = (
 
 def write_yolo(proposals: Proposals, folder: Path) -> None:
     """Write the text files and data.yaml; the pictures lie in ``images/train``."""
+    labels = folder / "labels/train"
+    labels.mkdir(parents=True)
     for image in proposals.images:
-        path = (folder / "labels/train" / image.name).with_suffix(".txt")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = (labels / image.name).with_suffix(".txt")
         path.write_text("".join(_rows(image)), "ascii")
     names = "".join(
         f"  {n}: {json.dumps(name, ensure_ascii=False)}\n" for n, name in enumerate(proposals.classes)
