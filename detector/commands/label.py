@@ -119,8 +119,8 @@ class _Batch:
     """What was found so far, and what was left out."""
 
     detector: Detector
-    least: list[float]
-    sure: list[float]
+    least: dict[str, float]
+    sure: dict[str, float]
     failures: list[str]
     images: list[ProposedImage] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
@@ -129,9 +129,12 @@ class _Batch:
     def begin(cls, detector: Detector, score_threshold: float | None, failures: list[str]) -> _Batch:
         """Let the detector find all that is to be proposed, by its own thresholds or from one score on."""
         own = detector.spec.class_thresholds
-        sure = [own.get(name, DEFAULT_SCORE_THRESHOLD) for name in detector.classes]
-        least = [_HALF * score if score_threshold is None else score_threshold for score in sure]
-        detector.score_threshold = min(least)
+        sure = {name: own.get(name, DEFAULT_SCORE_THRESHOLD) for name in detector.classes}
+        least = {
+            name: _HALF * score if score_threshold is None else score_threshold
+            for name, score in sure.items()
+        }
+        detector.score_threshold = min(least.values())
         return cls(detector, least, sure, failures)
 
     def look_at(self, sources: Sequence[Path | str], folder: Path, *, flat: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from detector.boxes import intersection_over_union
@@ -59,7 +59,9 @@ class Proposals:
     folder: str
 
 
-def propose(detections: Detections, least: Sequence[float], sure: Sequence[float]) -> tuple[Proposal, ...]:
+def propose(
+    detections: Detections, least: Mapping[str, float], sure: Mapping[str, float]
+) -> tuple[Proposal, ...]:
     """The detections of an image as labels, highest score first.
 
     Of two that are one thing under two names the unsure one is left out: to correct a name takes one click,
@@ -67,27 +69,23 @@ def propose(detections: Detections, least: Sequence[float], sure: Sequence[float
 
     Args:
         detections: of the upright image.
-        least: score of each class from which on an object is proposed.
-        sure: score of each class from which on it is not marked as unsure.
+        least: score from which on an object is proposed, by the name of its class, in the order of labels.
+        sure: score from which on it is not marked as unsure, by the same names.
     """
     kept: list[int] = []
     overlaps = intersection_over_union(detections.boxes, detections.boxes)
-    labels, scores = detections.labels.tolist(), detections.scores.tolist()
-    for number, (label, score) in enumerate(zip(labels, scores, strict=True)):
-        doubled = score < sure[label] and any(
-            labels[other] != label and overlaps[number, other] >= _SAME_OBJECT for other in kept
+    names, scores = detections.names, detections.scores.tolist()
+    label_of = {name: label for label, name in enumerate(least)}
+    for number, (name, score) in enumerate(zip(names, scores, strict=True)):
+        doubled = score < sure[name] and any(
+            names[other] != name and overlaps[number, other] >= _SAME_OBJECT for other in kept
         )
-        if score >= least[label] and not doubled:
+        if score >= least[name] and not doubled:
             kept.append(number)
     return tuple(
-        Proposal(
-            labels[number],
-            detections.classes[labels[number]],
-            _box(detections.boxes[number].tolist()),
-            scores[number],
-            scores[number] < sure[labels[number]],
-        )
+        Proposal(label_of[name], name, _box(detections.boxes[number].tolist()), score, score < sure[name])
         for number in kept
+        for name, score in [(names[number], scores[number])]
     )
 
 
