@@ -150,7 +150,7 @@ class _Batch:
         for source, name, stem in zip(progress, names, stems, strict=True):
             try:
                 self._add(source, name, stem, folder)
-            except ImageError as error:
+            except DetectorError as error:  # what cannot be written is none, and ends all
                 self.failures.append(str(error))
             except MemoryError:
                 self.failures.append(f"{name} is too large for this machine's memory.")

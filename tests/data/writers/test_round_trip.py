@@ -89,6 +89,13 @@ def test_the_labels_of_a_project_are_those_of_the_model(tmp_path: Path) -> None:
     assert (tmp_path / "labelme/labels.txt").read_text("utf-8").splitlines() == list(CLASSES)
 
 
+# Its map of labels has the name before a colon, and comments after a hash.
+def test_names_that_voc_cannot_hold_are_known() -> None:
+    unfit = TOOLS["voc"].unfit
+    assert unfit is not None
+    assert list(map(bool, map(unfit.search, ("a:b", "#1", "no. #1", *CLASSES)))) == [True, True, *[False] * 7]
+
+
 def test_a_box_of_less_than_a_pixel_keeps_its_sides(tmp_path: Path) -> None:
     from detector.data.writers.proposals import Proposal, ProposedImage
 
