@@ -1,0 +1,164 @@
+"""What the graph of the TensorFlow Object Detection API says of a network beside its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.anchors import AnchorSpec, build_anchors
+from detector.boxes import FloatArray
+from detector.errors import WeightsError
+from detector.pretrained.frozen_graph import Node
+
+Nodes = Mapping[str, Node]
+Shapes = list[list[tuple[float, float]]]
+
+_ANCHOR_SCOPE = "MultipleGridAnchorGenerator"
+_TOLERANCE = 1e-5  # of anchors, as shares of the input
+
+
+def input_size(nodes: Nodes) -> tuple[int, int] | None:
+    """Height and width that images are resized to; None where the graph does not say."""
+    for name, node in nodes.items():
+        if node.op == "ResizeBilinear" and name.startswith("Preprocessor") and len(node.inputs) > 1:
+            size = _constant(nodes, node.inputs[1])
+            if size is not None and size.shape == (2,):
+                return int(size[0]), int(size[1])
+    return None
+
+
+def check_scores(nodes: Nodes, origin: str) -> None:
+    """Raise WeightsError unless scores are the sigmoid of the logits."""
+    op = next((node.op for name, node in nodes.items() if name == "Postprocessor/convert_scores"), "Sigmoid")
+    if op != "Sigmoid":
+        raise WeightsError(
+            f"{origin} turns logits into scores by {op}; here it is Sigmoid alone, which is what SSDLite is "
+            "trained with."
+        )
+
+
+def suppression(nodes: Nodes) -> dict[str, float]:
+    """``iou_threshold`` and ``max_detections``, as far as the graph has them."""
+    found: dict[str, float] = {}
+    for name, node in nodes.items():
+        if "NonMaxSuppression" not in name or node.value is None or node.value.shape != ():
+            continue
+        if name.endswith("iou_threshold"):
+            found["iou_threshold"] = round(float(node.value), 6)
+    return found
+
+
+def anchor_shapes(nodes: Nodes) -> Shapes | None:
+    """(scale, aspect ratio) of each anchor of a cell, for each map, if the graph makes them of constants."""
+    maps: list[tuple[int, list[tuple[float, float]]]] = []
+    for name, node in nodes.items():
+        if node.op != "Sqrt" or not name.startswith(_ANCHOR_SCOPE):
+            continue
+        ratios = _constant(nodes, node.inputs[0])
+        scales = next(
+            (
+                value
+                for other in nodes.values()
+                if other.op == "Mul" and name in other.inputs
+                for value in [_constant(nodes, each) for each in other.inputs]
+                if value is not None
+            ),
+            None,
+        )
+        if ratios is None or scales is None or scales.shape != ratios.shape:
+            return None
+        number = int(name.rpartition("_")[2]) if name.rpartition("_")[2].isdecimal() else 0
+        pairs = zip(scales.ravel().tolist(), ratios.ravel().tolist(), strict=True)
+        maps.append((number, [(round(scale, 7), round(ratio, 7)) for scale, ratio in pairs]))
+    return [shapes for _, shapes in sorted(maps)] or None
+
+
+def shapes_of_anchors(
+    anchors: FloatArray, per_cell: list[int], maps_hw: list[tuple[int, int]], input_hw: tuple[int, int]
+) -> Shapes:
+    """The same from anchors that are all there.
+
+    Args:
+        anchors: (A, 4) centre y, centre x, height, width, as shares of the input.
+        per_cell: anchors of a cell, for each map.
+        maps_hw: height and width of each map in cells.
+        input_hw: height and width of the input in pixels.
+
+    Raises:
+        ValueError: their number is another.
+    """
+    if len(anchors) != sum(count * h * w for count, (h, w) in zip(per_cell, maps_hw, strict=True)):
+        raise ValueError(f"{len(anchors)} anchors, which are not those of {input_hw[0]}x{input_hw[1]} pixels")
+    side = min(input_hw)
+    maps, start = [], 0
+    for count, (rows, columns) in zip(per_cell, maps_hw, strict=True):
+        heights = anchors[start : start + count, 2].astype(np.float64) * input_hw[0] / side
+        widths = anchors[start : start + count, 3].astype(np.float64) * input_hw[1] / side
+        pairs = zip(np.sqrt(heights * widths).tolist(), (widths / heights).tolist(), strict=True)
+        maps.append([(round(scale, 6), round(ratio, 5)) for scale, ratio in pairs])
+        start += count * rows * columns
+    return maps
+
+
+def fit_anchors(shapes: Shapes, input_hw: tuple[int, int], origin: str) -> AnchorSpec:
+    """The AnchorSpec that has these shapes; scales are shares of the input's smaller side.
+
+    Raises:
+        WeightsError: no AnchorSpec has them.
+    """
+    side = min(input_hw)
+    reference_hw = None if input_hw == (side, side) else (side, side)
+    try:
+        if len(shapes) != AnchorSpec().num_maps:
+            raise ValueError(f"{len(shapes)} feature maps")
+        scales = [each[0][0] for each in shapes]
+        step = (scales[-1] - scales[1]) / (len(scales) - 2)
+        fitted = AnchorSpec(
+            min_scale=round(scales[1] - step, 6),
+            max_scale=scales[-1],
+            aspect_ratios=tuple(ratio for _, ratio in shapes[1][:-1]),
+            first_map=tuple(shapes[0]),
+            reference_hw=reference_hw,
+        )
+        for found, expected in zip(shapes, fitted.shapes(), strict=True):
+            np.testing.assert_allclose(_sides(found), _sides(expected), rtol=0, atol=_TOLERANCE)
+    except (AssertionError, ValueError, IndexError) as error:
+        raise WeightsError(
+            f"{origin} has anchors of another kind; expected six maps with evenly spaced scales, the same "
+            "aspect "
+            "ratios on all but the first, and a square one between two scales."
+        ) from error
+    return fitted
+
+
+def check_anchors(
+    anchors: FloatArray,
+    spec: AnchorSpec,
+    maps_hw: list[tuple[int, int]],
+    input_hw: tuple[int, int],
+    origin: str,
+) -> None:
+    """Raise WeightsError unless these anchors (A, 4), centre y, centre x, height, width, are the spec's."""
+    xyxy = build_anchors(spec, maps_hw, input_hw)
+    centre, half = anchors[:, 1::-1], anchors[:, :1:-1] / 2
+    if not np.allclose(np.concatenate([centre - half, centre + half], 1), xyxy, rtol=0, atol=_TOLERANCE):
+        raise WeightsError(f"{origin} has anchors that lie elsewhere than at the centres of the cells.")
+
+
+def _sides(shapes: list[tuple[float, float]]) -> NDArray[np.float64]:
+    scale, ratio = np.array(shapes, np.float64).T
+    return np.stack([scale / np.sqrt(ratio), scale * np.sqrt(ratio)])
+
+
+def _constant(nodes: Nodes, name: str) -> NDArray[np.generic] | None:
+    """The value of a constant, or of what only passes one on."""
+    for _ in range(10):
+        node = nodes.get(name)
+        if node is None or node.op == "Const":
+            return node and node.value
+        if node.op not in ("Identity", "Enter", "Cast") or not node.inputs:
+            return None
+        name = node.inputs[0]
+    return None

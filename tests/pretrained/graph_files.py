@@ -1,0 +1,91 @@
+"""Graphs as TensorFlow writes them, and networks under the names of TF-Slim, without TensorFlow."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+import numpy as np
+
+from detector.architecture import build_architecture
+from detector.boxes import FloatArray
+from detector.pretrained.slim import slim_name
+from detector.spec import ModelSpec
+from detector.weights import Weights
+
+_TYPES = {np.dtype(np.float32): 1, np.dtype(np.int32): 3}
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    data = b""
+    while value > 127:
+        data, value = data + bytes([value & 127 | 128]), value >> 7
+    return data + bytes([value])
+
+
+def node(
+    name: str, op: str, inputs: tuple[str, ...] = (), value: object = None, epsilon: float | None = None
+) -> bytes:
+    """A node of a GraphDef."""
+    content = _field(1, name.encode()) + _field(2, op.encode())
+    content += b"".join(_field(3, each.encode()) for each in inputs)
+    if value is not None:
+        array = np.asarray(value)
+        shape = b"".join(_field(2, b"\x08" + _varint(size)) for size in array.shape)
+        tensor = b"\x08" + _varint(_TYPES[array.dtype]) + _field(2, shape) + _field(4, array.tobytes())
+        content += _field(5, _field(1, b"value") + _field(2, _field(8, tensor)))
+    if epsilon is not None:
+        content += _field(5, _field(1, b"epsilon") + _field(2, b"\x25" + struct.pack("<f", epsilon)))
+    return _field(1, content)
+
+
+def graph(tensors: Mapping[str, FloatArray], *others: bytes) -> bytes:
+    """A GraphDef of constants and other nodes."""
+    return b"".join(node(name, "Const", value=each) for name, each in tensors.items()) + b"".join(others)
+
+
+def saved_model(graph_def: bytes) -> bytes:
+    """A SavedModel with that graph."""
+    return b"\x08\x01" + _field(2, _field(2, graph_def))
+
+
+def resize_nodes(height: int, width: int) -> bytes:
+    """What a graph resizes its images with."""
+    size = node("Preprocessor/map/stack", "Const", value=np.array([height, width], np.int32))
+    return size + node(
+        "Preprocessor/map/ResizeBilinear", "ResizeBilinear", ("image", "Preprocessor/map/stack")
+    )
+
+
+def random_network(spec: ModelSpec) -> dict[str, FloatArray]:
+    """Weights of that network, all different and none of them large."""
+    random = np.random.default_rng(0)
+    weights = {}
+    for key, shape in build_architecture(spec).weight_shapes.items():
+        if key.endswith(("gamma", "moving_variance")):
+            weights[key] = random.uniform(0.5, 1.5, shape).astype(np.float32)
+        else:
+            weights[key] = (random.normal(size=shape) / np.sqrt(max(np.prod(shape[:-1]), 1))).astype(
+                np.float32
+            )
+    return weights
+
+
+def slim_tensors(weights: Weights, spec: ModelSpec) -> dict[str, FloatArray]:
+    """The same under the names of TF-Slim, as a checkpoint has them."""
+    architecture = build_architecture(spec)
+    tensors = {}
+    for layer in architecture.layers:
+        scope = slim_name(layer, architecture)
+        name = "weights" if layer.kind == "conv" else "depthwise_weights"
+        tensors[f"{scope}/{name}"] = weights[f"{layer.name}/kernel"]
+        if layer.batch_norm is None:
+            tensors[f"{scope}/biases"] = weights[f"{layer.name}/bias"]
+            continue
+        for variable in ("gamma", "beta", "moving_mean", "moving_variance"):
+            tensors[f"{scope}/BatchNorm/{variable}"] = weights[f"{layer.batch_norm}/{variable}"]
+    return tensors

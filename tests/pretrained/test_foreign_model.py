@@ -1,0 +1,367 @@
+"""Models of the TensorFlow Object Detection API with other classes, sizes, anchors and widths."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detector.anchors import AnchorSpec
+from detector.architecture import build_architecture
+from detector.boxes import FloatArray
+from detector.errors import WeightsError
+from detector.formats.tflite.metadata import SPEC_MEMBER
+from detector.formats.tflite.writer import build_tflite
+from detector.pretrained.foreign_model import import_model
+from detector.spec import ModelSpec
+from detector.weights import fold_batch_norm, save_weights
+from tests.pretrained.graph_files import (
+    graph,
+    node,
+    random_network,
+    resize_nodes,
+    saved_model,
+    slim_tensors,
+)
+
+LABELS = """# made by hand
+item { id: 2 name: "/m/02" display_name: "white cell" }
+item {
+  name: 'red cell'
+  id: 1
+}
+item { id: 3, name: "plate" "let" }
+"""
+CLASSES = ("red cell", "white cell", "platelet")
+SPEC = ModelSpec("cells", CLASSES)
+PIPELINE = """
+model {{
+  ssd {{
+    num_classes: {classes}
+    box_coder {{ faster_rcnn_box_coder {{ y_scale: 10.0 x_scale: 10.0 height_scale: 5.0 width_scale: 5.0 }} }}
+    anchor_generator {{ ssd_anchor_generator {{
+      num_layers: 6 min_scale: {low} max_scale: 0.95
+      aspect_ratios: [1.0, 2.0] aspect_ratios: 0.5 aspect_ratios: 3.0 aspect_ratios: 0.3333
+    }} }}
+    image_resizer {{ {resizer} }}
+    box_predictor {{ convolutional_box_predictor {{ use_depthwise: {depthwise} kernel_size: 3 }} }}
+    feature_extractor {{ type: '{kind}' depth_multiplier: {width} use_depthwise: true }}
+    post_processing {{
+      batch_non_max_suppression {{ score_threshold: 1e-8 iou_threshold: 0.5 max_total_detections: 50 }}
+      score_converter: {scores}
+    }}
+  }}
+}}
+"""
+VALUES = {
+    "classes": 3,
+    "low": 0.2,
+    "resizer": "fixed_shape_resizer { height: 300 width: 300 }",
+    "depthwise": "true",
+    "kind": "ssd_mobilenet_v2",
+    "width": 1.0,
+    "scores": "SIGMOID",
+}
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, FloatArray]:
+    return random_network(SPEC)
+
+
+@pytest.fixture(scope="module")
+def tensors(weights: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    return slim_tensors(weights, SPEC)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "label_map.pbtxt"
+    path.write_text(LABELS)
+    return path
+
+
+def write(folder: Path, content: bytes, pipeline: dict[str, Any] | None = None) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "frozen_inference_graph.pb").write_bytes(content)
+    if pipeline is not None:
+        (folder / "pipeline.config").write_text(PIPELINE.format(**{**VALUES, **pipeline}))
+    return folder
+
+
+def assert_equal(found: dict[str, FloatArray], expected: dict[str, FloatArray]) -> None:
+    assert found.keys() == expected.keys()
+    for key, values in expected.items():
+        np.testing.assert_array_equal(found[key], values, err_msg=key)
+
+
+def test_a_graph_of_other_classes(tmp_path: Path, weights: Any, tensors: Any, labels: Path) -> None:
+    folder = write(tmp_path / "cells", graph(tensors, resize_nodes(300, 300)))
+    for path in (folder, folder / "frozen_inference_graph.pb"):
+        imported = import_model(path, labels)
+        assert imported.spec.classes == CLASSES
+        assert imported.spec == replace(SPEC, name="cells", card=imported.spec.card)
+        assert_equal(imported.weights, weights)
+    assert imported.notes == (
+        "Nothing says what its anchors are: taken for the released model's; put its pipeline.config beside "
+        "it if "
+        "they are others.",
+    )
+
+
+def test_a_saved_model(tmp_path: Path, weights: Any, tensors: Any, labels: Path) -> None:
+    folder = tmp_path / "export" / "saved_model"
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(saved_model(graph(tensors, resize_nodes(300, 300))))
+    (folder.parent / "pipeline.config").write_text(PIPELINE.format(**VALUES))
+    for path in (folder.parent, folder, folder / "saved_model.pb"):
+        imported = import_model(path, labels)
+        assert_equal(imported.weights, weights)
+        assert not imported.notes
+        assert (imported.spec.iou_threshold, imported.spec.max_detections) == (0.5, 50)
+
+
+def test_without_labels_classes_have_numbers(tmp_path: Path, tensors: Any) -> None:
+    imported = import_model(write(tmp_path / "cells", graph(tensors), {}))
+    assert imported.spec.classes == ("class 1", "class 2", "class 3")
+    assert "No labels given" in imported.notes[0]
+
+
+def test_classes_without_a_name_are_left_out(
+    tmp_path: Path, weights: Any, tensors: Any, labels: Path
+) -> None:
+    labels.write_text('item { id: 1 name: "red" } item { id: 3 name: "plate" }')
+    imported = import_model(write(tmp_path / "cells", graph(tensors), {}), labels)
+    assert imported.spec.classes == ("red", "plate")
+    assert imported.notes == ("1 of its 3 classes have no name and are left out.",)
+    kept = weights["class_head_0/bias"].reshape(3, 4)[:, [0, 1, 3]].ravel()
+    np.testing.assert_array_equal(imported.weights["class_head_0/bias"], kept)
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("a\nb\nc\n", ("a", "b", "c")),
+        ("???\na\nb\nc\n", ("a", "b", "c")),
+        ("background\r\na\r\n???\r\nc", ("a", "c")),
+    ],
+)
+def test_a_name_a_line(tmp_path: Path, tensors: Any, text: str, classes: tuple[str, ...]) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_text(text)
+    assert import_model(write(tmp_path / "cells", graph(tensors), {}), path).spec.classes == classes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\nb\n", "2 lines for 3 classes"),
+        ('item { id: 4 name: "x" }', "has the id 4, and the model has 3 classes"),
+        ('item { id: 1 name: "x" } item { id: 2 name: "x" }', "two classes the name 'x'"),
+        ('item { id: 1 name: "x" } item { id: 1 name: "y" }', "the id 1 is there twice"),
+        ('item { id: 1 name: "x"', "is missing at the end"),
+        ('item { name: "x" }', "an item without an id"),
+        ("item { id: 1 }", "the item with the id 1 has no name"),
+    ],
+)
+def test_labels_that_do_not_fit(tmp_path: Path, tensors: Any, text: str, message: str) -> None:
+    path = tmp_path / "labels.pbtxt"
+    path.write_text(text)
+    with pytest.raises(WeightsError, match=message):
+        import_model(write(tmp_path / "cells", graph(tensors), {}), path)
+
+
+def test_another_size_and_other_anchors(tmp_path: Path, tensors: Any) -> None:
+    resizer = "fixed_shape_resizer { height: 320 width: 512 }"
+    folder = write(
+        tmp_path / "cells", graph(tensors, resize_nodes(320, 512)), {"resizer": resizer, "low": 0.15}
+    )
+    spec = import_model(folder).spec
+    assert spec.input_hw == (320, 512)
+    assert spec.anchors.first_map == ((0.1, 1.0), (0.15, 2.0), (0.15, 0.5))
+    assert spec.anchors.min_scale == 0.15
+    assert spec.anchors.reference_hw == (
+        320,
+        320,
+    )  # the Object Detection API's scales are of the smaller side
+
+
+def test_anchors_that_a_graph_has(tmp_path: Path, tensors: Any) -> None:
+    anchors = AnchorSpec(min_scale=0.1, max_scale=0.8, aspect_ratios=(1.0, 2.0, 0.5, 3.0, 0.3333))
+    anchors = replace(anchors, first_map=((0.05, 1.0), (0.1, 2.0), (0.1, 0.5)))
+    nodes = b""
+    for number, shapes in enumerate(anchors.shapes()):
+        scope = "MultipleGridAnchorGenerator/"
+        root = f"{scope}Sqrt_{number}" if number else f"{scope}Sqrt"
+        scale, ratio = np.array(shapes, np.float32).T
+        nodes += node(f"{root}/x", "Const", value=ratio) + node(root, "Sqrt", (f"{root}/x",))
+        nodes += node(f"{root}/scale", "Const", value=scale)
+        nodes += node(f"{root}/mul", "Mul", (f"{root}/scale", root))
+    folder = write(tmp_path / "cells", graph(tensors, nodes, resize_nodes(300, 300)))
+    found = import_model(folder).spec.anchors
+    for mine, theirs in zip(found.shapes(), anchors.shapes(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    write(folder, graph(tensors, nodes), {})
+    with pytest.raises(WeightsError, match=r"pipeline\.config has other anchors than the frozen graph"):
+        import_model(folder)
+
+
+def test_another_epsilon_computes_the_same(tmp_path: Path, weights: Any, tensors: Any) -> None:
+    scope = "FeatureExtractor/MobilenetV2/Conv"
+    norm = node(f"{scope}/BatchNorm/FusedBatchNormV3", "FusedBatchNormV3", epsilon=0.01)
+    found = import_model(write(tmp_path / "cells", graph(tensors, norm), {})).weights
+    gamma, variance = (weights[f"bn_Conv1/{each}"] for each in ("gamma", "moving_variance"))
+    expected = weights["Conv1/kernel"] * gamma / np.sqrt(variance + 0.01)
+    kernel, _ = fold_batch_norm(found, build_architecture(SPEC))["Conv1"]
+    np.testing.assert_allclose(kernel, expected, rtol=1e-5)
+
+
+def test_a_narrow_network_is_filled_with_zeros(tmp_path: Path) -> None:
+    """The Object Detection API narrows the last layer of the backbone, too; MobileNetV2 does not."""
+    spec = replace(SPEC, width_multiplier=0.5)
+    weights = random_network(spec)
+    tensors = slim_tensors(weights, spec)
+    last = "FeatureExtractor/MobilenetV2/Conv_1/"
+    for name in list(tensors):
+        if name.startswith(last):
+            tensors[name] = tensors[name][..., :640]
+        elif "layer_19_1_Conv2d_2" in name and name.endswith("/weights"):
+            tensors[name] = tensors[name][:, :, :640]
+        elif name.startswith("BoxPredictor_1/") and "_depthwise/" in name:
+            tensors[name] = tensors[name][:, :, :640] if tensors[name].ndim == 4 else tensors[name][:640]
+        elif name.startswith("BoxPredictor_1/") and name.endswith("/weights"):
+            tensors[name] = tensors[name][:, :, :640]
+    imported = import_model(write(tmp_path / "cells", graph(tensors), {"width": 0.5}))
+    assert imported.spec.width_multiplier == 0.5
+    assert any("filled with zeros" in note for note in imported.notes)
+    for key, values in weights.items():
+        found = imported.weights[key]
+        if found.shape != tuple(np.shape(values)) or np.array_equal(found, values):
+            continue
+        narrow = (
+            found[..., :640]
+            if key.startswith("Conv_1")
+            else found[:, :, :640]
+            if found.ndim == 4
+            else found[:640]
+        )
+        wide = (
+            values[..., :640]
+            if key.startswith("Conv_1")
+            else values[:, :, :640]
+            if found.ndim == 4
+            else values[:640]
+        )
+        np.testing.assert_array_equal(narrow, wide, err_msg=key)
+    kernel, bias = fold_batch_norm(imported.weights, build_architecture(imported.spec))["Conv_1"]
+    assert not kernel[..., 640:].any()
+    assert not bias[640:].any()
+    assert not imported.weights["extra_2_reduce/kernel"][:, :, 640:].any()
+
+
+def without_spec(model: bytes, labels: str | None = None) -> bytes:
+    """A TFLite file of this project as another program would have written it."""
+    with zipfile.ZipFile(io.BytesIO(model)) as archive:
+        start = min(member.header_offset for member in archive.infolist())
+        assert SPEC_MEMBER in archive.namelist()
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        if labels is not None:
+            archive.writestr("labelmap.txt", labels)
+    return model[:start] + (stream.getvalue() if labels is not None else b"")
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_tflite_file_with_names_inside(tmp_path: Path, weights: Any, half: bool) -> None:
+    spec = replace(SPEC, input_hw=(224, 224))
+    path = tmp_path / "detect.tflite"
+    model = build_tflite(weights, spec, half=half, postprocess=True)
+    path.write_bytes(without_spec(model, "red cell\nwhite cell\nplatelet\n"))
+    imported = import_model(path)
+    assert imported.spec.classes == CLASSES
+    assert imported.spec.input_hw == (224, 224)
+    assert imported.spec.anchors == spec.anchors
+    architecture = build_architecture(spec)
+    found = fold_batch_norm(imported.weights, architecture)
+    for name, arrays in fold_batch_norm(weights, architecture).items():
+        for mine, theirs in zip(found[name], arrays, strict=True):
+            if name in architecture.class_heads:  # of the background, which takes no part, the file has zeros
+                theirs = theirs.reshape(*theirs.shape[:-1], -1, 4).copy()
+                theirs[..., 0] = 0
+                mine = mine.reshape(theirs.shape).copy()
+                mine[..., 0] = 0
+            np.testing.assert_allclose(mine, theirs, rtol=1e-3 if half else 1e-6, atol=1e-3 if half else 1e-6)
+    assert any("folded into the kernels" in note for note in imported.notes)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "message"),
+    [
+        (
+            {"kind": "ssd_mobilenet_v1"},
+            "another architecture: ssd_mobilenet_v1; expected SSDLite MobileNetV2",
+        ),
+        ({"depthwise": "false"}, "another architecture: ssd_mobilenet_v2 whose heads are full convolutions"),
+        ({"scores": "SOFTMAX"}, "into scores by SOFTMAX"),
+        (
+            {"resizer": "keep_aspect_ratio_resizer { min_dimension: 600 }"},
+            "input size of keep_aspect_ratio_resizer",
+        ),
+        ({"classes": 4}, "has 4 classes and the model has 3"),
+        ({"resizer": "fixed_shape_resizer { height: 320 width: 320 }"}, "320 pixels, and the frozen graph"),
+        ({"classes": "{"}, r"no pipeline\.config that can be read"),
+    ],
+)
+def test_a_config_of_another_model(
+    tmp_path: Path, tensors: Any, pipeline: dict[str, Any], message: str
+) -> None:
+    folder = write(tmp_path / "cells", graph(tensors, resize_nodes(300, 300)), pipeline)
+    with pytest.raises(WeightsError, match=message):
+        import_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [
+        ("FeatureExtractor/MobilenetV1/MobilenetV1/Conv2d_0/weights", "SSD MobileNetV1"),
+        ("FirstStageFeatureExtractor/resnet_v1_101/conv1/weights", "Faster R-CNN"),
+        ("FeatureExtractor/MobilenetV2/Conv/weights", "SSD MobileNetV2 whose heads are full convolutions"),
+        ("FeatureExtractor/MobilenetV2/fpn/top_down/weights", "feature pyramid"),
+        ("MobilenetV2/Conv/weights", "a MobileNetV2 classifier"),
+        ("net/weights", "one that is not known here"),
+    ],
+)
+def test_another_architecture_is_named(tmp_path: Path, name: str, architecture: str) -> None:
+    folder = write(tmp_path / "cells", graph({name: np.zeros((3, 3), np.float32)}))
+    with pytest.raises(WeightsError, match=f"of another architecture: .*{architecture}"):
+        import_model(folder)
+
+
+def test_softmax_in_the_graph_is_refused(tmp_path: Path, tensors: Any) -> None:
+    folder = write(tmp_path / "cells", graph(tensors, node("Postprocessor/convert_scores", "Softmax")))
+    with pytest.raises(WeightsError, match="into scores by Softmax"):
+        import_model(folder)
+
+
+def test_a_model_of_this_project_needs_no_import(tmp_path: Path, weights: Any) -> None:
+    path = tmp_path / "own.npz"
+    save_weights(path, weights, SPEC)
+    with pytest.raises(WeightsError, match="made by this project and needs no import"):
+        import_model(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00" * 100, b"TFL3", b"\x18\x00\x00\x00TFL3\xff\xff\xff\xff" * 4]
+)
+@pytest.mark.parametrize(
+    "name", ["a.pb", "a.tflite", "model.json", "a.tar.gz", "saved_model.pb", "model.ckpt.index"]
+)
+def test_damaged_files(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(WeightsError):
+        import_model(tmp_path / name)
