@@ -157,7 +157,7 @@ def _constant(nodes: Nodes, name: str) -> NDArray[np.generic] | None:
     for _ in range(10):
         node = nodes.get(name)
         if node is None or node.op == "Const":
-            return node and node.value
+            return None if node is None else node.value
         if node.op not in ("Identity", "Enter", "Cast") or not node.inputs:
             return None
         name = node.inputs[0]

@@ -7,8 +7,9 @@ from io import BytesIO
 from pathlib import Path
 
 from detector.errors import WeightsError
+from detector.label_map import LabelMap
+from detector.label_map import parse_label_map as parse_items
 from detector.labels import COCO_IDS, tidy_name
-from detector.system.protobuf_text import TextMessage, parse_text_message
 from detector.system.reading import parsing, read_whole
 from detector.system.zip_files import opened_zip, read_member
 
@@ -16,11 +17,9 @@ _MOST_BYTES = 1 << 22
 _BACKGROUND = ("???", "background", "__background__")
 _UNUSED = "???"
 
-LabelMap = dict[int, str]  # name by id, from 1 on: the class's column behind background
-
 
 def read_label_map(path: Path, num_classes: int) -> LabelMap:
-    """The names in a file, by id.
+    """The names in a file by id, from 1 on: the class's column behind background.
 
     Args:
         path: a ``.pbtxt`` with items, or a text with a name a line; there ``???`` stands for an unused id,
@@ -38,7 +37,7 @@ def read_label_map(path: Path, num_classes: int) -> LabelMap:
 def parse_label_map(text: str, num_classes: int, origin: str) -> LabelMap:
     """The names in a text; see ``read_label_map``."""
     with parsing(f"{origin} is no label map that can be read", WeightsError):
-        names = _items(parse_text_message(text)) if "{" in text else _lines(text, num_classes)
+        names = _without_background(parse_items(text)) if "{" in text else _lines(text, num_classes)
     if not names:
         raise WeightsError(
             f"{origin} names no class; expected items with an id and a name, or a name a line."
@@ -55,21 +54,8 @@ def parse_label_map(text: str, num_classes: int, origin: str) -> LabelMap:
     return dict(sorted(names.items()))
 
 
-def _items(message: TextMessage) -> LabelMap:
-    names: LabelMap = {}
-    for item in message.get("item", []):
-        if not isinstance(item, dict) or not item.get("id"):
-            raise ValueError("an item without an id")
-        id_ = int(str(item["id"][-1]))
-        # Names may be keys of a knowledge graph (/m/01g317); what is shown is the other one.
-        name = next((each for key in ("display_name", "name") for each in item.get(key, [])), "")
-        if not isinstance(name, str) or not tidy_name(name):
-            raise ValueError(f"the item with the id {id_} has no name")
-        if id_ in names:
-            raise ValueError(f"the id {id_} is there twice")
-        if id_ != 0:  # background
-            names[id_] = tidy_name(name)
-    return names
+def _without_background(names: LabelMap) -> LabelMap:
+    return {id_: name for id_, name in names.items() if id_ != 0}
 
 
 def _lines(text: str, num_classes: int) -> LabelMap:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -27,7 +28,7 @@ _PASSIVE = {
     _OPERATORS.MUL, _OPERATORS.SUB, _OPERATORS.RESHAPE, _OPERATORS.CONCATENATION, _OPERATORS.SQUEEZE,
 }  # fmt: skip
 _SCORES = (_OPERATORS.LOGISTIC, _OPERATORS.SOFTMAX)
-_TYPES = {
+_TYPES: dict[int, np.dtype[Any]] = {
     schema.TensorType.FLOAT32: np.dtype("<f4"),
     schema.TensorType.FLOAT16: np.dtype("<f2"),
     schema.TensorType.INT32: np.dtype("<i4"),

@@ -16,11 +16,13 @@ from detector.weights import Weights
 _TYPES = {np.dtype(np.float32): 1, np.dtype(np.int32): 3}
 
 
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
+def field(number: int, content: bytes) -> bytes:
+    """A field of a message, of bytes or of another message."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A number of any length."""
     data = b""
     while value > 127:
         data, value = data + bytes([value & 127 | 128]), value >> 7
@@ -31,16 +33,16 @@ def node(
     name: str, op: str, inputs: tuple[str, ...] = (), value: object = None, epsilon: float | None = None
 ) -> bytes:
     """A node of a GraphDef."""
-    content = _field(1, name.encode()) + _field(2, op.encode())
-    content += b"".join(_field(3, each.encode()) for each in inputs)
+    content = field(1, name.encode()) + field(2, op.encode())
+    content += b"".join(field(3, each.encode()) for each in inputs)
     if value is not None:
         array = np.asarray(value)
-        shape = b"".join(_field(2, b"\x08" + _varint(size)) for size in array.shape)
-        tensor = b"\x08" + _varint(_TYPES[array.dtype]) + _field(2, shape) + _field(4, array.tobytes())
-        content += _field(5, _field(1, b"value") + _field(2, _field(8, tensor)))
+        shape = b"".join(field(2, b"\x08" + varint(size)) for size in array.shape)
+        tensor = b"\x08" + varint(_TYPES[array.dtype]) + field(2, shape) + field(4, array.tobytes())
+        content += field(5, field(1, b"value") + field(2, field(8, tensor)))
     if epsilon is not None:
-        content += _field(5, _field(1, b"epsilon") + _field(2, b"\x25" + struct.pack("<f", epsilon)))
-    return _field(1, content)
+        content += field(5, field(1, b"epsilon") + field(2, b"\x25" + struct.pack("<f", epsilon)))
+    return field(1, content)
 
 
 def graph(tensors: Mapping[str, FloatArray], *others: bytes) -> bytes:
@@ -50,7 +52,7 @@ def graph(tensors: Mapping[str, FloatArray], *others: bytes) -> bytes:
 
 def saved_model(graph_def: bytes) -> bytes:
     """A SavedModel with that graph."""
-    return b"\x08\x01" + _field(2, _field(2, graph_def))
+    return b"\x08\x01" + field(2, field(2, graph_def))
 
 
 def resize_nodes(height: int, width: int) -> bytes:
