@@ -13,6 +13,7 @@ from detector.architecture import EXTRA_MAPS, build_architecture
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.input_sizes import describe_size
+from detector.label_map import LabelMap
 from detector.labels import tidy_name
 from detector.pretrained.foreign_layers import ForeignLayer, check_kinds, slim_layers
 from detector.pretrained.foreign_widths import fit_width, to_weights
@@ -25,7 +26,7 @@ from detector.pretrained.graph_facts import (
     shapes_of_anchors,
     suppression,
 )
-from detector.pretrained.label_map import LabelMap, default_label_map, labels_inside, read_label_map
+from detector.pretrained.label_map import default_label_map, labels_inside, read_label_map
 from detector.pretrained.model_source import ModelSource, open_model
 from detector.pretrained.pipeline_config import PipelineConfig, read_pipeline_config
 from detector.spec import ModelSpec

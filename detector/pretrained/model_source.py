@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
-from detector.errors import DetectorError, WeightsError
-from detector.formats.table import format_of
+from detector.errors import WeightsError
 from detector.pretrained.archives import (
     CHECKPOINT_DATA,
     CHECKPOINT_INDEX,
@@ -27,9 +26,12 @@ from detector.pretrained.tf1_checkpoint import read_tf1_checkpoint
 from detector.pretrained.tfjs import read_tfjs, read_tfjs_nodes
 from detector.pretrained.tflite_network import TFLiteNetwork, read_tflite
 from detector.system.reading import parsing, read_whole
+from detector.weights import load_weights
 
 SAVED_MODEL = "saved_model.pb"
 _VARIABLES = ("variables.index", "variables.data-00000-of-00001")
+_OWN_SPEC = "model_spec.json"  # in a SavedModel of this project, and behind the bytes of a TFLite file
+_ARCHIVES = (".gz", ".tgz", ".tar")
 _MOST_BYTES = 1 << 29
 _STEP = re.compile(r"model\.ckpt(?:-(\d+))?\.index")
 
@@ -116,20 +118,13 @@ def _read(path: Path, files: Mapping[str, bytes]) -> tuple[str, dict[str, FloatA
 
 def _refuse_own(path: Path) -> None:
     """Raise WeightsError for a model of this project, which needs no import."""
-    found = format_of(path)
-    if found is None:
-        return
-    try:
-        found.read_spec(path)
-    except (DetectorError, OSError):
-        if found.suffix in ("", ".tflite"):
-            return
-        raise WeightsError(
-            f"{path} is no model of the Object Detection API; expected a frozen graph, a checkpoint, a "
-            "SavedModel, "
-            "a .tflite file or a TF.js model."
-        ) from None
-    raise WeightsError(f"{path} was made by this project and needs no import; use it with --model.")
+    own = path.is_dir() and (path / _OWN_SPEC).is_file()
+    if path.suffix == ".npz":
+        own = bool(load_weights(path))
+    elif path.suffix == ".tflite" and path.is_file():
+        own = _OWN_SPEC.encode() in _whole(path)
+    if own:
+        raise WeightsError(f"{path} was made by this project and needs no import; use it with --model.")
 
 
 def _gather(path: Path) -> dict[str, bytes]:
@@ -148,6 +143,11 @@ def _gather(path: Path) -> dict[str, bytes]:
         return {path.name: _whole(path)} | _pipeline(path.parent)
     if path.suffix in (".pb", ".pbtxt"):
         return {FROZEN_GRAPH: _whole(path)} | _pipeline(path.parent)
+    if path.is_file() and path.suffix not in _ARCHIVES:
+        raise WeightsError(
+            f"{path} is no model of the Object Detection API; expected a frozen graph (.pb), a checkpoint, a "
+            "SavedModel, a .tflite file, a TF.js model.json, or a .tar.gz of one."
+        )
     return read_archive(path)
 
 

@@ -28,6 +28,7 @@ from tests.pretrained.graph_files import (
     saved_model,
     slim_tensors,
 )
+from tests.pretrained.test_tf1_checkpoint import write_checkpoint
 
 LABELS = """# made by hand
 item { id: 2 name: "/m/02" display_name: "white cell" }
@@ -297,6 +298,41 @@ def test_a_tflite_file_with_names_inside(tmp_path: Path, weights: Any, half: boo
                 mine[..., 0] = 0
             np.testing.assert_allclose(mine, theirs, rtol=1e-3 if half else 1e-6, atol=1e-3 if half else 1e-6)
     assert any("folded into the kernels" in note for note in imported.notes)
+
+
+def test_the_released_model_is_imported_as_it_is_fetched(published: Path, released: Any) -> None:
+    weights, spec = released
+    imported = import_model(published)
+    assert imported.spec.classes == spec.classes
+    assert imported.spec.anchors == spec.anchors
+    architecture = build_architecture(spec)
+    found = fold_batch_norm(imported.weights, architecture)
+    for name, arrays in fold_batch_norm(weights, architecture).items():
+        for mine, theirs in zip(found[name], arrays, strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-5 * max(1, np.abs(theirs).max()), err_msg=name)
+
+
+@pytest.mark.slow
+def test_checkpoints_of_which_the_last_counts(
+    tmp_path: Path, weights: Any, tensors: Any, labels: Path
+) -> None:
+    pytest.importorskip("tensorflow")
+    write_checkpoint(tmp_path / "written", tensors)
+    folder = tmp_path / "training"
+    folder.mkdir()
+    (folder / "pipeline.config").write_text(PIPELINE.format(**VALUES))
+    for path in (tmp_path / "written").glob("model.ckpt.*"):
+        path.rename(folder / path.name.replace("model.ckpt", "model.ckpt-20000"))
+    (folder / "model.ckpt-9000.index").write_bytes(b"an older one")
+    for path in (folder, folder / "model.ckpt-20000", folder / "model.ckpt-20000.meta"):
+        imported = import_model(path, labels)
+        assert_equal(imported.weights, weights)
+        assert not imported.notes
+    (folder / "pipeline.config").unlink()
+    assert "Nothing says what its input size and anchors are" in import_model(folder).notes[0]
+    (folder / "model.ckpt-20000.data-00000-of-00001").unlink()
+    with pytest.raises(WeightsError, match="put the two together"):
+        import_model(folder)
 
 
 @pytest.mark.parametrize(
