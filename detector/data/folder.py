@@ -46,7 +46,6 @@ _FORMATS: tuple[tuple[str, Callable[[Listing], object], Callable[[Listing, Findi
     ("TFRecord", is_tf_records, read_tf_record_labels),
 )
 
-
 Review = Callable[[RawLabels, Path, Mapping[int, ImageFacts], FindingLog], RawLabels]
 
 
@@ -266,15 +265,13 @@ def _load_record_folder(root: Path, train: str | None, val: str | None, wish: Wi
 
 def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:
     """The labels of a folder, and a remark on their format where there are several."""
-    root = listing.root
     readers = {name: read for name, fits, read in _FORMATS if fits(listing)}
     if not readers:
         raise DatasetError(
-            f"{root} has no labels that can be read: expected COCO JSON (such as "
-            "annotations/instances_train.json or train/_annotations.coco.json), Pascal VOC (*.xml), YOLO "
-            "(data.yaml, or *.txt in labels/ or beside the images), an export of CVAT or Label Studio, JSON "
-            "of "
-            "labelme or Create ML, CSV (filename, class, xmin, ymin, xmax, ymax) or TFRecords."
+            f"{listing.root} has no labels that can be read: expected COCO JSON (such as "
+            "annotations/instances_train.json), Pascal VOC (*.xml), YOLO (data.yaml, or *.txt in labels/ or "
+            "beside the images), an export of CVAT or Label Studio, JSON of labelme or Create ML, CSV "
+            "(filename, class, xmin, ymin, xmax, ymax) or TFRecords."
         )
     if len(readers) == 1:
         ((_, read),) = readers.items()

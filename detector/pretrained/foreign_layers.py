@@ -108,8 +108,7 @@ def slim_layers(
         except KeyError as error:
             raise WeightsError(
                 f"{origin} is of another architecture: {name_architecture(names)}; expected SSDLite "
-                "MobileNetV2, "
-                f"with the tensor {error}."
+                f"MobileNetV2, with the tensor {error}."
             ) from error
     return layers
 
@@ -185,6 +184,5 @@ def check_kinds(layers: Mapping[str, ForeignLayer], origin: str) -> None:
             if vector.shape != (found.out_channels,):
                 raise WeightsError(
                     f"{origin} is damaged: {layer.name} has {found.out_channels} channels and a vector of "
-                    "the shape "
-                    f"{vector.shape}."
+                    f"the shape {vector.shape}."
                 )

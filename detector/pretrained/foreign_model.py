@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from detector.anchors import AnchorSpec
 from detector.architecture import EXTRA_MAPS, build_architecture
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
-from detector.input_sizes import describe_size
 from detector.label_map import LabelMap
 from detector.labels import tidy_name
+from detector.pretrained.foreign_facts import find_facts
 from detector.pretrained.foreign_layers import ForeignLayer, check_kinds, slim_layers
 from detector.pretrained.foreign_widths import fit_width, to_weights
-from detector.pretrained.graph_facts import (
-    anchor_shapes,
-    check_anchors,
-    check_scores,
-    fit_anchors,
-    input_size,
-    shapes_of_anchors,
-    suppression,
-)
 from detector.pretrained.label_map import default_label_map, labels_inside, read_label_map
 from detector.pretrained.model_source import ModelSource, open_model
 from detector.pretrained.pipeline_config import PipelineConfig, read_pipeline_config
@@ -49,19 +37,6 @@ class ImportedModel:
     weights: dict[str, FloatArray]
     spec: ModelSpec
     notes: tuple[str, ...]
-
-
-@dataclass
-class _Facts:
-    """What is known of the network beside its layers."""
-
-    input_hw: tuple[int, int]
-    anchors: AnchorSpec
-    width: float = 1.0
-    box_coder_scales: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
-    iou_threshold: float = 0.6
-    max_detections: int = 100
-    notes: list[str] = field(default_factory=list)
 
 
 def import_model(path: Path, labels: Path | None = None) -> ImportedModel:
@@ -88,7 +63,7 @@ def import_model(path: Path, labels: Path | None = None) -> ImportedModel:
     layers = _layers(source, config)
     check_kinds(layers, source.title)
     per_cell, num_classes = _heads(layers, source.title)
-    facts = _facts(source, config, per_cell)
+    facts = find_facts(source, config, per_cell)
     if config is not None and config.num_classes != num_classes:
         raise WeightsError(
             f"pipeline.config of {path} has {config.num_classes} classes and the model has {num_classes}; it "
@@ -120,9 +95,8 @@ def import_model(path: Path, labels: Path | None = None) -> ImportedModel:
     check_weights(weights, architecture, origin=source.title)
     if any(layer.folded for layer in layers.values()):
         facts.notes.append(
-            "Its batch normalisation was folded into the kernels: it detects as it did, but to train on from "
-            "it, "
-            "import its checkpoint if there still is one."
+            "Its batch normalisation was folded into the kernels: it detects as it did, but to train on "
+            "from it, import its checkpoint if there still is one."
         )
     return ImportedModel(weights, spec, tuple(facts.notes))
 
@@ -163,113 +137,9 @@ def _heads(layers: Mapping[str, ForeignLayer], title: str) -> tuple[list[int], i
     if len(columns) != 1 or not min(columns).is_integer() or min(columns) < 2:
         raise WeightsError(
             f"{title} has class heads of {classes} columns for {per_cell} anchors a cell, expected the same "
-            "number of "
-            "columns for each anchor: background and one for each class."
+            "number of columns for each anchor: background and one for each class."
         )
     return per_cell, int(min(columns)) - 1
-
-
-def _facts(source: ModelSource, config: PipelineConfig | None, per_cell: list[int]) -> _Facts:
-    found_hw = source.tflite.input_hw if source.tflite else input_size(source.nodes)
-    check_scores(source.nodes, source.title)
-    input_hw = found_hw or (config.input_hw if config else None) or ModelSpec("any", ("any",)).input_hw
-    if config is not None and config.input_hw != input_hw:
-        raise WeightsError(
-            f"pipeline.config says that the input has {describe_size(config.input_hw)} pixels, and the "
-            f"{source.title} "
-            f"has {describe_size(input_hw)}; it belongs to another model: put the right one beside it, or "
-            "none."
-        )
-    found = _found_anchors(source, per_cell, input_hw)
-    facts = _Facts(input_hw, found or (config.anchors if config else AnchorSpec()))
-    if found is not None and config is not None and not _same(found, config.anchors):
-        raise WeightsError(
-            f"pipeline.config has other anchors than the {source.title}; it belongs to another model: put "
-            "the right "
-            "one beside it, or none."
-        )
-    if config is not None:
-        facts.width, facts.box_coder_scales = config.width_multiplier, config.box_coder_scales
-        facts.iou_threshold, facts.max_detections = config.iou_threshold, config.max_detections
-    elif found_hw is None:
-        facts.notes.append(
-            f"Nothing says what its input size and anchors are: taken for {describe_size(input_hw)} and the "
-            "released "
-            "model's; put its pipeline.config beside it if they are others."
-        )
-    elif found is None:
-        facts.notes.append(
-            "Nothing says what its anchors are: taken for the released model's; put its pipeline.config "
-            "beside it if "
-            "they are others."
-        )
-    _take_suppression(source, facts)
-    return facts
-
-
-def _take_suppression(source: ModelSource, facts: _Facts) -> None:
-    facts.iou_threshold = suppression(source.nodes).get("iou_threshold", facts.iou_threshold)
-    if source.tflite is None:
-        return
-    options = source.tflite.options
-    facts.iou_threshold = round(options.get("nms_iou_threshold", facts.iou_threshold), 6)
-    scales = [options.get(f"{side}_scale") for side in "yxhw"]
-    if None not in scales:
-        y, x, h, w = (float(scale or 0) for scale in scales)
-        facts.box_coder_scales = (y, x, h, w)
-    if options and not options.get("use_regular_nms"):
-        facts.notes.append(
-            "The file suppresses overlapping boxes by TFLite's fast rule, of all classes together; here it "
-            "is done "
-            "within each class, which finds more."
-        )
-    if source.tflite.quantized:
-        facts.notes.append(
-            "Its weights are 8-bit integers, taken for the numbers that they stand for; activations are not "
-            "rounded "
-            "here, so boxes and scores differ by that rounding."
-        )
-
-
-def _found_anchors(source: ModelSource, per_cell: list[int], input_hw: tuple[int, int]) -> AnchorSpec | None:
-    """The anchors that a graph or a TFLite file has; None where there are none, or only roughly."""
-    shapes = anchor_shapes(source.nodes)
-    if shapes is not None:
-        return fit_anchors(shapes, input_hw, source.title)
-    anchors = _stored_anchors(source)
-    if anchors is None:
-        return None
-    any_spec = ModelSpec("any", ("any",), input_hw=input_hw)
-    maps_hw = build_architecture(any_spec).feature_map_sizes_hw
-    try:
-        fitted = fit_anchors(shapes_of_anchors(anchors, per_cell, maps_hw, input_hw), input_hw, source.title)
-    except ValueError as error:
-        raise WeightsError(f"{source.title} has {error}.") from error
-    check_anchors(anchors, fitted, maps_hw, input_hw, source.title)
-    return fitted
-
-
-def _stored_anchors(source: ModelSource) -> FloatArray | None:
-    """(A, 4) centre y, centre x, height, width."""
-    if source.tflite is not None:
-        return None if source.tflite.anchor_error else source.tflite.anchors
-    node = source.nodes.get("Postprocessor/ExpandDims")  # TF.js: what the generator makes, folded
-    if node is None or node.value is None or node.value.ndim != 3 or node.value.shape[2] != 4:
-        return None
-    boxes: FloatArray = node.value[0].astype("f4")
-    return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
-
-
-def _same(one: AnchorSpec, other: AnchorSpec) -> bool:
-    pairs = [
-        (mine, theirs)
-        for left, right in zip(one.shapes(), other.shapes(), strict=True)
-        if len(left) == len(right)
-        for first, second in zip(left, right, strict=True)
-        for mine, theirs in zip(first, second, strict=True)
-    ]
-    sizes = [len(each) for each in one.shapes()] == [len(each) for each in other.shapes()]
-    return sizes and all(abs(mine - theirs) < 1e-4 for mine, theirs in pairs)
 
 
 def _names(

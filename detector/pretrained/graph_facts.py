@@ -15,6 +15,7 @@ from detector.pretrained.frozen_graph import Node
 Nodes = Mapping[str, Node]
 Shapes = list[list[tuple[float, float]]]
 
+_CONSTANTS = {"Preprocessor/mul/x": 2 / 255, "Preprocessor/sub/y": 1.0, "Postprocessor/scale_logits/y": 1.0}
 _ANCHOR_SCOPE = "MultipleGridAnchorGenerator"
 _TOLERANCE = 1e-5  # of anchors, as shares of the input
 
@@ -29,14 +30,40 @@ def input_size(nodes: Nodes) -> tuple[int, int] | None:
     return None
 
 
-def check_scores(nodes: Nodes, origin: str) -> None:
-    """Raise WeightsError unless scores are the sigmoid of the logits."""
-    op = next((node.op for name, node in nodes.items() if name == "Postprocessor/convert_scores"), "Sigmoid")
-    if op != "Sigmoid":
+def check_ends(nodes: Nodes, origin: str) -> None:
+    """Raise WeightsError unless what comes before and after the network is as here: RGB from -1 to 1, and
+    scores that are the sigmoid of the logits.
+    """
+    converter = nodes.get("Postprocessor/convert_scores")
+    if converter is not None and converter.op != "Sigmoid":
         raise WeightsError(
-            f"{origin} turns logits into scores by {op}; here it is Sigmoid alone, which is what SSDLite is "
-            "trained with."
+            f"{origin} turns logits into scores by {converter.op}; here it is Sigmoid alone, which is what "
+            "SSDLite is trained with."
         )
+    for name, expected in _CONSTANTS.items():
+        value = _constant(nodes, name)
+        if value is not None and not np.allclose(value, expected, rtol=1e-4):
+            raise WeightsError(
+                f"{origin} has {np.ravel(value)[0]:g} as its {name}; expected {expected:.6g}, as SSDLite "
+                "MobileNetV2 has it."
+            )
+
+
+def box_coder_scales(nodes: Nodes) -> tuple[float, float, float, float] | None:
+    """The factors for (ty, tx, th, tw) that boxes are decoded with; None where the graph has none of them."""
+    found = []
+    for number in range(4):
+        name = f"Postprocessor/Decode/{{}}{f'_{number}' if number else ''}"
+        plain = [_constant(nodes, f"{name.format(word)}/y") for word in ("truediv", "div")]
+        # Where constants were folded, x and y share one, and height and width.
+        shared = f"{name.format('div')}_recip" if number % 2 == 0 else ""
+        inverse = _constant(nodes, f"ConstantFolding/{shared}")
+        value = next((float(each) for each in plain if each is not None and each.shape == ()), None)
+        if value is None and inverse is not None:
+            value = 1 / float(inverse)
+        found.append(found[-1] if value is None and found else value)
+    y, x, h, w = (None if each is None else round(each, 4) for each in found)
+    return None if y is None or x is None or h is None or w is None else (y, x, h, w)
 
 
 def suppression(nodes: Nodes) -> dict[str, float]:
@@ -127,8 +154,7 @@ def fit_anchors(shapes: Shapes, input_hw: tuple[int, int], origin: str) -> Ancho
     except (AssertionError, ValueError, IndexError) as error:
         raise WeightsError(
             f"{origin} has anchors of another kind; expected six maps with evenly spaced scales, the same "
-            "aspect "
-            "ratios on all but the first, and a square one between two scales."
+            "aspect ratios on all but the first, and a square one between two scales."
         ) from error
     return fitted
 

@@ -86,8 +86,7 @@ def _check_scores(converter: str, origin: str) -> None:
     if converter != "SIGMOID":
         raise WeightsError(
             f"{origin} turns logits into scores by {converter}; here it is SIGMOID alone, which is what "
-            "SSDLite "
-            "is trained with."
+            "SSDLite is trained with."
         )
 
 
@@ -134,8 +133,7 @@ def _anchors(ssd: TextMessage, input_hw: tuple[int, int], origin: str) -> Anchor
 def _other(origin: str, kind: str) -> WeightsError:
     return WeightsError(
         f"{origin} is of another architecture: {kind}; expected SSDLite MobileNetV2 ({FEATURE_EXTRACTOR} "
-        "with "
-        "use_depthwise: true in box_predictor and feature_extractor)."
+        "with use_depthwise: true in box_predictor and feature_extractor)."
     )
 
 

@@ -141,9 +141,8 @@ class _Reader:
         for operator in self._after(tensor):
             if self._code(operator) == _OPERATORS.SOFTMAX:
                 raise WeightsError(
-                    f"{self._origin} turns logits into scores by softmax; here it is sigmoid alone, which is "
-                    "what "
-                    "SSDLite is trained with."
+                    f"{self._origin} turns logits into scores by softmax; here it is sigmoid alone, which "
+                    "is what SSDLite is trained with."
                 )
             if self._code(operator) in _SCORES:
                 return True

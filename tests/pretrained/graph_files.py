@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 
 import numpy as np
 
-from detector.architecture import build_architecture
+from detector.architecture import Architecture, Layer, build_architecture
 from detector.boxes import FloatArray
-from detector.pretrained.slim import slim_name
 from detector.spec import ModelSpec
 from detector.weights import Weights
 
+_BACKBONE = "FeatureExtractor/MobilenetV2"
+_HEADS = {"box": "BoxEncodingPredictor", "class": "ClassPredictor"}
 _TYPES = {np.dtype(np.float32): 1, np.dtype(np.int32): 3}
 
 
@@ -91,3 +93,25 @@ def slim_tensors(weights: Weights, spec: ModelSpec) -> dict[str, FloatArray]:
         for variable in ("gamma", "beta", "moving_mean", "moving_variance"):
             tensors[f"{scope}/BatchNorm/{variable}"] = weights[f"{layer.batch_norm}/{variable}"]
     return tensors
+
+
+def slim_name(layer: Layer, architecture: Architecture) -> str:
+    """The scope of a layer's variables in TF-Slim and the TensorFlow Object Detection API."""
+    if layer.name == "Conv1":
+        return f"{_BACKBONE}/Conv"
+    if layer.name == "Conv_1":
+        return f"{_BACKBONE}/Conv_1"
+    if match := re.fullmatch(r"expanded_conv_(\w+)", layer.name):
+        return f"{_BACKBONE}/expanded_conv/{match[1]}"
+    if match := re.fullmatch(r"block_(\d+)_(\w+)", layer.name):
+        return f"{_BACKBONE}/expanded_conv_{match[1]}/{match[2]}"
+    if match := re.fullmatch(r"(box|class)_head_(\d)(_depthwise)?", layer.name):
+        return f"BoxPredictor_{match[2]}/{_HEADS[match[1]]}{match[3] or ''}"
+    match = re.fullmatch(r"extra_(\d)_(reduce|depthwise|project)", layer.name)
+    assert match, layer.name
+    number, part = match.groups()
+    if part == "reduce":
+        return f"{_BACKBONE}/layer_19_1_Conv2d_{number}_1x1_{layer.out_channels}"
+    depth = architecture[f"extra_{number}_project"].out_channels
+    suffix = "_depthwise" if part == "depthwise" else ""
+    return f"{_BACKBONE}/layer_19_2_Conv2d_{number}_3x3_s2_{depth}{suffix}"

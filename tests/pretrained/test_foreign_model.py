@@ -384,6 +384,23 @@ def test_softmax_in_the_graph_is_refused(tmp_path: Path, tensors: Any) -> None:
         import_model(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("Preprocessor/mul/x", 1 / 255), ("Postprocessor/scale_logits/y", 2.0)]
+)
+def test_another_arithmetic_is_refused(tmp_path: Path, tensors: Any, name: str, value: float) -> None:
+    folder = write(tmp_path / "cells", graph({**tensors, name: np.float32(value)}))
+    with pytest.raises(WeightsError, match=f"as its {name}; expected"):
+        import_model(folder)
+
+
+@pytest.mark.parametrize("word", ["truediv", "div"])
+def test_scales_of_the_box_coder_that_a_graph_has(tmp_path: Path, tensors: Any, word: str) -> None:
+    names = [f"Postprocessor/Decode/{word}{end}/y" for end in ("", "_1", "_2", "_3")]
+    values = dict(zip(names, map(np.float32, (8, 9, 4, 3)), strict=True))
+    folder = write(tmp_path / "cells", graph({**tensors, **values}))
+    assert import_model(folder).spec.box_coder_scales == (8, 9, 4, 3)
+
+
 def test_a_model_of_this_project_needs_no_import(tmp_path: Path, weights: Any) -> None:
     path = tmp_path / "own.npz"
     save_weights(path, weights, SPEC)

@@ -99,8 +99,7 @@ def _require_all_shards(files: Sequence[Path]) -> None:
             first = next(number for number in range(count) if number not in found)
             raise DatasetError(
                 f"{folder / name} has {len(found)} of its {count} files, number {first:05d} is missing; put "
-                "them "
-                "together."
+                "them together."
             )
 
 
@@ -198,9 +197,8 @@ def _objects(features: Features, names: LabelMap, place: str, path: Path, log: F
             name = names.get(int(numbers[position]), "")
             if not name:
                 raise DatasetError(
-                    f"{place}: nothing says what the class {int(numbers[position])} is called; put the label "
-                    "map "
-                    f"(label_map.pbtxt) beside {path.name}."
+                    f"{place}: nothing says what the class {int(numbers[position])} is called; put the "
+                    f"label map (label_map.pbtxt) beside {path.name}."
                 )
         here = f"{place}, object {position + 1}"
         sides = [float(side) for side in box]
