@@ -51,7 +51,7 @@ def check_ends(nodes: Nodes, origin: str) -> None:
 
 def box_coder_scales(nodes: Nodes) -> tuple[float, float, float, float] | None:
     """The factors for (ty, tx, th, tw) that boxes are decoded with; None where the graph has none of them."""
-    found = []
+    found: list[float | None] = []
     for number in range(4):
         name = f"Postprocessor/Decode/{{}}{f'_{number}' if number else ''}"
         plain = [_constant(nodes, f"{name.format(word)}/y") for word in ("truediv", "div")]

@@ -33,7 +33,7 @@ _VARIABLES = ("variables.index", "variables.data-00000-of-00001")
 _OWN_SPEC = "model_spec.json"  # in a SavedModel of this project, and behind the bytes of a TFLite file
 _ARCHIVES = (".gz", ".tgz", ".tar")
 _MOST_BYTES = 1 << 29
-_STEP = re.compile(r"model\.ckpt(?:-(\d+))?\.index")
+_STEP = re.compile(r"(?:model\.)?ckpt(?:-(\d+))?\.index")
 
 
 @dataclass(frozen=True)

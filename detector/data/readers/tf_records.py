@@ -19,6 +19,7 @@ from detector.data.findings import FindingLog
 from detector.data.listing import Listing
 from detector.data.raw_labels import RawImage, RawLabels, build_labels, merge_names, relative_name
 from detector.data.readers.drawn import Drawn, label
+from detector.data.readers.records import INDEX, is_records
 from detector.data.split_names import role_in, role_of
 from detector.data.text import read_text
 from detector.errors import DatasetError
@@ -27,7 +28,7 @@ from detector.labels import tidy_name
 from detector.system.progress import bars_hidden
 from detector.system.protobuf import parse_message, read_varint
 from detector.system.reading import open_regular, parsing
-from detector.system.tfrecord import FOOT_BYTES, HEAD_BYTES, RecordPlace
+from detector.system.tfrecord import FOOT_BYTES, HEAD_BYTES, WRITE_AGAIN, RecordPlace
 
 _NAME = re.compile(r"(?P<stem>.*?)(?:-\d+-of-\d+)?\.(?:tf)?records?(?:-\d+-of-\d+)?", re.IGNORECASE)
 _SHARD = re.compile(r"-(\d+)-of-(\d+)")
@@ -55,6 +56,11 @@ def read_tf_record_labels(listing: Listing, log: FindingLog) -> RawLabels:
         DatasetError: a file is compressed or cut short, a shard is missing, or classes have no name.
     """
     files = _files(listing)
+    index = next((path for path in listing.paths if path.name == INDEX), None)
+    if index is not None and is_records(index):
+        raise DatasetError(f"{index.parent} holds records with their index; name that folder.")
+    if index is not None:  # or they would have been read by it
+        raise DatasetError(f"The index {index} is damaged or cut short; {WRITE_AGAIN}.")
     _require_all_shards(files)
     maps = _label_maps(listing)
     read: list[tuple[RawImage, list[Drawn]]] = []
