@@ -59,7 +59,7 @@ def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Itera
         if not name.strip() or not isinstance(listed, list):
             log.add("entries without an image or a list of annotations, left out", place)
             continue
-        image = only_one(index.find(name, path), f"{place}: {name:.200}", _MISSING, root, log)
+        image = only_one(index.find_beside(name, path), f"{place}: {name:.200}", _MISSING, root, log)
         if image is not None:
             drawn = [
                 found

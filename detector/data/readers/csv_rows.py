@@ -7,6 +7,7 @@ It is what the tutorials of the TensorFlow Object Detection API make of Pascal V
 from __future__ import annotations
 
 import csv
+import json
 from collections import defaultdict
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def is_csv(listing: Listing) -> bool:
 
 
 def _has_columns(path: Path) -> bool:
-    head = read_head(path, 4096).decode("utf-8-sig", "ignore").splitlines()
+    data = read_head(path, 4096)
+    head = data.decode(json.detect_encoding(data), "ignore").lstrip("\ufeff").splitlines()
     return bool(head) and set(COLUMNS) <= set(_names(head[0]))
 
 
@@ -91,7 +93,8 @@ def _images(path: Path, role: str | None, index: ImageIndex, root: Path, log: Fi
     images = []
     for name, of_image in rows.items():
         first = f"{where}:{of_image[0][0]}"
-        image = only_one(index.find(name, path, role=role), f"{first}: {name:.200}", _MISSING, root, log)
+        found = index.find(name, path, hints=(role or "",), role=role)
+        image = only_one(found, f"{first}: {name:.200}", _MISSING, root, log)
         if image is None:
             continue
         drawn = [found for line, row in of_image if (found := _drawn(row, f"{where}:{line}", log))]

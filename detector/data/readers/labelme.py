@@ -33,9 +33,10 @@ def _is_of_labelme(path: Path) -> bool:
 def read_labelme_labels(listing: Listing, log: FindingLog) -> RawLabels:
     """The shapes of all files; what is not in one of them is left out, and no picture without objects."""
     index = ImageIndex(listing.images, listing.root)
+    files = list(filter(_is_of_labelme, listing.with_suffix(".json")))
+    found = [(path, _read_file(path, index, listing.root, log)) for path in files]
     read: list[DrawnImage] = []
-    for path in filter(_is_of_labelme, listing.with_suffix(".json")):
-        image = _read_file(path, index, listing.root, log)
+    for path, image in found:  # all of them are looked up before the first is judged
         read += certain_images([] if image is None else [image], index, path, listing.root, log)
     paths = list(dict.fromkeys(image.path for image in read))
     folders = {path.parent for path in paths}
@@ -60,10 +61,10 @@ def _read_file(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Dr
     if not isinstance(shapes, list):
         log.add("label files without a list of shapes, left out", where)
         return None
-    # The file is named after its picture; what it says of it may be of another machine.
     said = content.get("imagePath")
     named = said if isinstance(said, str) and said.strip() else path.stem
-    found = index.find(named, path) or index.find(path.stem, path)
+    # Where that path is of another machine, the file is still named after its picture.
+    found = index.find_beside(named, path) or index.find_beside(path.stem, path)
     image = only_one(found, f"{where}: {named:.200}", _MISSING, root, log)
     if image is None:
         return None

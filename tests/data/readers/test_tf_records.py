@@ -118,6 +118,16 @@ def test_files_that_are_none(tmp_path: Path, content: bytes) -> None:
         load_labelled_folder(tmp_path)
 
 
+def test_an_index_beside_records_is_not_passed_over(tmp_path: Path) -> None:
+    write_records(tmp_path / "made/train.tfrecord", [example(each) for each in photos(tmp_path)])
+    (tmp_path / "made/records.json").write_text('{"format": "ssdlite')
+    with pytest.raises(DatasetError, match=r"records\.json is damaged or cut short"):
+        load_labelled_folder(tmp_path)
+    (tmp_path / "made/records.json").write_text('{"format": "ssdlite records"')
+    with pytest.raises(DatasetError, match=r"made holds records with their index; name that folder"):
+        load_labelled_folder(tmp_path)
+
+
 def test_records_that_are_cut_short(tmp_path: Path) -> None:
     write_records(tmp_path / "a.record", [example(each) for each in photos(tmp_path)])
     content = (tmp_path / "a.record").read_bytes()
