@@ -15,9 +15,10 @@ from detector.pretrained.graph_facts import (
     anchor_shapes,
     box_coder_scales,
     check_anchors,
-    check_ends,
+    check_arithmetic,
     fit_anchors,
     input_size,
+    is_made_for_8_bits,
     shapes_of_anchors,
     suppression,
 )
@@ -49,7 +50,7 @@ class Facts:
 
 def find_facts(source: ModelSource, config: PipelineConfig | None, per_cell: list[int]) -> Facts:
     found_hw = source.tflite.input_hw if source.tflite else input_size(source.nodes)
-    check_ends(source.nodes, source.title)
+    check_arithmetic(source.nodes, source.title)
     input_hw = found_hw or (config.input_hw if config else None) or ModelSpec("any", ("any",)).input_hw
     if config is not None and config.input_hw != input_hw:
         raise WeightsError(
@@ -84,6 +85,11 @@ def find_facts(source: ModelSource, config: PipelineConfig | None, per_cell: lis
 def _take_suppression(source: ModelSource, facts: Facts) -> None:
     facts.box_coder_scales = box_coder_scales(source.nodes) or facts.box_coder_scales
     facts.iou_threshold = suppression(source.nodes).get("iou_threshold", facts.iou_threshold)
+    if is_made_for_8_bits(source.nodes):
+        facts.notes.append(
+            "It was trained for 8 bits and rounds as such a network would; that is left out here, so boxes "
+            "and scores differ by that rounding."
+        )
     if source.tflite is None:
         return
     options = source.tflite.options

@@ -80,6 +80,8 @@ def name_architecture(names: Iterable[str]) -> str:
     for pattern, title in _ARCHITECTURES:
         if any(re.search(pattern, name) for name in found):
             return title
+    if any("ClassPredictor_depthwise" in name for name in found):
+        return "an SSDLite whose layers are not those of MobileNetV2, or were renamed by a converter"
     if any(_BACKBONE in name for name in found):
         return "SSD MobileNetV2 whose heads are full convolutions (SSD, not SSDLite)"
     return "one that is not known here"

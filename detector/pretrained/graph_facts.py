@@ -16,6 +16,8 @@ Nodes = Mapping[str, Node]
 Shapes = list[list[tuple[float, float]]]
 
 _CONSTANTS = {"Preprocessor/mul/x": 2 / 255, "Preprocessor/sub/y": 1.0, "Postprocessor/scale_logits/y": 1.0}
+_NETWORK_SCOPES = ("FeatureExtractor/", "BoxPredictor_")
+_OTHER_OPERATIONS = ("Relu", "Elu", "Selu", "LeakyRelu", "Pad", "PadV2", "MirrorPad")
 _ANCHOR_SCOPE = "MultipleGridAnchorGenerator"
 _TOLERANCE = 1e-5  # of anchors, as shares of the input
 
@@ -30,9 +32,9 @@ def input_size(nodes: Nodes) -> tuple[int, int] | None:
     return None
 
 
-def check_ends(nodes: Nodes, origin: str) -> None:
-    """Raise WeightsError unless what comes before and after the network is as here: RGB from -1 to 1, and
-    scores that are the sigmoid of the logits.
+def check_arithmetic(nodes: Nodes, origin: str) -> None:
+    """Raise WeightsError unless what weights do not show is as here: RGB from -1 to 1, ReLU6, and scores that
+    are the sigmoid of the logits.
     """
     converter = nodes.get("Postprocessor/convert_scores")
     if converter is not None and converter.op != "Sigmoid":
@@ -40,6 +42,12 @@ def check_ends(nodes: Nodes, origin: str) -> None:
             f"{origin} turns logits into scores by {converter.op}; here it is Sigmoid alone, which is what "
             "SSDLite is trained with."
         )
+    for name, node in nodes.items():
+        if node.op in _OTHER_OPERATIONS and name.startswith(_NETWORK_SCOPES):
+            raise WeightsError(
+                f"{origin} has the operation {node.op} at {name}; expected ReLU6 and padding inside the "
+                "convolutions alone, as SSDLite MobileNetV2 has them."
+            )
     for name, expected in _CONSTANTS.items():
         value = _constant(nodes, name)
         if value is not None and not np.allclose(value, expected, rtol=1e-4):
@@ -64,6 +72,11 @@ def box_coder_scales(nodes: Nodes) -> tuple[float, float, float, float] | None:
         found.append(found[-1] if value is None and found else value)
     y, x, h, w = (None if each is None else round(each, 4) for each in found)
     return None if y is None or x is None or h is None or w is None else (y, x, h, w)
+
+
+def is_made_for_8_bits(nodes: Nodes) -> bool:
+    """Whether the graph rounds as a network of 8 bits would."""
+    return any(node.op.startswith("FakeQuant") for node in nodes.values())
 
 
 def suppression(nodes: Nodes) -> dict[str, float]:

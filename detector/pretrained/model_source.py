@@ -141,7 +141,7 @@ def _gather(path: Path) -> dict[str, bytes]:
         return shards | {TFJS_MODEL: _whole(path)} | _pipeline(path.parent)
     if path.suffix == ".tflite":
         return {path.name: _whole(path)} | _pipeline(path.parent)
-    if path.suffix in (".pb", ".pbtxt"):
+    if path.suffix == ".pb":
         return {FROZEN_GRAPH: _whole(path)} | _pipeline(path.parent)
     if path.is_file() and path.suffix not in _ARCHIVES:
         raise WeightsError(

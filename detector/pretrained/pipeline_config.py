@@ -61,6 +61,7 @@ def read_pipeline_config(text: str, origin: str) -> PipelineConfig:
         predictor = _message(_message(ssd, "box_predictor"), "convolutional_box_predictor")
         if _text(predictor, "use_depthwise", "false") != "true":
             raise _other(origin, f"{kind} whose heads are full convolutions (SSD, not SSDLite)")
+        _check_layers(extractor, predictor, origin)
         processing = _message(ssd, "post_processing")
         suppression = _message(processing, "batch_non_max_suppression")
         _check_scores(_text(processing, "score_converter", "IDENTITY"), origin)
@@ -80,6 +81,23 @@ def read_pipeline_config(text: str, origin: str) -> PipelineConfig:
 
 
 _CODER = (("y", 10.0), ("x", 10.0), ("height", 5.0), ("width", 5.0))
+
+
+def _check_layers(extractor: TextMessage, predictor: TextMessage, origin: str) -> None:
+    """Raise WeightsError where layers compute something else with the same weights."""
+    for message in (extractor, predictor):
+        if "conv_hyperparams" in message:
+            activation = _text(_message(message, "conv_hyperparams"), "activation", "RELU")
+            if activation != "RELU_6":
+                raise WeightsError(
+                    f"{origin} has the activation {activation}; expected RELU_6, which MobileNetV2 has."
+                )
+    if _number(extractor, "pad_to_multiple", 1) > 1 or (
+        _text(extractor, "use_explicit_padding", "false") == "true"
+    ):
+        raise WeightsError(
+            f"{origin} pads pictures or layers (pad_to_multiple, use_explicit_padding); expected neither."
+        )
 
 
 def _check_scores(converter: str, origin: str) -> None:

@@ -348,6 +348,11 @@ def test_checkpoints_of_which_the_last_counts(
             {"resizer": "keep_aspect_ratio_resizer { min_dimension: 600 }"},
             "input size of keep_aspect_ratio_resizer",
         ),
+        (
+            {"kind": "ssd_mobilenet_v2' conv_hyperparams { activation: RELU } x: 'y"},
+            "has the activation RELU;",
+        ),
+        ({"kind": "ssd_mobilenet_v2' pad_to_multiple: 32 x: 'y"}, "pads pictures"),
         ({"classes": 4}, "has 4 classes and the model has 3"),
         ({"resizer": "fixed_shape_resizer { height: 320 width: 320 }"}, "320 pixels, and the frozen graph"),
         ({"classes": "{"}, r"no pipeline\.config that can be read"),
@@ -376,6 +381,23 @@ def test_another_architecture_is_named(tmp_path: Path, name: str, architecture: 
     folder = write(tmp_path / "cells", graph({name: np.zeros((3, 3), np.float32)}))
     with pytest.raises(WeightsError, match=f"of another architecture: .*{architecture}"):
         import_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"), [("FeatureExtractor/MobilenetV2/Conv/Relu", "Relu"), ("BoxPredictor_0/Pad", "Pad")]
+)
+def test_layers_that_compute_something_else_are_refused(
+    tmp_path: Path, tensors: Any, name: str, operation: str
+) -> None:
+    folder = write(tmp_path / "cells", graph(tensors, node(name, operation)))
+    with pytest.raises(WeightsError, match=f"has the operation {operation} at {name}"):
+        import_model(folder)
+
+
+def test_rounding_that_is_left_out_is_said(tmp_path: Path, tensors: Any) -> None:
+    rounding = node("FeatureExtractor/MobilenetV2/Conv/act_quant", "FakeQuantWithMinMaxVars")
+    notes = import_model(write(tmp_path / "cells", graph(tensors, rounding), {})).notes
+    assert "trained for 8 bits" in notes[0]
 
 
 def test_softmax_in_the_graph_is_refused(tmp_path: Path, tensors: Any) -> None:
