@@ -93,8 +93,8 @@ def _images(path: Path, role: str | None, index: ImageIndex, root: Path, log: Fi
     images = []
     for name, of_image in rows.items():
         first = f"{where}:{of_image[0][0]}"
-        found = index.find(name, path, hints=(role or "",), role=role)
-        image = only_one(found, f"{first}: {name:.200}", _MISSING, root, log)
+        named = index.find(name, path, hints=(role or "",), role=role)
+        image = only_one(named, f"{first}: {name:.200}", _MISSING, root, log)
         if image is None:
             continue
         drawn = [found for line, row in of_image if (found := _drawn(row, f"{where}:{line}", log))]

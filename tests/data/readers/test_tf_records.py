@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from detector.checks.repair import write_repaired
 from detector.data.findings import FindingLog
 from detector.data.folder import load_labelled_folder, load_split
 from detector.data.listing import list_files
@@ -78,6 +79,19 @@ def test_files_and_folders_are_splits(tmp_path: Path) -> None:
     folder = load_labelled_folder(tmp_path)
     assert [len(folder.train.images), len(folder.val.images)] == [4, 2]
     assert [image.name for image in load_split(tmp_path, "val").images] == ["4.jpg", "5.jpg"]
+
+
+def test_a_repaired_copy_has_the_pictures_as_files(tmp_path: Path) -> None:
+    examples = photos(tmp_path)
+    write_records(tmp_path / "records/train.record", [example(each) for each in examples[:4]])
+    write_records(tmp_path / "records/val.record", [example(each) for each in examples[4:]])
+    labelled = load_labelled_folder(tmp_path / "records")
+    write_repaired(labelled, tmp_path / "fixed")
+    fixed = load_labelled_folder(tmp_path / "fixed")
+    assert [image.name for image in fixed.val.images] == ["4.jpg", "5.jpg"]
+    for part, other in ((fixed.train, labelled.train), (fixed.val, labelled.val)):
+        assert [each["bbox"] for each in part.annotations] == [each["bbox"] for each in other.annotations]
+    assert (tmp_path / "fixed/images/train/0.jpg").read_bytes() == examples[0]["image/encoded"][0]
 
 
 def test_an_image_without_objects_is_a_negative_and_a_broken_record_is_none(tmp_path: Path) -> None:
