@@ -113,19 +113,39 @@ def _take_suppression(source: ModelSource, facts: Facts) -> None:
 def _found_anchors(source: ModelSource, per_cell: list[int], input_hw: tuple[int, int]) -> AnchorSpec | None:
     """The anchors that a graph or a TFLite file has; None where there are none, or only roughly."""
     shapes = anchor_shapes(source.nodes)
+    side = min(input_hw)
     if shapes is not None:
-        return fit_anchors(shapes, input_hw, source.title)
+        return fit_anchors(shapes, input_hw, (side, side), source.title)
     anchors = _stored_anchors(source)
     if anchors is None:
         return None
     any_spec = ModelSpec("any", ("any",), input_hw=input_hw)
     maps_hw = build_architecture(any_spec).feature_map_sizes_hw
     try:
-        fitted = fit_anchors(shapes_of_anchors(anchors, per_cell, maps_hw, input_hw), input_hw, source.title)
+        fitted = _fitted(anchors, per_cell, maps_hw, input_hw, source.title)
     except ValueError as error:
         raise WeightsError(f"{source.title} has {error}.") from error
     check_anchors(anchors, fitted, maps_hw, input_hw, source.title)
     return fitted
+
+
+def _fitted(
+    anchors: FloatArray,
+    per_cell: list[int],
+    maps_hw: list[tuple[int, int]],
+    input_hw: tuple[int, int],
+    title: str,
+) -> AnchorSpec:
+    """Anchors whose scales are shares of the smaller side, as the original has them, or of each."""
+    side = min(input_hw)
+    try:
+        shapes = shapes_of_anchors(anchors, per_cell, maps_hw, input_hw, (side, side))
+        return fit_anchors(shapes, input_hw, (side, side), title)
+    except WeightsError:
+        if input_hw == (side, side):
+            raise
+        shapes = shapes_of_anchors(anchors, per_cell, maps_hw, input_hw, input_hw)
+        return fit_anchors(shapes, input_hw, input_hw, title)
 
 
 def _stored_anchors(source: ModelSource) -> FloatArray | None:

@@ -18,6 +18,7 @@ from detector.pretrained.label_map import default_label_map, labels_inside, read
 from detector.pretrained.model_source import ModelSource, open_model
 from detector.pretrained.pipeline_config import PipelineConfig, read_pipeline_config
 from detector.spec import ModelSpec
+from detector.system.reading import parsing
 from detector.weights import check_weights
 
 _NUM_MAPS = 2 + len(EXTRA_MAPS)
@@ -54,6 +55,12 @@ def import_model(path: Path, labels: Path | None = None) -> ImportedModel:
         WeightsError: no such model, another architecture, which is named, or files that contradict each
             other.
     """
+    # Whatever a damaged file has become, it is one that cannot be imported.
+    with parsing(f"{path} is damaged or is no SSDLite MobileNetV2", WeightsError):
+        return _import_model(path, labels)
+
+
+def _import_model(path: Path, labels: Path | None) -> ImportedModel:
     source = open_model(path)
     config = (
         None

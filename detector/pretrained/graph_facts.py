@@ -116,7 +116,11 @@ def anchor_shapes(nodes: Nodes) -> Shapes | None:
 
 
 def shapes_of_anchors(
-    anchors: FloatArray, per_cell: list[int], maps_hw: list[tuple[int, int]], input_hw: tuple[int, int]
+    anchors: FloatArray,
+    per_cell: list[int],
+    maps_hw: list[tuple[int, int]],
+    input_hw: tuple[int, int],
+    reference_hw: tuple[int, int],
 ) -> Shapes:
     """The same from anchors that are all there.
 
@@ -125,31 +129,31 @@ def shapes_of_anchors(
         per_cell: anchors of a cell, for each map.
         maps_hw: height and width of each map in cells.
         input_hw: height and width of the input in pixels.
+        reference_hw: height and width in pixels that scales are to be shares of.
 
     Raises:
         ValueError: their number is another.
     """
     if len(anchors) != sum(count * h * w for count, (h, w) in zip(per_cell, maps_hw, strict=True)):
         raise ValueError(f"{len(anchors)} anchors, which are not those of {input_hw[0]}x{input_hw[1]} pixels")
-    side = min(input_hw)
     maps, start = [], 0
     for count, (rows, columns) in zip(per_cell, maps_hw, strict=True):
-        heights = anchors[start : start + count, 2].astype(np.float64) * input_hw[0] / side
-        widths = anchors[start : start + count, 3].astype(np.float64) * input_hw[1] / side
+        heights = anchors[start : start + count, 2].astype(np.float64) * input_hw[0] / reference_hw[0]
+        widths = anchors[start : start + count, 3].astype(np.float64) * input_hw[1] / reference_hw[1]
         pairs = zip(np.sqrt(heights * widths).tolist(), (widths / heights).tolist(), strict=True)
         maps.append([(round(scale, 6), round(ratio, 5)) for scale, ratio in pairs])
         start += count * rows * columns
     return maps
 
 
-def fit_anchors(shapes: Shapes, input_hw: tuple[int, int], origin: str) -> AnchorSpec:
-    """The AnchorSpec that has these shapes; scales are shares of the input's smaller side.
+def fit_anchors(
+    shapes: Shapes, input_hw: tuple[int, int], reference_hw: tuple[int, int], origin: str
+) -> AnchorSpec:
+    """The AnchorSpec that has these shapes, whose scales are shares of ``reference_hw``.
 
     Raises:
         WeightsError: no AnchorSpec has them.
     """
-    side = min(input_hw)
-    reference_hw = None if input_hw == (side, side) else (side, side)
     try:
         if len(shapes) != AnchorSpec().num_maps:
             raise ValueError(f"{len(shapes)} feature maps")
@@ -160,7 +164,7 @@ def fit_anchors(shapes: Shapes, input_hw: tuple[int, int], origin: str) -> Ancho
             max_scale=scales[-1],
             aspect_ratios=tuple(ratio for _, ratio in shapes[1][:-1]),
             first_map=tuple(shapes[0]),
-            reference_hw=reference_hw,
+            reference_hw=None if reference_hw == input_hw else reference_hw,
         )
         for found, expected in zip(shapes, fitted.shapes(), strict=True):
             np.testing.assert_allclose(_sides(found), _sides(expected), rtol=0, atol=_TOLERANCE)
