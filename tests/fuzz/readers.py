@@ -22,8 +22,7 @@ from detector.errors import ImageError
 from detector.evaluation.results import load_results
 from detector.formats.spec_reader import SPEC_KEY
 from detector.formats.table import read_spec
-from detector.formats.tflite.metadata import SPEC_MEMBER, pack_spec
-from detector.formats.tflite.writer import build_tflite
+from detector.formats.tflite.metadata import pack_spec
 from detector.images import decode_image
 from detector.pretrained.archives import (
     CHECKPOINT_DATA,
@@ -38,7 +37,6 @@ from detector.system.tfrecord import RecordPlace, load_record_image
 from detector.training.config_file import load_config
 from detector.weights import load_weights, save_weights
 from tests.data.labelled import (
-    Photo,
     write_coco,
     write_create_ml,
     write_csv,
@@ -46,18 +44,11 @@ from tests.data.labelled import (
     write_voc,
     write_yolo,
 )
-from tests.data.record_files import example, photo, write_records
 from tests.formats.tflite.test_writer import SMALL, random_weights
+from tests.fuzz.foreign_files import PHOTOS, make_foreign_tflite, write_foreign_graph, write_tf_records
 from tests.heic_file import make_heic
-from tests.pretrained.graph_files import graph, resize_nodes, slim_tensors
-from tests.pretrained.test_foreign_model import PIPELINE, VALUES
 
 SPEC = ModelSpec("small", ("cat", "dog"), class_thresholds={"cat": 0.5}, card={"licence": "MIT"})
-PHOTOS = [
-    Photo(f"{split}{number}.jpg", (("cat", 10, 10, 40, 40), ("dog", 5, 6, 20.5, 30)), split)
-    for split in ("train", "val")
-    for number in range(2)
-]
 
 
 @dataclass(frozen=True)
@@ -249,33 +240,6 @@ def _label_studio(folder: Path) -> None:
     (folder / "project.json").write_text(json.dumps(tasks))
 
 
-def _tf_records(folder: Path) -> None:
-    write_coco(folder, PHOTOS)
-    images = {path.name: path.read_bytes() for path in folder.rglob("*.jpg")}
-    for path in [path for path in folder.rglob("*") if path.is_file()]:
-        path.unlink()
-    objects = [("cat", 1, (10, 10, 40, 40)), ("dog", 2, (5, 6, 20.5, 30))]
-    examples = [example(photo(images[each.name], each.name, each.size_wh, objects)) for each in PHOTOS]
-    write_records(folder / "train.record-00000-of-00002", examples[:2])
-    write_records(folder / "train.record-00001-of-00002", examples[2:])
-
-
-@cache
-def _foreign_tflite() -> bytes:
-    model = build_tflite(random_weights(SMALL), SMALL, postprocess=True)
-    return model.replace(SPEC_MEMBER.encode(), b"x" * len(SPEC_MEMBER))
-
-
-def _foreign_graph(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    content = graph(slim_tensors(random_weights(SMALL), SMALL), resize_nodes(*SMALL.input_hw))
-    (folder / FROZEN_GRAPH).write_bytes(content)
-    height, width = SMALL.input_hw
-    resizer = f"fixed_shape_resizer {{ height: {height} width: {width} }}"
-    values = {"classes": len(SMALL.classes), "resizer": resizer, "width": SMALL.width_multiplier}
-    (folder / "pipeline.config").write_text(PIPELINE.format(**{**VALUES, **values}))
-
-
 _YAML = b"""model: {classes: [cat, dog], input_size: 300}
 training:
   steps: 500
@@ -324,10 +288,10 @@ READERS: dict[str, Reader] = {
     "labelme": Reader(partial(write_labelme, photos=PHOTOS), _labelled, "*.json"),
     "create ml": Reader(partial(write_create_ml, photos=PHOTOS), _labelled, "*.json"),
     "csv": Reader(partial(write_csv, photos=PHOTOS), _labelled, "*.csv"),
-    "tf records": Reader(_tf_records, _labelled, "*.record*"),
+    "tf records": Reader(write_tf_records, _labelled, "*.record*"),
     "foreign tflite": Reader(
-        _file("m.tflite", _foreign_tflite), lambda folder: import_model(folder / "m.tflite"), "*.tflite"
+        _file("m.tflite", make_foreign_tflite), lambda folder: import_model(folder / "m.tflite"), "*.tflite"
     ),
-    "foreign graph": Reader(_foreign_graph, import_model, "*"),
+    "foreign graph": Reader(write_foreign_graph, import_model, "*"),
     "results": Reader(_results, _read_results, "results.json"),
 }  # fmt: skip

@@ -16,7 +16,8 @@ from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, Release, Sourc
 from detector.spec import ModelSpec
 from detector.system.reading import sha256
 from detector.weights import BATCH_NORM_EPSILON, Weights, load_weights
-from tests.pretrained.graph_files import slim_name, slim_tensors
+from tests.pretrained.cells import LABELS, SPEC
+from tests.pretrained.graph_files import random_network, slim_name, slim_tensors
 
 NUM_COLUMNS = 91
 ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
@@ -102,3 +103,20 @@ def _with_unused_columns(
             every[..., columns] = used
             tensors[name] = every.reshape(*used.shape[:-2], anchors * NUM_COLUMNS)
     return tensors
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, FloatArray]:
+    return random_network(SPEC)
+
+
+@pytest.fixture(scope="module")
+def tensors(weights: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    return slim_tensors(weights, SPEC)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "label_map.pbtxt"
+    path.write_text(LABELS)
+    return path
