@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,6 +69,19 @@ class ImageIndex:
             if found:
                 return self._best(found, parts, near, lower)
         return []
+
+    def find_beside(self, text: str, near: Path) -> list[Path]:
+        """The same for a text that is a path from the label file on: an image there is the one meant,
+        whatever else has its name.
+        """
+        place = Path(os.path.normpath(near.parent / text.replace("\\", "/")))
+        named = self._called(place.name)
+        beside = [path for path in named if path.parent == place.parent]
+        if len(beside) != 1:
+            return self.find(text, near)
+        others = {path.parent for path in named if not same_content(beside[0], path)} - {place.parent}
+        self._passed_over[near.parent].update(others)
+        return beside
 
     def _called(self, name: str) -> list[Path]:
         name = name.lower()
