@@ -12,6 +12,8 @@ import click
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.demo_options import (
     DEFAULT_FPS,
+    MOST_MEGABYTES,
+    MOST_PICTURES,
     FileOptions,
     LookOptions,
     ScreenOptions,
@@ -29,8 +31,10 @@ from detector.errors import DetectorError
 from detector.system.terminal import write_line
 
 if TYPE_CHECKING:
+    from detector.commands.screens import Scene
     from detector.runtime import Detector
     from detector.video.counting import CountLine, CountZone
+    from detector.video.outputs import Outputs
 
 
 @click.command("demo", cls=OneValueCommand)
@@ -59,8 +63,8 @@ def demo_command(
 ) -> None:
     """Detect live: from a camera by default, in a window or in the browser.
 
-    In the window: space pauses, s saves a snapshot, + and - move the threshold, < and > the input size, q or
-    Esc quits.
+    In the window: space pauses, s saves a snapshot, w keeps a frame that is wrong (with --collect), + and -
+    move the threshold, < and > the input size, q or Esc quits.
     """
     import cv2
 
@@ -71,9 +75,10 @@ def demo_command(
     from detector.video.window import DisplayProbe
 
     look.check()
+    files.check()
     counters = read_counters(tracked.count_line, tracked.zone)
     web = screens.needs_page(looked_at.source, screen.web, screen.headless)
-    check_outputs(looked_at.source, files.save, files.jsonl)
+    check_outputs(looked_at.source, files.save, files.jsonl, files.collect)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or screen.headless else DisplayProbe()
     to_errors = str(files.jsonl) == "-"
@@ -103,12 +108,27 @@ def demo_command(
         stack.callback(view.close)
         # Last of all, when nothing else can go wrong: it makes files.
         outputs = stack.enter_context(closing(Outputs(files.save, files.jsonl, opened, say)))
+        give_frames(outputs, files, scene)
         stats = screens.follow(
             scene, view, outputs, tracker=tracker, counters=counters, max_frames=looked_at.max_frames
         )
     if remark := getattr(opened, "remark", ""):
         echo(remark, err=True)
     say(screens.describe_run(stats, outputs.tally))
+
+
+def give_frames(outputs: Outputs, files: FileOptions, scene: Scene) -> None:
+    """Hand the frames to whoever else takes them."""
+    if files.collect is not None:
+        from detector.video.collection.collector import Collector
+        from detector.video.collection.kept_folder import KeptFolder
+
+        folder = KeptFolder(
+            files.collect,
+            most=files.collect_most or MOST_PICTURES,
+            most_bytes=(files.collect_mb or MOST_MEGABYTES) * 1_000_000,
+        )
+        outputs.give_to(Collector(folder, scene.settings, live=scene.source.live, tell=scene.settings.tell))
 
 
 def load_detector(

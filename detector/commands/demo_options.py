@@ -22,6 +22,8 @@ from detector.commands.options import (
 AUTO = "auto"
 DEFAULT_FPS = 15
 
+MOST_PICTURES, MOST_MEGABYTES = 500, 500
+
 
 @dataclass(frozen=True)
 class SourceOptions:
@@ -68,6 +70,15 @@ class FileOptions:
 
     save: Path | None
     jsonl: Path | None
+    collect: Path | None
+    collect_most: int | None
+    collect_mb: int | None
+
+    def check(self) -> None:
+        """Raise UsageError for bounds of nothing."""
+        for name, value in (("--collect-most", self.collect_most), ("--collect-mb", self.collect_mb)):
+            if value is not None and self.collect is None:
+                raise click.UsageError(f"{name} is for the folder of --collect; name that, or leave it out.")
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,23 @@ file_options = joined(
     click.option("--save", type=PATH, metavar="FILE", help="Record what is shown: .mp4 or .avi."),
     click.option(
         "--jsonl", type=PATH, metavar="FILE", help="Write a line of JSON for each frame; - for stdout."
+    ),
+    click.option(
+        "--collect",
+        type=PATH,
+        metavar="FOLDER",
+        help="Keep the frames that teach, with labels: those that the model is not sure of, those in which "
+        "objects come and go, and those that you call wrong.",
+    ),
+    click.option(
+        "--collect-most",
+        type=click.IntRange(1),
+        help=f"Most pictures in the folder of --collect.  [default: {MOST_PICTURES}]",
+    ),
+    click.option(
+        "--collect-mb",
+        type=click.IntRange(1),
+        help=f"Most megabytes in the folder of --collect.  [default: {MOST_MEGABYTES}]",
     ),
 )
 ending_options = joined(
