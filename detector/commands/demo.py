@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from detector.commands.screens import Scene
     from detector.runtime import Detector
     from detector.video.counting import CountLine, CountZone
+    from detector.video.mqtt.broker import Broker
     from detector.video.outputs import Outputs
 
 
@@ -69,6 +71,7 @@ def demo_command(
     import cv2
 
     from detector.commands import screens
+    from detector.video.mqtt.broker import read_broker
     from detector.video.outputs import Outputs, check_outputs
     from detector.video.overlay import live_drawer
     from detector.video.tracking import Tracker
@@ -76,6 +79,7 @@ def demo_command(
 
     look.check()
     files.check()
+    broker = read_broker(files.mqtt, os.environ) if files.mqtt is not None else None
     counters = read_counters(tracked.count_line, tracked.zone)
     web = screens.needs_page(looked_at.source, screen.web, screen.headless)
     check_outputs(looked_at.source, files.save, files.jsonl, files.collect)
@@ -108,7 +112,7 @@ def demo_command(
         stack.callback(view.close)
         # Last of all, when nothing else can go wrong: it makes files.
         outputs = stack.enter_context(closing(Outputs(files.save, files.jsonl, opened, say)))
-        give_frames(outputs, files, scene)
+        give_frames(outputs, files, scene, broker)
         stats = screens.follow(
             scene, view, outputs, tracker=tracker, counters=counters, max_frames=looked_at.max_frames
         )
@@ -117,8 +121,15 @@ def demo_command(
     say(screens.describe_run(stats, outputs.tally))
 
 
-def give_frames(outputs: Outputs, files: FileOptions, scene: Scene) -> None:
+def give_frames(outputs: Outputs, files: FileOptions, scene: Scene, broker: Broker | None) -> None:
     """Hand the frames to whoever else takes them."""
+    if broker is not None:
+        from detector.video.mqtt.messages import Entities, identifier
+        from detector.video.mqtt.publisher import Publisher
+
+        camera = identifier(broker.camera or scene.source.name) or "camera"
+        entities = Entities(camera, scene.detector.spec.name, scene.detector.classes)
+        outputs.give_to(Publisher(broker, entities, scene.settings.tell))
     if files.collect is not None:
         from detector.video.collection.collector import Collector
         from detector.video.collection.kept_folder import KeptFolder

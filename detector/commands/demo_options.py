@@ -73,6 +73,7 @@ class FileOptions:
     collect: Path | None
     collect_most: int | None
     collect_mb: int | None
+    mqtt: str | None
 
     def check(self) -> None:
         """Raise UsageError for bounds of nothing."""
@@ -144,6 +145,12 @@ file_options = joined(
         "--collect-mb",
         type=click.IntRange(1),
         help=f"Most megabytes in the folder of --collect.  [default: {MOST_MEGABYTES}]",
+    ),
+    click.option(
+        "--mqtt",
+        metavar="URL",
+        help="Publish counts, zones and detections to an MQTT broker; Home Assistant finds them by itself. "
+        "mqtt://HOST, or mqtts://USER:PASSWORD@HOST/CAMERA.",
     ),
 )
 ending_options = joined(
