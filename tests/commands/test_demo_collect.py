@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -57,17 +58,15 @@ def test_a_video_becomes_a_folder_to_train_on(run: Run, model: Path, video: Path
     assert len(list(folder.glob("*.jpg"))) == len(pictures)
 
 
-def test_a_camera_is_collected_from_and_its_page_calls_frames_wrong(
-    model: Path, http_camera: HttpCamera, tmp_path: Path
-) -> None:
+def test_a_camera_is_collected_from_and_its_page_calls_frames_wrong(model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
-    options = ("--source", http_camera.url, "--model", model, "--collect", folder, "--web", "--port", 0)
-    with DemoProcess(*options) as demo:
-        line = demo.line_with("http://127.0.0.1:")
+    options = ("--model", model, "--collect", folder, "--web", "--port", 0)
+    with HttpCamera() as camera, DemoProcess("--source", camera.url, *options) as demo:
+        line = demo.line_with("Ctrl-C ends it")
         url = re.search(r"http://\S+/", line)[0]  # type: ignore[index]
 
         def state() -> dict[str, object]:
-            with urllib.request.urlopen(f"{url}state.json") as answer:
+            with urllib.request.urlopen(f"{url}state.json", timeout=20) as answer:
                 content: dict[str, object] = json.load(answer)
                 return content
 
@@ -82,11 +81,14 @@ def test_a_camera_is_collected_from_and_its_page_calls_frames_wrong(
     assert len(list(folder.glob("wrong-*.jpg"))) == len(list(folder.glob("*.jpg"))) == 1  # a photograph
 
 
-def press_wrong(url: str) -> None:
-    import asyncio
+def page_of(url: str) -> dict[str, str]:
+    """What a browser says of the page that opens a socket."""
+    return {"Origin": url.rstrip("/")}
 
+
+def press_wrong(url: str) -> None:
     async def press() -> None:
-        async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}socket") as page:
+        async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}socket", headers=page_of(url)) as page:
             await page.send_json({"wrong": True})
             await page.receive()
 
