@@ -50,8 +50,7 @@ def test_a_video_becomes_a_folder_to_train_on(run: Run, model: Path, video: Path
     for reason in ("unsure", "flickering"):
         there = len(list(folder.glob(f"{reason}-*.jpg")))
         assert (f"{there} {reason}" in collected[2]) == (there > 0)
-    read = load_labelled_folder(folder)
-    assert len(read.train.images) + len(read.val.images) == len(pictures)
+    assert pictures_in(folder) == set(pictures)
     again = run("demo", *options)
     assert f"{len(pictures)} pictures are there already" in again.out
     assert "Collected: 0 pictures" in again.out
@@ -81,6 +80,12 @@ def test_a_camera_is_collected_from_and_its_page_calls_frames_wrong(model: Path,
     assert len(list(folder.glob("wrong-*.jpg"))) == len(list(folder.glob("*.jpg"))) == 1  # a photograph
 
 
+def pictures_in(folder: Path) -> set[Path]:
+    """Those that a training reads; a single one is trained on and validated with."""
+    read = load_labelled_folder(folder)
+    return {image.path for part in (read.train, read.val) for image in part.images}
+
+
 def page_of(url: str) -> dict[str, str]:
     """What a browser says of the page that opens a socket."""
     return {"Origin": url.rstrip("/")}
@@ -88,7 +93,10 @@ def page_of(url: str) -> dict[str, str]:
 
 def press_wrong(url: str) -> None:
     async def press() -> None:
-        async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}socket", headers=page_of(url)) as page:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{url}socket", headers=page_of(url)) as page,
+        ):
             await page.send_json({"wrong": True})
             await page.receive()
 
@@ -103,8 +111,7 @@ def test_a_folder_can_be_read_after_kill_9(model: Path, video: Path, tmp_path: P
         wait_until(lambda: len(list(folder.glob("[!.]*.jpg"))) >= pictures)
         demo.end(signal.SIGKILL)
     there = sorted(folder.glob("[!.]*.jpg"))
-    read = load_labelled_folder(folder)
-    assert len(read.train.images) + len(read.val.images) == len(there)
+    assert pictures_in(folder) == set(there)
 
 
 def test_what_cannot_be_collected(run: Run, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from detector.data.raw_labels import RawImage, RawLabels
 from detector.data.readers.voc import is_voc, read_voc_labels
 from detector.detections import Detections
 from detector.errors import DetectorError, ImageError
+from detector.images import Image
 from detector.system.files import cannot_write, check_writable, replacing
 from detector.video.collection.reasons import SAME_PLACE, WRONG, found_in, together
 from detector.video.collection.voc_file import write_labels
@@ -27,6 +28,7 @@ from detector.video.frames import LiveFrame
 KEPT, ALIKE, FULL = "kept", "alike", "full"
 
 _QUALITY = 95  # of a JPEG; a model learns from its pixels
+_SHRUNK_SIDE = 640  # pixels; thumbnails have 16
 _ALMOST_EQUAL = 3  # grey levels; a small object in another place changes more
 _LEFT_OVER = re.compile(r"\.[0-9a-f]{8}\.(jpg|xml)")  # names that `replacing` writes to
 
@@ -81,7 +83,7 @@ class KeptFolder:
             DetectorError: they cannot be written.
         """
         weak = live.detections[:0] if live.weak is None else live.weak
-        facts, objects = look_at(live.image), together(live.detections, weak)
+        facts, objects = _look_at(live.image), together(live.detections, weak)
         alike = self._almost_equal(facts) if reason == WRONG else self._covering(facts, objects)
         if alike and (reason != WRONG or any(each.stays for each in alike)):
             return ALIKE
@@ -91,7 +93,7 @@ class KeptFolder:
         picture = self._free_name(live, reason)
         labels = picture.with_suffix(".xml")
         # Labels first: without their picture they are left out by whoever reads the folder.
-        write_labels(labels, picture.name, facts.size_wh, live.detections, weak)
+        write_labels(labels, picture.name, live.image.shape[1::-1], live.detections, weak)
         with replacing(picture) as temporary:
             temporary.write_bytes(jpeg)
         self.count += 1
@@ -154,6 +156,16 @@ class KeptFolder:
                 self.size -= path.stat().st_size
                 path.unlink()
         self.count -= 1
+
+
+def _look_at(image: Image) -> ImageFacts:
+    """The facts of a picture that is shrunk first: a large one takes five times as long."""
+    scale = _SHRUNK_SIDE / max(image.shape)
+    if scale < 1:
+        image = np.asarray(
+            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    return look_at(image)
 
 
 def _known_in(listing: Listing) -> list[_Kept]:

@@ -118,3 +118,16 @@ def test_the_pipeline_gives_what_is_weak_to_those_who_collect(collecting):
             assert len(live.weak) == (score < 0.4)  # the fake finds whatever it is asked for
         else:
             assert live.weak is None
+
+
+def test_with_tracks_nothing_is_both_shown_and_weak():
+    pytest.importorskip("trackers")
+    from detector.video.tracking import Tracker
+
+    settings = LiveSettings(0.4)
+    settings.mark = lambda live: None
+    source = FakeSource(200, live=False)
+    with LivePipeline(source, FakeDetector(), settings=settings, tracker=Tracker()) as pipeline:
+        given = list(pipeline)
+    assert all(len(live.detections) + len(live.weak) == 1 for live in given)
+    assert {len(live.weak) for live in given} == {0, 1}
