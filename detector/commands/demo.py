@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
     from detector.commands.screens import Scene
     from detector.runtime import Detector
     from detector.video.counting import CountLine, CountZone
-    from detector.video.mqtt.broker import Broker
-    from detector.video.outputs import Outputs
+    from detector.video.outputs import Taker
 
 
 @click.command("demo", cls=OneValueCommand)
@@ -71,7 +69,6 @@ def demo_command(
     import cv2
 
     from detector.commands import screens
-    from detector.video.mqtt.broker import read_broker
     from detector.video.outputs import Outputs, check_outputs
     from detector.video.overlay import live_drawer
     from detector.video.tracking import Tracker
@@ -79,14 +76,13 @@ def demo_command(
 
     look.check()
     files.check()
-    broker = read_broker(files.mqtt, os.environ) if files.mqtt is not None else None
     counters = read_counters(tracked.count_line, tracked.zone)
     web = screens.needs_page(looked_at.source, screen.web, screen.headless)
     check_outputs(looked_at.source, files.save, files.jsonl, files.collect)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or screen.headless else DisplayProbe()
     to_errors = str(files.jsonl) == "-"
-    say = partial(echo, err=to_errors)
+    say, tell = partial(echo, err=to_errors), partial(write_line, to_errors=to_errors)
     with ExitStack() as stack:
         tracker = Tracker() if tracked.track or counters else None
         detector, reason = load_detector(chosen, look, score_threshold, say)
@@ -97,12 +93,7 @@ def demo_command(
             say(f"No window can be opened: {problem}. The picture is in the browser instead.")
             web = True
         settings = screens.live_settings(
-            detector,
-            opened,
-            score_threshold,
-            fps=look.fps or DEFAULT_FPS,
-            reason=reason,
-            tell=partial(write_line, to_errors=to_errors),
+            detector, opened, score_threshold, fps=look.fps or DEFAULT_FPS, reason=reason, tell=tell
         )
         say(screens.describe_start(opened, detector, reason))
         scene = screens.Scene(opened, detector, settings, live_drawer(counters))
@@ -110,9 +101,9 @@ def demo_command(
             scene, say, headless=screen.headless, web=web, host=screen.host, port=screen.port
         )
         stack.callback(view.close)
+        takers = [stack.enter_context(closing(taker)) for taker in open_takers(files, scene)]
         # Last of all, when nothing else can go wrong: it makes files.
-        outputs = stack.enter_context(closing(Outputs(files.save, files.jsonl, opened, say)))
-        give_frames(outputs, files, scene, broker)
+        outputs = stack.enter_context(closing(Outputs(files.save, files.jsonl, opened, say, takers)))
         stats = screens.follow(
             scene, view, outputs, tracker=tracker, counters=counters, max_frames=looked_at.max_frames
         )
@@ -121,15 +112,15 @@ def demo_command(
     say(screens.describe_run(stats, outputs.tally))
 
 
-def give_frames(outputs: Outputs, files: FileOptions, scene: Scene, broker: Broker | None) -> None:
-    """Hand the frames to whoever else takes them."""
-    if broker is not None:
+def open_takers(files: FileOptions, scene: Scene) -> Iterator[Taker]:
+    """Those who take the frames besides the recording and the log, one by one."""
+    if (broker := files.broker()) is not None:
         from detector.video.mqtt.messages import Entities, identifier
         from detector.video.mqtt.publisher import Publisher
 
         camera = identifier(broker.camera or scene.source.name) or "camera"
         entities = Entities(camera, scene.detector.spec.name, scene.detector.classes)
-        outputs.give_to(Publisher(broker, entities, scene.settings.tell))
+        yield Publisher(broker, entities, scene.settings.tell)
     if files.collect is not None:
         from detector.video.collection.collector import Collector
         from detector.video.collection.kept_folder import KeptFolder
@@ -139,7 +130,7 @@ def give_frames(outputs: Outputs, files: FileOptions, scene: Scene, broker: Brok
             most=files.collect_most or MOST_PICTURES,
             most_bytes=(files.collect_mb or MOST_MEGABYTES) * 1_000_000,
         )
-        outputs.give_to(Collector(folder, scene.settings, live=scene.source.live, tell=scene.settings.tell))
+        yield Collector(folder, scene.settings, live=scene.source.live, tell=scene.settings.tell)
 
 
 def load_detector(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +19,9 @@ from detector.commands.options import (
     port_option,
     voting_option,
 )
+
+if TYPE_CHECKING:
+    from detector.video.mqtt.broker import Broker
 
 # Said once more here, so that ``--help`` imports nothing that takes time; a test holds them to be the same.
 AUTO = "auto"
@@ -76,10 +81,17 @@ class FileOptions:
     mqtt: str | None
 
     def check(self) -> None:
-        """Raise UsageError for bounds of nothing."""
+        """Raise UsageError for bounds of nothing, DetectorError for a broker's address that is none."""
+        self.broker()
         for name, value in (("--collect-most", self.collect_most), ("--collect-mb", self.collect_mb)):
             if value is not None and self.collect is None:
                 raise click.UsageError(f"{name} is for the folder of --collect; name that, or leave it out.")
+
+    def broker(self) -> Broker | None:
+        """The broker that is told, if any."""
+        from detector.video.mqtt.broker import read_broker  # late, so that ``--help`` is quick
+
+        return read_broker(self.mqtt, os.environ) if self.mqtt is not None else None
 
 
 @dataclass(frozen=True)

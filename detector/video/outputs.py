@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +47,7 @@ class Outputs:
         jsonl: the log, see ``FrameLog``.
         source: what is recorded.
         say: told what the user has to know of the files.
+        takers: who else is given all frames.
 
     Attributes:
         recorder, log: None where not asked for.
@@ -57,27 +58,27 @@ class Outputs:
     """
 
     def __init__(
-        self, save: Path | None, jsonl: Path | None, source: Source, say: Callable[[str], None]
+        self,
+        save: Path | None,
+        jsonl: Path | None,
+        source: Source,
+        say: Callable[[str], None],
+        takers: Sequence[Taker] = (),
     ) -> None:
         self._say = say
         self._is_complete = False
         self.log: FrameLog | None = None
         self.tally = Tally()
-        self._takers: list[Taker] = []
+        self._takers = tuple(takers)
         self.recorder = Recorder(save, source.fps, live=source.live) if save else None
         try:
             self.log = FrameLog(jsonl, live=source.live) if jsonl else None
         except BaseException:
             self.close()
             raise
-        for note in (self.recorder and self.recorder.note, self.log and self.log.note):
-            if note:
-                say(note)
-
-    def give_to(self, taker: Taker) -> None:
-        """Hand all frames to somebody else as well."""
-        self._takers.append(taker)
-        self._say(taker.note)
+        for part in (self.recorder, self.log, *self._takers):
+            if part and part.note:
+                say(part.note)
 
     def add(self, live: LiveFrame) -> None:
         """Count a frame and write its line.
@@ -135,7 +136,9 @@ def check_outputs(source: str, save: Path | None, jsonl: Path | None, collect: P
     for position, (name, place) in enumerate(given):
         for other, before in given[:position]:
             if _is_same(before, place):
-                raise DetectorError(f"{other} and {name} are the same place, {place}; choose another name.")
+                raise DetectorError(
+                    f"{other} and {name} are the same file or folder, {place}; choose another name."
+                )
 
 
 def _is_same(first: str, second: str) -> bool:

@@ -38,7 +38,7 @@ def write_labels(
             _add(element, "score", f"{score:.4f}")
             corners = ElementTree.SubElement(element, "bndbox")
             for corner, value in zip(("xmin", "ymin", "xmax", "ymax"), box.tolist(), strict=True):
-                _add(corners, corner, f"{value:.2f}")
+                _add(corners, corner, f"{value:.0f}")  # many readers take whole numbers alone
     ElementTree.indent(root)
     with replacing(path) as temporary:
         temporary.write_text(ElementTree.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
