@@ -16,7 +16,6 @@ from detector.video.settings import LiveSettings
 _WAITING = 4  # frames that may wait to be written
 _LOOK_SECONDS = 0.1  # how often a file's frame that waits for room looks whether there will be any
 _CALLED = {UNSURE: "unsure", FLICKERING: "flickering", WRONG: "called wrong"}
-_LOST = "lost"
 
 _Waiting = tuple[LiveFrame, str]
 
@@ -42,6 +41,8 @@ class Collector:
         self._choice = Choice()
         self._kept: Counter[str] = Counter()
         self._passed_over: Counter[str] = Counter()
+        self._lost = 0
+        self._lock = threading.Lock()  # frames are lost in the pipeline's thread and in viewers'
         self._failure: BaseException | None = None
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._write, name="collect", daemon=True)
@@ -69,13 +70,13 @@ class Collector:
         for chosen, reason in self._choice.add(live, self._settings.score_threshold):
             if not self._put(chosen, reason, wait=not self._live):
                 self._raise_failure()
-                self._passed_over[_LOST] += 1
+                self._lose()
 
     def mark(self, live: LiveFrame) -> None:
         """Keep a frame that a viewer calls wrong; ``settings.marked`` says what became of it."""
         live = with_suggestions(live, self._settings.score_threshold)
         if not self._put(live, WRONG, wait=False):
-            self._passed_over[_LOST] += 1
+            self._lose()
             self._settings.marked = "not kept: too many frames wait to be written"
 
     def close(self) -> None:
@@ -109,7 +110,7 @@ class Collector:
             "within a second of another one": self._choice.held_back,
             "like one that is there": passed_over[ALIKE],
             "because the folder is full": passed_over[FULL],
-            "lost because the disk is too slow": passed_over[_LOST],
+            "lost because the disk is too slow": self._lost,
         }
         if said := [f"{count:,} {cause}" for cause, count in causes.items() if count]:
             lines.append(f"Not kept: {', '.join(said)}.")
@@ -124,6 +125,10 @@ class Collector:
                 if not wait:
                     return False
         return False
+
+    def _lose(self) -> None:
+        with self._lock:
+            self._lost += 1
 
     def _write(self) -> None:
         try:

@@ -33,7 +33,7 @@ _ALMOST_EQUAL = 3  # grey levels; a small object in another place changes more
 _LEFT_OVER = re.compile(r"\.[0-9a-f]{8}\.(jpg|xml)")  # names that `replacing` writes to
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Kept:
     facts: ImageFacts
     objects: Detections

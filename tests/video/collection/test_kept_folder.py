@@ -89,11 +89,14 @@ def test_what_moves_before_a_fixed_camera_is_new(tmp_path):
 
 
 def test_a_frame_called_wrong_takes_the_place_of_the_same_one(tmp_path):
-    folder = open_folder(tmp_path, most=1)
-    assert folder.keep(live_frame(0, PERSON), UNSURE) == KEPT
-    assert folder.keep(live_frame(1, PERSON), WRONG) == KEPT
-    assert pictures(tmp_path) == ["wrong"]
-    assert folder.count == 1
+    folder = open_folder(tmp_path, most=3)
+    elsewhere = ("person", 0.9, (210.0, 10.0, 260.0, 100.0))
+    for number, found in enumerate((PERSON, elsewhere)):  # one picture, in which another object is found
+        assert folder.keep(live_frame(number, found), UNSURE) == KEPT
+    assert folder.keep(live_frame(2, image=other_scene(2)), UNSURE) == KEPT
+    assert folder.keep(live_frame(3, PERSON), WRONG) == KEPT
+    assert pictures(tmp_path) == ["unsure", "wrong"]
+    assert folder.count == 2
     assert folder.size == sum(each.stat().st_size for each in tmp_path.iterdir())
     assert folder.keep(live_frame(2, PERSON), WRONG) == ALIKE
 
