@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from detector.detections import Detections
+from detector.labels import tidy_name
 from detector.system.files import replacing
 
 
@@ -33,15 +34,16 @@ def write_labels(
     for found, difficult in ((sure, "0"), (weak, "1")):
         for box, score, name in found:
             element = ElementTree.SubElement(root, "object")
-            _add(element, "name", name)
+            _add(element, "name", tidy_name(name))  # XML has no way to write a control character
             _add(element, "difficult", difficult)
             _add(element, "score", f"{score:.4f}")
             corners = ElementTree.SubElement(element, "bndbox")
             for corner, value in zip(("xmin", "ymin", "xmax", "ymax"), box.tolist(), strict=True):
                 _add(corners, corner, f"{value:.0f}")  # many readers take whole numbers alone
     ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode") + "\n"
     with replacing(path) as temporary:
-        temporary.write_text(ElementTree.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
+        temporary.write_bytes(text.encode(errors="replace"))
 
 
 def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
