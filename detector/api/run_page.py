@@ -46,7 +46,7 @@ def read_run(run: RunFolder, *, running: bool = False) -> RunFacts:
     if "folded" not in record or not isinstance(count, int):
         return facts
     begun = [number for number in range(1, count + 1) if run.fold(number).record.exists()]
-    trained = [number for number in begun if run.fold(number).load_record().get("finished") is True]
+    trained = [number for number in begun if run.fold(number).is_finished()]
     numbers = FoldNumbers.load(run.fold_numbers) if run.fold_numbers.exists() else None
     facts = replace(
         facts,

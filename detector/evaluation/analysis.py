@@ -162,8 +162,7 @@ def analyse(
         rounds=rounds,
         slice_rounds=slice_rounds,
         summary={
-            name: interval_of(ours[name], sampled.rounds.summary[:, column], images=len(tables.images))
-            for column, name in enumerate(METRICS)
+            name: sampled.interval(column, images=len(tables.images)) for column, name in enumerate(METRICS)
         },
         area_objects=_count_areas(tables),
         classes=_build_classes(tables, sampled, outcomes, points, thresholds),
@@ -206,10 +205,7 @@ def _build_classes(
         if not own.any():
             continue
         whole, rounds, images = sampled.whole, sampled.rounds, len(np.unique(objects.image[own]))
-        ap, ap50, ar = (
-            interval_of(float(getattr(whole, name)[0, label]), getattr(rounds, name)[:, label], images=images)
-            for name in ("ap", "ap50", "ar")
-        )
+        ap, ap50, ar = (sampled.class_interval(name, label, images=images) for name in ("ap", "ap50", "ar"))
         difference = interval_of(
             float(whole.ap[0, label] - whole.summary[0, 0]),
             rounds.ap[:, label] - rounds.summary[:, 0],

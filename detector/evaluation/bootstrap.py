@@ -33,6 +33,16 @@ class Bootstrapped:
     whole: Measured
     rounds: Measured
 
+    def interval(self, column: int, *, images: int) -> Interval:
+        """Of one of ``METRICS``, by its place in them; ``images`` are how many it comes from."""
+        whole, rounds = self.whole.summary, self.rounds.summary
+        return interval_of(float(whole[0, column]), rounds[:, column], images=images)
+
+    def class_interval(self, name: str, label: int, *, images: int) -> Interval:
+        """Of ``ap``, ``ap50`` or ``ar`` of a class, which so many images have."""
+        whole, rounds = getattr(self.whole, name), getattr(self.rounds, name)
+        return interval_of(float(whole[0, label]), rounds[:, label], images=images)
+
 
 def draw_resamples(images: int, rounds: int, seed: int = 0) -> Resamples:
     """How often each image is drawn, in rounds that each draw as many images as there are."""

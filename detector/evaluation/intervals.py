@@ -9,7 +9,7 @@ import numpy as np
 
 from detector.data.annotations import Result
 from detector.data.dataset import Dataset
-from detector.evaluation.bootstrap import ROUNDS, Interval, bootstrap, draw_resamples, interval_of
+from detector.evaluation.bootstrap import ROUNDS, Interval, bootstrap, draw_resamples
 from detector.evaluation.measure import Measure
 from detector.evaluation.tables import build_tables
 
@@ -40,18 +40,14 @@ def measure_intervals(
     """
     tables = build_tables(dataset, detections, category_ids)
     sampled = bootstrap(tables, draw_resamples(len(tables.images), rounds))
-    whole, samples = sampled.whole, sampled.rounds
-    ap, ap50 = (
-        interval_of(float(whole.summary[0, column]), samples.summary[:, column], images=len(tables.images))
-        for column in (0, 1)
-    )
+    ap, ap50 = (sampled.interval(column, images=len(tables.images)) for column in (0, 1))
     objects, classes = tables.objects, {}
     for label, name in enumerate(tables.classes):
         images = len(set(objects.image[(objects.label == label) & ~objects.crowd].tolist()))
         if images:
             classes[name] = (
-                interval_of(float(whole.ap[0, label]), samples.ap[:, label], images=images),
-                interval_of(float(whole.ap50[0, label]), samples.ap50[:, label], images=images),
+                sampled.class_interval("ap", label, images=images),
+                sampled.class_interval("ap50", label, images=images),
             )
     return Intervals(ap, ap50, classes, rounds)
 

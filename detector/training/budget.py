@@ -26,8 +26,6 @@ LEAST_MINUTES = 0.1  # that a run may be given
 _TRAINED_AGAINST_LOOKED_AT = 2.5
 _LOOKS = 5
 _WORTH_IT = 0.03  # a number of steps that differs by less stays
-
-
 _LATE = 0.75  # of the steps, from where on it is looked whether AP still rises
 _LEAST_EVALUATIONS = 4  # that can show it
 

@@ -106,9 +106,7 @@ class Sources:
         self.pictures = pictures
         self._spec = spec
         self._config = config
-        # Pictures have half of the room, or what they need of it.
-        whole = cache_bytes(config)
-        self._room = max(whole // 2, whole - pictures.wanted_bytes)
+        self._room = cache_bytes(config) - min(picture_bytes(config, True), pictures.wanted_bytes)
         self._by_first: dict[str, FeatureSource] = {}
 
     def before(self, first: str | None) -> Source:
@@ -145,6 +143,11 @@ class Sources:
 def cache_bytes(config: ExperimentConfig) -> int:
     """Bytes that decoded images and features may take together."""
     return int(config.runtime.cache_gib * (1 << 30))
+
+
+def picture_bytes(config: ExperimentConfig, frozen: bool) -> int:
+    """Bytes that decoded images may take: half, where frozen layers have features to be kept beside them."""
+    return cache_bytes(config) // (2 if frozen else 1)
 
 
 class FeatureSource:

@@ -56,14 +56,14 @@ def check_time(
     left = budget.left
     if left is None or speed is None:
         return
-    sure = max(60 * LEAST_MINUTES, _least_seconds(planned, images, speed))
+    least = _least_seconds(planned, images, speed)
+    sure = max(60 * LEAST_MINUTES, least)
     if left >= trainings * sure:
         return
-    needed = trainings * max(sure, _least_seconds(planned, images, speed) + _SECONDS_AROUND)
     raise DetectorError(
         f"Expected at least {math.ceil(sure)} seconds for each of {trainings} trainings, one a fold and one "
         f"on all images; {budget.minutes:g} minutes leave {max(0.0, left) / trainings:.1f} for each. Give it "
-        f"--minutes {_enough(budget, needed):g} or more, or fewer folds."
+        f"--minutes {_enough(budget, trainings * (least + _SECONDS_AROUND)):g} or more, or fewer folds."
     )
 
 

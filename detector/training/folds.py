@@ -136,7 +136,7 @@ def go_on_folds(run: RunFolder, moved_to: Path | None, say: Say, on_progress: On
             run.update_record(dataset=str(moved_to.absolute()))
         spent = sum(run.fold(number).seconds_so_far() for number in range(1, len(whole.folds) + 1))
         budget = budget_of(shared, spent)
-        trainings = sum(not _is_trained(run.fold(number)) for number in range(1, len(whole.folds) + 1)) + 1
+        trainings = sum(not run.fold(number).is_finished() for number in range(1, len(whole.folds) + 1)) + 1
         images = len(whole.train.images) // len(whole.folds)
         if line := describe_shortage(shared, budget, trainings, images, _speed_for(shared)):
             say(line)
@@ -226,14 +226,10 @@ def _train_fold(
             f"{counted(len(part.train.images), 'image')} to train on, {len(part.val.images):,} to validate on"
         )
         start(own, part, shared, origin, say, on_progress)
-    elif not _is_trained(own):
+    elif not own.is_finished():
         go_on(own, Path(record["dataset"]), say, on_progress, part)
     else:
         say("trained already.")
-
-
-def _is_trained(own: RunFolder) -> bool:
-    return own.record.exists() and own.load_record().get("finished") is True
 
 
 def _train_on_all(

@@ -10,7 +10,7 @@ from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
 from detector.training.budget import SECONDS_AT_END, Budget
-from detector.training.features import Sources, cache_bytes
+from detector.training.features import Sources, picture_bytes
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -97,13 +97,12 @@ class Job:
     def build_sources(self) -> Sources:
         """Where its samples come from; images and features are kept, so one serves the trial and the run."""
         config = self.plan.config
-        frozen = self.plan.frozen_until is not None  # then the other half is for features
         pictures = SampleSource(
             self.data,
             self.spec,
             config.augmentation,
             iou_threshold=config.loss.match_iou,
             seed=config.training.seed,
-            cache_bytes=cache_bytes(config) // (2 if frozen else 1),
+            cache_bytes=picture_bytes(config, self.plan.frozen_until is not None),
         )
         return Sources(pictures, self.spec, config)

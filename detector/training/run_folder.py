@@ -209,6 +209,14 @@ class RunFolder:
                 raise TypeError("no JSON object")
         return cast(RunRecord, content)
 
+    def is_finished(self) -> bool:
+        """Whether a run has come to its end in it.
+
+        Raises:
+            DetectorError: its record is damaged.
+        """
+        return self.record.exists() and self.load_record().get("finished") is True
+
     def check_record(self, record: Mapping[str, object]) -> None:
         """Raise DetectorError unless a record holds all that it takes to go on."""
         if (key := faulty_key(record)) is not None:

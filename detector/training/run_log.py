@@ -39,7 +39,7 @@ class RunLog:
             self._summaries = tf.summary.create_file_writer(str(job.folder.tensorboard / "validation"))
         self._bar: tqdm[NoReturn] | None = None
         self.clock = Clock(job.plan.config.training.batch_size)
-        self.evaluated = {entry["step"] for entry in self._history if "AP" in entry and "trial" not in entry}
+        self.evaluated = {step for step, _ in self.run_aps}
 
     @property
     def run_aps(self) -> list[tuple[int, float]]:
