@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand
+from detector.commands.option_kinds import PATH
 from detector.commands.options import (
     DEFAULT_SCORE_THRESHOLD,
-    PATH,
     AccuracyOptions,
     ModelOptions,
     accuracy_options,

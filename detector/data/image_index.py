@@ -79,8 +79,11 @@ class ImageIndex:
         beside = [path for path in named if path.parent == place.parent]
         if len(beside) != 1:
             return self.find(text, near)
-        others = {path.parent for path in named if not same_content(beside[0], path)} - {place.parent}
-        self._passed_over[near.parent].update(others)
+        passed_over = self._passed_over[near.parent]
+        self._taken[near.parent, beside[0]] = len(place.parts)  # all of its folders
+        for path in named:
+            if path.parent != place.parent and not same_content(beside[0], path):
+                passed_over.setdefault(path.parent, 0)
         return beside
 
     def _called(self, name: str) -> list[Path]:

@@ -47,9 +47,6 @@ def test_labels_for_each_tool(tool: str, run: Run, model: Path, photos: Path, tm
     original = load_image(SAMPLE_FOLDER / "camera.jpg")
     (copy,) = [path for path in pictures if path.name.endswith("Käffchen.jpg")]
     assert (load_image(copy) == original).all()
-    if tool == "labelme":
-        assert len(list(output.rglob("*.json"))) == 5
-        return
     labelled = load_labelled_folder(output)
     found = {labelled.train.categories[each["category_id"]] for each in labelled.train.annotations}
     found |= {labelled.val.categories[each["category_id"]] for each in labelled.val.annotations}

@@ -15,7 +15,6 @@ from tests.data.labelled import found
 from tests.data.writers.proposed import CLASSES, PLACES, Named, assert_same, propose_all, write_proposals
 
 # Its files are not among those that the trainer reads.
-_READ = [name for name in TOOLS if name != "labelme"]
 
 
 def _objects(part: Dataset, folder: Path) -> dict[str, list[Named]]:
@@ -30,7 +29,7 @@ def _objects(part: Dataset, folder: Path) -> dict[str, list[Named]]:
     return objects
 
 
-@pytest.mark.parametrize("tool", _READ)
+@pytest.mark.parametrize("tool", TOOLS)
 def test_the_trainer_reads_what_was_proposed(tool: str, tmp_path: Path) -> None:
     images = propose_all(TOOLS[tool].flat)
     folder = load_labelled_folder(write_proposals(tool, tmp_path / tool, images))
