@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import heif
-from detector.errors import DetectorError, ImageError
+from detector.errors import ImageError
 from detector.exif import Pixels, is_tiff, orientation_of, turn, turn_back
 from detector.image_header import EXPECTED, MOST_PIXELS, ImageHeader, read_header
 from detector.system.address import shown_address
@@ -182,14 +182,6 @@ def decode_preview(data: bytes, *, name: str = "image", size_wh: tuple[int, int]
         small = _decode(data, name, flag | cv2.IMREAD_IGNORE_ORIENTATION)
     grey, full_wh, orientation, as_stored = _turned(small, data, stored_wh, size_wh)
     return Preview(grey, full_wh, orientation, as_stored, data)
-
-
-def exif_orientation(path: Path) -> int:
-    """The EXIF orientation of an image file, 1 to 8; 1 (as stored) where it has none or cannot be read."""
-    try:
-        return orientation_of(read_whole(path, MOST_BYTES))
-    except DetectorError:
-        return 1
 
 
 def _decode(data: bytes, name: str, flags: int) -> Image:

@@ -27,9 +27,9 @@ def leave_out_copies(parts: Mapping[str, Dataset], log: FindingLog) -> dict[str,
     have to be the same; of equal images with different objects all are kept, and noted.
     """
     entries = [(name, image) for name in _KEPT if name in parts for image in parts[name].images]
-    found = look_at_files([RawImage(image.path, (), image.size_wh) for _, image in entries])
+    found = look_at_files([_as_read(image) for _, image in entries])
     facts: dict[int, ImageFacts] = {n: f for n, f in enumerate(found) if not isinstance(f, ImageError)}
-    groups = group_copies(facts, {number: entries[number][1].path.name for number in facts})
+    groups = group_copies(facts, {number: entries[number][1].name for number in facts})
     objects = {name: _objects_of(part) for name, part in parts.items()}
     dropped: dict[str, set[int]] = {name: set() for name in parts}
     for group in groups:
@@ -39,7 +39,7 @@ def leave_out_copies(parts: Mapping[str, Dataset], log: FindingLog) -> dict[str,
             if name != first_part:
                 kind = f"images left out of {name}, which {first_part} has too"
             dropped[name].add(image.id)
-            log.add(kind, f"{image.path.name}, a copy of {first.path.name}")
+            log.add(kind, f"{image.name}, a copy of {first.name}")
     return {
         name: part.select({image.id for image in part.images} - dropped[name])
         if len(dropped[name]) < len(part.images)
@@ -70,9 +70,14 @@ def _copies(
         else:
             if equal:
                 first_name, first = entries[equal[0]]
-                example = f"{image.path.name} in {name} and {first.path.name} in {first_name}"
+                example = f"{image.name} in {name} and {first.name} in {first_name}"
                 log.add("equal images with different objects, kept: leave out the wrong ones", example)
             equal.append(number)
+
+
+def _as_read(image: DatasetImage) -> RawImage:
+    record = None if image.record is None else (image.path, image.record)
+    return RawImage(image.path, (), image.size_wh, record=record)
 
 
 def _objects_of(part: Dataset) -> dict[int, Objects]:

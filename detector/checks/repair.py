@@ -18,11 +18,11 @@ import cv2
 from tqdm import tqdm
 
 from detector.checks.copies import leave_out_copies
-from detector.data.dataset import Dataset, load_dataset_image
+from detector.data.dataset import Dataset, load_dataset_image, load_image_bytes
 from detector.data.findings import Finding, FindingLog
 from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError, DetectorError
-from detector.images import exif_orientation
+from detector.exif import orientation_of
 from detector.system.file_names import is_device
 from detector.system.files import refuse_occupied, replacing, replacing_folder
 
@@ -101,9 +101,11 @@ def _write_images(part: Dataset, folder: Path, log: FindingLog) -> dict[int, str
     names: dict[int, str] = {}
     taken: set[str] = set()
     for image in tqdm(part.images, desc=f"copying {part.split}", unit="image", disable=None, leave=False):
-        turned = exif_orientation(image.path) != 1
-        suffix, options = _ENCODED.get(image.path.suffix.lower(), _JPEG)
-        wanted = image.path.with_suffix(suffix).name if turned and suffix == ".png" else image.path.name
+        data = load_image_bytes(image)
+        turned = orientation_of(data) != 1
+        own = Path(image.name)
+        suffix, options = _ENCODED.get(own.suffix.lower(), _JPEG)
+        wanted = own.with_suffix(suffix).name if turned and suffix == ".png" else own.name
         name = next(each for each in _safe_names(wanted, image.id) if each.casefold() not in taken)
         taken.add(name.casefold())
         names[image.id] = name
@@ -111,7 +113,10 @@ def _write_images(part: Dataset, folder: Path, log: FindingLog) -> dict[int, str
             log.add("images under another name, which is safe and the only one", f"{wanted!r}: {name}")
         if not turned:
             # A copy and no link: whoever changes it must not change the original.
-            shutil.copyfile(image.path, folder / name)
+            if image.record is None:
+                shutil.copyfile(image.path, folder / name)
+            else:
+                (folder / name).write_bytes(data)
             continue
         (folder / name).write_bytes(cv2.imencode(suffix, load_dataset_image(image), options)[1].tobytes())
         log.add("images that EXIF turned, stored as they are labelled", name)

@@ -49,7 +49,7 @@ _LONGEST_NAME = 24
 def check_command(
     folder: Path, train: str | None, val: str | None, input_size: int, fix: Path | None, output: Path
 ) -> None:
-    """Look through the labelled images in FOLDER: COCO JSON, Pascal VOC, YOLO, CVAT, Label Studio.
+    """Look through the labelled images in FOLDER, in any format that `ssdlite train` reads.
 
     Prints what a training would use, how large the objects are and what is wrong with the labels, draws some
     images with their boxes, and writes a list of every finding with its file and line. FOLDER itself is

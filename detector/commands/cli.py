@@ -46,7 +46,7 @@ class _Verbs(MutableMapping[str, click.Command]):
     cls=OneValueGroup,
     commands=_Verbs(
         *("bench", "cache", "compare", "data", "demo", "detect", "doctor"),
-        *("eval", "export", "licenses", "model", "train", "weights"),
+        *("eval", "export", "label", "licenses", "model", "train", "weights"),
     ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

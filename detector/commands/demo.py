@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ import click
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.demo_options import (
     DEFAULT_FPS,
+    MOST_MEGABYTES,
+    MOST_PICTURES,
     FileOptions,
     LookOptions,
     ScreenOptions,
@@ -29,8 +31,10 @@ from detector.errors import DetectorError
 from detector.system.terminal import write_line
 
 if TYPE_CHECKING:
+    from detector.commands.screens import Scene
     from detector.runtime import Detector
     from detector.video.counting import CountLine, CountZone
+    from detector.video.outputs import Taker
 
 
 @click.command("demo", cls=OneValueCommand)
@@ -59,8 +63,8 @@ def demo_command(
 ) -> None:
     """Detect live: from a camera by default, in a window or in the browser.
 
-    In the window: space pauses, s saves a snapshot, + and - move the threshold, < and > the input size, q or
-    Esc quits.
+    In the window: space pauses, s saves a snapshot, w keeps a frame that is wrong (with --collect), + and -
+    move the threshold, < and > the input size, q or Esc quits.
     """
     import cv2
 
@@ -71,13 +75,14 @@ def demo_command(
     from detector.video.window import DisplayProbe
 
     look.check()
+    files.check()
     counters = read_counters(tracked.count_line, tracked.zone)
     web = screens.needs_page(looked_at.source, screen.web, screen.headless)
-    check_outputs(looked_at.source, files.save, files.jsonl)
+    check_outputs(looked_at.source, files.save, files.jsonl, files.collect)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what fails is said here, once
     probe = None if web or screen.headless else DisplayProbe()
     to_errors = str(files.jsonl) == "-"
-    say = partial(echo, err=to_errors)
+    say, tell = partial(echo, err=to_errors), partial(write_line, to_errors=to_errors)
     with ExitStack() as stack:
         tracker = Tracker() if tracked.track or counters else None
         detector, reason = load_detector(chosen, look, score_threshold, say)
@@ -88,12 +93,7 @@ def demo_command(
             say(f"No window can be opened: {problem}. The picture is in the browser instead.")
             web = True
         settings = screens.live_settings(
-            detector,
-            opened,
-            score_threshold,
-            fps=look.fps or DEFAULT_FPS,
-            reason=reason,
-            tell=partial(write_line, to_errors=to_errors),
+            detector, opened, score_threshold, fps=look.fps or DEFAULT_FPS, reason=reason, tell=tell
         )
         say(screens.describe_start(opened, detector, reason))
         scene = screens.Scene(opened, detector, settings, live_drawer(counters))
@@ -101,14 +101,36 @@ def demo_command(
             scene, say, headless=screen.headless, web=web, host=screen.host, port=screen.port
         )
         stack.callback(view.close)
+        takers = [stack.enter_context(closing(taker)) for taker in open_takers(files, scene)]
         # Last of all, when nothing else can go wrong: it makes files.
-        outputs = stack.enter_context(closing(Outputs(files.save, files.jsonl, opened, say)))
+        outputs = stack.enter_context(closing(Outputs(files.save, files.jsonl, opened, say, takers)))
         stats = screens.follow(
             scene, view, outputs, tracker=tracker, counters=counters, max_frames=looked_at.max_frames
         )
     if remark := getattr(opened, "remark", ""):
         echo(remark, err=True)
     say(screens.describe_run(stats, outputs.tally))
+
+
+def open_takers(files: FileOptions, scene: Scene) -> Iterator[Taker]:
+    """Those who take the frames besides the recording and the log, one by one."""
+    if (broker := files.broker()) is not None:
+        from detector.video.mqtt.messages import Entities, identifier
+        from detector.video.mqtt.publisher import Publisher
+
+        camera = identifier(broker.camera or scene.source.name) or "camera"
+        entities = Entities(camera, scene.detector.spec.name, scene.detector.classes)
+        yield Publisher(broker, entities, scene.settings.tell)
+    if files.collect is not None:
+        from detector.video.collection.collector import Collector
+        from detector.video.collection.kept_folder import KeptFolder
+
+        folder = KeptFolder(
+            files.collect,
+            most=files.collect_most or MOST_PICTURES,
+            most_bytes=(files.collect_mb or MOST_MEGABYTES) * 1_000_000,
+        )
+        yield Collector(folder, scene.settings, live=scene.source.live, tell=scene.settings.tell)
 
 
 def load_detector(

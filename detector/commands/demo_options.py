@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,9 +19,14 @@ from detector.commands.options import (
     voting_option,
 )
 
+if TYPE_CHECKING:
+    from detector.video.mqtt.broker import Broker
+
 # Said once more here, so that ``--help`` imports nothing that takes time; a test holds them to be the same.
 AUTO = "auto"
 DEFAULT_FPS = 15
+
+MOST_PICTURES, MOST_MEGABYTES = 500, 500
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,23 @@ class FileOptions:
 
     save: Path | None
     jsonl: Path | None
+    collect: Path | None
+    collect_most: int | None
+    collect_mb: int | None
+    mqtt: str | None
+
+    def check(self) -> None:
+        """Raise UsageError for bounds of nothing, DetectorError for a broker's address that is none."""
+        self.broker()
+        for name, value in (("--collect-most", self.collect_most), ("--collect-mb", self.collect_mb)):
+            if value is not None and self.collect is None:
+                raise click.UsageError(f"{name} is for the folder of --collect; name that, or leave it out.")
+
+    def broker(self) -> Broker | None:
+        """The broker that is told, if any."""
+        from detector.video.mqtt.broker import read_broker  # late, so that ``--help`` is quick
+
+        return read_broker(self.mqtt, os.environ) if self.mqtt is not None else None
 
 
 @dataclass(frozen=True)
@@ -115,6 +139,29 @@ file_options = joined(
     click.option("--save", type=PATH, metavar="FILE", help="Record what is shown: .mp4 or .avi."),
     click.option(
         "--jsonl", type=PATH, metavar="FILE", help="Write a line of JSON for each frame; - for stdout."
+    ),
+    click.option(
+        "--collect",
+        type=PATH,
+        metavar="FOLDER",
+        help="Keep the frames that teach, with labels: those that the model is not sure of, those in which "
+        "objects come and go, and those that you call wrong.",
+    ),
+    click.option(
+        "--collect-most",
+        type=click.IntRange(1),
+        help=f"Most pictures in the folder of --collect.  [default: {MOST_PICTURES}]",
+    ),
+    click.option(
+        "--collect-mb",
+        type=click.IntRange(1),
+        help=f"Most megabytes in the folder of --collect.  [default: {MOST_MEGABYTES}]",
+    ),
+    click.option(
+        "--mqtt",
+        metavar="URL",
+        help="Publish counts, zones and detections to an MQTT broker; Home Assistant finds them by itself. "
+        "mqtt://HOST, or mqtts://USER:PASSWORD@HOST/CAMERA.",
     ),
 )
 ending_options = joined(

@@ -147,8 +147,8 @@ def train_command(
     """Train a detector on your own images.
 
     DATASET is a folder of images with labels: COCO JSON, Pascal VOC XML, YOLO text, an export of CVAT or of
-    Label Studio, or the TFRecords of `ssdlite data records`, recognised by itself. Look at it first with
-    `ssdlite data check DATASET`.
+    Label Studio, JSON of labelme or Create ML, CSV, or TFRecords, recognised by itself. Look at it first
+    with `ssdlite data check DATASET`.
     """
     from tqdm import tqdm
 

@@ -13,7 +13,7 @@ from detector.commands.options import DEFAULT_MODEL
 
 @click.group("weights", cls=OneValueGroup)
 def weights_command() -> None:
-    """Released weights: fetch, list, remove."""
+    """Weights: fetch, list and remove released ones, import those of other programs."""
 
 
 @weights_command.command("fetch")
@@ -27,6 +27,41 @@ def weights_fetch(name: str, from_file: Path | None) -> None:
     path = fetch(name, from_file=from_file, say=echo)
     ModelFile(name).tflite()
     echo(f"Ready: {path}")
+
+
+@weights_command.command("import")
+@click.argument("model", type=PATH, metavar="MODEL")
+@click.option(
+    "--labels", type=PATH, help="Names of its classes: a label map (.pbtxt), or a name a line (.txt)."
+)
+@click.option("--output", type=PATH, help="Where to write it.  [default: NAME.npz, in this folder]")
+def weights_import(model: Path, labels: Path | None, output: Path | None) -> None:
+    """Import any SSDLite MobileNetV2 of the TensorFlow Object Detection API, whatever its classes are.
+
+    MODEL is a frozen graph, a checkpoint, a SavedModel, a TFLite export or a TF.js model: the file, its
+    folder, or an archive of it. Input size and anchors are those of its graph, or of pipeline.config beside
+    it.
+    """
+    from detector.input_sizes import describe_size
+    from detector.labels import listing
+    from detector.pretrained.foreign_model import import_model
+    from detector.system.terminal import counted
+    from detector.weights import save_weights
+
+    imported = import_model(model, labels)
+    spec = imported.spec
+    path = output or Path(f"{spec.name}.npz")
+    if path.suffix != ".npz":
+        raise click.UsageError(f"--output {path}: weights are written as .npz; name a file that ends so.")
+    save_weights(path, imported.weights, spec)
+    classes = counted(len(spec.classes), "class", "classes")
+    echo(
+        f"{classes} ({listing(spec.classes)}), input {describe_size(spec.input_hw)}, width "
+        f"{spec.width_multiplier:g}."
+    )
+    for note in imported.notes:
+        echo(note)
+    echo(f"Ready: {path}; name it with --model.")
 
 
 @weights_command.command("list")

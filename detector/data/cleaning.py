@@ -83,6 +83,11 @@ def clean_images(
     return cleaned
 
 
+def _image(id_: int, image: RawImage, size_wh: tuple[int, int]) -> DatasetImage:
+    file, place = image.record or (image.path, None)
+    return DatasetImage(id_, file, size_wh, place)
+
+
 def build_dataset(
     labels: RawLabels,
     root: Path,
@@ -97,7 +102,7 @@ def build_dataset(
     listed = [(position, annotation) for position in order for annotation in annotations[position]]
     return Dataset(
         source=root,
-        images=tuple(DatasetImage(p + 1, labels.images[p].path, facts[p].size_wh) for p in order),
+        images=tuple(_image(p + 1, labels.images[p], facts[p].size_wh) for p in order),
         annotations=tuple(
             {
                 "id": number,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector.data.look_alikes import join_look_alikes, neighbours_alike
 from detector.data.raw_labels import RawImage
 from detector.errors import ImageError
-from detector.images import Image, load_image, load_preview
+from detector.images import Image, decode_image, decode_preview
 from detector.system.parallel import map_threads
 
 
@@ -54,7 +54,7 @@ def look_at_files(images: Sequence[RawImage]) -> list[ImageFacts | ImageError]:
 
     def look(image: RawImage) -> ImageFacts | ImageError:
         try:
-            preview = load_preview(image.path, size_wh=image.size_wh)
+            preview = decode_preview(image.read(), name=str(image.path), size_wh=image.size_wh)
         except ImageError as error:
             return error
         digest = hashlib.blake2b(preview.data, digest_size=16, key=f"{preview.size_wh}".encode())
@@ -63,7 +63,9 @@ def look_at_files(images: Sequence[RawImage]) -> list[ImageFacts | ImageError]:
 
     def compare(number: int) -> bytes:
         try:
-            return _digest_of_pixels(load_image(images[number].path, size_wh=images[number].size_wh))
+            image = images[number]
+            pixels = decode_image(image.read(), name=str(image.path), size_wh=image.size_wh)
+            return _digest_of_pixels(pixels)
         except ImageError:  # gone since
             return str(number).encode()
 

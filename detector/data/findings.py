@@ -16,7 +16,7 @@ FRACTIONS = "boxes as fractions of the image instead of in pixels, converted"
 # Nouns that kinds of findings begin with, after an adjective or two; and what follows one in the singular.
 _NOUNS = {"boxes": "box", "categories": "category", "classes": "class"} | {
     f"{noun}s": noun for noun in (
-        "annotation", "confidence", "description", "file", "folder", "id", "image", "label", "list",
+        "annotation", "confidence", "description", "file", "folder", "id", "image", "label", "list", "record",
         "look-alike", "name", "number", "object", "outline", "point", "region", "row", "shape", "split",
         "task", "time",
     )

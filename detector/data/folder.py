@@ -20,9 +20,13 @@ from detector.data.raw_labels import RawLabels
 from detector.data.readers.coco import load_coco
 from detector.data.readers.coco_labels import is_coco, read_coco_labels
 from detector.data.readers.coco_layout import files_of_one_part, find_coco_files
+from detector.data.readers.create_ml import is_create_ml, read_create_ml_labels
+from detector.data.readers.csv_rows import is_csv, read_csv_labels
 from detector.data.readers.cvat import is_cvat, read_cvat_labels
 from detector.data.readers.label_studio import is_label_studio, read_label_studio_labels
+from detector.data.readers.labelme import is_labelme, read_labelme_labels
 from detector.data.readers.records import is_records, load_records, load_records_split
+from detector.data.readers.tf_records import is_tf_records, read_tf_record_labels
 from detector.data.readers.voc import is_voc, read_voc_labels
 from detector.data.readers.yolo import read_yolo_labels
 from detector.data.readers.yolo_layout import is_yolo
@@ -36,8 +40,11 @@ _FORMATS: tuple[tuple[str, Callable[[Listing], object], Callable[[Listing, Findi
     ("YOLO", is_yolo, read_yolo_labels),
     ("CVAT", is_cvat, read_cvat_labels),
     ("Label Studio", is_label_studio, read_label_studio_labels),
+    ("labelme", is_labelme, read_labelme_labels),
+    ("Create ML", is_create_ml, read_create_ml_labels),
+    ("CSV", is_csv, read_csv_labels),
+    ("TFRecord", is_tf_records, read_tf_record_labels),
 )
-
 
 Review = Callable[[RawLabels, Path, Mapping[int, ImageFacts], FindingLog], RawLabels]
 
@@ -48,7 +55,8 @@ class LabelledFolder:
 
     Attributes:
         root: the folder, or the file that was named.
-        format: ``COCO``, ``Pascal VOC``, ``YOLO``, ``CVAT``, ``Label Studio`` or ``records``.
+        format: ``COCO``, ``Pascal VOC``, ``YOLO``, ``CVAT``, ``Label Studio``, ``labelme``, ``Create ML``,
+            ``CSV``, ``TFRecord`` or ``records``.
         train: what to train on.
         val: what to validate on; the same image as in ``train`` only if the findings say so.
         test: a split that is in neither, or None.
@@ -257,13 +265,13 @@ def _load_record_folder(root: Path, train: str | None, val: str | None, wish: Wi
 
 def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:
     """The labels of a folder, and a remark on their format where there are several."""
-    root = listing.root
     readers = {name: read for name, fits, read in _FORMATS if fits(listing)}
     if not readers:
         raise DatasetError(
-            f"{root} has no labels that can be read: expected COCO JSON (such as "
-            "annotations/instances_train.json or train/_annotations.coco.json), Pascal VOC (*.xml), YOLO "
-            "(data.yaml, or *.txt in labels/ or beside the images), or an export of CVAT or Label Studio."
+            f"{listing.root} has no labels that can be read: expected COCO JSON (such as "
+            "annotations/instances_train.json), Pascal VOC (*.xml), YOLO (data.yaml, or *.txt in labels/ or "
+            "beside the images), an export of CVAT or Label Studio, JSON of labelme or Create ML, CSV "
+            "(filename, class, xmin, ymin, xmax, ymax) or TFRecords."
         )
     if len(readers) == 1:
         ((_, read),) = readers.items()

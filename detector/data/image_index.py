@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +35,10 @@ class ImageIndex:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         self._folders: set[str] = set()
-        self._passed_over: dict[Path, set[Path]] = defaultdict(set)
+        # How many folders the text and the path had in common: of images that were taken, and the most among
+        # those that were not, by folder; each by the folder of the label file.
+        self._taken: dict[tuple[Path, Path], int] = {}
+        self._passed_over: dict[Path, dict[Path, int]] = defaultdict(dict)
         parents = set()
         for path in paths:
             self._by_name[path.name.lower()].append(path)
@@ -66,6 +70,22 @@ class ImageIndex:
                 return self._best(found, parts, near, lower)
         return []
 
+    def find_beside(self, text: str, near: Path) -> list[Path]:
+        """The same for a text that is a path from the label file on: an image there is the one meant,
+        whatever else has its name.
+        """
+        place = Path(os.path.normpath(near.parent / text.replace("\\", "/")))
+        named = self._called(place.name)
+        beside = [path for path in named if path.parent == place.parent]
+        if len(beside) != 1:
+            return self.find(text, near)
+        passed_over = self._passed_over[near.parent]
+        self._taken[near.parent, beside[0]] = len(place.parts)  # all of its folders
+        for path in named:
+            if path.parent != place.parent and not same_content(beside[0], path):
+                passed_over.setdefault(path.parent, 0)
+        return beside
+
     def _called(self, name: str) -> list[Path]:
         name = name.lower()
         plain = _UPLOAD_PREFIX.sub("", name)
@@ -86,11 +106,13 @@ class ImageIndex:
 
     def is_doubtful(self, image: Path, near: Path) -> bool:
         """Whether an image lies in a folder whose other images were not the ones that this file's labels
-        mean: what has their names there is something else.
+        mean: what has their names there is something else. Where its own label names more of its folders than
+        theirs did, it is meant.
 
         To be asked when all images of a label file were looked up.
         """
-        return image.parent in self._passed_over[near.parent]
+        passed_over = self._passed_over[near.parent].get(image.parent)
+        return passed_over is not None and self._taken.get((near.parent, image), 0) <= passed_over
 
     def _best(
         self, found: Sequence[Path], parts: Sequence[str], near: Path, hints: Sequence[str]
@@ -122,8 +144,11 @@ class ImageIndex:
         equal = above if len(above) == 1 else equal
         if len(equal) > 1 and not all(same_content(equal[0], other) for other in equal[1:]):
             return equal
-        others = {path.parent for path in found if not same_content(equal[0], path)} - {equal[0].parent}
-        self._passed_over[near.parent].update(others)
+        taken, passed_over = equal[0], self._passed_over[near.parent]
+        self._taken[near.parent, taken] = best[0]
+        for path in found:
+            if path.parent != taken.parent and not same_content(taken, path):
+                passed_over[path.parent] = max(passed_over.get(path.parent, 0), fitness(path)[0])
         return equal[:1]
 
     def _below(self, folder: Path) -> tuple[str, ...]:

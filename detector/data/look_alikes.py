@@ -61,6 +61,26 @@ def neighbours_alike(hashes: Hashes, thumbnails: Thumbnails) -> NDArray[np.bool_
     return np.asarray(near & (np.abs(centred[1:] - centred[:-1]).max(axis=1) <= _MOST_GREY))
 
 
+def looking_like(
+    image: tuple[int, NDArray[np.uint8]],
+    hashes: Hashes,
+    thumbnails: Thumbnails,
+    most_grey: float = _MOST_GREY,
+) -> NDArray[np.bool_]:
+    """For N images, (N,): whether each looks like another one, of which the hash and the thumbnail are given.
+
+    Args:
+        image: a hash of 64 bits and a thumbnail (C,), grey.
+        hashes: (N,) of 64 bits.
+        thumbnails: (N, C), grey.
+        most_grey: levels by which cells may differ; fewer where a small object in another place is enough to
+            tell two frames of a fixed camera apart.
+    """
+    near = np.bitwise_count(hashes ^ np.uint64(image[0])) <= _MOST_BITS
+    difference = np.abs(_centred(thumbnails) - _centred(image[1][None]))
+    return np.asarray(near & (difference.max(axis=1, initial=0) <= most_grey))
+
+
 class _Search:
     """The images that have not been found yet, by parts of their hashes."""
 

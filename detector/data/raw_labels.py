@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.data.findings import Box, FindingLog
+from detector.errors import ImageError
+from detector.images import MOST_BYTES
 from detector.labels import normalise_name, tidy_name
+from detector.system.reading import read_whole
+from detector.system.tfrecord import RecordPlace, load_record_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class RawImage:
         size_wh: width and height that the labels claim, if they do.
         in_fractions: whether boxes are in fractions of the image instead of pixels.
         unread: how many objects the labels have besides, of which no box or class is known.
+        record: the TFRecord file that it lies in, and where; ``path`` is then only what it is called.
     """
 
     path: Path
@@ -47,6 +52,18 @@ class RawImage:
     size_wh: tuple[int, int] | None = None
     in_fractions: bool = False
     unread: int = 0
+    record: tuple[Path, RecordPlace] | None = None
+
+    def read(self) -> bytes:
+        """The bytes of the image's file.
+
+        Raises:
+            ImageError: absent, or too large for an image.
+            DatasetError: it lies in a record that is not there.
+        """
+        return (
+            load_record_image(*self.record) if self.record else read_whole(self.path, MOST_BYTES, ImageError)
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +71,8 @@ class RawLabels:
     """All labels of a folder.
 
     Attributes:
-        format: ``COCO``, ``Pascal VOC``, ``YOLO``, ``CVAT`` or ``Label Studio``.
+        format: ``COCO``, ``Pascal VOC``, ``YOLO``, ``CVAT``, ``Label Studio``, ``labelme``, ``Create ML``,
+            ``CSV`` or ``TFRecord``.
         classes: class names in category order.
         images: each file once, ordered by file name, then path. An image's id is its position plus 1,
             so that it depends neither on the format nor on the split.

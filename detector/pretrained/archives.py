@@ -21,6 +21,7 @@ CHECKPOINT_INDEX = "model.ckpt.index"
 CHECKPOINT_DATA = "model.ckpt.data-00000-of-00001"
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 TFJS_MODEL = "model.json"
+PIPELINE = "pipeline.config"
 # The official archive has 13 members and expands to 210 MB.
 _MOST_BYTES, _MOST_MEMBERS = 1 << 29, 10_000
 
@@ -50,7 +51,7 @@ def read_tensors(path: Path) -> dict[str, FloatArray]:
 
 
 def _wanted(name: str) -> bool:
-    return name in (CHECKPOINT_INDEX, CHECKPOINT_DATA, FROZEN_GRAPH, TFJS_MODEL) or "-shard" in name
+    return name in (CHECKPOINT_INDEX, CHECKPOINT_DATA, FROZEN_GRAPH, TFJS_MODEL, PIPELINE) or "-shard" in name
 
 
 def read_archive(path: Path) -> dict[str, bytes]:

@@ -7,8 +7,10 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
+from detector.pretrained.frozen_graph import Node
 
 
 def read_tfjs(model: bytes, files: Mapping[str, bytes]) -> dict[str, FloatArray]:
@@ -42,3 +44,17 @@ def read_tfjs(model: bytes, files: Mapping[str, bytes]) -> dict[str, FloatArray]
             position += values.nbytes
             tensors[entry["name"]] = values
     return tensors
+
+
+def read_tfjs_nodes(model: bytes, weights: Mapping[str, NDArray[np.generic]]) -> dict[str, Node]:
+    """The nodes of the graph in ``model.json``, with its weights as constants.
+
+    Raises:
+        ValueError, KeyError: no graph model.
+    """
+    nodes = {}
+    for node in json.loads(model)["modelTopology"]["node"]:
+        epsilon = node.get("attr", {}).get("epsilon", {}).get("f")
+        inputs = tuple(name.removeprefix("^").split(":")[0] for name in node.get("input", []))
+        nodes[node["name"]] = Node(node["op"], inputs, weights.get(node["name"]), epsilon)
+    return nodes

@@ -67,6 +67,17 @@ def parse_message(data: bytes | memoryview) -> Message:
     raise ValueError(f"a protocol buffer message with more than {_MOST_FIELDS:,} fields")
 
 
+def _varints(value: int | memoryview) -> list[int]:
+    """The integers of a field, of which several may be packed into one run of bytes."""
+    if isinstance(value, int):
+        return [value]
+    position, values = 0, []
+    while position < len(value):
+        each, position = read_varint(value, position)
+        values.append(each)
+    return values
+
+
 def parse_shape(data: memoryview) -> tuple[int, ...]:
     """The dimensions of a ``TensorShapeProto``.
 
@@ -91,12 +102,17 @@ def parse_tensor(data: memoryview) -> NDArray[np.generic] | None:
     shape = parse_shape(message[2][0]) if message[2] else ()
     if message[4]:
         return np.frombuffer(message[4][0], dtype).reshape(shape)
-    if dtype.kind != "f":
-        return None
-    values = np.concatenate(
-        [np.frombuffer(v if isinstance(v, memoryview) else struct.pack("<I", v), dtype) for v in message[5]]
-        or [np.zeros(1, dtype)]
-    )
+    if dtype.kind == "f":
+        values = np.concatenate(
+            [
+                np.frombuffer(v if isinstance(v, memoryview) else struct.pack("<I", v), dtype)
+                for v in message[5]
+            ]
+            or [np.zeros(1, dtype)]
+        )
+    else:
+        integers = [each for v in message[7 if dtype.itemsize == 4 else 10] for each in _varints(v)]
+        values = np.array(integers or [0], np.uint64).astype(np.int64).astype(dtype)
     # Of a number that fills the rest of the tensor only the first is written.
     missing = math.prod(shape) - len(values)
     if missing > 0:

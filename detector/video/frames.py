@@ -66,6 +66,8 @@ class LiveFrame:
             frame, -1 for an object that is seen for the first time; None without tracking.
         counts: lines and zones, in the order they were given.
         input_sizes: height and width of each input that the frame was looked at with.
+        weak: what else was found, down to half of the threshold, and is not shown; None where it is not
+            wanted.
     """
 
     frame: Frame
@@ -73,6 +75,7 @@ class LiveFrame:
     track_ids: NDArray[np.int64] | None = None
     counts: tuple[Count, ...] = ()
     input_sizes: tuple[SizeHW, ...] = ()
+    weak: Detections | None = None
 
     @property
     def image(self) -> Image:

@@ -12,6 +12,7 @@ from types import TracebackType
 
 import numpy as np
 
+from detector.detections import Detections
 from detector.errors import ArgumentError
 from detector.input_sizes import describe_sizes
 from detector.runtime import Detector
@@ -236,7 +237,8 @@ class LivePipeline:
                 return
             if frame is not None:
                 score = self.settings.score_threshold
-                self.detector.score_threshold = self._tracker.needed_score(score) if self._tracker else score
+                weak = self._tracker is not None or self._wants_weak
+                self.detector.score_threshold = Tracker.needed_score(score) if weak else score
                 yield frame
 
     def _analyse(self, found: LiveFrame) -> LiveFrame:
@@ -248,9 +250,24 @@ class LivePipeline:
             detections = detections[np.array([name in classes for name in detections.names], bool)]
         if self._tracker is None:
             # The threshold may have been raised since.
-            return replace(found, detections=detections[detections.scores >= score_threshold])
-        detections, track_ids = self._tracker(detections, frame.timestamp, score_threshold)
+            shown = detections.scores >= score_threshold
+            weak = detections[~shown] if self._wants_weak else None
+            return replace(found, detections=detections[shown], weak=weak)
+        everything = detections
+        detections, track_ids = self._tracker(everything, frame.timestamp, score_threshold)
         size_wh = (frame.image.shape[1], frame.image.shape[0])
         counts = tuple(counter.update(detections.boxes, track_ids, size_wh) for counter in self._counters)
         self.meter.add_stage("track", time.monotonic() - start)
-        return replace(found, detections=detections, track_ids=track_ids, counts=counts)
+        weak = _without(everything, detections) if self._wants_weak else None
+        return replace(found, detections=detections, track_ids=track_ids, counts=counts, weak=weak)
+
+    @property
+    def _wants_weak(self) -> bool:
+        return self.settings.mark is not None
+
+
+def _without(detections: Detections, shown: Detections) -> Detections:
+    """Those that are not among those shown."""
+    same = (detections.boxes[:, None] == shown.boxes[None]).all(axis=2)
+    same &= detections.labels[:, None] == shown.labels[None]
+    return detections[~same.any(axis=1)]

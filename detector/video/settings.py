@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from detector.input_sizes import read_sizes
 from detector.system.terminal import ignore
+from detector.video.frames import LiveFrame
 
 AUTO = "auto"
 DEFAULT_FPS = 15.0
@@ -22,13 +23,15 @@ class LiveSettings:
         input_size: see ``input_size``.
         sizes: what views offer for it, the quickest first; nothing if it cannot be changed.
         fps: frames a second that ``"auto"`` keeps.
-        tell: takes a line for each change of the input size that nobody asked for.
+        tell: takes a line for what nobody asked for: another input size, for example.
 
     Attributes:
         classes: names of the classes to keep, all if None.
         paused: while True no frame is processed, but for those that are on their way already.
         ended: the source has ended: nothing that is changed now has any effect.
         remark: what was last said of the input size as it is set.
+        mark: takes a frame that a viewer calls wrong; None where no frames are collected.
+        marked: what became of the last one that was called so.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class LiveSettings:
         self.fps = fps
         self.paused = False
         self.ended = False
-        self._tell = tell
+        self.mark: Callable[[LiveFrame], None] | None = None
+        self.marked = ""
+        self.tell = tell
 
     @property
     def score_threshold(self) -> float:
@@ -78,4 +83,4 @@ class LiveSettings:
     def say(self, remark: str) -> None:
         """Tell whoever looks on about the input size."""
         self.remark = remark
-        self._tell(f"Input size {remark}.")
+        self.tell(f"Input size {remark}.")

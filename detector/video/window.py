@@ -96,6 +96,7 @@ class Window:
         self._sized = False
         self._message: tuple[str, float] | None = None
         self._remark = settings.remark
+        self._marked = settings.marked
         self._over: str | None = ""  # what the last drawing said in the middle; nothing has been drawn yet
         # Qt's plugin in OpenCV's wheels looks for fonts that they do not ship, and says so at every start.
         os.environ["QT_LOGGING_RULES"] = "*.warning=false;" + os.environ.get("QT_LOGGING_RULES", "")
@@ -109,6 +110,9 @@ class Window:
             self._remark = self._settings.remark
             if self._remark:
                 self._say(f"input size {self._remark}")
+        if self._settings.marked != self._marked:
+            self._marked = self._settings.marked
+            self._say(self._marked)
         over = self._current_message() or notice or ("paused" if self._settings.paused else None)
         if live is not None or over != self._over:
             self._over = over
@@ -123,8 +127,9 @@ class Window:
         if scale < 1:  # shrunk once here, not by the desktop at every step
             picture = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
         threshold = self._settings.score_threshold
+        keys = KEYS if self._settings.mark is None else f"w wrong    {KEYS}"
         framed = add_figures(
-            picture, stats, score_threshold=threshold, input_size=self._input_size(), notice=over, keys=KEYS
+            picture, stats, score_threshold=threshold, input_size=self._input_size(), notice=over, keys=keys
         )
         if self._last is not None and not self._sized:
             cv2.resizeWindow(_TITLE, max(320, framed.shape[1]), max(240, framed.shape[0]))
@@ -148,6 +153,8 @@ class Window:
             self._settings.paused = not self._settings.paused
         elif pressed == "s":
             self._save()
+        elif pressed == "w":
+            self._mark()
         elif pressed in ("+", "=", "-", "_"):
             self._settings.score_threshold += _THRESHOLD_STEP if pressed in "+=" else -_THRESHOLD_STEP
             self._say(f"score over {self._settings.score_threshold:.2f}")
@@ -173,6 +180,13 @@ class Window:
             self._say(f"saved {path}")
         except DetectorError as error:
             self._say(str(error))
+
+    def _mark(self) -> None:
+        if self._settings.mark is None:
+            self._say("start with --collect FOLDER to keep what is wrong")
+        elif self._last is not None:
+            self._settings.marked = self._marked = ""  # so that the same answer is said again
+            self._settings.mark(self._last)
 
     def _say(self, text: str) -> None:
         self._message = (text, time.monotonic() + _MESSAGE_SECONDS)

@@ -26,7 +26,7 @@ def images_of(root: Path) -> list[Path]:
 
 
 def labels_of(root: Path) -> list[Path]:
-    kinds = (".json", ".xml", ".txt", ".yaml")
+    kinds = (".json", ".xml", ".txt", ".yaml", ".csv")
     return sorted(path for path in root.rglob("*") if path.suffix.lower() in kinds and path.is_file())
 
 

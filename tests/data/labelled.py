@@ -182,6 +182,56 @@ def write_label_studio(root: Path, photos: Sequence[Photo]) -> Path:
     return root
 
 
+def write_labelme(root: Path, photos: Sequence[Photo]) -> Path:
+    """labelme's JSON files beside their images, in folders called like splits."""
+    for photo in photos:
+        place = root / photo.split / photo.name
+        _write_photo(photo, place)
+        shapes = [
+            {"label": name, "points": [[x1, y1], [x2, y2]], "shape_type": "rectangle", "flags": {}}
+            for name, x1, y1, x2, y2 in photo.objects
+        ]
+        width, height = photo.size_wh
+        content = {"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": photo.name}
+        content |= {"imageData": None, "imageHeight": height, "imageWidth": width}
+        place.with_suffix(".json").write_text(json.dumps(content))
+    return root
+
+
+def write_create_ml(root: Path, photos: Sequence[Photo]) -> Path:
+    """A JSON file of Create ML in each split's folder, as Roboflow exports it."""
+    entries: dict[Path, list[dict[str, object]]] = {}
+    for photo in photos:
+        _write_photo(photo, root / photo.split / photo.name)
+        annotations = [
+            {
+                "label": name,
+                "coordinates": {"x": (x1 + x2) / 2, "y": (y1 + y2) / 2, "width": x2 - x1, "height": y2 - y1},
+            }
+            for name, x1, y1, x2, y2 in photo.objects
+        ]
+        entries.setdefault(root / photo.split, []).append({"image": photo.name, "annotations": annotations})
+    for folder, content in entries.items():
+        (folder / "_annotations.createml.json").write_text(json.dumps(content))
+    return root
+
+
+def write_csv(root: Path, photos: Sequence[Photo]) -> Path:
+    """SPLIT_labels.csv, and images/SPLIT."""
+    rows: dict[str, list[str]] = {}
+    for photo in photos:
+        _write_photo(photo, root / "images" / photo.split / photo.name)
+        width, height = photo.size_wh
+        rows.setdefault(photo.split, []).extend(
+            f"{photo.name},{width},{height},{name},{x1:g},{y1:g},{x2:g},{y2:g}"
+            for name, x1, y1, x2, y2 in photo.objects
+        )
+    for split, lines in rows.items():
+        header = "filename,width,height,class,xmin,ymin,xmax,ymax"
+        (root / f"{split or 'all'}_labels.csv").write_text("\n".join([header, *lines, ""]))
+    return root
+
+
 WRITERS = {"Pascal VOC": write_voc, "COCO": write_coco, "YOLO": write_yolo}
 
 

@@ -93,3 +93,23 @@ def test_roles(name: str, role: str | None) -> None:
 )  # fmt: skip
 def test_roles_within_names(name: str, role: str | None) -> None:
     assert role_in(name) == role
+
+
+# Pictures may be called alike: one whose folder is named is meant, unless others that named as much of it
+# were taken from elsewhere.
+@pytest.mark.parametrize(
+    ("files", "texts", "doubtful"),
+    [
+        ("x.png a/x.png", "x.png a/x.png", [False, False]),
+        ("images/a/x.png thumbs/a/x.png thumbs/a/y.png", "a/x.png a/y.png", [False, True]),
+        ("images/x.png thumbs/x.png thumbs/y.png", "x.png y.png", [False, True]),
+    ],
+)
+def test_doubtful(tmp_path: Path, files: str, texts: str, doubtful: list[bool]) -> None:
+    paths = [tmp_path / name for name in files.split()]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(path))
+    index, near = ImageIndex(paths, tmp_path), tmp_path / "l.json"
+    found = [image for text in texts.split() for image in index.find(text, near)]
+    assert [index.is_doubtful(image, near) for image in found] == doubtful

@@ -23,8 +23,11 @@ from tests.data.labelled import (
     CLASSES,
     Photo,
     write_coco,
+    write_create_ml,
+    write_csv,
     write_cvat,
     write_label_studio,
+    write_labelme,
     write_voc,
     write_yolo,
 )
@@ -38,6 +41,9 @@ FORMATS: dict[str, tuple[Callable[[Path, Sequence[Photo]], Path], tuple[damage.D
     # A row that is cut is another row, and rows do not say of which size or way up their picture was.
     "YOLO": (write_yolo, (*_UNCUT, damage.resize_pictures, *yolo_damage.YOLO)),
     "CVAT": (write_cvat, damage.GENERIC + damage.SIZED + tool_damage.CVAT),
+    "labelme": (write_labelme, damage.GENERIC + damage.SIZED),
+    "Create ML": (write_create_ml, damage.GENERIC),
+    "CSV": (write_csv, (*_UNCUT, *damage.SIZED)),
     "Label Studio": (write_label_studio, damage.GENERIC + damage.SIZED + tool_damage.LABEL_STUDIO),
 }
 _NEAR = 0.05  # of the image's sides, by which a box may be off through rounding
@@ -102,7 +108,8 @@ class Truth:
 
     def check(self, folder: LabelledFolder) -> None:
         lost = {(number, each) for number, photo in enumerate(self.photos) for each in photo.objects}
-        absent = set(range(len(self.photos)))
+        # What has no row is no picture of a CSV file's.
+        absent = {n for n, photo in enumerate(self.photos) if photo.objects or folder.format != "CSV"}
         for part in (folder.train, folder.val):
             for image_id, number in self._pictures(part).items():
                 boxes = [each for each in part.annotations if each["image_id"] == image_id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,26 @@ def test_tasks_without_a_label_are_named(tmp_path: Path) -> None:
     label_studio_json(tmp_path)
     count, example = found(load_labelled_folder(tmp_path), "not labelled")
     assert (count, example.endswith(".json, task 3")) == (2, True)
+
+
+# A file that was never imported has nothing else; of an export they are what nobody has looked at.
+def test_predictions_are_labels_where_there_is_no_place_for_annotations(tmp_path: Path) -> None:
+    label_studio_json(tmp_path)
+    (path,) = tmp_path.glob("*.json")
+    tasks = [task for task in json.loads(path.read_text()) if task["id"] < 3]
+    before = load_labelled_folder(tmp_path)
+    for task in tasks:
+        task["predictions"] = task["annotations"]
+    path.write_text(json.dumps([{**task, "annotations": []} for task in tasks]))
+    with pytest.raises(DatasetError, match="tasks that were not labelled"):
+        load_labelled_folder(tmp_path)
+    for task in tasks:
+        del task["annotations"]
+    path.write_text(json.dumps(tasks))
+    folder = load_labelled_folder(tmp_path)
+    assert found(folder, "nobody has corrected")[0] == 2
+    for part, same in ((folder.train, before.train), (folder.val, before.val)):
+        assert (part.images, part.annotations) == (same.images, same.annotations)
 
 
 def test_turned_boxes() -> None:

@@ -13,6 +13,7 @@ WORDS: dict[str, str | None] = {
     "DATASET": "coco",
     "ANNOTATED": "coco",
     "PHOTOS": "photos",
+    "collected": "coco",
     "detector/data/sample": "photos",
     "https://example.com/photo.jpg": "PHOTO.jpg",
 }
@@ -38,6 +39,7 @@ PARSED_ONLY: dict[str, str] = {
     "--source tcp://": "needs a stream",
     "--source browser": "needs a browser, and serves until Ctrl-C",
     "--web": "serves until Ctrl-C",
+    "--mqtt": "needs a broker; tests/commands/test_demo_mqtt.py has one",
     "demo_webcam.py": "needs a camera",
     "ssdlite doctor": "what it says depends on the machine; tests/commands runs it",
     "ssdlite data coco": "fetches gigabytes",
@@ -77,6 +79,7 @@ NOT_COMMANDS: dict[str, str] = {
     "live    open_source -> LiveSource": "a drawing",
     "ssdlite_mobilenet_v2_coco-int8.tflite: 5.12 MB": "what an export prints",
     "Input size 300,384 now": "what the demo prints",
+    "Collected: 23 pictures": "what the demo prints",
     "photos/": "folders",
 }
 

@@ -36,7 +36,7 @@ PROGRAMS: dict[str, click.Command] = {
     "demo_webcam.py": demo_command,
 }
 BLOCKS = all_blocks()
-NEED_TENSORFLOW = ("ssdlite train", "ssdlite data records")
+NEED_TENSORFLOW = ("ssdlite train", "ssdlite data records", "ssdlite export RUN --format saved_model")
 OTHER_LANGUAGES = {"python", "yaml", "json", "ini", "dockerfile"}
 
 

@@ -13,6 +13,7 @@ from detector import evaluate, export
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import load_image
 from detector.weights import load_weights, save_weights, select_classes
+from tests.pretrained.graph_files import graph, resize_nodes, slim_tensors
 from tests.training.small_run import begin_run
 
 CLASSES = ("person", "cat", "cup", "spoon", "dining table")
@@ -34,11 +35,22 @@ def build_workplace(root: Path, weights: Path) -> Path:
             film.write(cv2.resize(load_image(path), (320, 240)))
         film.release()
     _write_runs(root, weights)
+    _write_old_model(root, weights)
     for folder in ("A", "B"):
         evaluate(root / "coco").save(root / folder)
     for name in ("results.json", "detections.json"):
         shutil.copy(root / "A/detections.json", root / name)
     return root
+
+
+def _write_old_model(root: Path, weights: Path) -> None:
+    """A model of the TensorFlow Object Detection API, and what is imported from it."""
+    kept, spec = select_classes(*load_weights(weights), CLASSES)
+    content = graph(slim_tensors(kept, spec), resize_nodes(*spec.input_hw))
+    (root / "frozen_inference_graph.pb").write_bytes(content)
+    items = (f'item {{ id: {id_} name: "{name}" }}' for id_, name in enumerate(spec.classes, start=1))
+    (root / "label_map.pbtxt").write_text("\n".join(items))
+    save_weights(root / "old.npz", kept, spec)
 
 
 def add_models(root: Path) -> None:

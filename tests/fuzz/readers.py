@@ -31,20 +31,24 @@ from detector.pretrained.archives import (
     TFJS_MODEL,
     read_tensors,
 )
+from detector.pretrained.foreign_model import import_model
 from detector.spec import ModelSpec
 from detector.system.tfrecord import RecordPlace, load_record_image
 from detector.training.config_file import load_config
 from detector.weights import load_weights, save_weights
-from tests.data.labelled import Photo, write_coco, write_voc, write_yolo
+from tests.data.labelled import (
+    write_coco,
+    write_create_ml,
+    write_csv,
+    write_labelme,
+    write_voc,
+    write_yolo,
+)
 from tests.formats.tflite.test_writer import SMALL, random_weights
+from tests.fuzz.foreign_files import PHOTOS, make_foreign_tflite, write_foreign_graph, write_tf_records
 from tests.heic_file import make_heic
 
 SPEC = ModelSpec("small", ("cat", "dog"), class_thresholds={"cat": 0.5}, card={"licence": "MIT"})
-PHOTOS = [
-    Photo(f"{split}{number}.jpg", (("cat", 10, 10, 40, 40), ("dog", 5, 6, 20.5, 30)), split)
-    for split in ("train", "val")
-    for number in range(2)
-]
 
 
 @dataclass(frozen=True)
@@ -281,5 +285,13 @@ READERS: dict[str, Reader] = {
     "yolo": Reader(partial(write_yolo, photos=PHOTOS), _labelled, "*.[ty]*"),
     "cvat": Reader(_cvat, _labelled, "*.xml"),
     "label studio": Reader(_label_studio, _labelled, "*.json"),
+    "labelme": Reader(partial(write_labelme, photos=PHOTOS), _labelled, "*.json"),
+    "create ml": Reader(partial(write_create_ml, photos=PHOTOS), _labelled, "*.json"),
+    "csv": Reader(partial(write_csv, photos=PHOTOS), _labelled, "*.csv"),
+    "tf records": Reader(write_tf_records, _labelled, "*.record*"),
+    "foreign tflite": Reader(
+        _file("m.tflite", make_foreign_tflite), lambda folder: import_model(folder / "m.tflite"), "*.tflite"
+    ),
+    "foreign graph": Reader(write_foreign_graph, import_model, "*"),
     "results": Reader(_results, _read_results, "results.json"),
 }  # fmt: skip

@@ -13,10 +13,11 @@ from detector.boxes import FloatArray
 from detector.labels import COCO_IDS
 from detector.pretrained import releases as pretrained
 from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, Release, Source, source_path
-from detector.pretrained.slim import slim_name
 from detector.spec import ModelSpec
 from detector.system.reading import sha256
 from detector.weights import BATCH_NORM_EPSILON, Weights, load_weights
+from tests.pretrained.cells import LABELS, SPEC
+from tests.pretrained.graph_files import random_network, slim_name, slim_tensors
 
 NUM_COLUMNS = 91
 ARCHIVE = "ssdlite_mobilenet_v2_coco_2018_05_09.tar.gz"
@@ -64,18 +65,7 @@ def released(released_weights: Path) -> tuple[dict[str, FloatArray], ModelSpec]:
 def true_statistics_tensors(released: tuple[Weights, ModelSpec]) -> dict[str, FloatArray]:
     """The layout of the checkpoint: every layer with its batch normalisation as it was trained."""
     weights, spec = released
-    architecture = build_architecture(spec)
-    tensors = {}
-    for layer in architecture.layers:
-        scope = slim_name(layer, architecture)
-        name = "weights" if layer.kind == "conv" else "depthwise_weights"
-        tensors[f"{scope}/{name}"] = weights[f"{layer.name}/kernel"]
-        if layer.batch_norm is None:
-            tensors[f"{scope}/biases"] = weights[f"{layer.name}/bias"]
-            continue
-        for variable in ("gamma", "beta", "moving_mean", "moving_variance"):
-            tensors[f"{scope}/BatchNorm/{variable}"] = weights[f"{layer.batch_norm}/{variable}"]
-    return _with_unused_columns(tensors, spec, architecture)
+    return _with_unused_columns(slim_tensors(weights, spec), spec, build_architecture(spec))
 
 
 @pytest.fixture(scope="session")
@@ -113,3 +103,20 @@ def _with_unused_columns(
             every[..., columns] = used
             tensors[name] = every.reshape(*used.shape[:-2], anchors * NUM_COLUMNS)
     return tensors
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, FloatArray]:
+    return random_network(SPEC)
+
+
+@pytest.fixture(scope="module")
+def tensors(weights: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    return slim_tensors(weights, SPEC)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "label_map.pbtxt"
+    path.write_text(LABELS)
+    return path

@@ -192,8 +192,8 @@ def any_statistics(released: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("BoxPredictor_0/ClassPredictor/biases", "3 x 91 columns and has 272"),
-        ("BoxPredictor_0/BoxEncodingPredictor/biases", "box_head_0/bias"),
+        ("BoxPredictor_0/ClassPredictor/biases", "class_head_0"),
+        ("BoxPredictor_0/BoxEncodingPredictor/biases", "box_head_0"),
     ],
 )
 def test_a_model_of_other_classes_or_shapes_is_refused(
@@ -202,4 +202,15 @@ def test_a_model_of_other_classes_or_shapes_is_refused(
     tensors = read_tensors(published)
     tensors[name] = tensors[name][:-1]
     with pytest.raises(WeightsError, match=message):
+        slim_to_weights(tensors, released[1], any_statistics)
+
+
+def test_a_model_of_fewer_classes_is_not_the_released_one(
+    published: Path, released: Any, any_statistics: Any
+) -> None:
+    tensors = read_tensors(published)
+    for variable in ("weights", "biases"):
+        name = f"BoxPredictor_0/ClassPredictor/{variable}"
+        tensors[name] = tensors[name][..., :6]
+    with pytest.raises(WeightsError, match="3 x 91 columns and has 6; it is not the released COCO model"):
         slim_to_weights(tensors, released[1], any_statistics)

@@ -134,3 +134,21 @@ def test_displays_that_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert DisplayProbe().problem() == "there is no display"
     monkeypatch.setattr(window, "has_gui", lambda: False)
     assert "build without windows" in str(DisplayProbe().problem())
+
+
+@pytest.mark.slow
+def test_a_key_keeps_the_frame_that_is_wrong(display: str, model: Path, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "long.mp4", FRAMES)
+    kept = tmp_path / "kept"
+    with DemoProcess("--source", video, "--model", model, "--collect", kept, DISPLAY=display) as demo:
+        wait_until(lambda: in_window(display))
+
+        def mark() -> bool:
+            in_window(display, "key", "w")  # until there is a picture to keep
+            return bool(list(kept.glob("wrong-*.jpg")))
+
+        wait_until(mark)
+        in_window(display, "key", "q")
+        code, out, err = demo.end()
+    assert (code, err) == (0, "")
+    assert " called wrong" in out

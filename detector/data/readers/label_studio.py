@@ -74,8 +74,14 @@ def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Itera
 
 
 def _regions(task: Mapping[str, object], place: str, log: FindingLog) -> list[object] | None:
-    """The regions of a task; None where nobody has labelled it."""
-    key = next((key for key in ("annotations", "completions") if key in task), None)
+    """The regions of a task; None where nobody has labelled it.
+
+    Of a task that is to be imported, with predictions of a model and no place for annotations, they are those
+    that are predicted. A task that was exported has both; there they are what nobody has looked at.
+    """
+    key = next((key for key in ("annotations", "completions", "predictions") if key in task), None)
+    if key == "predictions":
+        log.add("tasks with predictions of a model that nobody has corrected, taken as labels", place)
     if key is None:  # JSON-MIN has them under the names of the controls
         data = task.get("data")
         lists = [value for value in task.values() if isinstance(value, list)]

@@ -26,8 +26,9 @@ class Connection:
     Text messages are JSON objects. To the page: ``hello`` (once), ``state`` (up to ten times a second when it
     has changed), ``result`` (for the camera, one for each frame that was looked at), ``camera``
     (``{"granted": bool}``) and ``error``; binary ones are pictures, JPEG. From the page: settings (see
-    ``apply_command``), ``{"picture": true}`` (the next picture, please) and ``{"camera": bool}`` (be the
-    camera, or no more); binary ones are the camera's frames (see ``BrowserSource.offer``).
+    ``apply_command``), ``{"picture": true}`` (the next picture, please), ``{"wrong": true}`` (keep what is
+    seen now, where frames are collected) and ``{"camera": bool}`` (be the camera, or no more); binary ones
+    are the camera's frames (see ``BrowserSource.offer``).
     """
 
     def __init__(self, hub: Hub, socket: web.WebSocketResponse) -> None:
@@ -79,6 +80,8 @@ class Connection:
             return
         if message.get("picture") is True and not self._asked.full():
             self._asked.put_nowait(True)
+        if message.get("wrong") is True:
+            self._hub.mark()
         camera = self._hub.camera
         if camera is not None and message.get("camera") is True:
             self.tell({"camera": {"granted": camera.claim(self)}})

@@ -98,6 +98,8 @@ class Hub:
                 "paused": settings.paused,
             },
             "remark": settings.remark,
+            "collecting": settings.mark is not None,
+            "marked": settings.marked,
             "viewers": len(self.viewers),
             "camera_taken": self.camera is not None and self.camera.taken,
         }
@@ -108,12 +110,19 @@ class Hub:
         current = (
             self.moment,
             (settings.score_threshold, settings.classes, settings.paused, settings.ended),
-            (settings.input_size, settings.remark),
+            (settings.input_size, settings.remark, settings.mark is not None, settings.marked),
             (len(self.viewers), camera is not None and camera.taken),
         )
         if current != self._written[0]:
             self._written = (current, json.dumps({"state": self.state()}))
         return self._written[1]
+
+    def mark(self) -> None:
+        """Keep the newest frame as one that is wrong, where frames are collected."""
+        mark, live = self.settings.mark, self.moment.live
+        if mark is not None and live is not None:
+            self.settings.marked = ""  # the page sees that there is an answer to this one
+            mark(live)
 
     def answer(self, live: LiveFrame) -> None:
         """Tell the browser whose frame this is what was found in it."""

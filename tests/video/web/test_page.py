@@ -213,3 +213,29 @@ def test_elsewhere_the_page_asks_for_the_token(
     page.locator("input").fill(token)
     page.locator("button").click()
     expect(page.locator("#empty")).to_be_hidden()
+
+
+def test_a_frame_is_called_wrong_where_frames_are_collected(
+    open_view: OpenView, feed: MakeFeed, open_page: OpenPage, settings: LiveSettings
+) -> None:
+    view = open_view()
+    feed(view, endless_frames())
+    page = open_page(view)
+    expect(page.locator("#status-text")).to_have_text("Live")
+    expect(page.locator("#wrong")).to_be_hidden()
+    page.keyboard.press("w")  # to no avail
+    called: list[int] = []
+
+    def mark(live: LiveFrame) -> None:
+        called.append(live.frame.number)
+        settings.marked = f"kept as wrong, {len(called)} pictures so far"
+
+    settings.mark = mark
+    page.locator("#wrong").click()
+    expect(page.locator("#marked")).to_have_text("This frame is kept as wrong, 1 pictures so far.")
+    page.keyboard.press("w")
+    expect(page.locator("#marked")).to_have_text("This frame is kept as wrong, 2 pictures so far.")
+    assert len(called) == 2
+    assert called[0] < called[1]
+    settings.mark = None
+    expect(page.locator("#wrong")).to_be_hidden()

@@ -112,3 +112,28 @@ def test_a_page_gets_the_pictures_it_asks_for(open_view: OpenView, feed: MakeFee
             assert (await page.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.TEXT
 
     with_pages(view, 1, use)
+
+
+def test_a_frame_is_called_wrong_where_frames_are_collected(
+    open_view: OpenView, feed: MakeFeed, settings: LiveSettings
+) -> None:
+    view = open_view()
+    feed(view, endless_frames())
+    called: list[int] = []
+
+    async def use(page: Any) -> None:
+        told = await receive(page, "state", lambda state: state["live"])
+        assert not told["collecting"]
+        await page.send_json({"wrong": True})  # to no avail
+        await page.send_json({"threshold": 0.5})
+        await receive(page, "state", lambda state: state["settings"]["threshold"] == 0.5)
+        settings.mark = lambda live: called.append(live.frame.number)
+        await receive(page, "state", lambda state: state["collecting"])
+        await page.send_json({"wrong": "yes"})
+        await page.send_json({"wrong": True})
+        settings.marked = "kept as wrong"
+        told = await receive(page, "state", lambda state: called and state["live"])
+        assert called[0] <= told["live"]["frame"]
+
+    with_pages(view, 1, use)
+    assert len(called) == 1

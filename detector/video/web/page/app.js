@@ -71,9 +71,22 @@ function onState(told) {
   $("pause").lastElementChild.textContent = settings.paused ? "Go on" : "Pause";
   $("badge").hidden = !settings.paused || told.ended;
   $("stage").classList.toggle("paused", settings.paused);
+  showCollecting(told);
   showFigures(stats);
   showCamera();
   showStatus();
+}
+
+/** Frames that are wrong can be kept: what became of the last one. */
+function showCollecting({ collecting, marked, live }) {
+  $("wrong").hidden = $("wrong-key").hidden = !collecting;
+  $("wrong").disabled = !live;
+  const said = marked ? `This frame is ${marked}.` : "";
+  if ($("marked").textContent !== said) $("marked").textContent = said;
+}
+
+function callWrong() {
+  if (!$("wrong").hidden && !$("wrong").disabled) link.send({ wrong: true });
 }
 
 function showFigures(stats) {
@@ -117,7 +130,7 @@ function setLost(text) {
 
 function onLost(text) {
   setLost(text);
-  for (const id of CONTROLS) $(id).disabled = true;
+  for (const id of [...CONTROLS, "wrong"]) $(id).disabled = true;
   filter.enable(false);
   offerSnapshot(false);
 }
@@ -190,6 +203,7 @@ $("size").addEventListener("change", (event) => {
 $("less").addEventListener("click", () => stepThreshold(-STEP));
 $("more").addEventListener("click", () => stepThreshold(STEP));
 $("pause").addEventListener("click", togglePause);
+$("wrong").addEventListener("click", callWrong);
 $("snapshot").addEventListener("click", () => {
   $("stage").classList.remove("flash");
   void $("stage").offsetWidth; // so that the animation starts again
@@ -202,6 +216,7 @@ addEventListener("keydown", (event) => {
   const act = {
     " ": event.target.closest("button, a") ? null : togglePause, // there it presses the button
     s: () => $("snapshot").hasAttribute("href") && $("snapshot").click(),
+    w: callWrong,
     "+": () => stepThreshold(STEP),
     "=": () => stepThreshold(STEP),
     "-": () => stepThreshold(-STEP),

@@ -1,0 +1,1 @@
+"""One writer for each kind of labels that a model proposes and a tool corrects."""
