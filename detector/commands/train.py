@@ -62,6 +62,21 @@ class _Splits:
 
 
 @dataclass(frozen=True)
+class _GoingOn:
+    """Which earlier run is gone on from."""
+
+    from_run: Path | None
+    keep: str | None
+
+    def check(self, folds: int | None) -> None:
+        """Raise UsageError for what goes with no earlier run, or with none."""
+        if self.keep is not None and self.from_run is None:
+            raise click.UsageError("--keep says what is mixed in of the data of --from RUN; give that, too.")
+        if folds is not None and self.from_run is not None:
+            raise click.UsageError("--folds trains new models on all images; leave out --folds or --from.")
+
+
+@dataclass(frozen=True)
 class _Watching:
     """Where the training can be looked at."""
 
@@ -123,6 +138,18 @@ class _Watching:
     help="Images in whose file names this regular expression finds the same text stay together, in a fold or "
     r"in what is held out: 'cam(\d+)_'.  [default: look-alikes stay together]",
 )
+@click.option(
+    "--from",
+    "from_run",
+    type=PATH,
+    metavar="RUN",
+    help="Train on from the weights of an earlier run; its classes stay, those of DATASET are added.",
+)
+@click.option(
+    "--keep",
+    metavar="OLD",
+    help="With --from: the dataset whose training images are mixed in, or nothing.  [default: that of RUN]",
+)
 @click.option("--output", type=PATH, help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was interrupted.")
 @click.option("--watch", is_flag=True, help="Show in the browser how it goes, live.")
@@ -135,6 +162,7 @@ class _Watching:
 )
 @collected(_Experiment, "experiment")
 @collected(_Splits, "splits")
+@collected(_GoingOn, "going_on")
 @collected(_Watching, "watching")
 def train_command(
     dataset: Path | None,
@@ -142,6 +170,7 @@ def train_command(
     splits: _Splits,
     output: Path | None,
     resume: Path | None,
+    going_on: _GoingOn,
     watching: _Watching,
 ) -> None:
     """Train a detector on your own images.
@@ -160,6 +189,7 @@ def train_command(
             echo(line)
 
     watching.check()
+    going_on.check(splits.folds)
     if experiment.show_config and resume is not None:
         raise click.UsageError(
             f"--show-config is of a new training; {resume / 'config.yaml'} is that of the run."
@@ -177,6 +207,8 @@ def train_command(
         "val": splits.val,
         "folds": splits.folds,
         "group_by": splits.group_by,
+        "from_run": going_on.from_run,
+        "keep": going_on.keep,
     }
     if resume is not None:
         if output is not None or any(options.values()):
