@@ -98,7 +98,7 @@ class Predecessor:
         if absent := [name for name in self.spec.classes if normalise_name(name) not in found]:
             say(
                 f"Note: {new.root} has no object of {listing(absent, 5)}. Where its images show some "
-                "they are learned as background: label them, too."
+                "they are learned as background: label them, too, or name them in --keep-classes."
             )
         added = added_classes(new, self.spec.classes)
         if added and self.old.train is not None:

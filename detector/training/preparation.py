@@ -8,13 +8,17 @@ from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError
 from detector.evaluation.evaluate import match_categories
 from detector.input_sizes import SizeHW
-from detector.labels import listing
+from detector.labels import listing, normalise_name
 from detector.spec import ModelSpec
+from detector.system.terminal import counted
 from detector.training.cluster import is_chief
 from detector.training.job import Job
+from detector.training.joined_data import added_classes
 from detector.training.plan import Plan
+from detector.training.resumption import weights_digest
 from detector.training.run_folder import RunFolder
 from detector.training.run_record import RunRecord
+from detector.training.teacher import Teacher
 from detector.training.tensorflow_import import import_with_tensorflow
 from detector.training.unvalidated import Unvalidated
 from detector.training.validation import Validation
@@ -57,6 +61,31 @@ def prepare(
     if left_out and is_chief():
         say(f"Note: not trained, for the config does not name them: {listing(left_out)}")
     return spec, import_with_tensorflow("trainer").build_strategy(plan.config)
+
+
+def keep_classes(
+    record: RunRecord, teacher: Teacher | None, folder: LabelledFolder, say: Callable[[str], None]
+) -> RunRecord:
+    """A run's record with the classes that are kept before those of the dataset; what that means is said."""
+    if teacher is None:
+        return record
+    kept, found = teacher.spec.classes, {normalise_name(name) for name in folder.classes_found}
+    held = [name for name in kept if normalise_name(name) not in found]
+    both = [name for name in kept if normalise_name(name) in found]
+    if held:
+        say(
+            f"Kept as {teacher.name} sees them, whatever the images' labels leave out: {listing(held, 5)}"
+            f" ({counted(len(held), 'class', 'classes')})"
+        )
+    if both:
+        say(
+            f"Kept and labelled: {listing(both, 5)}. Where an image has a label it counts; elsewhere what "
+            f"{teacher.name} sees does, and nothing is learned from a label that is missing."
+        )
+    columns = record.get("columns", [*kept, *added_classes(folder, kept)])
+    words = f"{counted(len(kept), 'class', 'classes')} of {teacher.name}, held by distillation"
+    card = {**record.get("card", {}), "kept_classes": words}
+    return {**record, "columns": columns, "teacher": weights_digest(teacher.weights), "card": card}
 
 
 def build_job(
