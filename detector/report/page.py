@@ -19,6 +19,7 @@ from detector.report.run import (
     RunFacts,
     build_commands,
     build_folds,
+    build_kept,
     build_plan,
     build_run_head,
     build_state,
@@ -28,7 +29,12 @@ from detector.report.style import STYLE
 from detector.system.files import replacing
 
 HTML, JSON = "report.html", "report.json"
-_LINKS = {"advice": "what to do", "photograph": "what to photograph", "next": "what to type"}
+_LINKS = {
+    "kept": "what is kept",
+    "advice": "what to do",
+    "photograph": "what to photograph",
+    "next": "what to type",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def write_report(folder: Path, analysis: Analysis, about: About) -> None:
     """
     run = about.run
     sections = {
+        "kept": build_kept(run) if run else "",
         "training": build_training(run) if run else "",
         "folds": build_folds(run) if run else "",
         "plan": build_plan(run) if run else "",

@@ -30,6 +30,7 @@ from detector.training.fold_time import check_time, describe_shortage, divide_bu
 from detector.training.initial_weights import initial_size
 from detector.training.job import Progress
 from detector.training.launch import (
+    Beginning,
     Say,
     alone,
     choose_folder,
@@ -225,7 +226,7 @@ def _train_fold(
         say(
             f"{counted(len(part.train.images), 'image')} to train on, {len(part.val.images):,} to validate on"
         )
-        start(own, part, shared, origin, say, on_progress)
+        start(own, part, shared, Beginning(origin), say, on_progress)
     elif not own.is_finished():
         go_on(own, Path(record["dataset"]), say, on_progress, part)
     else:
@@ -257,7 +258,7 @@ def _train_on_all(
         "folded": True,
         "card": {"AP": numbers.estimate},
     }
-    start(run, whole, experiment, origin, say, on_progress)
+    start(run, whole, experiment, Beginning(origin), say, on_progress)
 
 
 def settle(shared: ExperimentConfig, planned: int, numbers: FoldNumbers) -> ExperimentConfig:

@@ -106,6 +106,8 @@ def build_plan(
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         depth, reason = _choose_depth(folder, steps, fine_tuning)
+        if training.keep_classes != "none":
+            depth, reason = LITTLE, "depth: little, for the images show little of the classes that are kept"
         if depth == AUTO and speed is not None and training.minutes != AUTO:
             seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
             if seconds > _RUN_SHARE * 60 * float(training.minutes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,11 +21,12 @@ from detector.model.network import (
 )
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
-from detector.training.losses import sum_losses
+from detector.training.losses import sum_kept, sum_losses
 from detector.training.micro_batches import micro_batch_size
 from detector.training.plan import Plan
 from detector.training.samples import Source
 from detector.training.targets import BACKGROUND
+from detector.training.teacher import Teacher
 from detector.weights import Weights
 
 _MOST_PARALLEL_SAMPLES = 16
@@ -41,6 +42,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         samples: where samples come from: pictures, or features of the layers that are frozen.
         first_step: number of the step that the inputs begin at.
         on_bad_loss: called with the dataset's image indices when a loss is not finite.
+        teacher: of the classes that are kept; None where none are.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         *,
         first_step: int,
         on_bad_loss: Callable[[list[int]], None],
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__(config_definitions.TaskConfig(), name="detection")
         self._config = plan.config
@@ -62,6 +65,10 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         self._first_step = first_step
         self._on_bad_loss = on_bad_loss
         self._regularised: list[tf.Variable] = []
+        self._teacher = teacher
+        self._kept = [] if teacher is None else teacher.columns_in(spec)
+        # Of kept columns the teacher tells what they should be, and of background only a label would.
+        self._taught = None if teacher is None else _without(len(spec.classes) + 1, [0, *self._kept])
 
     def build_model(self) -> tf_keras.Model:
         """The network with its initial weights."""
@@ -82,7 +89,17 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         self._trained_part = network
         if self._samples.first is not None:
             self._trained_part = split_network(network, self._spec, self._samples.first)
+        if self._teacher is not None:
+            self._teaching_part = self._build_teacher(self._teacher)
         return network
+
+    def _build_teacher(self, teacher: Teacher) -> tf_keras.Model:
+        """The teacher, which reads what the trained part of the network reads: frozen layers are its own."""
+        network = build_network(teacher.spec, frozen_until=self._plan.frozen_until, live_batch_norm=False)
+        set_weights(network, teacher.spec, teacher.weights)
+        network.trainable = False
+        first = self._samples.first
+        return network if first is None else split_network(network, teacher.spec, first)
 
     def freeze(self, network: tf_keras.Model) -> None:
         """Let samples that are features take over the frozen layers, once the network has its weights."""
@@ -167,8 +184,9 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         with tf.GradientTape() as tape:
             penalty = self._penalty() / count
         of_penalty = tape.gradient(penalty, model.trainable_variables, unconnected_gradients="zero")
-        classification, localization, gradients = self._add_losses(of_penalty, samples, positives, model)
-        total = classification + localization + penalty
+        losses, gradients = self._add_losses(of_penalty, samples, positives, model)
+        classification, localization, _ = tf.unstack(losses)
+        total = tf.reduce_sum(losses) + penalty
         finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
         tf.cond(finite, lambda: np.int64(0), lambda: tf.numpy_function(report, [indices], tf.int64))
         gradients = [tf.where(finite, gradient, tf.zeros_like(gradient)) for gradient in gradients]
@@ -184,8 +202,8 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         samples: tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor],
         positives: tf.Tensor,
         model: tf_keras.Model,
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """Classification and localization loss of a batch, and the gradients with theirs added."""
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The losses of a batch as ``_losses`` has them, and the gradients with theirs added."""
         batch = int(samples[2].shape[0])
         size = self._micro_batch_size(batch)
         parts = tf.nest.map_structure(
@@ -193,20 +211,19 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         )
 
         def add(
-            number: tf.Tensor, classification: tf.Tensor, localization: tf.Tensor, sums: list[tf.Tensor]
-        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+            number: tf.Tensor, losses: tf.Tensor, sums: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
             inputs, boxes, classes = tf.nest.map_structure(lambda values: values[number], parts)
             with tf.GradientTape() as tape:
-                losses = self._losses(inputs, boxes, classes, positives)
-                total = losses[0] + losses[1]
-            own = tape.gradient(total, model.trainable_variables)
-            sums = [a + b for a, b in zip(sums, own, strict=True)]
-            return number + 1, classification + losses[0], localization + losses[1], sums
+                own = self._losses(inputs, boxes, classes, positives)
+                total = tf.reduce_sum(own)
+            more = tape.gradient(total, model.trainable_variables)
+            return number + 1, losses + own, [a + b for a, b in zip(sums, more, strict=True)]
 
-        state = (tf.constant(0), tf.constant(0.0), tf.constant(0.0), gradients)
+        state = (tf.constant(0), tf.zeros(3), gradients)
         if size < batch:  # one after another, so that only one has its outputs in memory
-            more = batch // size
-            state = tf.while_loop(lambda number, *_: number < more, add, state, parallel_iterations=1)
+            count = batch // size
+            state = tf.while_loop(lambda number, *_: number < count, add, state, parallel_iterations=1)
         else:
             state = add(*state)
         return state[1:]
@@ -221,10 +238,11 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
 
     def _losses(
         self, inputs: tuple[tf.Tensor, ...], boxes: tf.Tensor, classes: tf.Tensor, positives: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Classification and localization loss of some images of a batch with so many positives."""
+    ) -> tf.Tensor:
+        """(3,) classification, localization and forgetting of some images of a batch with so many positives."""
         loss = self._config.loss
-        outputs = self._trained_part(self._prepare(inputs), training=True)
+        prepared = self._prepare(inputs)
+        outputs = self._trained_part(prepared, training=True)
         sums = sum_losses(
             outputs["box_encodings"],
             outputs["class_logits"],
@@ -232,11 +250,31 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             classes,
             negatives_per_positive=loss.negatives_per_positive,
             min_negatives=loss.min_negatives,
+            columns=self._taught,
         )
-        return (
-            loss.classification_weight * sums.classification / positives,
-            loss.localization_weight * sums.localization / positives,
+        return tf.stack(
+            [
+                loss.classification_weight * sums.classification / positives,
+                loss.localization_weight * sums.localization / positives,
+                tf.constant(0.0)
+                if self._teacher is None
+                else self._forgetting(prepared, outputs, classes, positives),
+            ]
         )
+
+    def _forgetting(
+        self,
+        prepared: tf.Tensor | list[tf.Tensor],
+        outputs: Mapping[str, tf.Tensor],
+        class_targets: tf.Tensor,
+        positives: tf.Tensor,
+    ) -> tf.Tensor:
+        """How far kept classes are from what the teacher makes of the same inputs."""
+        told = self._teaching_part(prepared, training=False)
+        own, theirs = ((each["box_encodings"], each["class_logits"]) for each in (outputs, told))
+        kept = sum_kept(own, theirs, class_targets, self._kept)
+        classes = kept.classification / float(self._config.training.batch_size)
+        return self._config.loss.distillation_weight * (classes + kept.localization / positives)
 
     def _penalty(self) -> tf.Tensor:
         """L2 of the trained kernels, as TF-Slim has it: half the squared norm."""
@@ -246,6 +284,11 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
     def report(self, indices: NDArray[np.int64]) -> None:
         """Pass on which images a step showed whose loss is not finite."""
         self._on_bad_loss([int(index) for index in indices])
+
+
+def _without(columns: int, left_out: Sequence[int]) -> list[float]:
+    """1 for each column, 0 for those that are left out."""
+    return [float(column not in left_out) for column in range(columns)]
 
 
 def _report_to(task: weakref.ref[DetectionTask], indices: NDArray[np.int64]) -> np.int64:

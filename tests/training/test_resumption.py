@@ -49,7 +49,7 @@ def run(original: RunFolder, tmp_path: Path) -> RunFolder:
 
 
 def go_on(run: RunFolder, moved_to: Path | None = None) -> Resumed:
-    return take_up(run, moved_to, lambda _: None)
+    return take_up(run, moved_to, lambda folder: folder)
 
 
 def sentence(run: RunFolder, moved_to: Path | None = None) -> str:
