@@ -239,7 +239,9 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
     def _losses(
         self, inputs: tuple[tf.Tensor, ...], boxes: tf.Tensor, classes: tf.Tensor, positives: tf.Tensor
     ) -> tf.Tensor:
-        """(3,) classification, localization and forgetting of some images of a batch with so many positives."""
+        """(3,) classification, localization and forgetting of some images of a batch that has so many
+        positives in all.
+        """
         loss = self._config.loss
         prepared = self._prepare(inputs)
         outputs = self._trained_part(prepared, training=True)
