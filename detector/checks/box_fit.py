@@ -13,6 +13,7 @@ from detector.evaluation.matching import Scene
 _RIDGE = 3.0  # prior of each coefficient: that of so many pairs
 _FEW = 8  # pairs; with fewer nothing is usual
 _LEAST_SPREAD = 0.02  # of a side; boxes in whole pixels differ by that at random
+_LEAST_NOISE = 0.35  # of that logarithm: as much as four normal numbers together have
 _MIDDLING = 4.0  # logarithm of a side in pixels, so that the constant is that of a usual box
 _ROUNDS = 20
 _HUBER = 1.5  # spreads from which a pair counts for less
@@ -72,7 +73,7 @@ def fit_boxes(scenes: Sequence[Scene], pairs: Sequence[Sequence[tuple[int, int]]
     ridge = np.diag([1e-6, *[_RIDGE] * (x.shape[1] - 1)])
     for _ in range(_ROUNDS):  # Huber's weights: what fits far worse than the others is what is looked for
         rest = sizes - x @ weights
-        noise = max(_ROBUST * float(np.median(np.abs(rest - np.median(rest)))), 1e-3)
+        noise = max(_ROBUST * float(np.median(np.abs(rest - np.median(rest)))), _LEAST_NOISE)
         trusted = np.minimum(1, _HUBER * noise / np.maximum(np.abs(rest), 1e-9))
         weights = np.linalg.solve((x * trusted[:, None]).T @ x + ridge, x.T @ (trusted * sizes))
     return Fit(middle, spread, weights, noise, classes)

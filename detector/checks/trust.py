@@ -74,7 +74,7 @@ def fit_trust(scenes: Sequence[Scene]) -> Trust:
 
 
 def cover_of(scene: Scene, own: NDArray[np.int64]) -> Doubles:
-    """What share (N, 2) of each detection lies in an object of its class, and of another class; not in crowds.
+    """What share (N, 2) of each detection lies in an object of its class, and of another; not in crowds.
 
     Args:
         scene: with N detections.

@@ -146,7 +146,7 @@ def test_a_margin_that_all_labels_have_is_no_fault() -> None:
 
 
 def test_classes_that_the_model_confuses_are_suspected_less() -> None:
-    # Every third object of class 1 is found as 2; nothing else is ever confused. Then a 1 and a 3 are swapped.
+    # Every third object of class 1 is found as 2, and nothing else is ever confused.
     maker = Maker(missed=0)
     images = []
     for number, (labels, found) in enumerate(maker.images(IMAGES)):
