@@ -22,13 +22,12 @@ from detector.boxes import intersection_over_union, xywh_to_xyxy
 from detector.checks.wrong_labels import find_suspects
 from detector.commands.cli import main
 from detector.commands.command_line import echo
-from detector.data.folder import load_labelled_folder
 from detector.evaluation.matching import Scene, build_scenes
-from detector.evaluation.results import load_results
 from detector.system.terminal import ignore
 from detector.training.division import Division
 from detector.training.run_folder import RunFolder
 from detector.training.unseen import is_trained, plan_unseen, train_unseen
+from detector.training.unseen_results import read_unseen
 from studies.planted_faults import Fault, plant_faults
 
 _TOP = 20
@@ -72,8 +71,8 @@ def _judged_scenes(dataset: Path, run: RunFolder) -> list[Scene]:
     if not is_trained(run, plan):
         echo(f"Training three folds: about {plan.minutes:.0f} minutes.")
         train_unseen(plan, run, echo, ignore)
-    whole = load_labelled_folder(dataset, folds=3).train
-    return build_scenes(whole, load_results(run.detections, whole, ignore))
+    unseen = read_unseen(run.root, plan.whole)
+    return build_scenes(unseen.dataset, unseen.detections)
 
 
 def _ranked(scenes: Sequence[Scene]) -> dict[str, list[Find]]:

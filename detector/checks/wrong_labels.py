@@ -89,25 +89,8 @@ def find_suspects(scenes: Sequence[Scene]) -> list[Suspect]:
         found += _badly_placed(number, view, fit)
         found += _forgotten(number, view, trust)
         found += recall.judge(number)
-    found = _told_once(found)
     order = {kind: place for place, kind in enumerate(KINDS)}
     return sorted(found, key=lambda each: (order[each.kind], -each.sure))
-
-
-def _told_once(suspects: Sequence[Suspect]) -> list[Suspect]:
-    """Without those whose label or detection explains the other: a box far from its object is one fault.
-
-    Otherwise the object would be forgotten, and the label unsupported, as well.
-    """
-    moved = [each for each in suspects if each.kind == "badly placed" and each.sure >= LEAST_SURE]
-    labels = {(each.scene, each.label) for each in moved}
-    detections = {(each.scene, each.detection) for each in moved}
-    return [
-        each
-        for each in suspects
-        if not (each.kind == "forgotten" and (each.scene, each.detection) in detections)
-        and not (each.kind == "unsupported" and (each.scene, each.label) in labels)
-    ]
 
 
 def _view(scene: Scene, trust: Trust) -> _View:
@@ -154,6 +137,7 @@ def _pairs(view: _View) -> list[tuple[int, int]]:
     pairs = []
     for label in np.flatnonzero(view.real).tolist():
         same = (view.scene.classes == view.scene.object_classes[label]) & (view.nearest == label)
+        same &= view.iou[:, label] >= _SUPPORTS
         if same.any():
             # Two detections at one place: the surer one, unless it overlaps the label much less.
             worth = np.where(same, view.trust * view.iou[:, label], -1)

@@ -88,7 +88,7 @@ def begin_folds(
         if line := describe_shortage(planned, budget, trainings, images, speed):
             say(line)
         try:
-            numbers = train_folds(run, whole, budget, say, on_progress)
+            numbers = _train_and_judge(run, whole, budget, say, on_progress)
         except BaseException:
             if not run.fold(1).record.exists():  # what was asked for cannot be, so nothing is left of it
                 shutil.rmtree(run.root / "folds", ignore_errors=True)
@@ -140,7 +140,7 @@ def go_on_folds(run: RunFolder, moved_to: Path | None, say: Say, on_progress: On
         images = len(whole.train.images) // len(whole.folds)
         if line := describe_shortage(shared, budget, trainings, images, _speed_for(shared)):
             say(line)
-        numbers = train_folds(run, whole, budget, say, on_progress)
+        numbers = _train_and_judge(run, whole, budget, say, on_progress)
     _train_on_all(run, whole, numbers, budget, say, on_progress)
     return run
 
@@ -185,10 +185,20 @@ def plan_whole(
     return build_plan(experiment, whole, own_hw, speed).config
 
 
-def train_folds(
+def _train_and_judge(
     run: RunFolder, whole: LabelledFolder, budget: Budget, say: Say, on_progress: OnProgress
 ) -> FoldNumbers:
-    """The numbers of all folds; those that are trained already are left as they are."""
+    """The numbers of all folds."""
+    train_folds(run, whole, budget, say, on_progress)
+    numbers = judge_folds(run, whole)
+    say(f"All folds: AP {numbers.ap}")
+    return numbers
+
+
+def train_folds(
+    run: RunFolder, whole: LabelledFolder, budget: Budget, say: Say, on_progress: OnProgress
+) -> None:
+    """Train all folds; those that are trained already are left as they are."""
     record = run.load_record()
     count = len(whole.folds)
     shared = load_config(run.config)
@@ -199,9 +209,6 @@ def train_folds(
         # Nothing goes on from a fold that is finished.
         shutil.rmtree(own.checkpoints, ignore_errors=True)
         gc.collect()  # decoded images and the network, before the next one has its own
-    numbers = judge_folds(run, whole)
-    say(f"All folds: AP {numbers.ap}")
-    return numbers
 
 
 def _prefixed(say: Say, number: int, count: int) -> Say:

@@ -87,7 +87,9 @@ def plan_unseen(dataset: Path, division: Division, experiment: ExperimentConfig 
 
 def is_trained(run: RunFolder, plan: UnseenPlan) -> bool:
     """Whether a folder holds all folds of this plan, of the dataset as it is."""
-    return run.fold_numbers.exists() and run.detections.exists() and _is_of(run, plan)
+    return _is_of(run, plan) and all(
+        run.fold(number).is_finished() for number in range(1, len(plan.whole.folds) + 1)
+    )
 
 
 def _is_of(run: RunFolder, plan: UnseenPlan) -> bool:
@@ -112,8 +114,6 @@ def train_unseen(
     assert plan.division.folds is not None
     if run.record.exists() and not _is_of(run, plan):
         with alone(run, say):
-            for path in (run.fold_numbers, run.detections, run.metrics):
-                path.unlink(missing_ok=True)
             shutil.rmtree(run.root / "folds", ignore_errors=True)
             run.forget()
     if not run.record.exists():

@@ -64,27 +64,25 @@ def read_unseen(root: Path, folder: LabelledFolder) -> Unseen:
     """
     run = RunFolder(root)
     folds = run.load_record().get("folds") or 0
-    parts = [run.fold(number).validation for number in range(1, folds + 1)] or [run.validation]
-    needed = [*parts, run.detections, *([run.fold_numbers] if folds else [])]
-    if missing := next((path for path in needed if not path.is_file()), None):
-        raise DetectorError(f"The run in {root} is not trained to its end ({missing} is missing).")
-    judged = [load_coco(path) for path in parts]
-    before = replace(
-        judged[0],
-        images=tuple(image for part in judged for image in part.images),
-        annotations=(),
-    )
+    parts = [run.fold(number) for number in range(1, folds + 1)] or [run]
+    for path in (path for part in parts for path in (part.validation, part.detections)):
+        if not path.is_file():
+            raise DetectorError(f"The run in {root} is not trained to its end ({path} is missing).")
     now = pool_parts(folder)
-    known = {(image.id, image.name, image.size_wh) for image in before.images}
-    shared = {image.id for image in now.images if (image.id, image.name, image.size_wh) in known}
+    of_image = {(image.id, image.name, image.size_wh) for image in now.images}
+    ids = {normalise_name(name): id_ for id_, name in now.categories.items()}
+    shared: set[int] = set()
+    detections: list[Result] = []
+    for part in parts:
+        before = load_coco(part.validation)
+        own = {image.id for image in before.images if (image.id, image.name, image.size_wh) in of_image}
+        for each in load_results(part.detections, before, ignore):
+            class_ = ids.get(normalise_name(before.categories[each["category_id"]]))
+            if each["image_id"] in own and class_ is not None:
+                detections.append({**each, "category_id": class_})
+        shared |= own
     if not shared:
         raise DatasetError(f"The run in {root} was not trained on the pictures of {folder.root}.")
-    ids = {normalise_name(name): id_ for id_, name in now.categories.items()}
-    detections: list[Result] = []
-    for each in load_results(run.detections, before, ignore):
-        class_ = ids.get(normalise_name(before.categories[each["category_id"]]))
-        if each["image_id"] in shared and class_ is not None:
-            detections.append({**each, "category_id": class_})
     return Unseen(now.select(shared), detections, len(now.images) - len(shared), folds)
 
 

@@ -35,7 +35,7 @@ def faulty(number: int) -> list[Labelled]:
     (name, left, top, right, bottom), two = objects_of(number)
     labels: dict[int, list[Labelled]] = {
         0: [two],  # forgotten
-        1: [(name, left + 25, top + 15, right + 25, bottom + 15), two],  # badly placed
+        1: [(name, left + 20, top + 10, right + 20, bottom + 10), two],  # badly placed
         2: [(CLASSES[(number + 1) % 2], left, top, right, bottom), two],  # swapped
         3: [(name, left, top, right, bottom), two, (name, 250, 10, 300, 60)],  # made up
     }
@@ -89,7 +89,7 @@ def test_each_fault_is_told_with_its_place(
     assert forgotten["model"] == {"class": "cat", "bbox": [10.0, 8.0, 60.0, 50.0], "score": 0.9}
     (misplaced,) = findings["boxes that look badly placed"]["found"]
     assert misplaced["image"] == "JPEGImages/01.png"
-    assert misplaced["label"]["bbox"][:2] == [39.0, 26.0]
+    assert misplaced["label"]["bbox"][:2] == [34.0, 21.0]
     (swapped,) = findings["classes that look swapped"]["found"]
     assert (swapped["label"]["class"], swapped["model"]["class"]) == ("dog", "cat")
     (made_up,) = findings["labels that no detection supports"]["places"]

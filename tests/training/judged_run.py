@@ -36,13 +36,11 @@ def write_judged_run(
     run, folder = RunFolder(root), load_labelled_folder(dataset, folds=folds)
     root.mkdir(parents=True)
     run.record.write_text(json.dumps({"dataset": str(dataset), "folds": folds}))
-    parts = {run.fold(n).validation: folder.fold(n).val for n in range(1, (folds or 0) + 1)}
-    for path, part in (parts or {run.validation: folder.val}).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_coco(part, path)
-    judged = {image.id for image in folder.val.images}
-    found = {json.dumps(each): each for each in find(folder) if each["image_id"] in judged}
-    run.detections.write_text(json.dumps(list(found.values())))
-    if folds:
-        run.fold_numbers.write_text("{}")
+    parts = [(run.fold(n), folder.fold(n).val) for n in range(1, (folds or 0) + 1)]
+    for own, part in parts or [(run, folder.val)]:
+        own.root.mkdir(parents=True, exist_ok=True)
+        save_coco(part, own.validation)
+        judged = {image.id for image in part.images}
+        found = {json.dumps(each): each for each in find(folder) if each["image_id"] in judged}
+        own.detections.write_text(json.dumps(list(found.values())))
     return run

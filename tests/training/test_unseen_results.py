@@ -62,10 +62,9 @@ def test_classes_are_joined_by_their_names(dataset: Path, tmp_path: Path) -> Non
             key = "id" if "name" in each else "category_id"
             each[key] += 10
         path.write_text(json.dumps(content))
-    moved = [
-        {**each, "category_id": each["category_id"] + 10} for each in json.loads(run.detections.read_text())
-    ]
-    run.detections.write_text(json.dumps(moved))
+    for path in run.root.rglob("detections.json"):
+        moved = [{**each, "category_id": each["category_id"] + 10} for each in json.loads(path.read_text())]
+        path.write_text(json.dumps(moved))
     unseen = read_unseen(run.root, load_labelled_folder(dataset))
     assert {each["category_id"] for each in unseen.detections} == set(unseen.dataset.categories)
 
@@ -85,7 +84,7 @@ def test_a_run_on_other_pictures_is_refused(dataset: Path, tmp_path: Path) -> No
         read_unseen(run.root, other)
 
 
-@pytest.mark.parametrize("missing", ["detections.json", "folds.json", "folds/2/validation.json"])
+@pytest.mark.parametrize("missing", ["folds/1/detections.json", "folds/2/validation.json"])
 def test_a_run_that_is_not_over_is_refused(dataset: Path, tmp_path: Path, missing: str) -> None:
     run = write_judged_run(tmp_path / "run", dataset)
     (run.root / missing).unlink()
