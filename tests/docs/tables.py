@@ -48,6 +48,7 @@ PARSED_ONLY: dict[str, str] = {
     "ssdlite train records": "a training of days",
     "ssdlite train --resume": "needs a run that was interrupted; tests/training resumes such",
     "ssdlite train FOLDER --watch": "serves a page while it trains; tests/api watches some",
+    "--with-model": "three trainings; tests/training and tests/commands judge small ones",
     "ssdlite train FOLDER --folds": "six trainings of more pictures than are here; see tests/training",
     "runtime.strategy=multi_worker_mirrored": "needs two machines",
     "python -m studies.": "a measurement of minutes to hours; its options are parsed",
