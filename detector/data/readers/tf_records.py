@@ -6,12 +6,14 @@ Source: object_detection/dataset_tools (``image/encoded``, ``image/object/bbox/*
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from tqdm import tqdm
 
@@ -35,6 +37,7 @@ _SHARD = re.compile(r"-(\d+)-of-(\d+)")
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _BOX, _CLASS = "image/object/bbox/", "image/object/class/"
 _CROWDS = ("image/object/is_crowd", "image/object/difficult", "image/object/group_of")
+_Taken = dict[Path, dict[bytes, int]]  # numbers of the pictures of one name, by what they are
 Features = Mapping[str, list[bytes] | list[float] | list[int]]
 
 
@@ -65,8 +68,9 @@ def read_tf_record_labels(listing: Listing, log: FindingLog) -> RawLabels:
     maps = _label_maps(listing)
     read: list[tuple[RawImage, list[Drawn]]] = []
     splits: dict[str, list[Path]] = {}
+    taken: _Taken = {}
     for path in tqdm(files, desc="reading records", unit="file", disable=bars_hidden(), leave=False):
-        found = list(_images(path, _map_of(path, maps), listing.root, log))
+        found = list(_images(path, _map_of(path, maps), taken, listing.root, log))
         read += found
         if split := _split_of(path, listing.root):
             splits.setdefault(split, []).extend(image.path for image, _ in found)
@@ -110,7 +114,7 @@ def _require_all_shards(files: Sequence[Path]) -> None:
 
 
 def _images(
-    path: Path, names: LabelMap, root: Path, log: FindingLog
+    path: Path, names: LabelMap, taken: _Taken, root: Path, log: FindingLog
 ) -> Iterator[tuple[RawImage, list[Drawn]]]:
     """The images of a file, and their objects by name."""
     where = relative_name(path, root)
@@ -122,14 +126,19 @@ def _images(
                 log.add("records without an image, left out", place)
                 continue
             name = _file_name(features) or f"{path.name.split('.')[0]}_{number:06d}"
+            named = _own_path(path.parent / name, features, taken)
+            if named.name != PurePosixPath(name).name:
+                log.add(
+                    "images of the same name as another one, called by a number", f"{place}: {named.name}"
+                )
             objects = _objects(features, names, place, path, log)
             count = max((len(features.get(_BOX + side, [])) for side in _SIDES), default=0)
             image = RawImage(
-                path.parent / name,
+                named,
                 (),
                 _size(features),
                 unread=count - len(objects),
-                record=(path, RecordPlace(offset, length, PurePosixPath(name).name)),
+                record=(path, RecordPlace(offset, length, named.name)),
             )
         yield image, objects
 
@@ -225,6 +234,13 @@ def _file_name(features: Features) -> str:
         if parts:
             return "/".join(part.replace(":", "_") for part in parts)
     return ""
+
+
+def _own_path(path: Path, features: Features, taken: _Taken) -> Path:
+    """A path that no other picture has: names are of the folders that they once lay in."""
+    digest = hashlib.blake2b(bytes(cast("bytes", features["image/encoded"][0])), digest_size=16).digest()
+    number = taken.setdefault(path, {}).setdefault(digest, len(taken[path]) + 1)
+    return path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
 
 
 def _size(features: Features) -> tuple[int, int] | None:
