@@ -19,6 +19,7 @@ _UPLOAD_PREFIX = re.compile("^[0-9a-f]{8}-")  # Label Studio puts one before the
 _LOCAL_FILES = "/data/local-files/?d="  # before what it calls a file on its own disk, with escapes
 # Suffixes that a label file may name though the image was converted since.
 _NAMED_SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
+MISSING = "labelled images whose file is missing, left out"
 # Where pictures lie by custom; masks and thumbnails of the same names lie elsewhere.
 CUSTOMARY = ("images", "image", "imgs", "img", "jpegimages")
 
@@ -181,7 +182,9 @@ def role_among(folders: Sequence[str]) -> str | None:
     return next((role for folder in reversed(folders) if (role := role_of(folder))), None)
 
 
-def only_one(found: Sequence[Path], said: str, missing: str, root: Path, log: FindingLog) -> Path | None:
+def only_one(
+    found: Sequence[Path], said: str, root: Path, log: FindingLog, *, missing: str = MISSING
+) -> Path | None:
     """The one image that was found; otherwise None, and a finding.
 
     Args:

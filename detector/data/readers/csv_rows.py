@@ -22,12 +22,12 @@ from detector.data.split_names import role_in
 from detector.data.splits import splits_of_folders
 from detector.data.text import read_text
 from detector.errors import DatasetError
+from detector.labels import tidy_name
 from detector.system.reading import parsing, read_head
 
 COLUMNS = ("filename", "class", "xmin", "ymin", "xmax", "ymax")
 _SEPARATORS = ",;\t|"
 _MOST_LACKING = 2  # columns: a file without these is meant to be one, while other tables have hardly any
-_MISSING = "labelled images whose file is missing, left out"
 Row = dict[str, str]
 
 
@@ -107,7 +107,7 @@ def _images(path: Path, role: str | None, index: ImageIndex, root: Path, log: Fi
     for name, of_image in rows.items():
         first = f"{where}:{of_image[0][0]}"
         named = index.find(name, path, hints=(role or "",), role=role)
-        image = only_one(named, f"{first}: {name:.200}", _MISSING, root, log)
+        image = only_one(named, f"{first}: {name:.200}", root, log)
         if image is None:
             continue
         drawn = [found for line, row in of_image if (found := _drawn(row, f"{where}:{line}", log))]
@@ -137,7 +137,7 @@ def _rows(path: Path) -> list[tuple[int, Row]]:
 
 
 def _drawn(row: Row, place: str, log: FindingLog) -> Drawn | None:
-    name = " ".join(row["class"].split())
+    name = tidy_name(row["class"])
     corners = numbers_of(row[column] for column in COLUMNS[2:])
     if not name or corners is None:
         log.add("objects without a name or a box, dropped", f"{place}: {name or 'no name'}")

@@ -28,7 +28,7 @@ from detector.errors import DatasetError
 from detector.label_map import LabelMap, parse_label_map
 from detector.labels import tidy_name
 from detector.system.progress import bars_hidden
-from detector.system.protobuf import parse_message, read_varint
+from detector.system.protobuf import parse_message, parse_varints
 from detector.system.reading import open_regular, parsing
 from detector.system.tfrecord import FOOT_BYTES, HEAD_BYTES, WRITE_AGAIN, RecordPlace
 
@@ -175,7 +175,7 @@ def _features(data: bytes) -> Features:
             elif feature.get(2):
                 found[key] = [x for value in parse_message(feature[2][0])[1] for x in _floats(value)]
             elif feature.get(3):
-                found[key] = [x for value in parse_message(feature[3][0])[1] for x in _integers(value)]
+                found[key] = [x for value in parse_message(feature[3][0])[1] for x in parse_varints(value)]
     return found
 
 
@@ -183,16 +183,6 @@ def _floats(value: int | memoryview) -> Sequence[float]:
     """Packed floats, or one that came as the integer of its bits."""
     data = struct.pack("<I", value) if isinstance(value, int) else bytes(value)
     return struct.unpack(f"<{len(data) // 4}f", data)
-
-
-def _integers(value: int | memoryview) -> list[int]:
-    if isinstance(value, int):
-        return [value]
-    position, found = 0, []
-    while position < len(value):
-        number, position = read_varint(value, position)
-        found.append(number)
-    return found
 
 
 def _objects(features: Features, names: LabelMap, place: str, path: Path, log: FindingLog) -> list[Drawn]:

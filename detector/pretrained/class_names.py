@@ -7,8 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 from detector.errors import WeightsError
-from detector.label_map import LabelMap
-from detector.label_map import parse_label_map as parse_items
+from detector.label_map import LabelMap, parse_label_map
 from detector.labels import COCO_IDS, tidy_name
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import counted
@@ -32,13 +31,13 @@ def read_label_map(path: Path, num_classes: int) -> LabelMap:
     """
     with parsing(f"{path} is no label map that can be read", WeightsError):
         text = read_whole(path, _MOST_BYTES, WeightsError).decode("utf-8-sig")
-    return parse_label_map(text, num_classes, str(path))
+    return _names_in(text, num_classes, str(path))
 
 
-def parse_label_map(text: str, num_classes: int, origin: str) -> LabelMap:
-    """The names in a text; see ``read_label_map``."""
+def _names_in(text: str, num_classes: int, origin: str) -> LabelMap:
     with parsing(f"{origin} is no label map that can be read", WeightsError):
-        names = _without_background(parse_items(text)) if "{" in text else _lines(text, num_classes, origin)
+        names = parse_label_map(text) if "{" in text else _lines(text, num_classes, origin)
+        names.pop(0, None)  # background
     if not names:
         raise WeightsError(
             f"{origin} names no class; expected items with an id and a name, or a name a line."
@@ -53,10 +52,6 @@ def parse_label_map(text: str, num_classes: int, origin: str) -> LabelMap:
     if twice is not None:
         raise WeightsError(f"{origin} gives two classes the name {twice!r}; correct one of them.")
     return dict(sorted(names.items()))
-
-
-def _without_background(names: LabelMap) -> LabelMap:
-    return {id_: name for id_, name in names.items() if id_ != 0}
 
 
 def _lines(text: str, num_classes: int, origin: str) -> LabelMap:
@@ -86,7 +81,7 @@ def labels_inside(model: bytes, num_classes: int, origin: str) -> LabelMap | Non
         if len(found) != 1:
             return None
         text = read_member(archive, found[0], _MOST_BYTES).decode("utf-8-sig")
-    return parse_label_map(text, num_classes, f"{found[0]} in {origin}")
+    return _names_in(text, num_classes, f"{found[0]} in {origin}")
 
 
 def default_label_map(num_classes: int) -> tuple[LabelMap, str]:
