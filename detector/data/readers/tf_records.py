@@ -74,6 +74,7 @@ def read_tf_record_labels(listing: Listing, log: FindingLog) -> RawLabels:
         read += found
         if split := _split_of(path, listing.root):
             splits.setdefault(split, []).extend(image.path for image, _ in found)
+    in_fractions = not _are_in_pixels([each for _, objects in read for each in objects], listing.root, log)
     names = sorted({each.name for _, objects in read for each in objects})
     classes, label_of = merge_names(names, log)
     images = [
@@ -81,13 +82,33 @@ def read_tf_record_labels(listing: Listing, log: FindingLog) -> RawLabels:
             image.path,
             label(objects, label_of),
             image.size_wh,
-            in_fractions=True,
+            in_fractions=in_fractions,
             unread=image.unread,
             record=image.record,
         )
         for image, objects in read
     ]
     return build_labels("TFRecord", listing.root, classes, images, splits, "names of the TFRecord files", log)
+
+
+def _are_in_pixels(objects: Sequence[Drawn], root: Path, log: FindingLog) -> bool:
+    """Whether boxes are in pixels.
+
+    Raises:
+        DatasetError: they are, and the log is not lenient.
+    """
+    large = [
+        f"{each.where}: {' '.join(f'{side:g}' for side in each.box)}" for each in objects if max(each.box) > 2
+    ]
+    if len(large) * 2 <= len(objects):
+        return False
+    log.refuse(
+        "boxes in pixels instead of fractions of the image, converted",
+        large,
+        f"The boxes of {root} are in pixels ({large[0]}); those of TFRecords are fractions of the image: "
+        "divide them by its size.",
+    )
+    return True
 
 
 def _split_of(path: Path, root: Path) -> str | None:

@@ -131,6 +131,19 @@ def test_an_image_without_objects_is_a_negative_and_a_broken_record_is_none(tmp_
     ]
 
 
+def test_boxes_in_pixels(tmp_path: Path) -> None:
+    examples = photos(tmp_path)
+    for each in examples:
+        for side in ("xmin", "ymin", "xmax", "ymax"):
+            key, unit = f"image/object/bbox/{side}", 64 if side[0] == "x" else 48
+            each[key] = [share * unit for share in each[key]]
+    write_records(tmp_path / "a.record", [example(each) for each in examples])
+    with pytest.raises(DatasetError, match=r"are in pixels \(a.record, record 1, object 1: 8 12 40 36\)"):
+        load_labelled_folder(tmp_path)
+    repaired = load_labelled_folder(tmp_path, review=lambda labels, root, facts, log: labels)
+    assert [each["bbox"] for each in repaired.val.annotations][:1] == [pytest.approx([8, 12, 32, 24])]
+
+
 def test_a_shard_that_is_missing(tmp_path: Path) -> None:
     examples = [example(each) for each in photos(tmp_path)]
     write_records(tmp_path / "train.record-00000-of-00003", examples[:3])
