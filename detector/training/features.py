@@ -146,9 +146,7 @@ def cache_bytes(config: ExperimentConfig) -> int:
 
 
 def picture_bytes(config: ExperimentConfig, frozen: bool) -> int:
-    """Bytes that decoded images may take: a quarter, where frozen layers have features to be kept beside
-    them, for then a picture is needed seldom.
-    """
+    """Bytes that decoded images may take: a quarter where features are kept, which need a picture seldom."""
     return cache_bytes(config) // (4 if frozen else 1)
 
 

@@ -22,7 +22,7 @@ from detector.model.network import (
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
 from detector.training.losses import sum_kept, sum_losses
-from detector.training.micro_batches import micro_batch_size
+from detector.training.micro_batches import add_in_parts, micro_batch_size
 from detector.training.plan import Plan
 from detector.training.samples import Source
 from detector.training.targets import BACKGROUND
@@ -175,7 +175,6 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         loss or gradient is not finite contributes nothing.
         """
         network_inputs, box_targets, class_targets, indices = inputs
-        samples = network_inputs, box_targets, class_targets
         report = functools.partial(_report_to, weakref.ref(self))
         replicas = tf.distribute.get_replica_context()
         count = float(replicas.num_replicas_in_sync)
@@ -184,7 +183,13 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         with tf.GradientTape() as tape:
             penalty = self._penalty() / count
         of_penalty = tape.gradient(penalty, model.trainable_variables, unconnected_gradients="zero")
-        losses, gradients = self._add_losses(of_penalty, samples, positives, model)
+        losses, gradients = add_in_parts(
+            lambda inputs, boxes, classes: self._losses(inputs, boxes, classes, positives),
+            (network_inputs, box_targets, class_targets),
+            self._micro_batch_size(int(class_targets.shape[0])),
+            model.trainable_variables,
+            of_penalty,
+        )
         classification, localization, _ = tf.unstack(losses)
         total = tf.reduce_sum(losses) + penalty
         finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
@@ -195,38 +200,6 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         for metric, value in zip(metrics or (), (classification, localization), strict=False):
             metric.update_state(_finite(value * count), sample_weight=weight)
         return {self.loss: _finite(total * count)}
-
-    def _add_losses(
-        self,
-        gradients: list[tf.Tensor],
-        samples: tuple[tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor],
-        positives: tf.Tensor,
-        model: tf_keras.Model,
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The losses of a batch as ``_losses`` has them, and the gradients with theirs added."""
-        batch = int(samples[2].shape[0])
-        size = self._micro_batch_size(batch)
-        parts = tf.nest.map_structure(
-            lambda values: tf.reshape(values, (batch // size, size, *values.shape[1:])), samples
-        )
-
-        def add(
-            number: tf.Tensor, losses: tf.Tensor, sums: list[tf.Tensor]
-        ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-            inputs, boxes, classes = tf.nest.map_structure(lambda values: values[number], parts)
-            with tf.GradientTape() as tape:
-                own = self._losses(inputs, boxes, classes, positives)
-                total = tf.reduce_sum(own)
-            more = tape.gradient(total, model.trainable_variables)
-            return number + 1, losses + own, [a + b for a, b in zip(sums, more, strict=True)]
-
-        state = (tf.constant(0), tf.zeros(3), gradients)
-        if size < batch:  # one after another, so that only one has its outputs in memory
-            count = batch // size
-            state = tf.while_loop(lambda number, *_: number < count, add, state, parallel_iterations=1)
-        else:
-            state = add(*state)
-        return state[1:]
 
     def _micro_batch_size(self, batch: int) -> int:
         """Number of images at a time. Statistics of a batch need all of it, and a GPU is the faster the more
