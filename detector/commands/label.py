@@ -23,7 +23,7 @@ from detector.commands.options import (
 )
 from detector.errors import DetectorError, ImageError
 from detector.system.files import check_writable, free_folder, refuse_occupied, replacing_folder
-from detector.system.invocation import command
+from detector.system.invocation import command, quoted
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -191,7 +191,8 @@ class _Batch:
         )
         if self.renamed:
             write_line(f"{counted(len(self.renamed), 'picture')} under another name: {self.renamed[0]}.")
-        places = {"folder": output, "absolute": output.absolute(), "parent": output.absolute().parent}
+        whole = output.absolute()
+        places = {"folder": quoted(output), "absolute": whole, "parent": quoted(whole.parent)}
         for number, step in enumerate(tool.steps):
             write_line(f"{' ' * 6 if number else 'Next: '}{step.format(**places)}")
-        write_line(f"When they are corrected: {command('train', 'FOLDER')}")
+        write_line(f"When they are corrected: {command('train', output if tool.stays else 'FOLDER')}")
