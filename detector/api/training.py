@@ -31,7 +31,6 @@ from detector.training.history import HistoryEntry
 from detector.training.job import Progress, StopError
 from detector.training.launch import begin
 from detector.training.predecessor import GoingOn
-from detector.training.retention import tell_retention
 from detector.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ class TrainOptions(TypedDict, total=False):
             it, then one on all images; ``TrainedRun.folds`` has the numbers.
         group_by: a regular expression; images in whose file names it finds the same text stay together, in a
             fold or in what is held out.
+        keep_classes: classes of the initial weights that stay beside those of the dataset, without their
+            images: ``coco``, or a list of names.
         from_run: folder of an earlier run: its weights are gone on from, its classes come first.
         keep: with ``from_run``, the dataset whose training images are mixed in; ``nothing`` for none. That
             of the earlier run if it is not given, where it is unchanged.
@@ -70,6 +71,7 @@ class TrainOptions(TypedDict, total=False):
     val: str | None
     folds: int | None
     group_by: str | None
+    keep_classes: str | Sequence[str] | None
     from_run: str | Path | None
     keep: str | Path | None
 
@@ -186,7 +188,7 @@ def train(
             and ``is_best`` of each evaluation; ``on_end(run)``, called with what is returned. What one of
             them raises ends the run as Ctrl-C does and is raised here.
         options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train``, ``val``,
-            ``folds``, ``group_by``, ``from_run`` and ``keep``; see ``TrainOptions``.
+            ``folds``, ``group_by``, ``keep_classes``, ``from_run`` and ``keep``; see ``TrainOptions``.
 
     Raises:
         TypeError: an option that there is not.
@@ -213,8 +215,6 @@ def train(
             run = go_on_folds(RunFolder(as_path("resume", resume)), folder, say, listeners.tell)
         if is_chief():
             leave_report(run, say)
-            for line in tell_retention(run):
-                say(line)
     if listeners.failure is not None:
         raise listeners.failure
     trained = TrainedRun(run.root)
@@ -249,5 +249,7 @@ def _settings(options: TrainOptions) -> list[str]:
         settings = [settings]
     if isinstance(settings, Mapping):
         settings = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
-    given = {name: options.get(name) for name in ("steps", "epochs", "minutes")}
-    return [*settings, *(f"training.{key}={number}" for key, number in given.items() if number is not None)]
+    given: dict[str, object] = {name: options.get(name) for name in ("steps", "epochs", "minutes")}
+    kept = options.get("keep_classes")
+    given["keep_classes"] = kept if kept is None or isinstance(kept, str) else json.dumps(list(kept))
+    return [*settings, *(f"training.{key}={value}" for key, value in given.items() if value is not None)]

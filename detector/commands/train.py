@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.option_kinds import PATH, InputSizes
 from detector.commands.options import collected, host_option, port_option
 from detector.errors import DetectorError
+from detector.labels import parse_classes
 from detector.system.invocation import command
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class _Experiment:
     minutes: float | None
     batch: int | None
     input_size: str | None
+    keep_classes: str | None
     show_config: bool
 
     def all_settings(self) -> list[str]:
@@ -42,6 +45,7 @@ class _Experiment:
             "training.minutes": self.minutes,
             "training.batch_size": self.batch,
             "model.input_size": self.input_size,
+            "training.keep_classes": self._kept(),
         }
         given = {key: value for key, value in options.items() if value is not None}
         if "training.steps" in given and "training.epochs" in given:
@@ -49,6 +53,11 @@ class _Experiment:
         if twice := given.keys() & {setting.partition("=")[0].strip() for setting in self.settings}:
             raise click.UsageError(f"{min(twice)} is given twice, as an option and with --set.")
         return [*self.settings, *(f"{key}={value}" for key, value in given.items())]
+
+    def _kept(self) -> str | None:
+        """The classes that are kept, in YAML: a word or a list of names."""
+        names = parse_classes(self.keep_classes)
+        return "coco" if names == ["coco"] else None if names is None else json.dumps(names)
 
 
 @dataclass(frozen=True)
@@ -149,6 +158,11 @@ class _Watching:
     "--keep",
     metavar="OLD",
     help="With --from: the dataset whose training images are mixed in, or nothing.  [default: that of RUN]",
+)
+@click.option(
+    "--keep-classes",
+    metavar="NAMES",
+    help="Keep classes of the initial weights, without their images: coco, or names separated by commas.",
 )
 @click.option("--output", type=PATH, help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was interrupted.")

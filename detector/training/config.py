@@ -83,6 +83,8 @@ class TrainingConfig:
 
     Attributes:
         initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone), ``none``, or a ``.npz`` file.
+        keep_classes: classes of the initial weights that stay beside those of the data, held by distillation:
+            ``none``, ``coco`` for those of COCO, or a list of names.
         batch_size: images a step, over all devices and workers together.
         steps: steps in all; ``auto`` by ``epochs``.
         epochs: how often each image is looked at, in place of ``steps``; ``auto`` by the size of the dataset.
@@ -102,6 +104,7 @@ class TrainingConfig:
     """
 
     initial_weights: str = "released"
+    keep_classes: Literal["none", "coco"] | list[str] = "none"
     batch_size: int = 8
     steps: int | Auto = AUTO
     epochs: int | Auto = AUTO
@@ -154,6 +157,7 @@ class LossConfig:
 
     Attributes:
         classification_weight, localization_weight: factors of the two.
+        distillation_weight: factor of what holds the classes that are kept.
         match_iou: least overlap of an anchor with its object.
         negatives_per_positive: hard negatives for each positive in an image.
         min_negatives: hard negatives of an image at least.
@@ -161,6 +165,7 @@ class LossConfig:
 
     classification_weight: float = 1.0
     localization_weight: float = 1.0
+    distillation_weight: float = 0.1
     match_iou: float = 0.5
     negatives_per_positive: float = 3.0
     min_negatives: int = 3

@@ -61,7 +61,7 @@ def load_initial_weights(
         from detector.training.imagenet import load_imagenet_backbone
 
         return InitialWeights(load_imagenet_backbone(spec), "an ImageNet backbone (keras.applications)", {})
-    path = _weights_file(start, say)
+    path = weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
     card = dict(source.card)
@@ -88,11 +88,16 @@ def initial_size(start: str, say: Callable[[str], None]) -> tuple[SizeHW, SizeHW
     """
     if start in ("none", "imagenet"):
         return None, None
-    spec = load_weights(_weights_file(start, say))[1]
+    spec = load_weights(weights_file(start, say))[1]
     return spec.input_hw, spec.anchors.reference_hw or spec.input_hw
 
 
-def _weights_file(start: str, say: Callable[[str], None]) -> Path:
+def weights_file(start: str, say: Callable[[str], None]) -> Path:
+    """The file that ``training.initial_weights`` names.
+
+    Raises:
+        WeightsError: it cannot be had, or what is named is none.
+    """
     path = weights_path(DEFAULT_MODEL, say=say) if start == "released" else Path(start)
     if (path / RUN_WEIGHTS).is_file():
         path /= RUN_WEIGHTS

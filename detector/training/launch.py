@@ -25,12 +25,13 @@ from detector.training.job import Job, Progress, StopError
 from detector.training.job_text import describe_job, model_card
 from detector.training.plan import Plan, build_plan
 from detector.training.predecessor import GoingOn, find_predecessor, reload_predecessor
-from detector.training.preparation import build_job, prepare
-from detector.training.resumption import reload_initial_weights, take_up, weights_digest
+from detector.training.preparation import build_job, keep_classes, prepare
+from detector.training.resumption import reload_initial_weights, reload_teacher, take_up, weights_digest
 from detector.training.retention import leave_retention
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_lock import locked
 from detector.training.run_record import RunRecord
+from detector.training.teacher import load_teacher
 from detector.training.tensorflow_import import import_with_tensorflow
 from detector.version import __version__
 
@@ -105,12 +106,10 @@ def start(
     """Train from the start to the end, in a folder that is free or that is left to the model of all images.
 
     Args:
-        run: the folder.
-        folder: the dataset.
+        run, folder: where the run's files go, and the dataset.
         experiment: what to do; paths in it are whole.
         beginning: what it begins with beyond these.
-        say: takes a line for each thing worth telling.
-        on_progress: takes the points of the run.
+        say, on_progress: take a line for each thing worth telling, and the points of the run.
 
     Raises:
         DetectorError: what is wrong and what to do, in a sentence.
@@ -123,6 +122,8 @@ def start(
     over = origin.get("folded", False)
     if not over:
         run.check_free()
+    teacher = load_teacher(plan.config, say)
+    origin = keep_classes(origin, teacher, folder, say)
     spec, strategy = prepare(run, plan, folder, reference_hw, say, origin)
     training, asked = plan.config.training, experiment.training
     usual = int(training.steps) if asked.steps == asked.epochs == AUTO and not worker_count() else 0
@@ -145,7 +146,7 @@ def start(
         "usual_steps": usual,
     }
     job = build_job(plan, spec, start.weights, folder, strategy, run, record)
-    job = replace(job, budget=budget, say=say, on_progress=on_progress)
+    job = replace(job, budget=budget, say=say, on_progress=on_progress, teacher=teacher)
     with alone(run, say):
         if is_chief():
             (run.start_again if over else run.start)(plan.config.to_yaml(), record)
@@ -207,7 +208,8 @@ def go_on(
                 say(line)
         budget = budget_of(plan.config, run.seconds_so_far())
         job = build_job(plan, spec, start.weights, folder, strategy, run, resumed.record)
-        job = replace(job, budget=budget, say=say, on_progress=on_progress)
+        teacher = reload_teacher(plan.config, resumed.record, say)
+        job = replace(job, budget=budget, say=say, on_progress=on_progress, teacher=teacher)
         _train(job, folder, start)
     return run
 

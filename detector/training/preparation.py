@@ -8,13 +8,17 @@ from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError
 from detector.evaluation.evaluate import match_categories
 from detector.input_sizes import SizeHW
-from detector.labels import listing
+from detector.labels import listing, normalise_name
 from detector.spec import ModelSpec
+from detector.system.terminal import counted
 from detector.training.cluster import is_chief
 from detector.training.job import Job
+from detector.training.joined_data import added_classes
 from detector.training.plan import Plan
+from detector.training.resumption import weights_digest
 from detector.training.run_folder import RunFolder
 from detector.training.run_record import RunRecord
+from detector.training.teacher import Teacher
 from detector.training.tensorflow_import import import_with_tensorflow
 from detector.training.unvalidated import Unvalidated
 from detector.training.validation import Validation
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import tensorflow as tf
+
+
+# Kept classes are held the better the later, as the rate falls, and validation images do not show it.
+_MARGIN = 0.01
 
 
 def prepare(
@@ -59,6 +67,31 @@ def prepare(
     return spec, import_with_tensorflow("trainer").build_strategy(plan.config)
 
 
+def keep_classes(
+    record: RunRecord, teacher: Teacher | None, folder: LabelledFolder, say: Callable[[str], None]
+) -> RunRecord:
+    """A run's record with the classes that are kept before those of the dataset; what that means is said."""
+    if teacher is None:
+        return record
+    kept, found = teacher.spec.classes, {normalise_name(name) for name in folder.classes_found}
+    held = [name for name in kept if normalise_name(name) not in found]
+    both = [name for name in kept if normalise_name(name) in found]
+    if held:
+        say(
+            f"Kept as {teacher.name} sees them, whatever the images' labels leave out: {listing(held, 5)}"
+            f" ({counted(len(held), 'class', 'classes')})"
+        )
+    if both:
+        say(
+            f"Kept and labelled: {listing(both, 5)}. Where an image has a label it counts; elsewhere what "
+            f"{teacher.name} sees does, and nothing is learned from a label that is missing."
+        )
+    columns = record.get("columns", [*kept, *added_classes(folder, kept)])
+    words = f"{counted(len(kept), 'class', 'classes')} of {teacher.name}, held by distillation"
+    card = {**record.get("card", {}), "kept_classes": words}
+    return {**record, "columns": columns, "teacher": weights_digest(teacher.weights), "card": card}
+
+
 def build_job(
     plan: Plan,
     spec: ModelSpec,
@@ -71,8 +104,11 @@ def build_job(
     """The job of a run that is begun or gone on with, by its record."""
     training = plan.config.training
     kind = Unvalidated if folder.folds else Validation
-    validation = kind(folder.val, spec, run, training.patience, training.validation_images)
+    margin = 0.0 if training.keep_classes == "none" else _MARGIN
+    validation = kind(folder.val, spec, run, training.patience, training.validation_images, margin)
     test_images = 0 if folder.test is None else len(folder.test.images)
+    if "origin" in record:  # both models are measured on what validated the earlier one
+        test_images += 2 * len(folder.val.images)
     return Job(
         plan,
         spec,

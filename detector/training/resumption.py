@@ -23,6 +23,7 @@ from detector.training.division import Division
 from detector.training.initial_weights import InitialWeights, load_initial_weights
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_record import RunRecord, origin_options
+from detector.training.teacher import Teacher, load_teacher
 from detector.weights import Weights, load_weights
 
 # All else decides what has been trained already, and stays.
@@ -225,6 +226,21 @@ def reload_initial_weights(
             f"put them back, or start a new run. {_way_out(run, record)}"
         )
     return start
+
+
+def reload_teacher(config: ExperimentConfig, record: RunRecord, say: Callable[[str], None]) -> Teacher | None:
+    """The network that a run keeps classes of; None where it keeps none.
+
+    Raises:
+        WeightsError: it cannot be had any more, or is another now.
+    """
+    teacher = load_teacher(config, say)
+    if teacher is not None and weights_digest(teacher.weights) != record.get("teacher"):
+        raise WeightsError(
+            f"The weights {config.training.initial_weights} are not those whose classes this run keeps; put "
+            "them back, or start a new run."
+        )
+    return teacher
 
 
 def weights_digest(weights: Weights) -> str:

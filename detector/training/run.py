@@ -113,6 +113,7 @@ class Run:
             samples,
             first_step=first_step,
             on_bad_loss=self._note_bad_loss,
+            teacher=job.teacher,
         )
         self._trainer = build_trainer(task, job.plan.config, job.strategy, self._after_step)
         self._saved = SavedState(self._trainer, job.folder, checkpoint)

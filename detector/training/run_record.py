@@ -46,6 +46,7 @@ class RunRecord(TypedDict, total=False):
     plan: Sequence[str]  # as it was said; missing in records of earlier versions, as the next is
     objects: Mapping[str, int]  # that are trained on, by class
     origin: OriginRecord  # of a run that goes on from another
+    teacher: str  # digest of the weights that classes are kept of
     step: int
     finished: bool
 
@@ -75,6 +76,7 @@ _MAYBE: dict[str, tuple[type, ...]] = {
     "most_steps": (int,),
     "usual_steps": (int,),
     "origin": (dict,),
+    "teacher": (str,),
 }
 
 

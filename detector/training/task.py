@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,9 +21,10 @@ from detector.model.network import (
 )
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
-from detector.training.losses import sum_losses
+from detector.training.losses import sum_kept, sum_losses
 from detector.training.plan import Plan
 from detector.training.samples import Source
+from detector.training.teacher import Teacher
 from detector.weights import Weights
 
 _MOST_PARALLEL_SAMPLES = 16
@@ -39,6 +40,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         samples: where samples come from: pictures, or features of the layers that are frozen.
         first_step: number of the step that the inputs begin at.
         on_bad_loss: called with the dataset's image indices when a loss is not finite.
+        teacher: of the classes that are kept; None where none are.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         *,
         first_step: int,
         on_bad_loss: Callable[[list[int]], None],
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__(config_definitions.TaskConfig(), name="detection")
         self._config = plan.config
@@ -60,6 +63,10 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         self._first_step = first_step
         self._on_bad_loss = on_bad_loss
         self._regularised: list[tf.Variable] = []
+        self._teacher = teacher
+        self._kept = [] if teacher is None else teacher.columns_in(spec)
+        # Of kept columns the teacher tells what they should be, and of background only a label would.
+        self._taught = None if teacher is None else _without(len(spec.classes) + 1, [0, *self._kept])
 
     def build_model(self) -> tf_keras.Model:
         """The network with its initial weights."""
@@ -80,7 +87,17 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         self._trained_part = network
         if self._samples.first is not None:
             self._trained_part = split_network(network, self._spec, self._samples.first)
+        if self._teacher is not None:
+            self._teaching_part = self._build_teacher(self._teacher)
         return network
+
+    def _build_teacher(self, teacher: Teacher) -> tf_keras.Model:
+        """The teacher, which reads what the trained part of the network reads: frozen layers are its own."""
+        network = build_network(teacher.spec, frozen_until=self._plan.frozen_until, live_batch_norm=False)
+        set_weights(network, teacher.spec, teacher.weights)
+        network.trainable = False
+        first = self._samples.first
+        return network if first is None else split_network(network, teacher.spec, first)
 
     def freeze(self, network: tf_keras.Model) -> None:
         """Let samples that are features take over the frozen layers, once the network has its weights."""
@@ -161,7 +178,8 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         count = float(replicas.num_replicas_in_sync)
         loss = self._config.loss
         with tf.GradientTape() as tape:
-            outputs = self._trained_part(self._prepare(network_inputs), training=True)
+            prepared = self._prepare(network_inputs)
+            outputs = self._trained_part(prepared, training=True)
             sums = sum_losses(
                 outputs["box_encodings"],
                 outputs["class_logits"],
@@ -169,12 +187,15 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
                 class_targets,
                 negatives_per_positive=loss.negatives_per_positive,
                 min_negatives=loss.min_negatives,
+                columns=self._taught,
             )
             positives = replicas.all_reduce(tf.distribute.ReduceOp.SUM, sums.num_positives)
             positives = tf.maximum(positives, 1.0)
             classification = loss.classification_weight * sums.classification / positives
             localization = loss.localization_weight * sums.localization / positives
             total = classification + localization + self._penalty() / count
+            if self._teacher is not None:
+                total += self._forgetting(prepared, outputs, class_targets, positives)
         gradients = tape.gradient(total, model.trainable_variables)
         finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
         tf.cond(finite, lambda: np.int64(0), lambda: tf.numpy_function(report, [indices], tf.int64))
@@ -185,6 +206,20 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             metric.update_state(_finite(value * count), sample_weight=weight)
         return {self.loss: _finite(total * count)}
 
+    def _forgetting(
+        self,
+        prepared: tf.Tensor | list[tf.Tensor],
+        outputs: Mapping[str, tf.Tensor],
+        class_targets: tf.Tensor,
+        positives: tf.Tensor,
+    ) -> tf.Tensor:
+        """How far kept classes are from what the teacher makes of the same inputs."""
+        told = self._teaching_part(prepared, training=False)
+        own, theirs = ((each["box_encodings"], each["class_logits"]) for each in (outputs, told))
+        kept = sum_kept(own, theirs, class_targets, self._kept)
+        classes = kept.classification / float(self._config.training.batch_size)
+        return self._config.loss.distillation_weight * (classes + kept.localization / positives)
+
     def _penalty(self) -> tf.Tensor:
         """L2 of the trained kernels, as TF-Slim has it: half the squared norm."""
         decay = self._config.optimizer.weight_decay
@@ -193,6 +228,11 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
     def report(self, indices: NDArray[np.int64]) -> None:
         """Pass on which images a step showed whose loss is not finite."""
         self._on_bad_loss([int(index) for index in indices])
+
+
+def _without(columns: int, left_out: Sequence[int]) -> list[float]:
+    """1 for each column, 0 for those that are left out."""
+    return [float(column not in left_out) for column in range(columns)]
 
 
 def _report_to(task: weakref.ref[DetectionTask], indices: NDArray[np.int64]) -> np.int64:

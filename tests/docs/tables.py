@@ -44,7 +44,7 @@ PARSED_ONLY: dict[str, str] = {
     "ssdlite doctor": "what it says depends on the machine; tests/commands runs it",
     "ssdlite data coco": "fetches gigabytes",
     "ssdlite data example": "fetches a dataset",
-    "ssdlite train NEW --from RUN": "needs a run and its dataset; tests/training goes on from some",
+    "ssdlite train NEW": "goes on from a run and its dataset; tests/training has such",
     "ssdlite train records": "a training of days",
     "ssdlite train --resume": "needs a run that was interrupted; tests/training resumes such",
     "ssdlite train FOLDER --watch": "serves a page while it trains; tests/api watches some",

@@ -224,3 +224,57 @@ def test_compiled_it_gives_the_same(xla):
 
     found = compiled(*map(tf.constant, (batch.encodings, batch.logits, batch.boxes, batch.classes)))
     np.testing.assert_allclose([float(value) for value in found], sums_of(batch), rtol=1e-5)
+
+
+def test_columns_that_are_left_out_have_only_the_targets_of_positives():
+    batch = random_batch()
+    columns = [0.0, 1.0, 0.0, 1.0, 0.0]
+    found = losses.sum_losses(
+        batch.encodings, batch.logits, batch.boxes, batch.classes, columns=columns, negatives_per_positive=1e6
+    )
+    expected = sum(
+        cross_entropy(float(logits[column]), float(column == target))
+        for image, targets in zip(batch.logits, batch.classes, strict=True)
+        for logits, target in zip(image, targets, strict=True)
+        for column in range(K + 1)
+        if columns[column] or column == target > 0
+        if target > 0 or (target == 0 and (targets > 0).any())
+    )
+    # An image without positives has three negatives and no more.
+    hard = sorted(
+        sum(cross_entropy(float(logits[column]), 0.0) for column in (1, 3))
+        for image, targets in zip(batch.logits, batch.classes, strict=True)
+        if not (targets > 0).any()
+        for logits, target in zip(image, targets, strict=True)
+        if target == 0
+    )
+    np.testing.assert_allclose(found.classification, expected + sum(hard[-3:]), rtol=1e-5)
+
+
+def test_kept_classes_are_held_by_logits_and_boxes_where_no_label_tells_more():
+    batch, rng = random_batch(1), np.random.default_rng(2)
+    kept = [4, 2]
+    encodings = rng.normal(0, 2, (B, A, 4)).astype(np.float32)
+    logits = rng.normal(0, 3, (B, A, 3)).astype(np.float32)
+    found = losses.sum_kept((batch.encodings, batch.logits), (encodings, logits), batch.classes, kept)
+    classification = localization = 0.0
+    for image in range(B):
+        for anchor in range(A):
+            target = batch.classes[image, anchor]
+            for place, column in enumerate(kept, start=1):
+                if target != column:
+                    error = batch.logits[image, anchor, column] - logits[image, anchor, place]
+                    classification += 0.5 * float(error) ** 2 / A
+            if target <= 0:
+                seen = 1 / (1 + np.exp(-float(logits[image, anchor, 1:].max())))
+                errors = batch.encodings[image, anchor] - encodings[image, anchor]
+                localization += seen * sum(smooth_l1(float(error)) for error in errors)
+    np.testing.assert_allclose(found.classification, classification, rtol=1e-4)
+    np.testing.assert_allclose(found.localization, localization, rtol=1e-4)
+
+
+def test_a_network_that_is_its_teacher_forgets_nothing():
+    batch = random_batch(3)
+    theirs = batch.logits[..., [0, 3, 1]]
+    found = losses.sum_kept((batch.encodings, batch.logits), (batch.encodings, theirs), batch.classes, [3, 1])
+    assert float(found.classification) == float(found.localization) == 0
