@@ -92,8 +92,8 @@ def study_halves(runs: Runs, halves: dict[str, Path], seed: int) -> None:
         "second", halves["second"], seed, from_run=first.folder
     )
     echo(
-        f"Halves, seed {seed}: AP of {len(test.images)} test images of both at once in {2 * _STEPS} steps, as "
-        "many as one half after the other, then of another, and the difference"
+        f"Halves, seed {seed}: AP of {len(test.images)} test images of both at once in {2 * _STEPS} steps, "
+        "which is as many as one half after the other, then of another, and the difference"
     )
     for name, run in models.items():
         _print(name, long.model, run.model, test)

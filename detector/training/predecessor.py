@@ -195,6 +195,7 @@ def reload_predecessor(origin: OriginRecord) -> Predecessor:
 def _build(origin: OriginRecord, weights: Weights, spec: ModelSpec) -> Predecessor:
     train: Dataset | None = None
     val: Dataset | None = None
+    test: Dataset | None = None
     name = origin["dataset"] or origin["validation"] or "the old dataset"
     if origin["earlier"] is not None:
         name = f"what {origin['run']} was trained on"
@@ -202,10 +203,10 @@ def _build(origin: OriginRecord, weights: Weights, spec: ModelSpec) -> Predecess
         parts = origin["division"]
         division = Division(parts["train"], parts["val"], group_by=parts["group_by"])
         loaded = _load_old(Path(origin["dataset"]), division, origin["seed"], origin["earlier"])
-        train, val = loaded.train if origin["mixed"] else None, loaded.val
+        train, val, test = loaded.train if origin["mixed"] else None, loaded.val, loaded.test
     elif origin["validation"] is not None:
         val = load_coco(Path(origin["validation"]))
-    return Predecessor(origin, weights, spec, OldData(name, train, val))
+    return Predecessor(origin, weights, spec, OldData(name, train, val, test))
 
 
 def _load_old(place: Path, division: Division, seed: int, earlier: OriginRecord | None) -> LabelledFolder:
