@@ -1,8 +1,8 @@
 """What going on costs: ``python -m studies.going_on BCCD RACCOON COCO``.
 
-Halves: a model of one half of BCCD goes on with the other half, with and without old pictures, against one of
-both at once. Kept classes: raccoons beside COCO's classes, against raccoons alone and against COCO's weights.
-And a case that has to be warned of: the model of blood cells goes on with raccoons, and nothing is mixed in.
+Halves: a model of one half of BCCD goes on with the other half, against models of both at once. Kept classes:
+raccoons beside COCO's classes, against raccoons alone and against COCO's weights. And a case that has to be
+warned of: the model of blood cells goes on with raccoons, and nothing is mixed in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from detector.commands.command_line import echo
 from detector.data.dataset import Dataset
 from detector.data.folder import load_labelled_folder
 from detector.data.readers.coco import save_coco
-from detector.evaluation.comparison import Difference, show_difference
+from detector.evaluation.comparison import show_difference
 from detector.training.retention import tell_retention
 from detector.training.run_folder import RunFolder
 
@@ -32,6 +32,7 @@ SETTINGS = (
     "training.evaluate_every=100",
     "training.patience=1000",
 )
+_STEPS = 400
 _ROUNDS = 1000
 
 
@@ -60,22 +61,20 @@ class Runs:
 
     Args:
         output: their folder.
-        steps: of each, where nothing else is said.
 
     Attributes:
         output: as given.
     """
 
-    def __init__(self, output: Path, steps: int) -> None:
+    def __init__(self, output: Path) -> None:
         self.output = output
-        self._steps = steps
 
     def __call__(self, name: str, dataset: Path, seed: int, *settings: str, **options: object) -> TrainedRun:
         """The run of a name and a seed."""
         place = self.output / f"{name}-{seed}"
         if not (RunFolder(place).record.exists() and TrainedRun(place).finished):
             echo(f"Training {place}")
-            steps = [] if any("training.steps" in each for each in settings) else [self._steps]
+            steps = [] if any("training.steps" in each for each in settings) else [_STEPS]
             given = [*SETTINGS, f"training.seed={seed}", *settings]
             given += [f"training.steps={number}" for number in steps]
             train(dataset, output=place, settings=given, progress=True, **options)  # type: ignore[arg-type]
@@ -83,54 +82,48 @@ class Runs:
         return TrainedRun(place)
 
 
-def study_halves(runs: Runs, halves: dict[str, Path], seed: int, steps: int) -> None:
+def study_halves(runs: Runs, halves: dict[str, Path], seed: int) -> None:
     """One half after the other against both at once, on the test images."""
     test = load_dataset(halves["both"], split="test")
-    longer = f"training.steps={2 * steps}"
-    both = runs("both", halves["both"], seed)
-    models = {
-        "both at once": both,
-        "both at once, twice the steps": runs("both-long", halves["both"], seed, longer),
-    }
+    long = runs("both-long", halves["both"], seed, f"training.steps={2 * _STEPS}")
+    models = {f"both at once, {_STEPS} steps": runs("both", halves["both"], seed)}
     first = models["the first half"] = runs("first", halves["first"], seed)
     second = models["then the second, old pictures mixed in"] = runs(
         "second", halves["second"], seed, from_run=first.folder
     )
-    nothing = models["then the second, nothing mixed in"] = runs(
-        "second-alone", halves["second"], seed, from_run=first.folder, keep="nothing"
+    echo(
+        f"Halves, seed {seed}: AP of {len(test.images)} test images of both at once in {2 * _STEPS} steps, "
+        "which is as many as one half after the other, then of another, and the difference"
     )
-    echo(f"Halves, seed {seed}: AP of {len(test.images)} test images: both at once, this one, the difference")
     for name, run in models.items():
-        compared = compare(both.model, run.model, test, rounds=_ROUNDS)
-        _print(name, compared.summary["AP"])
-    for run in (second, nothing):
-        echo("\n".join(tell_retention(RunFolder(run.folder))))
+        _print(name, long.model, run.model, test)
+    echo("\n".join(tell_retention(RunFolder(second.folder))))
 
 
 def study_kept(runs: Runs, raccoon: Path, coco: Dataset, seed: int) -> None:
     """Raccoons beside COCO's classes against raccoons alone, and against COCO's weights."""
     alone = runs("raccoon", raccoon, seed)
     kept = runs("raccoon-coco", raccoon, seed, keep_classes="coco")
-    plain = runs("raccoon-coco-unheld", raccoon, seed, "loss.distillation_weight=0", keep_classes="coco")
     validation = load_dataset(alone.folder / "validation.json")
     images = f"{len(validation.images)} raccoon images, {len(coco.images)} of COCO"
     echo(f"Kept classes, seed {seed}: AP before, after, and the difference; {images}")
-    for name, run in (("held by distillation", kept), ("not held", plain)):
-        _print(f"raccoons, {name}", compare(alone.model, run.model, validation, rounds=_ROUNDS).summary["AP"])
-        _print(f"COCO, {name}", compare(RELEASED, run.model, coco, rounds=_ROUNDS).summary["AP"])
+    _print("raccoons alone, beside COCO's classes", alone.model, kept.model, validation)
+    _print("COCO, released weights and beside raccoons", RELEASED, kept.model, coco)
 
 
 def study_warning(runs: Runs, half: Path, raccoon: Path, seed: int) -> None:
     """Blood cells, then raccoons, and nothing of the old is mixed in."""
     first = runs("first", half, seed)
-    gone = runs("cells-then-raccoons", raccoon, seed, from_run=first.folder, keep="nothing")
+    few = f"training.steps={_STEPS // 4}"
+    gone = runs("cells-then-raccoons", raccoon, seed, few, from_run=first.folder, keep="nothing")
     echo(f"Raccoons after blood cells, nothing mixed in, seed {seed}")
     echo("\n".join(tell_retention(RunFolder(gone.folder))))
 
 
-def _print(name: str, each: Difference) -> None:
-    before, after = (100 * side.value for side in (each.first, each.second))
-    echo(f"  {name:40} {before:6.2f} {after:6.2f}  {show_difference(each)}")
+def _print(name: str, before: str | Path, after: str | Path, dataset: Dataset) -> None:
+    each = compare(before, after, dataset, rounds=_ROUNDS).summary["AP"]
+    values = (100 * side.value for side in (each.first, each.second))
+    echo(f"  {name:42} {' '.join(f'{value:6.2f}' for value in values)}  {show_difference(each)}")
 
 
 @click.command()
@@ -139,7 +132,6 @@ def _print(name: str, each: Difference) -> None:
 @click.argument("coco", type=click.Path(path_type=Path))
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of COCO's images.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("output/going_on"), show_default=True)
-@click.option("--steps", type=int, default=400, show_default=True, help="Of each training.")
 @click.option("--seeds", type=int, default=3, show_default=True, help="How many, from 0 on.")
 @click.option("--part", type=click.Choice(["halves", "kept", "warning"]), help="One of the three alone.")
 def study_going_on(
@@ -148,18 +140,17 @@ def study_going_on(
     coco: Path,
     images: Path | None,
     output: Path,
-    steps: int,
     seeds: int,
     part: str | None,
 ) -> None:
     """Measure what going on from a model costs, on BCCD, RACCOON and a part of COCO's val2017."""
-    runs, halves = Runs(output, steps), write_halves(bccd, output / "data")
+    runs, halves = Runs(output), write_halves(bccd, output / "data")
     dataset = load_dataset(coco, images=images)
     for seed in range(seeds):
         if part in (None, "kept"):
             study_kept(runs, raccoon, dataset, seed)
         if part in (None, "halves"):
-            study_halves(runs, halves, seed, steps)
+            study_halves(runs, halves, seed)
         if part in (None, "warning"):
             study_warning(runs, halves["first"], raccoon, seed)
 

@@ -31,7 +31,6 @@ from detector.training.history import HistoryEntry
 from detector.training.job import Progress, StopError
 from detector.training.launch import begin
 from detector.training.predecessor import GoingOn
-from detector.training.retention import tell_retention
 from detector.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -216,8 +215,6 @@ def train(
             run = go_on_folds(RunFolder(as_path("resume", resume)), folder, say, listeners.tell)
         if is_chief():
             leave_report(run, say)
-            for line in tell_retention(run):
-                say(line)
     if listeners.failure is not None:
         raise listeners.failure
     trained = TrainedRun(run.root)

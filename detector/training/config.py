@@ -165,7 +165,7 @@ class LossConfig:
 
     classification_weight: float = 1.0
     localization_weight: float = 1.0
-    distillation_weight: float = 0.1
+    distillation_weight: float = 0.03
     match_iou: float = 0.5
     negatives_per_positive: float = 3.0
     min_negatives: int = 3

@@ -28,11 +28,13 @@ class OldData:
         name: what it is called in sentences.
         train: to be mixed in; None for nothing.
         val: what the earlier model was validated on, which is never trained on; None where it is not at hand.
+        test: the same of what it was tested on.
     """
 
     name: str
     train: Dataset | None
     val: Dataset | None
+    test: Dataset | None = None
 
 
 def join_data(
@@ -83,18 +85,18 @@ def added_classes(new: LabelledFolder, classes: Sequence[str]) -> tuple[str, ...
 
 
 def _left_of_train(new: LabelledFolder, old: OldData, say: Callable[[str], None]) -> Dataset:
-    """The new images to train on, without those that the old validation part has."""
-    shared = {} if old.val is None else find_shared(new.train, [old.val])
+    """The new images to train on, without those that the old model was validated or tested on."""
+    shared = find_shared(new.train, [part for part in (old.val, old.test) if part is not None])
     if not shared:
         return new.train
     left = _without(new.train, shared)
     if left is None or not left.annotations:
         raise DatasetError(
-            f"There is nothing new to train on: the training images of {new.root} are those that {old.name} "
-            "is validated on, or look like them."
+            f"There is nothing new to train on: the training images of {new.root} are validation or test "
+            f"images of {old.name}, or look like them."
         )
     say(
-        f"Left out of training, for the validation images of {old.name} are the same or look alike: "
+        f"Left out of training, for validation or test images of {old.name} are the same or look alike: "
         f"{counted(len(shared), 'image')} of {new.root} ({_examples(new.train, shared)})"
     )
     return left

@@ -106,12 +106,10 @@ def start(
     """Train from the start to the end, in a folder that is free or that is left to the model of all images.
 
     Args:
-        run: the folder.
-        folder: the dataset.
+        run, folder: where the run's files go, and the dataset.
         experiment: what to do; paths in it are whole.
         beginning: what it begins with beyond these.
-        say: takes a line for each thing worth telling.
-        on_progress: takes the points of the run.
+        say, on_progress: take a line for each thing worth telling, and the points of the run.
 
     Raises:
         DetectorError: what is wrong and what to do, in a sentence.

@@ -76,11 +76,13 @@ class KeptSums:
 
     Attributes:
         classification: half the squared error of the logits, summed over columns, the mean over anchors.
-        localization: smooth L1 of the boxes, each anchor counted by the greatest score of the teacher.
+        localization: smooth L1 of the boxes, the mean over anchors.
+        seen: the same, the sum over anchors, each counted by the greatest score of the teacher.
     """
 
     classification: tf.Tensor
     localization: tf.Tensor
+    seen: tf.Tensor
 
 
 def sum_kept(
@@ -92,9 +94,9 @@ def sum_kept(
     """What holds the classes of an earlier network, the teacher, where no label tells more.
 
     Logits and not scores are compared: almost all scores are next to 0, and what features mean for a class
-    that these images do not show is told by how far below it is. Boxes are held where the teacher sees
-    something. On anchors of labelled objects the labels say where these are, and of a kept class that one
-    has, that it is there.
+    that these images do not show is told by how far below it is. So are boxes, on all anchors, and the more
+    where the teacher sees something. On anchors of labelled objects the labels say where these are, and of a
+    kept class that one has, that it is there.
 
     Args:
         outputs: (B, A, 4) box encodings and (B, A, K + 1) class logits.
@@ -109,10 +111,13 @@ def sum_kept(
     their_encodings, their_logits = teacher[0], teacher[1][..., 1:]
     labelled = tf.gather(tf.one_hot(class_targets, logits.shape[-1]), kept, axis=-1)
     errors = (tf.gather(logits, kept, axis=-1) - their_logits) * (1 - labelled)
-    seen = tf.reduce_max(tf.sigmoid(their_logits), axis=-1) * tf.cast(class_targets <= BACKGROUND, tf.float32)
+    moved = tf.reduce_sum(_smooth_l1(encodings - their_encodings), axis=-1)
+    moved *= tf.cast(class_targets <= BACKGROUND, tf.float32)
+    anchors = float(logits.shape[1])
     return KeptSums(
-        classification=0.5 * tf.reduce_sum(errors * errors) / float(logits.shape[1]),
-        localization=tf.reduce_sum(tf.reduce_sum(_smooth_l1(encodings - their_encodings), axis=-1) * seen),
+        classification=0.5 * tf.reduce_sum(errors * errors) / anchors,
+        localization=tf.reduce_sum(moved) / anchors,
+        seen=tf.reduce_sum(moved * tf.reduce_max(tf.sigmoid(their_logits), axis=-1)),
     )
 
 

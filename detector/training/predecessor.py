@@ -9,7 +9,7 @@ from pathlib import Path
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.data.readers.coco import load_coco
-from detector.errors import DetectorError, WeightsError
+from detector.errors import DatasetError, DetectorError, WeightsError
 from detector.input_sizes import describe_size
 from detector.labels import listing, normalise_name
 from detector.spec import ModelSpec
@@ -139,9 +139,28 @@ def find_predecessor(asked: GoingOn, new: Path, say: Say) -> Predecessor:
         "validation": None,
         "mixed": asked.keep != NOTHING,
     }
+    origin = _find_data(asked, run, record, origin, say)
+    if folded and origin["dataset"]:
+        say(
+            f"Note: {asked.run} was trained on all of its images, also on those that validate it now, which "
+            "makes it look better than it is."
+        )
+    _tell_old(asked, origin, record["dataset"], new, say)
+    return _build(origin, weights, spec)
+
+
+def _find_data(
+    asked: GoingOn, run: RunFolder, record: RunRecord, origin: OriginRecord, say: Say
+) -> OriginRecord:
+    """The origin with where the earlier run's data are, or those that are named in their place."""
     if asked.keep is not None and asked.keep != NOTHING:
         place = Path(asked.keep).absolute()
         origin["dataset"] = str(place)
+        if not place.exists():
+            raise DatasetError(
+                f"There is no dataset {asked.keep} to mix in; name another with --keep, or {NOTHING}, or "
+                f"leave it out for that of {asked.run}."
+            )
         if not _holds(place, record):
             origin |= {"division": {"train": None, "val": None, "group_by": None}, "earlier": None}
             say(
@@ -152,13 +171,7 @@ def find_predecessor(asked: GoingOn, new: Path, say: Say) -> Predecessor:
         origin["dataset"] = record["dataset"]
     elif run.validation.is_file() and _images_are_there(run):
         origin["validation"] = str(run.validation)
-    if folded and origin["dataset"]:
-        say(
-            f"Note: {asked.run} was trained on all of its images, also on those that validate it now, which "
-            "makes it look better than it is."
-        )
-    _tell_old(asked, origin, record["dataset"], new, say)
-    return _build(origin, weights, spec)
+    return origin
 
 
 def reload_predecessor(origin: OriginRecord) -> Predecessor:
@@ -182,6 +195,7 @@ def reload_predecessor(origin: OriginRecord) -> Predecessor:
 def _build(origin: OriginRecord, weights: Weights, spec: ModelSpec) -> Predecessor:
     train: Dataset | None = None
     val: Dataset | None = None
+    test: Dataset | None = None
     name = origin["dataset"] or origin["validation"] or "the old dataset"
     if origin["earlier"] is not None:
         name = f"what {origin['run']} was trained on"
@@ -189,10 +203,10 @@ def _build(origin: OriginRecord, weights: Weights, spec: ModelSpec) -> Predecess
         parts = origin["division"]
         division = Division(parts["train"], parts["val"], group_by=parts["group_by"])
         loaded = _load_old(Path(origin["dataset"]), division, origin["seed"], origin["earlier"])
-        train, val = loaded.train if origin["mixed"] else None, loaded.val
+        train, val, test = loaded.train if origin["mixed"] else None, loaded.val, loaded.test
     elif origin["validation"] is not None:
         val = load_coco(Path(origin["validation"]))
-    return Predecessor(origin, weights, spec, OldData(name, train, val))
+    return Predecessor(origin, weights, spec, OldData(name, train, val, test))
 
 
 def _load_old(place: Path, division: Division, seed: int, earlier: OriginRecord | None) -> LabelledFolder:

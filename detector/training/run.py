@@ -248,6 +248,8 @@ class Run:
 
     def _evaluate(self) -> None:
         weights = self._trainer.averaged_weights(self._job.spec)
+        if self._job.teacher is not None:
+            weights = self._job.teacher.draw_back(weights, self._job.spec)
         step = self._trainer.step
         self._log.evaluated.add(step)
         if is_chief():

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from detector.any_size import resize_network
+from detector.boxes import FloatArray
 from detector.errors import ModelError
 from detector.labels import COCO_CLASSES, listing, normalise_name
 from detector.spec import ModelSpec
 from detector.training.config import ConfigError, ExperimentConfig
 from detector.training.initial_weights import weights_file
 from detector.weights import Weights, load_weights, select_classes
+
+_TRAINED = 0.9  # share of what training has made of the weights
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,35 @@ class Teacher:
         """The column of each kept class in the logits of a network that has them all."""
         column_of = {normalise_name(name): column for column, name in enumerate(spec.classes, start=1)}
         return [column_of[normalise_name(name)] for name in self.spec.classes]
+
+    def draw_back(self, weights: Weights, spec: ModelSpec) -> dict[str, FloatArray]:
+        """Trained weights on the way back to the teacher's: a mean of both, new columns as they are.
+
+        Some of what few images have moved, without need, is taken back: the kept classes gain more by it than
+        the new ones lose.
+
+        Source: Wortsman et al., Robust Fine-Tuning of Zero-Shot Models, 2022.
+        """
+        drawn = {}
+        for key, trained in weights.items():
+            theirs = np.asarray(self.weights[key])
+            if theirs.shape == trained.shape:
+                drawn[key] = _mean(trained, theirs)
+                continue
+            # Of a class head: kept columns have their places, and background takes no part.
+            own, old = (
+                values.reshape(*values.shape[:-1], -1, len(each.classes) + 1)
+                for values, each in ((trained, spec), (theirs, self.spec))
+            )
+            mixed = own.copy()
+            columns = self.columns_in(spec)
+            mixed[..., columns] = _mean(own[..., columns], old[..., 1:])
+            drawn[key] = mixed.reshape(trained.shape)
+        return drawn
+
+
+def _mean(trained: FloatArray, theirs: FloatArray) -> FloatArray:
+    return np.asarray(_TRAINED * trained + (1 - _TRAINED) * theirs, np.float32)
 
 
 def load_teacher(config: ExperimentConfig, say: Callable[[str], None]) -> Teacher | None:

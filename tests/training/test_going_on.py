@@ -35,7 +35,9 @@ class Killer:
 def train_and_die(words: list[str]) -> None:
     """Train from Python: the dataset, the earlier run, and the folder of the new one."""
     dataset, earlier, run = words
-    detector.train(dataset, output=run, from_run=earlier, settings=OWN, callbacks=[Killer()])
+    detector.train(
+        dataset, output=run, from_run=earlier, keep_classes=["dog"], settings=OWN, callbacks=[Killer()]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,7 @@ def test_a_killed_run_is_gone_on_with_and_measured_against_the_earlier_one(place
     record = run.load_record()
     assert record["finished"]
     assert record["columns"] == [*CLASSES, "bird"]
+    assert record["teacher"]
     weights, spec = load_weights(run.weights)
     earlier, _ = load_weights(place / "earlier/model.npz")
     assert spec.classes == (*CLASSES, "bird")

@@ -84,6 +84,14 @@ def test_copies_of_what_validated_the_old_model_are_never_trained_on(
     assert "n0.jpg and o3.jpg" in said[0]
 
 
+def test_what_tested_the_old_model_is_not_trained_on_either(old: LabelledFolder, new_root: Path) -> None:
+    shutil.copy(old.train.images[0].path, new_root / "JPEGImages/n0.jpg")
+    data = OldData("old", None, old.val, test=old.train.select({old.train.images[0].id}))
+    joined = join_data(load_labelled_folder(new_root), data, OLD_CLASSES, print)
+    assert "n0.jpg" not in names_in(joined.train)
+    assert "n1.jpg" in names_in(joined.train)
+
+
 def test_where_both_have_an_image_that_of_the_new_dataset_is_taken(
     old: LabelledFolder, new_root: Path
 ) -> None:

@@ -255,7 +255,7 @@ def test_kept_classes_are_held_by_logits_and_boxes_where_no_label_tells_more():
     encodings = rng.normal(0, 2, (B, A, 4)).astype(np.float32)
     logits = rng.normal(0, 3, (B, A, 3)).astype(np.float32)
     found = losses.sum_kept((batch.encodings, batch.logits), (encodings, logits), batch.classes, kept)
-    classification = localization = 0.0
+    classification = localization = seen = 0.0
     for image in range(B):
         for anchor in range(A):
             target = batch.classes[image, anchor]
@@ -264,15 +264,17 @@ def test_kept_classes_are_held_by_logits_and_boxes_where_no_label_tells_more():
                     error = batch.logits[image, anchor, column] - logits[image, anchor, place]
                     classification += 0.5 * float(error) ** 2 / A
             if target <= 0:
-                seen = 1 / (1 + np.exp(-float(logits[image, anchor, 1:].max())))
                 errors = batch.encodings[image, anchor] - encodings[image, anchor]
-                localization += seen * sum(smooth_l1(float(error)) for error in errors)
+                moved = sum(smooth_l1(float(error)) for error in errors)
+                localization += moved / A
+                seen += moved / (1 + np.exp(-float(logits[image, anchor, 1:].max())))
     np.testing.assert_allclose(found.classification, classification, rtol=1e-4)
     np.testing.assert_allclose(found.localization, localization, rtol=1e-4)
+    np.testing.assert_allclose(found.seen, seen, rtol=1e-4)
 
 
 def test_a_network_that_is_its_teacher_forgets_nothing():
     batch = random_batch(3)
     theirs = batch.logits[..., [0, 3, 1]]
     found = losses.sum_kept((batch.encodings, batch.logits), (batch.encodings, theirs), batch.classes, [3, 1])
-    assert float(found.classification) == float(found.localization) == 0
+    assert float(found.classification) == float(found.localization) == float(found.seen) == 0

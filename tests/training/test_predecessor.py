@@ -138,6 +138,11 @@ def test_a_run_that_went_on_from_another_has_the_data_of_both(place: Path, new: 
     assert reload_predecessor(third.origin).old == third.old
 
 
+def test_a_dataset_to_keep_that_is_not_there_is_refused(place: Path, new: Path) -> None:
+    with pytest.raises(DetectorError, match="There is no dataset absent to mix in"):
+        find(place, new, "absent")
+
+
 def test_no_run_and_a_run_without_weights_are_refused(place: Path, new: Path, tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="holds no training run"):
         find_predecessor(GoingOn(tmp_path / "absent"), new, print)

@@ -59,6 +59,25 @@ def test_the_teacher_has_the_kept_classes_alone(start: Path) -> None:
     assert len(everything.spec.classes) == 3
 
 
+def test_what_is_kept_is_drawn_back_and_new_columns_stay(start: Path) -> None:
+    teacher = load_teacher(load_config(None, settings(start, "training.keep_classes=[dog, cat]")), print)
+    assert teacher is not None
+    spec = load_config(None, OWN).model.build_spec("new", ("bird", "dog", "cat"))
+    trained = random_weights(spec, 7)
+    drawn = teacher.draw_back(trained, spec)
+    old = random_weights(SPEC)
+    assert drawn.keys() == trained.keys()
+    expected = 0.9 * trained["Conv1/kernel"] + 0.1 * old["Conv1/kernel"]
+    np.testing.assert_allclose(drawn["Conv1/kernel"], expected, rtol=1e-5)
+    for key in ("class_head_0/kernel", "class_head_3/bias"):
+        one, new = (values[key].reshape(*values[key].shape[:-1], -1, 4) for values in (drawn, trained))
+        before = old[key].reshape(*old[key].shape[:-1], -1, 4)  # background, cat, dog, traffic light
+        np.testing.assert_array_equal(one[..., [0, 1]], new[..., [0, 1]])
+        for column, place in ((2, 2), (3, 1)):
+            mean = 0.9 * new[..., column] + 0.1 * before[..., place]
+            np.testing.assert_allclose(one[..., column], mean, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
