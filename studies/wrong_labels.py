@@ -3,8 +3,8 @@
 Faults are put into a copy of the dataset, three folds are trained on it as by ``ssdlite data check
 --with-model``, and what the check ranks first is compared with the faults. With ``--cleanlab PYTHON``, a
 Python that has cleanlab, the same detections and labels are ranked by its scores, too. Finds that are no
-planted fault count as wrong, though datasets have faults of their own: ``--sheet`` draws the first of each
-kind into DIR, to be looked at.
+planted fault count as wrong, though datasets have faults of their own: the page of the finds is written into
+DIR, to be looked at.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ import click
 import numpy as np
 
 from detector.boxes import intersection_over_union, xywh_to_xyxy
-from detector.checks.wrong_labels import find_suspects
+from detector.checks.wrong_labels import Suspect, find_suspects, shortlist
 from detector.commands.cli import main
 from detector.commands.command_line import echo
 from detector.evaluation.matching import Scene, build_scenes
+from detector.report.wrong_labels import write_page
 from detector.system.terminal import ignore
 from detector.training.division import Division
 from detector.training.run_folder import RunFolder
 from detector.training.unseen import is_trained, plan_unseen, train_unseen
-from detector.training.unseen_results import read_unseen
+from detector.training.unseen_results import Unseen, read_unseen
 from studies.planted_faults import Fault, plant_faults
 
 _TOP = 20
@@ -51,8 +52,13 @@ def study(folder: Path, work: Path, share: float, seed: int, cleanlab: Path | No
         planted = plant_faults(folder, dataset, share, seed)
         record.write_text(json.dumps([asdict(fault) for fault in planted]))
     faults = [Fault(**each) for each in json.loads(record.read_text())]
-    scenes = _judged_scenes(dataset, RunFolder(work / "run"))
-    rankings = {"this check": _ranked(scenes)}
+    unseen = _judge(dataset, RunFolder(work / "run"))
+    scenes = build_scenes(unseen.dataset, unseen.detections)
+    suspects = find_suspects(scenes)
+    about = (f"{share:.0%} of the objects have planted faults of each kind, by seed {seed}.", suspects)
+    shown = shortlist(suspects, _TOP)
+    write_page(work / "wrong_labels.html", folder.name, about, scenes, shown, unseen.dataset.categories)
+    rankings = {"this check": _ranked(scenes, suspects)}
     if cleanlab is not None:
         rankings |= _ranked_by_cleanlab(scenes, cleanlab, work)
     echo(f"{folder.name}, seed {seed}\n\n| ranked by | kind | planted | found in as many | found in {_TOP} |")
@@ -66,18 +72,17 @@ def study(folder: Path, work: Path, share: float, seed: int, cleanlab: Path | No
                 echo(f"| {name} | {kind} | {len(wanted)} | {few} | {many} |")
 
 
-def _judged_scenes(dataset: Path, run: RunFolder) -> list[Scene]:
+def _judge(dataset: Path, run: RunFolder) -> Unseen:
     plan = plan_unseen(dataset, Division(folds=3))
     if not is_trained(run, plan):
         echo(f"Training three folds: about {plan.minutes:.0f} minutes.")
         train_unseen(plan, run, echo, ignore)
-    unseen = read_unseen(run.root, plan.whole)
-    return build_scenes(unseen.dataset, unseen.detections)
+    return read_unseen(run.root, plan.whole)
 
 
-def _ranked(scenes: Sequence[Scene]) -> dict[str, list[Find]]:
+def _ranked(scenes: Sequence[Scene], suspects: Sequence[Suspect]) -> dict[str, list[Find]]:
     ranking: dict[str, list[Find]] = {kind: [] for kind in _KINDS}
-    for each in find_suspects(scenes):
+    for each in suspects:
         scene = scenes[each.scene]
         box = scene.boxes_xywh[each.detection] if each.label is None else scene.objects_xywh[each.label]
         ranking.setdefault(each.kind, []).append((each.scene, tuple(box.tolist())))

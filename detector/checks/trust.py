@@ -16,6 +16,7 @@ Doubles = NDArray[np.float64]
 LEAST_SCORE = 0.05  # below, detections are all but noise, and so many that they would drown the others
 _RIDGE = 1.0  # prior of each coefficient: that of so many detections
 _CLASS_RIDGE = 5.0  # a class with few detections stays with all the others
+_MOST = 200_000  # detections that it is fitted to, evenly taken
 _ROUNDS = 50
 _ENDS = 1e-4  # scores are kept so far from 0 and 1
 
@@ -64,12 +65,15 @@ def fit_trust(scenes: Sequence[Scene]) -> Trust:
         right.append(matched[used] != FALSE_POSITIVE)
     if not any(map(len, scores)):
         return Trust(np.array([0.0, 1.0, 0.0, 0.0]), {})
-    x = _features(np.concatenate(scores), np.concatenate(covers))
-    ids, places = np.unique(np.concatenate(classes), return_inverse=True)
+    every = slice(None, None, -(-sum(map(len, scores)) // _MOST))
+    x = _features(np.concatenate(scores)[every], np.concatenate(covers)[every])
+    ids, places = np.unique(np.concatenate(classes)[every], return_inverse=True)
     of_class = (places[:, None] == np.arange(len(ids))).astype(np.float64)
     ridge = np.array([1e-6, *[_RIDGE] * (x.shape[1] - 1), *[_CLASS_RIDGE] * len(ids)])
     prior = np.array([0.0, 1.0, 0.0, 0.0, *[0.0] * len(ids)])  # the score as it is
-    fitted = _fit_logistic(np.hstack([x, of_class]), np.concatenate(right).astype(np.float64), ridge, prior)
+    fitted = _fit_logistic(
+        np.hstack([x, of_class]), np.concatenate(right)[every].astype(np.float64), ridge, prior
+    )
     return Trust(fitted[:4], dict(zip(ids.tolist(), fitted[4:].tolist(), strict=True)))
 
 

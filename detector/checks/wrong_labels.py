@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detector.boxes import area, intersection, intersection_over_union, xywh_to_xyxy
 from detector.checks.box_fit import Fit, fit_boxes
-from detector.checks.trust import Doubles, Trust, cover_of, fit_trust
+from detector.checks.trust import LEAST_SCORE, Doubles, Trust, cover_of, fit_trust
 from detector.evaluation.matching import IN_CROWD, Scene, match_scene
 
 Kind = Literal["forgotten", "badly placed", "swapped", "unsupported"]
@@ -115,7 +115,8 @@ def _forgotten(number: int, view: _View, trust: Trust) -> list[Suspect]:
         return []
     boxes, scene = xywh_to_xyxy(view.scene.boxes_xywh), view.scene
     excused = match_scene(scene) == IN_CROWD
-    free = np.flatnonzero((view.iou.max(axis=1, initial=0) < _SUPPORTS) & ~excused)
+    beside = (view.iou.max(axis=1, initial=0) < _SUPPORTS) & ~excused
+    free = np.flatnonzero(beside & (scene.scores >= LEAST_SCORE))
     share = intersection(boxes, boxes) / np.maximum(area(boxes), 1e-9)[:, None]
     overlap = intersection_over_union(boxes, boxes)
     taken: list[int] = []

@@ -77,9 +77,8 @@ def ask_model(
     page = output / PAGE
     write_page(page, labelled.root.resolve().name, (judged, told), scenes, shown, names)
     add_suspects(output / FINDINGS, labelled.root, scenes, told, names)
-    echo(
-        f"Open {page} in a browser, the surest first. Not all of them are wrong: look before you change any."
-    )
+    if told:
+        echo(f"Open {page} in a browser, the surest first. Not all are wrong: look before you change any.")
     if asking.tool is not None and shown:
         proposals = propose_corrections(scenes, shown, names)
         images = [scenes[number].image for number in proposals]

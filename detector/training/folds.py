@@ -84,7 +84,7 @@ def begin_folds(
     shared = share_plan(experiment, planned)
     with alone(run, say):
         run.start(shared.to_yaml(), build_record(dataset, division, whole, shared))
-        check_space(run, division.folds)
+        _check_space(run, division.folds)
         say(f"{division.folds} folds of {counted(len(whole.train.images), 'image')}, then a model of all.")
         if line := describe_shortage(planned, budget, trainings, images, speed):
             say(line)
@@ -164,7 +164,7 @@ def _load_shared(run: RunFolder, record: RunRecord) -> ExperimentConfig:
     return config
 
 
-def check_space(run: RunFolder, folds: int) -> None:
+def _check_space(run: RunFolder, folds: int) -> None:
     free, needed = shutil.disk_usage(run.root).free, folds * _BYTES_OF_A_FOLD
     if free < needed:
         raise DetectorError(

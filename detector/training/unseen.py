@@ -15,14 +15,14 @@ from detector.training.budget import Budget, measure_speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, ExperimentConfig
 from detector.training.division import Division
-from detector.training.folds import build_record, check_space, plan_whole, share_plan, train_folds
+from detector.training.folds import build_record, plan_whole, share_plan, train_folds
 from detector.training.job import Progress
 from detector.training.launch import alone
 from detector.training.plan import LITTLE, MUCH
 from detector.training.run_folder import RunFolder, fingerprint
 
 DEFAULTS = ExperimentConfig()
-_EPOCHS = 12  # half of the usual: enough to tell what is an object, before labels that are wrong are learned
+_EPOCHS = 12  # half of the usual, which is enough to tell what is an object
 _LEAST_STEPS = 300
 # Times of a step by the depth against that of a middling one, and seconds around the steps of a fold.
 _COSTS = {LITTLE: 0.65, MUCH: 1.25}
@@ -77,7 +77,8 @@ def plan_unseen(dataset: Path, division: Division, experiment: ExperimentConfig 
     training, seen = shared.training, len(whole.train.images) * (division.folds - 1) / division.folds
     steps = training.steps
     if steps == AUTO:
-        steps = max(_LEAST_STEPS, math.ceil(_EPOCHS * seen / training.batch_size))
+        few = min(_EPOCHS * seen / training.batch_size, int(planned.training.steps) / 2)
+        steps = max(_LEAST_STEPS, math.ceil(few))
     depth = planned.training.frozen_until
     if depth == AUTO:
         depth = MUCH if planned.augmentation.crop else LITTLE
@@ -122,5 +123,4 @@ def train_unseen(
         if not run.record.exists():
             record = build_record(plan.dataset, plan.division, plan.whole, plan.experiment)
             run.start(plan.experiment.to_yaml(), record)
-        check_space(run, plan.division.folds)
         train_folds(run, plan.whole, Budget(), ignore, on_progress)
