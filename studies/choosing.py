@@ -1,7 +1,7 @@
 """Which pictures to label next: chosen by the model against taken at random, as curves of AP.
 
-``python -m studies.choosing run RESULTS.jsonl FOLDER...`` trains and measures; begun again, it goes on.
-``python -m studies.choosing show RESULTS.jsonl`` prints the tables of docs/loop.md and draws its curves.
+``python -m studies.choosing RESULTS.jsonl FOLDER...`` trains and measures; begun again, it goes on.
+``python -m studies.choosing_results RESULTS.jsonl`` prints the tables of docs/loop.md and draws its curves.
 
 All ways begin with the same pictures, drawn by the seed, and add as many at a time. Every training starts
 from the released weights and takes the same number of steps. It is measured on the validation and test
@@ -44,7 +44,7 @@ from detector.training.task import DetectionTask
 from detector.training.trainer import build_strategy, build_trainer
 from detector.training.validation import evaluate_weights
 from detector.weights import Weights, save_weights
-from studies.choosing_results import Point, read_points, show
+from studies.choosing_results import Point, read_points
 
 _SETTINGS = (
     "training.frozen_until=block_13_expand",
@@ -220,20 +220,15 @@ def _point(course: Course, way: str, seed: int, ids: Sequence[int], measured: tu
     }
 
 
-@click.group()
-def study() -> None:
-    """Chosen pictures against random ones."""
-
-
-@study.command("run")
+@click.command()
 @click.argument("results", type=click.Path(path_type=Path))
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--seeds", default="0,1,2", show_default=True)
 @click.option("--ways", default="chosen,random", show_default=True, help=f"Of {', '.join(WAYS)}.")
 @click.option("--counts", default="20,40,60,80", show_default=True, help="Labelled pictures.")
 @click.option("--steps", default=100, show_default=True, help="Of each training.")
-def run(results: Path, folders: Sequence[Path], seeds: str, ways: str, counts: str, steps: int) -> None:
-    """Train and measure; a line of JSON a point."""
+def study(results: Path, folders: Sequence[Path], seeds: str, ways: str, counts: str, steps: int) -> None:
+    """Train and measure on FOLDERs; a line of JSON in RESULTS for each training."""
     strategy = build_strategy(settings(steps, 0))
     loaded = [load_labelled_folder(folder) for folder in folders]
     numbers = [int(each) for each in counts.split(",")]
@@ -254,8 +249,6 @@ def run(results: Path, folders: Sequence[Path], seeds: str, ways: str, counts: s
                 seconds = time.monotonic() - start
                 echo(f"{seconds:6.0f} s  " + " ".join(str(v) for k, v in point.items() if k != "images"))
 
-
-study.add_command(show)
 
 if __name__ == "__main__":
     main(prog_name="python -m studies.choosing", command=study)

@@ -1,4 +1,7 @@
-"""What ``studies.choosing`` has measured: areas under the curves, differences, and the drawing."""
+"""What ``studies.choosing`` has measured: areas under the curves, differences, and the drawing.
+
+``python -m studies.choosing_results RESULTS.jsonl`` prints the tables of docs/loop.md.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TypedDict
 import click
 import numpy as np
 
+from detector.commands.cli import main
 from detector.commands.command_line import echo
 
 # Student's t for 95 % in both directions, by degrees of freedom; source: any table.
@@ -77,7 +81,8 @@ def table(points: Mapping[Key, Point], way: str, other: str) -> list[str]:
         own = [pair for pair in pairs if name in (pair[0], "all")]
         first, second = (np.array([found[(*pair, each)] for pair in own]) for each in (way, other))
         mean, low, high = interval((first - second).tolist())
-        numbers = f"{first.mean():.1f} | {second.mean():.1f} | {mean:+.2f} | {low:+.2f} to {high:+.2f}"
+        ends = "" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}"
+        numbers = f"{first.mean():.1f} | {second.mean():.1f} | {mean:+.2f} | {ends}"
         rows.append(f"| {name} | {len(own)} | {numbers} |")
     return rows
 
@@ -126,13 +131,13 @@ def draw(points: Mapping[Key, Point], path: Path) -> None:
         figure.savefig(path, format="svg", metadata={"Date": None})
 
 
-@click.command("show")
+@click.command()
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option("--against", default="random", show_default=True)
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw the curves into this file.")
 @click.option("--summary", type=click.Path(path_type=Path), help="Write areas and differences as JSON.")
 def show(results: Path, against: str, svg: Path | None, summary: Path | None) -> None:
-    """Print what was measured."""
+    """Print what is in RESULTS, and draw it."""
     points = read_points(results)
     for line in means(points):
         echo(line)
@@ -149,3 +154,7 @@ def show(results: Path, against: str, svg: Path | None, summary: Path | None) ->
             for (dataset, seed, way), area in sorted(areas(points).items())
         ]
         summary.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m studies.choosing_results", command=show)

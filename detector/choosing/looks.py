@@ -11,8 +11,9 @@ from detector.boxes import FloatArray
 from detector.choosing.description import describe
 from detector.choosing.doubt import disagreement, doubt_of_scores, mirrored
 from detector.detections import Detections
+from detector.errors import ArgumentError
 from detector.images import Image
-from detector.input_sizes import SizeHW, describe_size
+from detector.input_sizes import SizeHW, describe_size, read_size
 from detector.runtime import Detector
 from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
 
@@ -45,7 +46,7 @@ class Looker:
         detector: what is to be asked; its settings stay as they are.
 
     Attributes:
-        other_hw: input size of the second look, or None where the model has one size alone.
+        other_hw: input size of the second look, or None where there is none.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -93,10 +94,13 @@ class Looker:
         return found[found.scores >= _LEAST * self._thresholds[found.labels]]
 
 
-def _other_size(own_hw: SizeHW) -> SizeHW:
-    """A size that is near enough for what was learned at the own one to hold there, too."""
+def _other_size(own_hw: SizeHW) -> SizeHW | None:
+    """A size so near that what was learned at the own one holds there, too; None where that is too large."""
     height, width = (max(_CELL, _CELL * round(_OTHER * side / _CELL)) for side in own_hw)
-    return height, width
+    try:
+        return read_size(f"{height}x{width}")
+    except ArgumentError:
+        return None
 
 
 def _cells(spec: ModelSpec) -> list[tuple[int, int]]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from detector.boxes import FloatArray
 
+_BLOCK = 256
+
 
 @dataclass(frozen=True)
 class Pick:
@@ -37,9 +39,7 @@ def select(worth: FloatArray, descriptions: FloatArray, labelled: FloatArray, co
 
     Source: k-center greedy of Sener and Savarese, Active Learning for Convolutional Neural Networks, 2018.
     """
-    nearest = np.full(len(worth), np.inf)
-    for each in labelled:
-        nearest = np.minimum(nearest, _distances(descriptions, each))
+    nearest = _distance_to_nearest(descriptions, labelled)
     left = np.ones(len(worth), np.bool_)
     picks: list[Pick] = []
     while len(picks) < count:
@@ -49,6 +49,17 @@ def select(worth: FloatArray, descriptions: FloatArray, labelled: FloatArray, co
         left[best] = False
         nearest = np.minimum(nearest, _distances(descriptions, descriptions[best]))
     return picks
+
+
+def _distance_to_nearest(descriptions: FloatArray, others: FloatArray) -> NDArray[np.float64]:
+    """(N,) distances, infinite where there are no others."""
+    nearest = np.full(len(descriptions), np.inf)
+    squares = np.square(descriptions).sum(axis=1)
+    for start in range(0, len(others), _BLOCK):  # products of matrices: thousands have thousands of numbers
+        block = others[start : start + _BLOCK]
+        apart = squares[:, None] + np.square(block).sum(axis=1) - 2 * descriptions @ block.T
+        nearest = np.minimum(nearest, np.sqrt(np.maximum(apart, 0)).min(axis=1))
+    return nearest
 
 
 def _distances(descriptions: FloatArray, one: FloatArray) -> NDArray[np.float64]:

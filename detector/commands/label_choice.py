@@ -78,7 +78,7 @@ def choose_pictures(
     images, origin = _find_labelled(options.labelled, model)
     looker = Looker(detector)
     if looker.other_hw is None:
-        write_line(f"{model} has one input size, so that looks at another one play no part in the choice.")
+        write_line(f"{model} has one input size alone, so looks at another one play no part in the choice.")
     known = LabelledPictures.look_at(images, looker)
     for failure in known.failures:
         write_line(f"Labelled already, and cannot be read: {failure}", to_errors=True)
@@ -179,9 +179,9 @@ def _tell_reasons(chosen: Sequence[Chosen], names: Sequence[str], looker: Looker
 
     other = "" if looker.other_hw is None else describe_size(looker.other_hw)
     words = {
-        UNSURE: "unsure of it",
-        MIRROR: "finds something else in its mirror image",
-        SIZE: f"finds something else at input size {other}",
+        UNSURE: "unsure",
+        MIRROR: "other objects in its mirror image",
+        SIZE: f"other objects at input size {other}",
         UNLIKE: "unlike the others",
     }
     for number, each in enumerate(chosen, start=1):

@@ -51,6 +51,12 @@ def test_worthless_ones_are_taken_where_no_others_are_left() -> None:
     assert sorted(picked([0, 0, 1], [(0, 0), (1, 0), (2, 0)], 3)) == [0, 1, 2]
 
 
+def test_many_that_are_there_are_all_seen() -> None:
+    there = [(0.0, float(number)) for number in range(700)]
+    points = [(1.0, 699.0), (2.0, 300.0), (1.5, 0.0)]
+    assert picked([1, 1, 1], points, 3, *there) == [1, 2, 0]
+
+
 def test_ranks_tell_who_is_far() -> None:
     picks = select(np.ones(3, np.float32), places((1, 0), (2, 0), (9, 0)), places((0, 0)), 1)
     assert picks[0].position == 2
