@@ -82,6 +82,7 @@ NOT_COMMANDS: dict[str, str] = {
     "ssdlite_mobilenet_v2_coco-int8.tflite: 5.12 MB": "what an export prints",
     "Input size 300,384 now": "what the demo prints",
     "Collected: 23 pictures": "what the demo prints",
+    "What is kept, on 44 images": "what a training prints",
     "photos/": "folders",
 }
 
