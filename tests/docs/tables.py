@@ -49,6 +49,7 @@ PARSED_ONLY: dict[str, str] = {
     "ssdlite train FOLDER --watch": "serves a page while it trains; tests/api watches some",
     "ssdlite train FOLDER --folds": "six trainings of more pictures than are here; see tests/training",
     "runtime.strategy=multi_worker_mirrored": "needs two machines",
+    "--choose": "the run there was trained on all pictures; tests/commands/test_label_choice.py has others",
     "python -m studies.": "a measurement of minutes to hours; its options are parsed",
 }
 
