@@ -98,6 +98,18 @@ def means(points: Mapping[Key, Point]) -> list[str]:
     return rows
 
 
+def summarise(points: Mapping[Key, Point]) -> str:
+    """The points and the areas as JSON, a row a line, without the names of the images."""
+    rows: list[object] = [
+        {name: value for name, value in points[key].items() if name != "images"} for key in sorted(points)
+    ]
+    rows += [
+        {"dataset": dataset, "seed": seed, "way": way, "area": round(area, 3)}
+        for (dataset, seed, way), area in sorted(areas(points).items())
+    ]
+    return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n"
+
+
 def draw(points: Mapping[Key, Point], path: Path) -> None:
     """Write the curves as SVG: thin a seed, thick their mean."""
     import matplotlib as mpl
@@ -135,7 +147,7 @@ def draw(points: Mapping[Key, Point], path: Path) -> None:
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option("--against", default="random", show_default=True)
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw the curves into this file.")
-@click.option("--summary", type=click.Path(path_type=Path), help="Write areas and differences as JSON.")
+@click.option("--summary", type=click.Path(path_type=Path), help="Write points and areas as JSON.")
 def show(results: Path, against: str, svg: Path | None, summary: Path | None) -> None:
     """Print what is in RESULTS, and draw it."""
     points = read_points(results)
@@ -149,11 +161,7 @@ def show(results: Path, against: str, svg: Path | None, summary: Path | None) ->
     if svg is not None:
         draw(points, svg)
     if summary is not None:
-        found = [
-            {"dataset": dataset, "seed": seed, "way": way, "area": round(area, 3)}
-            for (dataset, seed, way), area in sorted(areas(points).items())
-        ]
-        summary.write_text(json.dumps(found, indent=1) + "\n")
+        summary.write_text(summarise(points))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ PARSED_ONLY: dict[str, str] = {
     "--with-model": "three trainings; tests/training and tests/commands judge small ones",
     "ssdlite train FOLDER --folds": "six trainings of more pictures than are here; see tests/training",
     "runtime.strategy=multi_worker_mirrored": "needs two machines",
+    "--choose": "the run there was trained on all pictures; tests/commands/test_label_choice.py has others",
     "python -m studies.": "a measurement of minutes to hours; its options are parsed",
 }
 

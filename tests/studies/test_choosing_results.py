@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.choosing_results import Point, areas, draw, interval, means, read_points, table
+from studies.choosing_results import Point, areas, draw, interval, means, read_points, summarise, table
 
 RISE = {"chosen": (10, 20, 30), "random": (10, 18, 26)}
 
@@ -75,3 +75,10 @@ def test_means_and_curves(results: Path, tmp_path: Path) -> None:
     draw(points, tmp_path / "curves.svg")
     assert (tmp_path / "curves.svg").read_text().rstrip().endswith("</svg>")
     assert read_points(tmp_path / "absent.jsonl") == {}
+
+
+def test_a_summary_has_points_and_areas(results: Path) -> None:
+    rows = json.loads(summarise(read_points(results)))
+    assert len(rows) == 26 + 8
+    assert {"dataset": "ants", "seed": 0, "way": "chosen", "area": 20.0} in rows
+    assert not any("images" in row for row in rows)
