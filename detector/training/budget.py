@@ -103,9 +103,9 @@ class Speed:
         return _TRAINED_AGAINST_LOOKED_AT * self.seconds_per_look(input_hw)
 
 
-def measure_speed() -> Speed:
-    """The speed of this machine, from a few looks of a network at nothing."""
-    spec = ModelSpec("speed", ("nothing",), input_hw=(300, 300))
+def measure_speed(backbone: str) -> Speed:
+    """The speed of this machine, from a few looks of a network with that backbone at nothing."""
+    spec = ModelSpec("speed", ("nothing",), input_hw=(300, 300), backbone=backbone)
     shapes = build_architecture(spec).weight_shapes
     network = open_interpreter(build_tflite({k: np.ones(s, np.float32) for k, s in shapes.items()}, spec), 1)
     seconds = []

@@ -6,9 +6,15 @@ import tensorflow as tf
 import tf_keras
 
 from detector.architecture import build_architecture
+from detector.backbones import BACKBONES
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.spec import ModelSpec
+
+_NETWORKS = {
+    "mobilenet_v1": tf_keras.applications.MobileNet,
+    "mobilenet_v2": tf_keras.applications.MobileNetV2,
+}
 
 
 def load_imagenet_backbone(spec: ModelSpec, weights: str = "imagenet") -> dict[str, FloatArray]:
@@ -25,12 +31,13 @@ def load_imagenet_backbone(spec: ModelSpec, weights: str = "imagenet") -> dict[s
     """
     height, width = spec.input_hw
     try:
-        keras_model = tf_keras.applications.MobileNetV2(
+        keras_model = _NETWORKS[spec.backbone](
             (height, width, 3), alpha=spec.width_multiplier, include_top=False, weights=weights
         )
     except Exception as error:  # Keras raises a bare Exception where a download fails
         raise WeightsError(
-            f"The ImageNet weights of MobileNetV2 {spec.width_multiplier:g} cannot be had ({error})."
+            f"The ImageNet weights of {BACKBONES[spec.backbone].title} {spec.width_multiplier:g} cannot be "
+            f"had ({error})."
         ) from error
     found = {}
     for layer in build_architecture(spec).layers:

@@ -13,9 +13,10 @@ from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.input_sizes import SizeHW
 from detector.labels import normalise_name
-from detector.pretrained.releases import DEFAULT_MODEL, weights_path
+from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, weights_path
 from detector.spec import ModelSpec
 from detector.system.run_names import RUN_WEIGHTS
+from detector.training.config import ExperimentConfig
 from detector.weights import Weights, load_weights
 
 # A new class starts out improbable, so that the many anchors on background do not drown the first steps;
@@ -64,6 +65,7 @@ def load_initial_weights(
     path = _weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
+    _check_backbone(str(path), source.backbone, spec.backbone)
     card = dict(source.card)
     weights, source = resize_network(weights, source, spec.input_hw)
     if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:
@@ -78,18 +80,33 @@ def load_initial_weights(
     return InitialWeights(fitted, f"{source.name}", card, copied)
 
 
-def initial_size(start: str, say: Callable[[str], None]) -> tuple[SizeHW, SizeHW] | tuple[None, None]:
+def initial_size(
+    experiment: ExperimentConfig, say: Callable[[str], None]
+) -> tuple[SizeHW, SizeHW] | tuple[None, None]:
     """Height and width of the input that the weights which ``training.initial_weights`` names were made for,
-    and those that the scales of their anchors are shares of; None where they are of no
-    detector.
+    and those that the scales of their anchors are shares of; None where they are of no detector.
 
     Raises:
-        WeightsError: they cannot be had.
+        WeightsError: they cannot be had, or are of another backbone.
     """
+    start, backbone = experiment.training.initial_weights, experiment.model.backbone
     if start in ("none", "imagenet"):
         return None, None
-    spec = load_weights(_weights_file(start, say))[1]
+    if start == "released":  # before they are fetched for nothing
+        _check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
+    path = _weights_file(start, say)
+    spec = load_weights(path)[1]
+    _check_backbone(str(path), spec.backbone, backbone)
     return spec.input_hw, spec.anchors.reference_hw or spec.input_hw
+
+
+def _check_backbone(origin: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise WeightsError(
+            f"{origin} has the backbone {found} and model.backbone is {expected}: set "
+            f"model.backbone={found}, or training.initial_weights to weights of {expected}, `imagenet` or "
+            "`none`."
+        )
 
 
 def _weights_file(start: str, say: Callable[[str], None]) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from detector.backbones import BACKBONES
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.input_sizes import SizeHW, describe_size
@@ -16,9 +17,6 @@ from detector.training.budget import EVALUATIONS, Speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig, ModelConfig
 
-# Names of the first layers that are trained. What the layers before block_3 see, edges and colours, is of use
-# for any picture, and they take as long as all others together.
-LITTLE, MUCH = "block_13_expand", "block_3_expand"
 FIRST_HEAD = "extra_2_reduce"
 _EPOCHS = 25
 _FEW_IMAGES = 250
@@ -60,6 +58,12 @@ class Plan:
         """First layer that is trained; None when all are."""
         name = self.config.training.frozen_until
         return {"none": None, "heads": FIRST_HEAD}.get(name, name)
+
+    @property
+    def depths(self) -> tuple[str, str]:
+        """First layers that are tried out, from the least that is trained to the most."""
+        backbone = BACKBONES[self.config.model.backbone]
+        return backbone.little, backbone.much
 
     @property
     def live_batch_norm(self) -> bool:
@@ -105,11 +109,12 @@ def build_plan(
         reasons.append(f"steps: for {counted(images, 'image')}")
     steps = int(training.steps)
     if training.frozen_until == AUTO:
-        depth, reason = _choose_depth(folder, steps, fine_tuning)
+        backbone = BACKBONES[model.backbone]
+        depth, reason = _choose_depth(folder, steps, fine_tuning, backbone.little)
         if depth == AUTO and speed is not None and training.minutes != AUTO:
             seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
             if seconds > _RUN_SHARE * 60 * float(training.minutes):
-                depth = MUCH if augmentation.crop else LITTLE
+                depth = backbone.much if augmentation.crop else backbone.little
                 size = "small" if augmentation.crop else "large"
                 reason = f"depth: as is usual for {size} objects, for there is no time to try it out"
         training = replace(training, frozen_until=depth)
@@ -224,7 +229,7 @@ def _usual_steps(images: int, batch_size: int) -> int:
     return max(_LEAST_STEPS, round(images * epochs_here / batch_size))
 
 
-def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool) -> tuple[str, str]:
+def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool, little: str) -> tuple[str, str]:
     images = len(folder.train.images)
     objects = sum(not annotation["iscrowd"] for annotation in folder.val.annotations)
     if not fine_tuning:
@@ -234,10 +239,10 @@ def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool) -> tupl
     if worker_count():
         return "none", "depth: everything, for several workers have nothing to save"
     if steps < _LEAST_STEPS:
-        return LITTLE, f"depth: little, for a trial would take longer than {steps} steps"
+        return little, f"depth: little, for a trial would take longer than {steps} steps"
     if objects < _LEAST_OBJECTS:
         return (
-            LITTLE,
+            little,
             f"depth: little, for {objects} validation objects tell too little",
         )
     return AUTO, (

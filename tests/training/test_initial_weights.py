@@ -9,7 +9,8 @@ from detector.architecture import build_architecture
 from detector.errors import WeightsError
 from detector.labels import COCO_CLASSES
 from detector.spec import ModelSpec
-from detector.training.initial_weights import fit_classes, load_initial_weights
+from detector.training.config_file import load_config
+from detector.training.initial_weights import fit_classes, initial_size, load_initial_weights
 from detector.weights import check_weights, load_weights, save_weights
 from tests.formats.tflite.test_writer import random_weights
 
@@ -168,6 +169,22 @@ def test_weights_of_another_network_are_refused(file, change, part):
     with pytest.raises(WeightsError) as caught:
         load_initial_weights(str(file), replace(SOURCE, **change), seed=0)
     assert_one_line(caught, ("earlier.npz", part, "`imagenet` or `none`"))
+
+
+def test_weights_of_another_backbone_are_refused_before_anything_is_fetched(file, tmp_path, monkeypatch):
+    monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path / "empty"))
+    other = load_config(None, ["model.backbone=mobilenet_v1"])
+    with pytest.raises(WeightsError) as caught:
+        initial_size(other, print)
+    assert_one_line(caught, ("The released COCO detector", "set model.backbone=mobilenet_v2", "`imagenet`"))
+    other = load_config(None, ["model.backbone=mobilenet_v1", f"training.initial_weights={file}"])
+    for attempt in (
+        lambda: initial_size(other, print),
+        lambda: load_initial_weights(str(file), replace(SOURCE, backbone="mobilenet_v1"), seed=0),
+    ):
+        with pytest.raises(WeightsError) as caught:
+            attempt()
+        assert_one_line(caught, ("earlier.npz", "has the backbone mobilenet_v2", "is mobilenet_v1"))
 
 
 def assert_one_line(caught, parts):
