@@ -86,7 +86,9 @@ class TrainingConfig:
     """Where training starts, what it trains, and for how long.
 
     Attributes:
-        initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone), ``none``, or a ``.npz`` file.
+        initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone, of keras.applications),
+            ``none``, a ``.npz`` file, or a file with a classifier of ImageNet: Keras's ``.h5``, torchvision's
+            ``.pth``, a checkpoint or a frozen graph of TF-Slim.
         batch_size: images a step, over all devices and workers together.
         steps: steps in all; ``auto`` by ``epochs``.
         epochs: how often each image is looked at, in place of ``steps``; ``auto`` by the size of the dataset.

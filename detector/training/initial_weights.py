@@ -13,6 +13,7 @@ from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.input_sizes import SizeHW
 from detector.labels import normalise_name
+from detector.pretrained.imagenet.files import FILES, fetch_imagenet, is_imagenet_file, read_imagenet
 from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, weights_path
 from detector.spec import ModelSpec
 from detector.system.run_names import RUN_WEIGHTS
@@ -48,7 +49,8 @@ def load_initial_weights(
     """The weights that ``training.initial_weights`` names, fitted to the classes and the input of a spec.
 
     Args:
-        start: ``released``, ``imagenet``, ``none``, a ``.npz`` file, or the folder of a training run.
+        start: ``released``, ``imagenet``, ``none``, a ``.npz`` file, the folder of a training run, or a file
+            with a classifier of ImageNet.
         spec: the network to be trained.
         seed: of the columns of new classes.
         say: takes a line for what takes time.
@@ -58,10 +60,8 @@ def load_initial_weights(
     """
     if start == "none":
         return InitialWeights({}, "nothing: all weights are new", {})
-    if start == "imagenet":
-        from detector.training.imagenet import load_imagenet_backbone
-
-        return InitialWeights(load_imagenet_backbone(spec), "an ImageNet backbone (keras.applications)", {})
+    if not is_of_detector(start):
+        return _load_imagenet(start, spec, say)
     path = _weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
@@ -80,6 +80,28 @@ def load_initial_weights(
     return InitialWeights(fitted, f"{source.name}", card, copied)
 
 
+def is_of_detector(start: str) -> bool:
+    """Whether ``training.initial_weights`` names weights with heads, and not of a backbone alone or none."""
+    return start not in ("none", "imagenet") and not is_imagenet_file(start)
+
+
+def _load_imagenet(start: str, spec: ModelSpec, say: Callable[[str], None]) -> InitialWeights:
+    """A backbone from ImageNet; heads and extra maps are not among the weights."""
+    if start == "imagenet":
+        network, origin = fetch_imagenet(spec, say), "keras.applications"
+    else:
+        network, origin = read_imagenet(Path(start)), start
+        _check_backbone(start, network.backbone, spec.backbone)
+    if network.width != spec.width_multiplier:
+        raise WeightsError(
+            f"{start} is {network.title} and the network to be trained has the width multiplier "
+            f"{spec.width_multiplier:g}: set model.width_multiplier={network.width:g}, or take other weights."
+        )
+    for note in network.notes:
+        say(f"Note on {origin}: {note}")
+    return InitialWeights(network.weights, f"an ImageNet backbone, {network.title} ({origin})", {})
+
+
 def initial_size(
     experiment: ExperimentConfig, say: Callable[[str], None]
 ) -> tuple[SizeHW, SizeHW] | tuple[None, None]:
@@ -90,7 +112,7 @@ def initial_size(
         WeightsError: they cannot be had, or are of another backbone.
     """
     start, backbone = experiment.training.initial_weights, experiment.model.backbone
-    if start in ("none", "imagenet"):
+    if not is_of_detector(start):
         return None, None
     if start == "released":  # before they are fetched for nothing
         _check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
@@ -115,8 +137,8 @@ def _weights_file(start: str, say: Callable[[str], None]) -> Path:
         path /= RUN_WEIGHTS
     if path.suffix != ".npz":
         raise WeightsError(
-            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, is "
-            f"{start!r}."
+            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, or "
+            f"a classifier of ImageNet ({FILES}), is {start!r}."
         )
     return path
 

@@ -16,6 +16,7 @@ from detector.system.terminal import counted
 from detector.training.budget import EVALUATIONS, Speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig, ModelConfig
+from detector.training.initial_weights import is_of_detector
 
 FIRST_HEAD = "extra_2_reduce"
 _EPOCHS = 25
@@ -89,7 +90,7 @@ def build_plan(
         speed: of this machine, where the time is limited.
     """
     training = config.training
-    fine_tuning = training.initial_weights not in ("none", "imagenet")
+    fine_tuning = is_of_detector(training.initial_weights)
     images = len(folder.train.images)
     augmentation, reasons = _choose_augmentation(config.augmentation, folder)
     model = config.model

@@ -89,6 +89,7 @@ def test_other_steps_spread_the_evaluations_anew_unless_they_are_given() -> None
         (("training.initial_weights=none",), 100, 100, "none"),
         (("model.backbone=mobilenet_v1", "training.initial_weights=run.npz"), 100, 3, "conv_pw_11"),
         (("training.initial_weights=imagenet",), 100, 100, "none"),
+        (("training.initial_weights=mobilenet.pth",), 100, 100, "none"),
     ],
 )
 def test_depth(settings: tuple[str, ...], images: int, objects: int, depth: str) -> None:
