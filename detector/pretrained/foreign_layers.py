@@ -34,6 +34,7 @@ _ARCHITECTURES = (
     (r"FeatureExtractor/resnet", "SSD ResNet"),
     (r"efficientnet|efficientdet", "EfficientDet"),
     (r"CenterNet|center_net", "CenterNet"),
+    (r"^MobilenetV1/", "a MobileNetV1 classifier"),
     (r"^MobilenetV2/", "a MobileNetV2 classifier"),
     (r"yolo|darknet", "YOLO"),
     (
