@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from detector.anchors import LARGEST_SIDE, AnchorSpec
-from detector.backbones import BACKBONES, DEFAULT_BACKBONE
+from detector.backbones import BACKBONES, DEFAULT_BACKBONE, BackboneName
 from detector.errors import ModelError
 from detector.system.bounds import check_count, check_integer, check_number, check_text, shown
 from detector.system.reading import parsing
@@ -59,7 +59,7 @@ class ModelSpec:
     name: str
     classes: tuple[str, ...]
     input_hw: tuple[int, int] = (300, 300)
-    backbone: str = DEFAULT_BACKBONE
+    backbone: BackboneName = DEFAULT_BACKBONE
     width_multiplier: float = 1.0
     anchors: AnchorSpec = field(default_factory=AnchorSpec)
     box_coder_scales: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)

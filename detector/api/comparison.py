@@ -24,9 +24,9 @@ from detector.api.inputs import (
 from detector.data.annotations import Result
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.errors import DatasetError
-from detector.evaluation.bootstrap import ROUNDS, Interval
+from detector.evaluation.bootstrap import ROUNDS
 from detector.evaluation.comparison import Comparison as Differences
-from detector.evaluation.comparison import Difference, compare_detections
+from detector.evaluation.comparison import compare_detections, show_difference, show_interval
 from detector.evaluation.evaluate import detect_dataset, match_categories
 from detector.evaluation.measure import nan_to_minus_1
 from detector.image_kinds import ImageLike
@@ -239,17 +239,3 @@ def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say)
     assert not isinstance(side, Detector)
     name = str(side) if isinstance(side, str | Path) else "detections"
     return _Found(name, frozenset(coco.categories), read_detections(side, whole, say), None)
-
-
-def show_interval(interval: Interval, sign: str = "") -> str:
-    """A share with its interval, in percent: ``32.62 [27.90, 36.84]``."""
-    value, low, high = (
-        f"{round(100 * number, 2) + 0.0:{sign}.2f}"
-        for number in (interval.value, interval.low, interval.high)
-    )
-    return f"{value:>6} [{low}, {high}]"
-
-
-def show_difference(each: Difference) -> str:
-    """A difference with its interval, in percent, and what that says."""
-    return f"{show_interval(each.difference, '+'):24}{'beyond' if each.beyond_chance else 'within'} chance"

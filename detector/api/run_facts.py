@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.report.run import Evaluated, RunFacts, Series, percent_of
+from detector.report.run import Evaluated, Kept, RunFacts, Series, percent_of
 from detector.system.invocation import command
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import counted
@@ -18,6 +18,7 @@ from detector.training.config import AUTO
 from detector.training.final_report import next_commands
 from detector.training.history import HistoryEntry, read_series, smooth
 from detector.training.plan import describe_depth
+from detector.training.retention import RETENTION, Retention
 from detector.training.run_folder import RunFolder
 from detector.training.run_record import RunRecord
 
@@ -61,7 +62,17 @@ def read_training(run: RunFolder, *, running: bool = False) -> RunFacts:
         plan=[*_texts(record.get("plan")), *_decided_by_trials(record, history)],
         trained=_counts(record.get("objects")),
         commands=next_commands(run) if finished else [],
+        kept=_read_kept(run) if finished else None,
     )
+
+
+def _read_kept(run: RunFolder) -> Kept | None:
+    """What a run has kept of the one that it goes on from; None for others."""
+    path = run.root / RETENTION
+    if not path.exists():
+        return None
+    retention = Retention.load(path)
+    return Kept(retention.title, retention.rows(), retention.conclusion)
 
 
 def describe_data(record: RunRecord) -> str:

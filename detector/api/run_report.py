@@ -21,6 +21,7 @@ from detector.system.invocation import command
 from detector.system.terminal import counted, ignore
 from detector.training.chance import describe_interval
 from detector.training.fold_numbers import FoldNumbers
+from detector.training.retention import tell_retention
 from detector.training.run_folder import RunFolder
 
 # Detections times rounds of the intervals; more takes longer than the end of a run should.
@@ -28,8 +29,8 @@ _WORK, _LEAST_ROUNDS = 4_000_000, 200
 
 
 def leave_report(run: RunFolder, say: Say) -> None:
-    """Say how far AP may be chance, write the page of a run that is over and say where it is; the run is
-    whole without it.
+    """Say how far AP may be chance, write the page of a run that is over and say where it is, and what is
+    worse than in the run that it goes on from; the run is whole without the page.
     """
     try:
         analysis = analyse_run(run)
@@ -48,6 +49,8 @@ def leave_report(run: RunFolder, say: Say) -> None:
         )
     else:
         say(f"Open {path} in a browser: curves, the plan, the worst errors, what to photograph next.")
+    for line in tell_retention(run):
+        say(line)
 
 
 def analyse_run(run: RunFolder) -> Analysis:

@@ -30,6 +30,7 @@ from detector.training.folds import begin_folds, go_on_folds
 from detector.training.history import HistoryEntry
 from detector.training.job import Progress, StopError
 from detector.training.launch import begin
+from detector.training.predecessor import GoingOn
 from detector.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class TrainOptions(TypedDict, total=False):
             it, then one on all images; ``TrainedRun.folds`` has the numbers.
         group_by: a regular expression; images in whose file names it finds the same text stay together, in a
             fold or in what is held out.
+        keep_classes: classes of the initial weights that stay beside those of the dataset, without their
+            images: ``coco``, or a list of names.
+        from_run: folder of an earlier run: its weights are gone on from, its classes come first.
+        keep: with ``from_run``, the dataset whose training images are mixed in; ``nothing`` for none. That
+            of the earlier run if it is not given, where it is unchanged.
     """
 
     steps: int | None
@@ -65,6 +71,9 @@ class TrainOptions(TypedDict, total=False):
     val: str | None
     folds: int | None
     group_by: str | None
+    keep_classes: str | Sequence[str] | None
+    from_run: str | Path | None
+    keep: str | Path | None
 
 
 class TrainedRun:
@@ -178,8 +187,8 @@ def train(
             seconds, for they are read no more often; ``on_evaluation(progress)``, called with the ``metrics``
             and ``is_best`` of each evaluation; ``on_end(run)``, called with what is returned. What one of
             them raises ends the run as Ctrl-C does and is raised here.
-        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train``, ``val``, ``folds``
-            and ``group_by``; see ``TrainOptions``.
+        options: ``steps`` or ``epochs``, ``minutes``, ``config``, ``settings``, ``train``, ``val``,
+            ``folds``, ``group_by``, ``keep_classes``, ``from_run`` and ``keep``; see ``TrainOptions``.
 
     Raises:
         TypeError: an option that there is not.
@@ -222,8 +231,15 @@ def _begin(
     division = Division(
         options.get("train"), options.get("val"), options.get("folds"), options.get("group_by")
     )
-    start = begin if division.folds is None else begin_folds
-    return start(folder, experiment, division, output, say, tell)
+    earlier, keep = optional_path("from_run", options.get("from_run")), options.get("keep")
+    if keep is not None and earlier is None:
+        raise ValueError("keep says what is mixed in of the data of from_run; name that, too")
+    if earlier is None and division.folds is not None:
+        return begin_folds(folder, experiment, division, output, say, tell)
+    if division.folds is not None:
+        raise ValueError("folds train new models on all images; leave out folds or from_run")
+    going_on = None if earlier is None else GoingOn(earlier, None if keep is None else str(keep))
+    return begin(folder, experiment, division, output, say, tell, going_on)
 
 
 def _settings(options: TrainOptions) -> list[str]:
@@ -233,5 +249,7 @@ def _settings(options: TrainOptions) -> list[str]:
         settings = [settings]
     if isinstance(settings, Mapping):
         settings = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
-    given = {name: options.get(name) for name in ("steps", "epochs", "minutes")}
-    return [*settings, *(f"training.{key}={number}" for key, number in given.items() if number is not None)]
+    given: dict[str, object] = {name: options.get(name) for name in ("steps", "epochs", "minutes")}
+    kept = options.get("keep_classes")
+    given["keep_classes"] = kept if kept is None or isinstance(kept, str) else json.dumps(list(kept))
+    return [*settings, *(f"training.{key}={value}" for key, value in given.items() if value is not None)]

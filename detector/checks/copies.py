@@ -10,7 +10,7 @@ from detector.boxes import FloatArray
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.duplicates import ImageFacts, group_copies, look_at_files
 from detector.data.findings import FindingLog
-from detector.data.raw_labels import RawImage
+from detector.data.shared_images import as_read
 from detector.errors import ImageError
 
 _KEPT = ("test", "val", "train")  # of copies in several parts, that in the first of these stays
@@ -27,7 +27,7 @@ def leave_out_copies(parts: Mapping[str, Dataset], log: FindingLog) -> dict[str,
     have to be the same; of equal images with different objects all are kept, and noted.
     """
     entries = [(name, image) for name in _KEPT if name in parts for image in parts[name].images]
-    found = look_at_files([_as_read(image) for _, image in entries])
+    found = look_at_files([as_read(image) for _, image in entries])
     facts: dict[int, ImageFacts] = {n: f for n, f in enumerate(found) if not isinstance(f, ImageError)}
     groups = group_copies(facts, {number: entries[number][1].name for number in facts})
     objects = {name: _objects_of(part) for name, part in parts.items()}
@@ -73,11 +73,6 @@ def _copies(
                 example = f"{image.name} in {name} and {first.name} in {first_name}"
                 log.add("equal images with different objects, kept: leave out the wrong ones", example)
             equal.append(number)
-
-
-def _as_read(image: DatasetImage) -> RawImage:
-    record = None if image.record is None else (image.path, image.record)
-    return RawImage(image.path, (), image.size_wh, record=record)
 
 
 def _objects_of(part: Dataset) -> dict[int, Objects]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.label import TOOL_NAMES
 from detector.commands.option_kinds import PATH, SIDE
-from detector.commands.options import parts_options
+from detector.commands.options import collected, parts_options
+from detector.commands.wrong_labels import TRAINED_HERE, Asking, ask_model
 from detector.errors import DatasetError
 from detector.system.files import check_writable
 from detector.system.invocation import command
@@ -24,6 +27,14 @@ if TYPE_CHECKING:
 
 _BAR = 30  # characters
 _LONGEST_NAME = 24
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Which images a training would train and validate on."""
+
+    train: str | None
+    val: str | None
 
 
 @click.command("check", cls=OneValueCommand)
@@ -44,10 +55,26 @@ _LONGEST_NAME = 24
     type=PATH,
     default=Path("output/check"),
     show_default=True,
-    help="Folder for labelled.jpg and findings.json.",
+    help="Folder for labelled.jpg and findings.json, and for what --with-model makes.",
 )
+@click.option(
+    "--with-model",
+    is_flag=False,
+    flag_value=TRAINED_HERE,
+    metavar="[RUN]",
+    help="Look for labels that are wrong, by what models find that have not seen the pictures: three are "
+    "trained for it, or those of RUN are taken, a run with --folds on the same pictures.",
+)
+@click.option(
+    "--to",
+    "tool",
+    type=click.Choice(TOOL_NAMES),
+    help="Write the pictures that --with-model finds for this tool, to be corrected.",
+)
+@collected(_Parts, "splits")
+@collected(Asking, "asking")
 def check_command(
-    folder: Path, train: str | None, val: str | None, input_size: int, fix: Path | None, output: Path
+    folder: Path, splits: _Parts, input_size: int, fix: Path | None, output: Path, asking: Asking
 ) -> None:
     """Look through the labelled images in FOLDER, in any format that `ssdlite train` reads.
 
@@ -64,7 +91,9 @@ def check_command(
     from detector.data.folder import load_labelled_folder
     from detector.images import save_image
 
+    asking.check(fix)
     check_writable(output)
+    train, val = splits.train, splits.val
     if fix is not None:
         check_target(fix, folder)
         check_writable(fix)
@@ -96,6 +125,8 @@ def check_command(
         raise DatasetError(
             f"A training would refuse this: {labelled.refusals[0]} With --fix OUT a repaired copy is written."
         )
+    if asking.with_model is not None:
+        ask_model(asking, labelled, (train, val), output)
     options = [*(("--train", train) if train else ()), *(("--val", val) if val else ())]
     echo(f"Next: {command('train', folder, *options)}")
 

@@ -156,7 +156,7 @@ def _is_file_of_detections(name: str) -> bool:
 
 
 def _print(comparison: Comparison) -> None:
-    from detector.api.comparison import show_difference, show_interval
+    from detector.evaluation.comparison import show_difference, show_interval
 
     echo(f"\n  {'':6}{'A':24}{'B':24}B minus A")
     for name in _SHOWN:
@@ -178,7 +178,7 @@ def _print(comparison: Comparison) -> None:
 
 
 def _print_classes(title: str, classes: Sequence[ClassDifference]) -> None:
-    from detector.api.comparison import show_difference
+    from detector.evaluation.comparison import show_difference
 
     if classes:
         echo(f"\n{title}, AP")

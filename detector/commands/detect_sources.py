@@ -12,12 +12,21 @@ from detector.commands.detect_results import results_among
 from detector.errors import DetectorError, ImageError
 from detector.heif import SUFFIXES as HEIF
 from detector.image_header import HEAD_BYTES, is_image_head, is_video_head
-from detector.images import SUFFIXES, UNREAD_SUFFIXES, find_images, is_address
+from detector.images import (
+    MOST_BYTES,
+    SUFFIXES,
+    UNREAD_SUFFIXES,
+    Image,
+    decode_image,
+    fetch,
+    find_images,
+    is_address,
+)
 from detector.system.address import shown_address
 from detector.system.download import open_url
 from detector.system.files import files_below
 from detector.system.invocation import command, with_extra
-from detector.system.reading import read_head
+from detector.system.reading import read_head, read_whole
 from detector.system.terminal import printable
 from detector.video.container import is_video
 
@@ -96,6 +105,22 @@ def sort_sources(sources: Sequence[str], output: Path) -> Sources:
 def shown_source(source: Path | str) -> str:
     """A path as it is, an address as it may be shown."""
     return shown_address(source) if isinstance(source, str) and is_address(source) else str(source)
+
+
+def read_picture(source: Path | str, name: str) -> tuple[bytes, Image]:
+    """The bytes of a picture, and the picture upright.
+
+    Args:
+        source: a file or an address.
+        name: of a picture at an address, for errors.
+
+    Raises:
+        ImageError: it cannot be read, or is none.
+        DownloadError: it cannot be fetched.
+    """
+    fetched = isinstance(source, str) and is_address(source)
+    data = fetch(str(source)) if fetched else read_whole(Path(source), MOST_BYTES, ImageError)
+    return data, decode_image(data, name=name if fetched else str(source))
 
 
 def _why_left_out(path: Path) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand
+from detector.commands.label_choice import ChoiceOptions, choice_options, choose_pictures
 from detector.commands.option_kinds import PATH
 from detector.commands.options import (
     DEFAULT_SCORE_THRESHOLD,
@@ -21,9 +22,9 @@ from detector.commands.options import (
     model_options,
     score_option,
 )
-from detector.errors import DetectorError, ImageError
+from detector.errors import DetectorError
 from detector.system.files import check_writable, free_folder, refuse_occupied, replacing_folder
-from detector.system.invocation import command
+from detector.system.invocation import command, quoted
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _HALF = 0.5  # of a class's score threshold: a wrong box is deleted sooner than 
     help="Least score of an object.  [default: half of that from which `ssdlite detect` shows it]",
 )
 @accuracy_options
+@choice_options
 @click.option(
     "--output",
     type=PATH,
@@ -54,12 +56,14 @@ _HALF = 0.5  # of a class's score threshold: a wrong box is deleted sooner than 
 )
 @collected(ModelOptions, "chosen")
 @collected(AccuracyOptions, "accuracy")
+@collected(ChoiceOptions, "choice")
 def label_command(
     sources: tuple[str, ...],
     tool: str,
     chosen: ModelOptions,
     score_threshold: float | None,
     accuracy: AccuracyOptions,
+    choice: ChoiceOptions,
     output: Path | None,
 ) -> None:
     """Label pictures with a model, for a person to correct in a labelling tool.
@@ -72,6 +76,7 @@ def label_command(
     from detector.data.writers.tools import TOOLS
     from detector.runtime import Detector
 
+    choice.check()
     output = output or free_folder(_DEFAULT_OUTPUT)
     refuse_occupied(output)
     _refuse_inside(output, sources)
@@ -84,8 +89,11 @@ def label_command(
     batch = _Batch.begin(detector, score_threshold, list(found.failures))
     for video in found.videos:
         batch.failures.append(f"{video} is a video; labels are for pictures.")
+    pictures = found.pictures
+    if choice.count is not None and pictures:
+        pictures = choose_pictures(pictures, detector, chosen.model, choice, batch.failures)
     with replacing_folder(output) as folder:
-        batch.look_at(found.pictures, folder / TOOLS[tool].images, flat=TOOLS[tool].flat)
+        batch.look_at(pictures, folder / TOOLS[tool].images, flat=TOOLS[tool].flat)
         for failure in batch.failures:
             write_line(f"Left out: {failure}", to_errors=True)
         if not batch.images:
@@ -93,7 +101,7 @@ def label_command(
         batch.write(TOOLS[tool], folder, output, Path(chosen.model).name)
     batch.tell(TOOLS[tool], output)
     if batch.failures:
-        total = len(batch.images) + len(batch.failures)
+        total = len(found.pictures) + len(found.videos) + len(found.failures)
         raise DetectorError(f"{len(batch.failures)} of {total} images were left out; they are named above.")
 
 
@@ -156,14 +164,11 @@ class _Batch:
                 self.failures.append(f"{name} is too large for this machine's memory.")
 
     def _add(self, source: Path | str, name: str, stem: str, folder: Path) -> None:
+        from detector.commands.detect_sources import read_picture
         from detector.data.writers.pictures import stored_picture
         from detector.data.writers.proposals import ProposedImage, propose
-        from detector.images import MOST_BYTES, decode_image, fetch, is_address
-        from detector.system.reading import read_whole
 
-        fetched = isinstance(source, str) and is_address(source)
-        data = fetch(str(source)) if fetched else read_whole(Path(source), MOST_BYTES, ImageError)
-        image = decode_image(data, name=name if fetched else str(source))
+        data, image = read_picture(source, name)
         objects = propose(self.detector.detect(image), self.least, self.sure)
         content, suffix = stored_picture(data, image, os.path.splitext(name)[1])
         stored = f"{Path(stem).as_posix()}{suffix}"
@@ -191,7 +196,8 @@ class _Batch:
         )
         if self.renamed:
             write_line(f"{counted(len(self.renamed), 'picture')} under another name: {self.renamed[0]}.")
-        places = {"folder": output, "absolute": output.absolute(), "parent": output.absolute().parent}
+        whole = output.absolute()
+        places = {"folder": quoted(output), "absolute": whole, "parent": quoted(whole.parent)}
         for number, step in enumerate(tool.steps):
             write_line(f"{' ' * 6 if number else 'Next: '}{step.format(**places)}")
-        write_line(f"When they are corrected: {command('train', 'FOLDER')}")
+        write_line(f"When they are corrected: {command('train', output if tool.stays else 'FOLDER')}")

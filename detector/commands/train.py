@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.option_kinds import PATH, InputSizes
 from detector.commands.options import collected, host_option, port_option
 from detector.errors import DetectorError
+from detector.labels import parse_classes
 from detector.system.invocation import command
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class _Experiment:
     minutes: float | None
     batch: int | None
     input_size: str | None
+    keep_classes: str | None
     show_config: bool
 
     def all_settings(self) -> list[str]:
@@ -42,6 +45,7 @@ class _Experiment:
             "training.minutes": self.minutes,
             "training.batch_size": self.batch,
             "model.input_size": self.input_size,
+            "training.keep_classes": self._kept(),
         }
         given = {key: value for key, value in options.items() if value is not None}
         if "training.steps" in given and "training.epochs" in given:
@@ -49,6 +53,11 @@ class _Experiment:
         if twice := given.keys() & {setting.partition("=")[0].strip() for setting in self.settings}:
             raise click.UsageError(f"{min(twice)} is given twice, as an option and with --set.")
         return [*self.settings, *(f"{key}={value}" for key, value in given.items())]
+
+    def _kept(self) -> str | None:
+        """The classes that are kept, in YAML: a word or a list of names."""
+        names = parse_classes(self.keep_classes)
+        return "coco" if names == ["coco"] else None if names is None else json.dumps(names)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,21 @@ class _Splits:
     val: str | None
     folds: int | None
     group_by: str | None
+
+
+@dataclass(frozen=True)
+class _GoingOn:
+    """Which earlier run is gone on from."""
+
+    from_run: Path | None
+    keep: str | None
+
+    def check(self, folds: int | None) -> None:
+        """Raise UsageError for what goes with no earlier run, or with none."""
+        if self.keep is not None and self.from_run is None:
+            raise click.UsageError("--keep says what is mixed in of the data of --from RUN; give that, too.")
+        if folds is not None and self.from_run is not None:
+            raise click.UsageError("--folds trains new models on all images; leave out --folds or --from.")
 
 
 @dataclass(frozen=True)
@@ -123,6 +147,23 @@ class _Watching:
     help="Images in whose file names this regular expression finds the same text stay together, in a fold or "
     r"in what is held out: 'cam(\d+)_'.  [default: look-alikes stay together]",
 )
+@click.option(
+    "--from",
+    "from_run",
+    type=PATH,
+    metavar="RUN",
+    help="Train on from the weights of an earlier run; its classes stay, those of DATASET are added.",
+)
+@click.option(
+    "--keep",
+    metavar="OLD",
+    help="With --from: the dataset whose training images are mixed in, or nothing.  [default: that of RUN]",
+)
+@click.option(
+    "--keep-classes",
+    metavar="NAMES",
+    help="Keep classes of the initial weights, without their images: coco, or names separated by commas.",
+)
 @click.option("--output", type=PATH, help="Folder of the run.  [default: runs/NAME]")
 @click.option("--resume", type=PATH, metavar="RUN", help="Go on with a run that was interrupted.")
 @click.option("--watch", is_flag=True, help="Show in the browser how it goes, live.")
@@ -135,6 +176,7 @@ class _Watching:
 )
 @collected(_Experiment, "experiment")
 @collected(_Splits, "splits")
+@collected(_GoingOn, "going_on")
 @collected(_Watching, "watching")
 def train_command(
     dataset: Path | None,
@@ -142,6 +184,7 @@ def train_command(
     splits: _Splits,
     output: Path | None,
     resume: Path | None,
+    going_on: _GoingOn,
     watching: _Watching,
 ) -> None:
     """Train a detector on your own images.
@@ -160,6 +203,7 @@ def train_command(
             echo(line)
 
     watching.check()
+    going_on.check(splits.folds)
     if experiment.show_config and resume is not None:
         raise click.UsageError(
             f"--show-config is of a new training; {resume / 'config.yaml'} is that of the run."
@@ -177,6 +221,8 @@ def train_command(
         "val": splits.val,
         "folds": splits.folds,
         "group_by": splits.group_by,
+        "from_run": going_on.from_run,
+        "keep": going_on.keep,
     }
     if resume is not None:
         if output is not None or any(options.values()):

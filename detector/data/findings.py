@@ -23,7 +23,8 @@ _NOUNS = {"boxes": "box", "categories": "category", "classes": "class"} | {
 }  # fmt: skip
 _SINGULAR = {
     "that are": "that is", "that differ": "that differs", "that fit": "that fits", "that have": "that has",
-    "that reach": "that reaches", "that say": "that says", "that share": "that shares",
+    "that look": "that looks", "that reach": "that reaches", "that say": "that says",
+    "that share": "that shares",
     "that were": "that was", "their": "its", "they are": "it is", "they were": "it was",
     "the boxes around them": "the box around it",
 }  # fmt: skip

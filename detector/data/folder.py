@@ -272,6 +272,7 @@ def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:
             "annotations/instances_train.json), Pascal VOC (*.xml), YOLO (data.yaml, or *.txt in labels/ or "
             "beside the images), an export of CVAT or Label Studio, JSON of labelme or Create ML, CSV "
             "(filename, class, xmin, ymin, xmax, ymax) or TFRecords."
+            + "".join(f" Unpack {path} first." for path in listing.with_suffix(".zip")[:1])
         )
     if len(readers) == 1:
         ((_, read),) = readers.items()

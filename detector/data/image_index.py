@@ -16,8 +16,10 @@ from detector.data.split_names import role_of, roles_agree
 from detector.images import SUFFIXES, UNREAD_SUFFIXES
 
 _UPLOAD_PREFIX = re.compile("^[0-9a-f]{8}-")  # Label Studio puts one before the name of an uploaded file
+_LOCAL_FILES = "/data/local-files/?d="  # before what it calls a file on its own disk, with escapes
 # Suffixes that a label file may name though the image was converted since.
 _NAMED_SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
+MISSING = "labelled images whose file is missing, left out"
 # Where pictures lie by custom; masks and thumbnails of the same names lie elsewhere.
 CUSTOMARY = ("images", "image", "imgs", "img", "jpegimages")
 
@@ -64,10 +66,12 @@ class ImageIndex:
         """
         role = role or role_among(self._below(near.parent))
         lower = [hint.lower() for hint in hints if hint]
-        for parts in _readings(text):
-            found = [path for path in self._called(parts[-1]) if self._may_be(path, parts[:-1], lower, role)]
+        for *said, name in _readings(text):
+            # In an address the name alone may be as it is on disk, and the folders written with escapes.
+            folders = [each if each in self._folders else unquote(each) for each in map(str.lower, said)]
+            found = [path for path in self._called(name) if self._may_be(path, folders, lower, role)]
             if found:
-                return self._best(found, parts, near, lower)
+                return self._best(found, [*folders, name], near, lower)
         return []
 
     def find_beside(self, text: str, near: Path) -> list[Path]:
@@ -99,7 +103,7 @@ class ImageIndex:
     def _may_be(self, path: Path, folders: Sequence[str], hints: Sequence[str], role: str | None) -> bool:
         parents = self._below(path.parent)
         # What is a folder of the dataset has to be the image's: the last one named, otherwise the hints.
-        said = [folders[-1].lower()] if folders and folders[-1].lower() in self._folders else hints
+        said = folders[-1:] if folders and folders[-1] in self._folders else hints
         return all(folder in parents for folder in said if folder in self._folders) and roles_agree(
             role_among(parents), role
         )
@@ -121,7 +125,7 @@ class ImageIndex:
         # itself counts before where the label lies, and that before custom. Files of equal content are one
         # picture, whichever is taken; if others are left, none is, since a wrong picture harms more than
         # a missing one. The folders that lose are remembered for ``is_doubtful``.
-        folders = [folder.lower() for folder in parts[:-1]]
+        *folders, name = parts
         around = set(self._below(near.parent))
 
         def fitness(path: Path) -> tuple[int, int, int, bool, bool]:
@@ -130,7 +134,7 @@ class ImageIndex:
                 shared_parts(reversed(folders), reversed(parents)),
                 sum(hint in parents for hint in hints),
                 len(around & set(parents)),
-                path.name == parts[-1],
+                path.name == name,
                 any(parent in CUSTOMARY for parent in parents),
             )
 
@@ -178,7 +182,9 @@ def role_among(folders: Sequence[str]) -> str | None:
     return next((role for folder in reversed(folders) if (role := role_of(folder))), None)
 
 
-def only_one(found: Sequence[Path], said: str, missing: str, root: Path, log: FindingLog) -> Path | None:
+def only_one(
+    found: Sequence[Path], said: str, root: Path, log: FindingLog, *, missing: str = MISSING
+) -> Path | None:
     """The one image that was found; otherwise None, and a finding.
 
     Args:
@@ -196,7 +202,8 @@ def only_one(found: Sequence[Path], said: str, missing: str, root: Path, log: Fi
 
 def _readings(text: str) -> Iterator[list[str]]:
     """The text as a path, then, where it may be one, as an address: its parts, the last one the name."""
-    for reading in dict.fromkeys((text, *addressed(text))):
+    known = addressed(text)
+    for reading in known[:1] if _LOCAL_FILES in text and known else dict.fromkeys((text, *known)):
         parts = [part for part in re.split(r"[\\/]", reading.strip()) if part not in ("", ".", "..")]
         if parts:
             yield parts

@@ -37,7 +37,7 @@ def splits_of_lists(
             example = f"{relative_name(path, listing.root)}:{number}: {line}"
             found = index.find(line, path, hints=(path.stem,))
             missing = "listed images without labels or without a file, left out"
-            if (image := only_one(found, example, missing, listing.root, log)) is not None:
+            if (image := only_one(found, example, listing.root, log, missing=missing)) is not None:
                 splits.setdefault(path.stem, []).append(image)
     return splits, "ImageSets/Main" if in_sets else "list files"
 

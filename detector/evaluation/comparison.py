@@ -153,3 +153,17 @@ def _count_by_image(tables: Tables) -> Ints:
         ],
         axis=1,
     )
+
+
+def show_interval(interval: Interval, sign: str = "") -> str:
+    """A share with its interval, in percent: ``32.62 [27.90, 36.84]``."""
+    value, low, high = (
+        f"{round(100 * number, 2) + 0.0:{sign}.2f}"
+        for number in (interval.value, interval.low, interval.high)
+    )
+    return f"{value:>6} [{low}, {high}]"
+
+
+def show_difference(each: Difference) -> str:
+    """A difference with its interval, in percent, and what that says."""
+    return f"{show_interval(each.difference, '+'):24}{'beyond' if each.beyond_chance else 'within'} chance"

@@ -6,6 +6,7 @@ and the TF.js graph model. Each reader needs numpy alone.
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,9 @@ CHECKPOINT_DATA = "model.ckpt.data-00000-of-00001"
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 TFJS_MODEL = "model.json"
 PIPELINE = "pipeline.config"
+SAVED_MODEL = "saved_model.pb"
+# Shards of TF.js, variables and checkpoints of any number of steps, and TFLite files.
+_OTHERS = re.compile(r"-shard|\.index$|\.data-00000-of-00001$|\.tflite$")
 # The official archive has 13 members and expands to 210 MB.
 _MOST_BYTES, _MOST_MEMBERS = 1 << 29, 10_000
 
@@ -52,7 +56,7 @@ def read_tensors(path: Path) -> dict[str, FloatArray]:
 
 
 def _wanted(name: str) -> bool:
-    return name in (CHECKPOINT_INDEX, CHECKPOINT_DATA, FROZEN_GRAPH, TFJS_MODEL, PIPELINE) or "-shard" in name
+    return name in (FROZEN_GRAPH, SAVED_MODEL, TFJS_MODEL, PIPELINE) or bool(_OTHERS.search(name))
 
 
 def read_archive(path: Path, wanted: Callable[[str], bool] = _wanted) -> dict[str, bytes]:

@@ -160,12 +160,7 @@ def _stored_anchors(source: ModelSource) -> FloatArray | None:
 
 
 def _same(one: AnchorSpec, other: AnchorSpec) -> bool:
-    pairs = [
-        (mine, theirs)
-        for left, right in zip(one.shapes(), other.shapes(), strict=True)
-        if len(left) == len(right)
-        for first, second in zip(left, right, strict=True)
-        for mine, theirs in zip(first, second, strict=True)
-    ]
-    sizes = [len(each) for each in one.shapes()] == [len(each) for each in other.shapes()]
-    return sizes and all(abs(mine - theirs) < 1e-4 for mine, theirs in pairs)
+    mine, theirs = one.shapes(), other.shapes()
+    if [len(each) for each in mine] != [len(each) for each in theirs]:
+        return False
+    return bool(np.allclose(np.concatenate(mine), np.concatenate(theirs), rtol=0, atol=1e-4))

@@ -11,10 +11,10 @@ from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.label_map import LabelMap
 from detector.labels import tidy_name
+from detector.pretrained.class_names import default_label_map, labels_inside, read_label_map
 from detector.pretrained.foreign_facts import find_facts
 from detector.pretrained.foreign_layers import ForeignLayer, check_kinds, slim_layers
 from detector.pretrained.foreign_widths import fit_width, to_weights
-from detector.pretrained.label_map import default_label_map, labels_inside, read_label_map
 from detector.pretrained.model_source import ModelSource, open_model
 from detector.pretrained.pipeline_config import PipelineConfig, read_pipeline_config
 from detector.spec import ModelSpec

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from detector.pretrained.archives import (
     CHECKPOINT_INDEX,
     FROZEN_GRAPH,
     PIPELINE,
+    SAVED_MODEL,
     TFJS_MODEL,
     read_archive,
 )
@@ -28,11 +31,11 @@ from detector.pretrained.tflite_network import TFLiteNetwork, read_tflite
 from detector.system.reading import parsing, read_whole
 from detector.weights import load_weights
 
-SAVED_MODEL = "saved_model.pb"
 _VARIABLES = ("variables.index", "variables.data-00000-of-00001")
 _OWN_SPEC = "model_spec.json"  # in a SavedModel of this project, and behind the bytes of a TFLite file
 _ARCHIVES = (".gz", ".tgz", ".tar")
 _MOST_BYTES = 1 << 29
+_File = TypeVar("_File", Path, bytes)
 _STEP = re.compile(r"(?:model\.)?ckpt(?:-(\d+))?\.index")
 
 
@@ -69,6 +72,8 @@ def open_model(path: Path) -> ModelSource:
     """
     _refuse_own(path)
     files = _gather(path)
+    if any(name.endswith(".tflite") and _OWN_SPEC.encode() in content for name, content in files.items()):
+        raise _own(path)
     pipeline = files.get(PIPELINE)
     with parsing(f"{path} is damaged or is no model of TensorFlow", WeightsError):
         text = None if pipeline is None else pipeline.decode("utf-8-sig")
@@ -117,25 +122,27 @@ def _read(path: Path, files: Mapping[str, bytes]) -> tuple[str, dict[str, FloatA
 
 
 def _refuse_own(path: Path) -> None:
-    """Raise WeightsError for a model of this project, which needs no import."""
+    """Raise WeightsError for weights and SavedModels of this project, which need no import."""
     own = path.is_dir() and (path / _OWN_SPEC).is_file()
-    if path.suffix == ".npz":
-        own = bool(load_weights(path))
-    elif path.suffix == ".tflite" and path.is_file():
-        own = _OWN_SPEC.encode() in _whole(path)
-    if own:
-        raise WeightsError(f"{path} was made by this project and needs no import; use it with --model.")
+    if own or (path.suffix == ".npz" and load_weights(path)):
+        raise _own(path)
+
+
+def _own(path: Path) -> WeightsError:
+    return WeightsError(f"{path} was made by this project and needs no import; use it with --model.")
 
 
 def _gather(path: Path) -> dict[str, bytes]:
     """The files of a model by the names that they have in a release."""
     if path.is_dir():
         return _gather_folder(path)
+    if path.name in (SAVED_MODEL, "checkpoint"):
+        return _gather_folder(path.parent)
     checkpoint = re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", str(path))
     if Path(f"{checkpoint}.index").is_file():
-        return _checkpoint(Path(f"{checkpoint}.index")) | _pipeline(path.parent)
-    if path.name == SAVED_MODEL:
-        return _gather_folder(path.parent)
+        files = {each.name: each for each in path.parent.glob(f"{glob.escape(Path(checkpoint).name)}.*")}
+        chosen = _checkpoint(f"{Path(checkpoint).name}.index", files, path)
+        return {name: _whole(each) for name, each in chosen.items()} | _pipeline(path.parent)
     if path.name.endswith(".json"):
         shards = {each.name: _whole(each) for each in path.parent.iterdir() if "shard" in each.name}
         return shards | {TFJS_MODEL: _whole(path)} | _pipeline(path.parent)
@@ -148,43 +155,49 @@ def _gather(path: Path) -> dict[str, bytes]:
             f"{path} is no model of the Object Detection API; expected a frozen graph (.pb), a checkpoint, a "
             "SavedModel, a .tflite file, a TF.js model.json, or a .tar.gz of one."
         )
-    return read_archive(path)
+    return _chosen(read_archive(path), path)
 
 
 def _gather_folder(folder: Path) -> dict[str, bytes]:
-    files = _pipeline(folder)
-    found = sorted(folder.glob("*.tflite"))
-    steps = {
-        int(match[1] or -1): each for each in folder.glob("*.index") if (match := _STEP.fullmatch(each.name))
-    }
-    saved = next((each for each in (folder, folder / "saved_model") if (each / SAVED_MODEL).is_file()), None)
-    if (folder / FROZEN_GRAPH).is_file():
-        files[FROZEN_GRAPH] = _whole(folder / FROZEN_GRAPH)
+    below = [folder / "saved_model/variables", folder / "saved_model", folder / "variables", folder]
+    files = {each.name: each for place in below if place.is_dir() for each in place.iterdir()}
+    chosen = _chosen({name: each for name, each in files.items() if each.is_file()}, folder)
+    return {name: _whole(each) for name, each in chosen.items()} | _pipeline(folder)
+
+
+def _chosen(files: Mapping[str, _File], path: Path) -> dict[str, _File]:
+    """Those of one model among files by their names, under the names that they have in a release.
+
+    Raises:
+        WeightsError: a checkpoint lacks its data, or there are several models.
+    """
+    steps = {int(match[1] or -1): name for name in files if (match := _STEP.fullmatch(name))}
+    tflite = sorted(name for name in files if name.endswith(".tflite"))
+    chosen: dict[str, _File] = {}
+    if FROZEN_GRAPH in files:
+        chosen = {FROZEN_GRAPH: files[FROZEN_GRAPH]}
         if -1 in steps:  # exported together; it has the true statistics of batch normalisation
-            files |= _checkpoint(steps[-1])
-    elif saved is not None:
-        files[SAVED_MODEL] = _whole(saved / SAVED_MODEL)
-        for name in _VARIABLES:
-            if (saved / "variables" / name).is_file():
-                files[name] = _whole(saved / "variables" / name)
+            chosen |= _checkpoint(steps[-1], files, path)
+    elif SAVED_MODEL in files:
+        chosen = {name: files[name] for name in (SAVED_MODEL, *_VARIABLES) if name in files}
     elif steps:
-        files |= _checkpoint(steps[max(steps)])
-    elif (folder / TFJS_MODEL).is_file():
-        files |= _gather(folder / TFJS_MODEL)
-    elif len(found) > 1:
+        chosen = _checkpoint(steps[max(steps)], files, path)
+    elif TFJS_MODEL in files:
+        chosen = {name: each for name, each in files.items() if name == TFJS_MODEL or "shard" in name}
+    elif len(tflite) > 1:
+        raise WeightsError(f"{path} has several models ({', '.join(tflite)}); name one.")
+    elif tflite:
+        chosen = {tflite[0]: files[tflite[0]]}
+    return chosen | ({PIPELINE: files[PIPELINE]} if PIPELINE in files else {})
+
+
+def _checkpoint(index: str, files: Mapping[str, _File], path: Path) -> dict[str, _File]:
+    data = f"{index.removesuffix('.index')}.data-00000-of-00001"
+    if data not in files:
         raise WeightsError(
-            f"{folder} has several models ({', '.join(each.name for each in found)}); name one."
+            f"{path} has the checkpoint {index} without {data} beside it; put the two together."
         )
-    elif found:
-        files[found[0].name] = _whole(found[0])
-    return files
-
-
-def _checkpoint(index: Path) -> dict[str, bytes]:
-    data = index.with_name(f"{index.name.removesuffix('.index')}.data-00000-of-00001")
-    if not data.is_file():
-        raise WeightsError(f"{index} is a checkpoint without {data.name} beside it; put the two together.")
-    return {CHECKPOINT_INDEX: _whole(index), CHECKPOINT_DATA: _whole(data)}
+    return {CHECKPOINT_INDEX: files[index], CHECKPOINT_DATA: files[data]}
 
 
 def _pipeline(folder: Path) -> dict[str, bytes]:

@@ -115,7 +115,10 @@ def _input_hw(resizer: TextMessage, origin: str) -> tuple[int, int]:
             f"{origin} has the input size of {', '.join(resizer) or 'no image_resizer'}; expected a "
             "fixed_shape_resizer with height and width."
         )
-    return int(_number(fixed, "height", 300)), int(_number(fixed, "width", 300))
+    height, width = int(_number(fixed, "height", 300)), int(_number(fixed, "width", 300))
+    if min(height, width) < 1:
+        raise WeightsError(f"{origin} has an input of {height} x {width} pixels; it is damaged.")
+    return height, width
 
 
 def _anchors(ssd: TextMessage, input_hw: tuple[int, int], origin: str) -> AnchorSpec:

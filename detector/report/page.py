@@ -19,6 +19,7 @@ from detector.report.run import (
     RunFacts,
     build_commands,
     build_folds,
+    build_kept,
     build_plan,
     build_run_head,
     build_state,
@@ -28,7 +29,12 @@ from detector.report.style import STYLE
 from detector.system.files import replacing
 
 HTML, JSON = "report.html", "report.json"
-_LINKS = {"advice": "what to do", "photograph": "what to photograph", "next": "what to type"}
+_LINKS = {
+    "kept": "what is kept",
+    "advice": "what to do",
+    "photograph": "what to photograph",
+    "next": "what to type",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def write_report(folder: Path, analysis: Analysis, about: About) -> None:
     """
     run = about.run
     sections = {
+        "kept": build_kept(run) if run else "",
         "training": build_training(run) if run else "",
         "folds": build_folds(run) if run else "",
         "plan": build_plan(run) if run else "",
@@ -83,7 +90,7 @@ def write_report(folder: Path, analysis: Analysis, about: About) -> None:
     state = build_state(run) if run else ""
     head = build_head(analysis, about.title, about.subtitle, about.notes, state)
     facts = json.dumps(build_facts(analysis, about.settings, about.versions), indent=1)
-    for name, content in ((JSON, facts), (HTML, _lay_out(about.title, head, sections))):
+    for name, content in ((JSON, facts), (HTML, lay_out(about.title, head, sections))):
         with replacing(folder / name) as path:
             path.write_text(content, "utf-8", "backslashreplace")  # names of files need not be UTF-8
 
@@ -103,10 +110,10 @@ def build_live_page(run: RunFacts, script: str) -> str:
     }
     # Without an icon of its own a browser asks for one.
     loaded = f'<link rel="icon" href="data:,"><script type="module" src="{escape(script)}"></script>'
-    return _lay_out(run.name, build_run_head(run), sections, loaded)
+    return lay_out(run.name, build_run_head(run), sections, loaded)
 
 
-def _lay_out(title: str, head: str, sections: Mapping[str, str], more: str = "") -> str:
+def lay_out(title: str, head: str, sections: Mapping[str, str], more: str = "") -> str:
     """A page: its head, links to its sections, and the sections; ``more`` is HTML for its ``<head>``."""
     links = "".join(
         f'<a href="#{name}">{_LINKS.get(name, name)}</a>' for name, text in sections.items() if text

@@ -115,13 +115,14 @@ def build_pictures(pictures: Sequence[Picture], images: int) -> str:
     parts = []
     for kind, (title, meaning) in _KINDS.items():
         own = [picture for picture in readable if picture.kind == kind]
-        figures = "".join(map(_figure, own))
+        figures = "".join(map(figure, own))
         body = f'<div class="pictures">{figures}</div>' if own else paragraph("None.")
         parts.append(f"<h3>{title}</h3>{paragraph(meaning, 'soft')}{body}")
     return section("pictures", "Worst errors", *parts)
 
 
-def _figure(picture: Picture) -> str:
+def figure(picture: Picture) -> str:
+    """A picture that could be read, with its caption."""
     assert picture.jpeg is not None
     data = base64.b64encode(picture.jpeg).decode()
     about = f"{picture.detail + '; ' if picture.detail else ''}{picture.image}"

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import cv2
 import numpy as np
 
-from detector.colours import Colour
-from detector.data.dataset import load_dataset_image
-from detector.drawing import draw_outline
-from detector.errors import DetectorError
 from detector.evaluation.analysis import Analysis
 from detector.evaluation.tables import MATCH_IOU, NEAR_IOU, Doubles, Flags, Ints, Tables
-from detector.images import Image
+from detector.report.cutout import encode_cutout
 from detector.system.parallel import map_threads
 
 MOST = 12  # pictures of a kind
 _MOST_OF_AN_IMAGE = 2
-_LONGER = 420  # pixels of a picture's longer side
-_CONTEXT = 2.2  # times the box is shown
-_LEAST_VIEW = 80  # pixels of the image; less would be a blur
-_QUALITY = 80
-_TRUTH: Colour = (0, 215, 255)  # yellow, in BGR
-_DETECTION: Colour = (255, 144, 30)  # blue
-_BLACK: Colour = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -164,43 +152,5 @@ def _false_positives(analysis: Analysis) -> Iterator[_Error]:
 
 def _draw(tables: Tables, error: _Error) -> Picture:
     image = tables.images[error.image]
-    try:
-        pixels = load_dataset_image(image)
-        jpeg = cv2.imencode(".jpg", _cut(pixels, error), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
-    except DetectorError:
-        jpeg = None
+    jpeg = encode_cutout(image, error.truth, error.detection)
     return Picture(error.kind, error.title, error.detail, image.name, jpeg)
-
-
-def _cut(pixels: Image, error: _Error) -> Image:
-    """The surroundings of the boxes, at about the same size for all, with the boxes drawn."""
-    height, width = pixels.shape[:2]
-    boxes = [box for box in (error.truth, error.detection) if box is not None]
-    left, right = _span([(box[0], box[0] + box[2]) for box in boxes], width)
-    top, bottom = _span([(box[1], box[1] + box[3]) for box in boxes], height)
-    view = pixels[top:bottom, left:right]
-    scale = min(_LONGER / max(view.shape[:2]), 4.0)
-    size_wh = max(1, round(view.shape[1] * scale)), max(1, round(view.shape[0] * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    drawn = np.asarray(cv2.resize(view, size_wh, interpolation=method), np.uint8)
-    if error.detection is not None:
-        draw_outline(drawn, _moved(error.detection, left, top, scale), _DETECTION, thickness=2)
-    if error.truth is not None:
-        draw_outline(drawn, _moved(error.truth, left, top, scale), _TRUTH, _BLACK, thickness=2, dash=7)
-    return drawn
-
-
-def _moved(box_xywh: Sequence[float], left: int, top: int, scale: float) -> list[int]:
-    """Corners in the picture; of a box that reaches far beyond it, as far as anything is to be seen."""
-    x, y, width, height = box_xywh
-    corners = np.array([x - left, y - top, x + width - left, y + height - top], np.float64)
-    return [int(value) for value in np.rint(np.clip(corners * scale, -_LONGER, 2 * _LONGER))]
-
-
-def _span(ranges: Sequence[tuple[float, float]], limit: int) -> tuple[int, int]:
-    """Start and end of what is shown along one side: the boxes with their surroundings, in the image."""
-    start, end = min(low for low, _ in ranges), max(high for _, high in ranges)
-    half = max((end - start) * _CONTEXT, _LEAST_VIEW) / 2
-    middle = (start + end) / 2
-    first = int(np.clip(middle - half, 0, limit - 1))
-    return first, int(np.clip(middle + half, first + 1, limit))

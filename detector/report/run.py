@@ -41,6 +41,21 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a run that goes on from another has kept.
+
+    Attributes:
+        title: what was measured.
+        rows: a class, its AP before, after, and the difference, in words.
+        conclusion: what follows, in a sentence.
+    """
+
+    title: str
+    rows: Sequence[tuple[str, str, str, str]]
+    conclusion: str
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """What a page tells of a run; all texts are plain.
 
@@ -56,6 +71,7 @@ class RunFacts:
         plan: the lines that the run began with: names with their values, and reasons in brackets.
         trained: objects that are trained on, by class; None where that is not known.
         commands: what can be typed next, and what each does.
+        kept: of a run that goes on from another, what it has kept.
         folds: what was judged so far by models that have not seen it, for a training in folds.
         pooled: sentences on all folds together.
     """
@@ -71,6 +87,7 @@ class RunFacts:
     plan: Sequence[str] = ()
     trained: Mapping[str, int] | None = None
     commands: Sequence[tuple[str, str]] = ()
+    kept: Kept | None = None
     folds: Sequence[Evaluated] = ()
     pooled: Sequence[str] = ()
 
@@ -193,6 +210,20 @@ def build_folds(facts: RunFacts) -> str:
         paragraph("Each part of the images is judged by a model that was trained on the others."),
         table("The folds", ("judged", "AP", "AP50"), rows, kind=""),
         *(paragraph(sentence) for sentence in facts.pooled),
+    )
+
+
+def build_kept(facts: RunFacts) -> str:
+    """What a run has kept of the one that it goes on from."""
+    if facts.kept is None:
+        return ""
+    rows = [tuple(escape(each) for each in row) for row in facts.kept.rows]
+    columns = ("class", "AP before", "AP after", "difference")
+    return section(
+        "kept",
+        "What is kept",
+        paragraph(f"{facts.kept.conclusion} {facts.kept.title}; in percent, with 95 % intervals."),
+        table("What is kept", columns, rows, kind=""),
     )
 
 

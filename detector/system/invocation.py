@@ -42,6 +42,11 @@ def program(name: str, *arguments: object) -> str:
     return _quoted([name if is_on_path else str(own / name), *map(str, arguments)])
 
 
+def quoted(path: object) -> str:
+    """A path as a part of a command that is printed: quoted where a shell needs it."""
+    return _quoted([str(path)])
+
+
 def with_extra(extra: str) -> str:
     """What to do to have an extra of this package, such as ``train``: words for the end of a sentence."""
     is_command = _started().stem in (NAME, *_SCRIPTS)

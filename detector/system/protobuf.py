@@ -67,7 +67,7 @@ def parse_message(data: bytes | memoryview) -> Message:
     raise ValueError(f"a protocol buffer message with more than {_MOST_FIELDS:,} fields")
 
 
-def _varints(value: int | memoryview) -> list[int]:
+def parse_varints(value: int | memoryview) -> list[int]:
     """The integers of a field, of which several may be packed into one run of bytes."""
     if isinstance(value, int):
         return [value]
@@ -111,7 +111,7 @@ def parse_tensor(data: memoryview) -> NDArray[np.generic] | None:
             or [np.zeros(1, dtype)]
         )
     else:
-        integers = [each for v in message[7 if dtype.itemsize == 4 else 10] for each in _varints(v)]
+        integers = [each for v in message[7 if dtype.itemsize == 4 else 10] for each in parse_varints(v)]
         values = np.array(integers or [0], np.uint64).astype(np.int64).astype(dtype)
     # Of a number that fills the rest of the tensor only the first is written.
     missing = math.prod(shape) - len(values)

@@ -89,6 +89,8 @@ class TrainingConfig:
         initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone, of keras.applications),
             ``none``, a ``.npz`` file, or a file with a classifier of ImageNet: Keras's ``.h5``, torchvision's
             ``.pth``, a checkpoint or a frozen graph of TF-Slim.
+        keep_classes: classes of the initial weights that stay beside those of the data, held by distillation:
+            ``none``, ``coco`` for those of COCO, or a list of names.
         batch_size: images a step, over all devices and workers together.
         steps: steps in all; ``auto`` by ``epochs``.
         epochs: how often each image is looked at, in place of ``steps``; ``auto`` by the size of the dataset.
@@ -108,6 +110,7 @@ class TrainingConfig:
     """
 
     initial_weights: str = "released"
+    keep_classes: Literal["none", "coco"] | list[str] = "none"
     batch_size: int = 8
     steps: int | Auto = AUTO
     epochs: int | Auto = AUTO
@@ -160,6 +163,7 @@ class LossConfig:
 
     Attributes:
         classification_weight, localization_weight: factors of the two.
+        distillation_weight: factor of what holds the classes that are kept.
         match_iou: least overlap of an anchor with its object.
         negatives_per_positive: hard negatives for each positive in an image.
         min_negatives: hard negatives of an image at least.
@@ -167,6 +171,7 @@ class LossConfig:
 
     classification_weight: float = 1.0
     localization_weight: float = 1.0
+    distillation_weight: float = 0.03
     match_iou: float = 0.5
     negatives_per_positive: float = 3.0
     min_negatives: int = 3
@@ -207,14 +212,14 @@ class RuntimeConfig:
             (several machines, described by the environment variable TF_CONFIG).
         gpus: how many GPUs of this machine; ``auto`` takes one for ``one_device``, else all.
         virtual_cpus: split the CPU into so many devices, to try a strategy without GPUs.
-        cache_gib: decoded images up to this size are kept in memory; where layers are frozen, up to half of
-            it, and their features in what images leave of it.
+        cache_gib: decoded images up to this size are kept in memory; where layers are frozen, up to a quarter
+            of it, and their features in what images leave of it.
     """
 
     strategy: Literal["one_device", "mirrored", "multi_worker_mirrored"] = "one_device"
     gpus: int | Auto = AUTO
     virtual_cpus: int = 1
-    cache_gib: float = 1.0
+    cache_gib: float = 0.75
 
 
 @dataclass(frozen=True)

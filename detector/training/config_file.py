@@ -155,6 +155,7 @@ _RANGES = (
     ("optimizer", "ema_decay", 0, 0.999999),
     ("loss", "classification_weight", 0, 1000),
     ("loss", "localization_weight", 0, 1000),
+    ("loss", "distillation_weight", 0, 1000),
     ("loss", "match_iou", 0.1, 0.95),
     ("loss", "negatives_per_positive", 0, 1000),
     ("loss", "min_negatives", 0, 2000),

@@ -146,8 +146,8 @@ def cache_bytes(config: ExperimentConfig) -> int:
 
 
 def picture_bytes(config: ExperimentConfig, frozen: bool) -> int:
-    """Bytes that decoded images may take: half, where frozen layers have features to be kept beside them."""
-    return cache_bytes(config) // (2 if frozen else 1)
+    """Bytes that decoded images may take: a quarter where features are kept, which need a picture seldom."""
+    return cache_bytes(config) // (4 if frozen else 1)
 
 
 class FeatureSource:

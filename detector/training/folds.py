@@ -30,6 +30,7 @@ from detector.training.fold_time import check_time, describe_shortage, divide_bu
 from detector.training.initial_weights import initial_size
 from detector.training.job import Progress
 from detector.training.launch import (
+    Beginning,
     Say,
     alone,
     choose_folder,
@@ -77,18 +78,18 @@ def begin_folds(
     run = RunFolder(output or choose_folder(dataset))
     run.check_free()
     trainings, speed = division.folds + 1, _speed_for(experiment)
-    planned = _plan_whole(divide_budget(experiment, budget, trainings), whole, speed, say)
+    planned = plan_whole(divide_budget(experiment, budget, trainings), whole, speed, say)
     images = len(whole.train.images) // division.folds
     check_time(planned, budget, trainings, images, speed)
     shared = share_plan(experiment, planned)
     with alone(run, say):
-        run.start(shared.to_yaml(), _build_record(dataset, division, whole, shared))
+        run.start(shared.to_yaml(), build_record(dataset, division, whole, shared))
         _check_space(run, division.folds)
         say(f"{division.folds} folds of {counted(len(whole.train.images), 'image')}, then a model of all.")
         if line := describe_shortage(planned, budget, trainings, images, speed):
             say(line)
         try:
-            numbers = _train_folds(run, whole, budget, say, on_progress)
+            numbers = _train_and_judge(run, whole, budget, say, on_progress)
         except BaseException:
             if not run.fold(1).record.exists():  # what was asked for cannot be, so nothing is left of it
                 shutil.rmtree(run.root / "folds", ignore_errors=True)
@@ -98,7 +99,7 @@ def begin_folds(
     return run
 
 
-def _build_record(
+def build_record(
     dataset: Path, division: Division, whole: LabelledFolder, shared: ExperimentConfig
 ) -> RunRecord:
     """The record of a run whose folds are not trained yet."""
@@ -140,7 +141,7 @@ def go_on_folds(run: RunFolder, moved_to: Path | None, say: Say, on_progress: On
         images = len(whole.train.images) // len(whole.folds)
         if line := describe_shortage(shared, budget, trainings, images, _speed_for(shared)):
             say(line)
-        numbers = _train_folds(run, whole, budget, say, on_progress)
+        numbers = _train_and_judge(run, whole, budget, say, on_progress)
     _train_on_all(run, whole, numbers, budget, say, on_progress)
     return run
 
@@ -177,7 +178,7 @@ def _speed_for(experiment: ExperimentConfig) -> Speed | None:
     return None if experiment.training.minutes == AUTO else measure_speed(experiment.model.backbone)
 
 
-def _plan_whole(
+def plan_whole(
     experiment: ExperimentConfig, whole: LabelledFolder, speed: Speed | None, say: Say
 ) -> ExperimentConfig:
     """How all images would be trained on, if there were some to validate on, too."""
@@ -185,10 +186,20 @@ def _plan_whole(
     return build_plan(experiment, whole, own_hw, speed).config
 
 
-def _train_folds(
+def _train_and_judge(
     run: RunFolder, whole: LabelledFolder, budget: Budget, say: Say, on_progress: OnProgress
 ) -> FoldNumbers:
-    """The numbers of all folds; those that are trained already are left as they are."""
+    """The numbers of all folds."""
+    train_folds(run, whole, budget, say, on_progress)
+    numbers = judge_folds(run, whole)
+    say(f"All folds: AP {numbers.ap}")
+    return numbers
+
+
+def train_folds(
+    run: RunFolder, whole: LabelledFolder, budget: Budget, say: Say, on_progress: OnProgress
+) -> None:
+    """Train all folds; those that are trained already are left as they are."""
     record = run.load_record()
     count = len(whole.folds)
     shared = load_config(run.config)
@@ -199,9 +210,6 @@ def _train_folds(
         # Nothing goes on from a fold that is finished.
         shutil.rmtree(own.checkpoints, ignore_errors=True)
         gc.collect()  # decoded images and the network, before the next one has its own
-    numbers = judge_folds(run, whole)
-    say(f"All folds: AP {numbers.ap}")
-    return numbers
 
 
 def _prefixed(say: Say, number: int, count: int) -> Say:
@@ -225,7 +233,7 @@ def _train_fold(
         say(
             f"{counted(len(part.train.images), 'image')} to train on, {len(part.val.images):,} to validate on"
         )
-        start(own, part, shared, origin, say, on_progress)
+        start(own, part, shared, Beginning(origin), say, on_progress)
     elif not own.is_finished():
         go_on(own, Path(record["dataset"]), say, on_progress, part)
     else:
@@ -243,7 +251,7 @@ def _train_on_all(
     """Train the model of all images, as the folds have shown it is best trained."""
     record = run.load_record()
     shared = divide_budget(load_config(run.config), budget, 1)
-    planned = _plan_whole(shared, whole, _speed_for(shared), say)
+    planned = plan_whole(shared, whole, _speed_for(shared), say)
     experiment = settle(shared, int(planned.training.steps), numbers)
     training = experiment.training
     say(
@@ -257,7 +265,7 @@ def _train_on_all(
         "folded": True,
         "card": {"AP": numbers.estimate},
     }
-    start(run, whole, experiment, origin, say, on_progress)
+    start(run, whole, experiment, Beginning(origin), say, on_progress)
 
 
 def settle(shared: ExperimentConfig, planned: int, numbers: FoldNumbers) -> ExperimentConfig:

@@ -62,7 +62,7 @@ def load_initial_weights(
         return InitialWeights({}, "nothing: all weights are new", {})
     if not is_of_detector(start):
         return _load_imagenet(start, spec, say)
-    path = _weights_file(start, say)
+    path = weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
     _check_backbone(str(path), source.backbone, spec.backbone)
@@ -116,7 +116,7 @@ def initial_size(
         return None, None
     if start == "released":  # before they are fetched for nothing
         _check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
-    path = _weights_file(start, say)
+    path = weights_file(start, say)
     spec = load_weights(path)[1]
     _check_backbone(str(path), spec.backbone, backbone)
     return spec.input_hw, spec.anchors.reference_hw or spec.input_hw
@@ -131,7 +131,12 @@ def _check_backbone(origin: str, found: str, expected: str) -> None:
         )
 
 
-def _weights_file(start: str, say: Callable[[str], None]) -> Path:
+def weights_file(start: str, say: Callable[[str], None]) -> Path:
+    """The file that ``training.initial_weights`` names.
+
+    Raises:
+        WeightsError: it cannot be had, or what is named is none.
+    """
     path = weights_path(DEFAULT_MODEL, say=say) if start == "released" else Path(start)
     if (path / RUN_WEIGHTS).is_file():
         path /= RUN_WEIGHTS

@@ -14,6 +14,7 @@ from detector.training.features import Sources, picture_bytes
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
+from detector.training.teacher import Teacher
 from detector.training.validation import Validation
 from detector.weights import Weights
 
@@ -66,6 +67,7 @@ class Job:
         usual_steps: the same as it began, where AP may lengthen it; 0 where the number was asked for.
         test_images: images that are looked at once more, at the end.
         fold: that it validates on; None without folds, and for the model of all images.
+        teacher: of the classes that are kept; None where none are.
     """
 
     plan: Plan
@@ -82,6 +84,7 @@ class Job:
     usual_steps: int = 0
     test_images: int = 0
     fold: int | None = None
+    teacher: Teacher | None = None
 
     @property
     def steps(self) -> int:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
-from detector.errors import DatasetError, DetectorError
-from detector.evaluation.evaluate import match_categories
-from detector.input_sizes import SizeHW
-from detector.labels import listing
-from detector.spec import ModelSpec
+from detector.data.readers.coco import save_coco
+from detector.errors import DetectorError
 from detector.system.files import free_folder
 from detector.system.invocation import command
 from detector.training.budget import Budget, budget_of, measure_speed
@@ -27,20 +24,33 @@ from detector.training.initial_weights import InitialWeights, initial_size, load
 from detector.training.job import Job, Progress, StopError
 from detector.training.job_text import describe_job, model_card
 from detector.training.plan import Plan, build_plan
-from detector.training.resumption import reload_initial_weights, take_up, weights_digest
+from detector.training.predecessor import GoingOn, find_predecessor, reload_predecessor
+from detector.training.preparation import build_job, keep_classes, prepare
+from detector.training.resumption import reload_initial_weights, reload_teacher, take_up, weights_digest
+from detector.training.retention import leave_retention
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_lock import locked
 from detector.training.run_record import RunRecord
+from detector.training.teacher import load_teacher
 from detector.training.tensorflow_import import import_with_tensorflow
-from detector.training.unvalidated import Unvalidated
-from detector.training.validation import Validation
 from detector.version import __version__
-from detector.weights import Weights
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a run begins with beyond its data and its experiment.
+
+    Attributes:
+        record: what its record says of the dataset, and what its model's card says beyond the usual.
+        budget: its time, which may have begun already; None for that of the experiment, from now on.
+        old_validation: what validated the run that it goes on from; None for a new beginning.
+    """
+
+    record: RunRecord
+    budget: Budget | None = None
+    old_validation: Dataset | None = None
 
 
 def begin(
@@ -50,6 +60,7 @@ def begin(
     output: Path | None,
     say: Say,
     on_progress: Callable[[Progress], object],
+    going_on: GoingOn | None = None,
 ) -> RunFolder:
     """The folder of a run that was trained from its start to its end.
 
@@ -62,6 +73,7 @@ def begin(
         output: the folder; None for a free one in ``runs``.
         say: takes a line for each thing worth telling.
         on_progress: takes the points of the run; may raise StopError.
+        going_on: the earlier run that it goes on from; None for a new beginning.
 
     Raises:
         DetectorError: what is wrong and what to do, in a sentence.
@@ -69,10 +81,17 @@ def begin(
     run = RunFolder(output or choose_folder(dataset))
     experiment = with_whole_paths(experiment)
     budget = budget_of(experiment)
+    earlier = None if going_on is None else find_predecessor(going_on, dataset, say)
+    if earlier is not None:
+        experiment = earlier.fit(experiment)
     folder = division.load(dataset, experiment.training.seed)
     tell_findings(folder, say)
-    origin: RunRecord = {"dataset": str(dataset.absolute()), **division.to_record()}
-    start(run, folder, experiment, origin, say, on_progress, budget)
+    record: RunRecord = {"dataset": str(dataset.absolute()), **division.to_record()}
+    old_validation = None
+    if earlier is not None:
+        record |= {"origin": earlier.origin, "columns": earlier.columns(folder)}
+        folder, old_validation = earlier.join(folder, say), earlier.old.val
+    start(run, folder, experiment, Beginning(record, budget, old_validation), say, on_progress)
     return run
 
 
@@ -80,26 +99,22 @@ def start(
     run: RunFolder,
     folder: LabelledFolder,
     experiment: ExperimentConfig,
-    origin: RunRecord,
+    beginning: Beginning,
     say: Say,
     on_progress: Callable[[Progress], object],
-    budget: Budget | None = None,
 ) -> None:
     """Train from the start to the end, in a folder that is free or that is left to the model of all images.
 
     Args:
-        run: the folder.
-        folder: the dataset.
+        run, folder: where the run's files go, and the dataset.
         experiment: what to do; paths in it are whole.
-        origin: what the run's record says of the dataset, and what its model's card says beyond the usual.
-        say: takes a line for each thing worth telling.
-        on_progress: takes the points of the run.
-        budget: its time, which may have begun already; None for that of the experiment, from now on.
+        beginning: what it begins with beyond these.
+        say, on_progress: take a line for each thing worth telling, and the points of the run.
 
     Raises:
         DetectorError: what is wrong and what to do, in a sentence.
     """
-    budget = budget or budget_of(experiment)
+    origin, budget = beginning.record, beginning.budget or budget_of(experiment)
     own_hw, reference_hw = initial_size(experiment, say)
     speed = None if budget.minutes is None else measure_speed(experiment.model.backbone)
     plan = build_plan(experiment, folder, own_hw, speed)
@@ -107,7 +122,9 @@ def start(
     over = origin.get("folded", False)
     if not over:
         run.check_free()
-    spec, strategy = _prepare(run, plan, folder, reference_hw, say, origin)
+    teacher = load_teacher(plan.config, say)
+    origin = keep_classes(origin, teacher, folder, say)
+    spec, strategy = prepare(run, plan, folder, reference_hw, say, origin)
     training, asked = plan.config.training, experiment.training
     usual = int(training.steps) if asked.steps == asked.epochs == AUTO and not worker_count() else 0
     start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
@@ -128,11 +145,13 @@ def start(
         "most_steps": int(training.steps),
         "usual_steps": usual,
     }
-    job = _build_job(plan, spec, start.weights, folder, strategy, run, record)
-    job = replace(job, budget=budget, say=say, on_progress=on_progress)
+    job = build_job(plan, spec, start.weights, folder, strategy, run, record)
+    job = replace(job, budget=budget, say=say, on_progress=on_progress, teacher=teacher)
     with alone(run, say):
         if is_chief():
             (run.start_again if over else run.start)(plan.config.to_yaml(), record)
+            if beginning.old_validation is not None:
+                save_coco(beginning.old_validation, run.old_validation)
             if not folder.folds and "fold" not in origin and (line := describe_expected(folder.val)):
                 say(line)
         _train(job, folder, start)
@@ -173,11 +192,11 @@ def go_on(
     """
     run.load_record()
     with alone(run, say):
-        resumed = take_up(run, moved_to, lambda folder: tell_findings(folder, say), loaded)
+        resumed = take_up(run, moved_to, lambda folder: _complete(run, folder, say), loaded)
         plan, folder, step = Plan(resumed.config), resumed.folder, resumed.step
         recorded = resumed.record.get("reference_hw")
         reference_hw = None if recorded is None else (recorded[0], recorded[1])
-        spec, strategy = _prepare(run, plan, folder, reference_hw, say, resumed.record)
+        spec, strategy = prepare(run, plan, folder, reference_hw, say, resumed.record)
         start = InitialWeights({}, f"the checkpoint of step {step}", {})
         if step is None:
             start = reload_initial_weights(run, resumed, spec, say)
@@ -188,10 +207,23 @@ def go_on(
             for line in resumed.lines:
                 say(line)
         budget = budget_of(plan.config, run.seconds_so_far())
-        job = _build_job(plan, spec, start.weights, folder, strategy, run, resumed.record)
-        job = replace(job, budget=budget, say=say, on_progress=on_progress)
+        job = build_job(plan, spec, start.weights, folder, strategy, run, resumed.record)
+        teacher = reload_teacher(plan.config, resumed.record, say)
+        job = replace(job, budget=budget, say=say, on_progress=on_progress, teacher=teacher)
         _train(job, folder, start)
     return run
+
+
+def _complete(run: RunFolder, folder: LabelledFolder, say: Say) -> LabelledFolder:
+    """The dataset of a run, with that of the run that it goes on from; what was found in it is said."""
+    tell_findings(folder, say)
+    origin = run.load_record().get("origin")
+    if origin is None:
+        return folder
+    earlier = reload_predecessor(origin)
+    if earlier.old.val is not None and is_chief():
+        save_coco(earlier.old.val, run.old_validation)
+    return earlier.join(folder, say)
 
 
 def with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
@@ -216,67 +248,6 @@ def alone(run: RunFolder, say: Say) -> Iterator[None]:
         run.remove_if_empty()
 
 
-def _prepare(
-    run: RunFolder,
-    plan: Plan,
-    folder: LabelledFolder,
-    reference_hw: SizeHW | None,
-    say: Say,
-    record: RunRecord,
-) -> tuple[ModelSpec, tf.distribute.Strategy]:
-    """The network, and the devices that train it.
-
-    Raises:
-        DatasetError: the network will have none of the dataset's classes.
-    """
-    # A run of an earlier version has a column for each class, those without objects, too.
-    earlier = record.get("classes", folder.classes_found)
-    name = run.root.resolve().name
-    if "fold" in record:
-        name = f"{run.root.resolve().parents[1].name}-fold-{record['fold']}"
-    spec = plan.config.model.build_spec(name, record.get("columns", earlier), reference_hw)
-    known = set(match_categories(spec.classes, folder.train.categories).values())
-    if not known:
-        raise DatasetError(
-            f"model.classes names {listing(spec.classes, 3)} and the dataset has "
-            f"{listing(folder.classes, 3)}: no class is in both. Set "
-            "model.classes=dataset to take the dataset's."
-        )
-    found = folder.classes_found
-    left_out = [name for id_, name in folder.train.categories.items() if id_ not in known and name in found]
-    if left_out and is_chief():
-        say(f"Note: not trained, for the config does not name them: {listing(left_out)}")
-    return spec, import_with_tensorflow("trainer").build_strategy(plan.config)
-
-
-def _build_job(
-    plan: Plan,
-    spec: ModelSpec,
-    weights: Weights,
-    folder: LabelledFolder,
-    strategy: tf.distribute.Strategy,
-    run: RunFolder,
-    record: RunRecord,
-) -> Job:
-    training = plan.config.training
-    kind = Unvalidated if folder.folds else Validation
-    validation = kind(folder.val, spec, run, training.patience, training.validation_images)
-    test_images = 0 if folder.test is None else len(folder.test.images)
-    return Job(
-        plan,
-        spec,
-        weights,
-        folder.train,
-        strategy,
-        validation,
-        run,
-        most_steps=max(record.get("most_steps", 0), int(training.steps)),
-        usual_steps=record.get("usual_steps", 0),
-        test_images=test_images,
-        fold=record.get("fold"),
-    )
-
-
 def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
     try:
         if is_chief():
@@ -284,6 +255,7 @@ def _train(job: Job, folder: LabelledFolder, start: InitialWeights) -> None:
         outcome = import_with_tensorflow("run").train(job)
         if is_chief():
             (report_final if folder.folds else report_run)(job, folder, outcome)
+            leave_retention(job.folder)
             job.folder.update_record(finished=True)
     except (KeyboardInterrupt, StopError):
         root = job.folder.root

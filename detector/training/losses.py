@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -11,16 +12,14 @@ from detector.training.targets import BACKGROUND
 
 @dataclass(frozen=True)
 class LossSums:
-    """What one replica's part of a batch adds up to, before division by the number of positives.
+    """What some images of a batch add up to, before division by the number of positives in all of it.
 
     Attributes:
         classification, localization: scalars.
-        num_positives: number of matched anchors, a float scalar.
     """
 
     classification: tf.Tensor
     localization: tf.Tensor
-    num_positives: tf.Tensor
 
 
 def sum_losses(
@@ -31,6 +30,7 @@ def sum_losses(
     *,
     negatives_per_positive: float = 3.0,
     min_negatives: int = 3,
+    columns: Sequence[float] | None = None,
 ) -> LossSums:
     """SSD's losses over a batch: sigmoid cross-entropy of the classes, smooth L1 of the boxes.
 
@@ -45,29 +45,85 @@ def sum_losses(
         class_targets: (B, A) int32, as in ``Targets.classes``.
         negatives_per_positive: the ratio.
         min_negatives: for images with no or few positives.
+        columns: 1 for each of the K + 1 that takes part and 0 for others, of which only the targets of
+            positives do; None for all.
 
     Source: Liu et al., SSD, 2016, section 2.2; the released model's recipe for the rest.
     """
     # The losses of all anchors are computed and then multiplied with masks: an image's number of positives
     # changes values and never a shape. Hard negatives are those that the network is most wrong about: with
     # all of them, the many anchors on background would outweigh the few on objects.
-    columns = class_logits.shape[-1]
     positive = tf.cast(class_targets > BACKGROUND, tf.float32)
     negative = class_targets == BACKGROUND
     # An ignored anchor has an all-zero row; it is neither positive nor negative and takes no part.
-    one_hot = tf.one_hot(class_targets, columns)
-    class_losses = tf.reduce_sum(
-        tf.nn.sigmoid_cross_entropy_with_logits(labels=one_hot, logits=class_logits), axis=-1
-    )
+    one_hot = tf.one_hot(class_targets, class_logits.shape[-1])
+    by_column = tf.nn.sigmoid_cross_entropy_with_logits(labels=one_hot, logits=class_logits)
+    if columns is not None:
+        by_column *= tf.maximum(tf.constant(columns), one_hot * positive[..., None])
+    class_losses = tf.reduce_sum(by_column, axis=-1)
     wanted = tf.reduce_sum(positive, axis=1) * negatives_per_positive
     hard = _hardest(class_losses, negative, tf.maximum(wanted, float(min_negatives)))
-    errors = tf.abs(box_encodings - box_targets)
-    smooth_l1 = tf.where(errors < 1, 0.5 * errors * errors, errors - 0.5)
+    smooth_l1 = _smooth_l1(box_encodings - box_targets)
     return LossSums(
         classification=tf.reduce_sum(class_losses * (positive + hard)),
         localization=tf.reduce_sum(tf.reduce_sum(smooth_l1, axis=-1) * positive),
-        num_positives=tf.reduce_sum(positive),
     )
+
+
+@dataclass(frozen=True)
+class KeptSums:
+    """How far kept classes are from what they were, over one replica's part of a batch.
+
+    Attributes:
+        classification: half the squared error of the logits, summed over columns, the mean over anchors.
+        localization: smooth L1 of the boxes, the mean over anchors.
+        seen: the same, the sum over anchors, each counted by the greatest score of the teacher.
+    """
+
+    classification: tf.Tensor
+    localization: tf.Tensor
+    seen: tf.Tensor
+
+
+def sum_kept(
+    outputs: tuple[tf.Tensor, tf.Tensor],
+    teacher: tuple[tf.Tensor, tf.Tensor],
+    class_targets: tf.Tensor,
+    kept: Sequence[int],
+) -> KeptSums:
+    """What holds the classes of an earlier network, the teacher, where no label tells more.
+
+    Logits and not scores are compared: almost all scores are next to 0, and what features mean for a class
+    that these images do not show is told by how far below it is. So are boxes, on all anchors, and the more
+    where the teacher sees something. On anchors of labelled objects the labels say where these are, and of a
+    kept class that one has, that it is there.
+
+    Args:
+        outputs: (B, A, 4) box encodings and (B, A, K + 1) class logits.
+        teacher: (B, A, 4) and (B, A, T + 1), of the kept classes alone, on the same inputs.
+        class_targets: (B, A) int32, as in ``Targets.classes``.
+        kept: the column of each of the T kept classes in the network's logits.
+
+    Source: Ba and Caruana, Do Deep Nets Really Need to be Deep?, 2014 (logits); Shmelkov et al., Incremental
+    Learning of Object Detectors without Catastrophic Forgetting, 2017 (classes and boxes of a detector).
+    """
+    encodings, logits = outputs
+    their_encodings, their_logits = teacher[0], teacher[1][..., 1:]
+    labelled = tf.gather(tf.one_hot(class_targets, logits.shape[-1]), kept, axis=-1)
+    errors = (tf.gather(logits, kept, axis=-1) - their_logits) * (1 - labelled)
+    moved = tf.reduce_sum(_smooth_l1(encodings - their_encodings), axis=-1)
+    moved *= tf.cast(class_targets <= BACKGROUND, tf.float32)
+    anchors = float(logits.shape[1])
+    return KeptSums(
+        classification=0.5 * tf.reduce_sum(errors * errors) / anchors,
+        localization=tf.reduce_sum(moved) / anchors,
+        seen=tf.reduce_sum(moved * tf.reduce_max(tf.sigmoid(their_logits), axis=-1)),
+    )
+
+
+def _smooth_l1(differences: tf.Tensor) -> tf.Tensor:
+    errors = tf.abs(differences)
+    return tf.where(errors < 1, 0.5 * errors * errors, errors - 0.5)
 
 
 def _hardest(losses: tf.Tensor, negative: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:

@@ -111,7 +111,8 @@ def build_plan(
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         backbone = BACKBONES[model.backbone]
-        depth, reason = _choose_depth(folder, steps, fine_tuning, backbone.little)
+        keeps = training.keep_classes != "none"
+        depth, reason = _choose_depth(folder, steps, fine_tuning, keeps, backbone.little)
         if depth == AUTO and speed is not None and training.minutes != AUTO:
             seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
             if seconds > _RUN_SHARE * 60 * float(training.minutes):
@@ -230,11 +231,15 @@ def _usual_steps(images: int, batch_size: int) -> int:
     return max(_LEAST_STEPS, round(images * epochs_here / batch_size))
 
 
-def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool, little: str) -> tuple[str, str]:
+def _choose_depth(
+    folder: LabelledFolder, steps: int, fine_tuning: bool, keeps: bool, little: str
+) -> tuple[str, str]:
     images = len(folder.train.images)
     objects = sum(not annotation["iscrowd"] for annotation in folder.val.annotations)
     if not fine_tuning:
         return "none", "depth: everything, for heads and extra maps are new"
+    if keeps:
+        return little, "depth: little, for the images show little of the classes that are kept"
     if images >= _MANY_IMAGES:
         return "none", f"depth: everything, for there are {images:,} images"
     if worker_count():

@@ -22,7 +22,8 @@ from detector.training.config_file import load_config
 from detector.training.division import Division
 from detector.training.initial_weights import InitialWeights, load_initial_weights
 from detector.training.run_folder import RunFolder, fingerprint
-from detector.training.run_record import RunRecord
+from detector.training.run_record import RunRecord, origin_options
+from detector.training.teacher import Teacher, load_teacher
 from detector.weights import Weights, load_weights
 
 # All else decides what has been trained already, and stays.
@@ -57,7 +58,7 @@ class Resumed:
 def take_up(
     run: RunFolder,
     moved_to: Path | None,
-    tell: Callable[[LabelledFolder], None],
+    complete: Callable[[LabelledFolder], LabelledFolder],
     loaded: LabelledFolder | None = None,
 ) -> Resumed:
     """The run in a folder, everything that could be in the way of going on looked at.
@@ -65,7 +66,8 @@ def take_up(
     Args:
         run: the folder; nothing in it is changed, but a config that is missing is written anew.
         moved_to: where the dataset is now; None for where it was.
-        tell: takes the dataset before it is compared with what it was, to show what was found in it.
+        complete: takes the dataset that was named before it is compared with what it was, and returns all
+            that was trained on.
         loaded: the run's dataset, where it is at hand already.
 
     Raises:
@@ -80,8 +82,7 @@ def take_up(
     config, changes = _load_config(run, record, step or 0)
     folder = loaded
     if folder is None:
-        folder = load_dataset(run, record, moved_to, config.training.seed)
-        tell(folder)
+        folder = complete(load_dataset(run, record, moved_to, config.training.seed))
     check_dataset(run, record, folder)
     run.check_space()
     return Resumed(record, step, config, folder, (*lines, *changes))
@@ -227,6 +228,21 @@ def reload_initial_weights(
     return start
 
 
+def reload_teacher(config: ExperimentConfig, record: RunRecord, say: Callable[[str], None]) -> Teacher | None:
+    """The network that a run keeps classes of; None where it keeps none.
+
+    Raises:
+        WeightsError: it cannot be had any more, or is another now.
+    """
+    teacher = load_teacher(config, say)
+    if teacher is not None and weights_digest(teacher.weights) != record.get("teacher"):
+        raise WeightsError(
+            f"The weights {config.training.initial_weights} are not those whose classes this run keeps; put "
+            "them back, or start a new run."
+        )
+    return teacher
+
+
 def weights_digest(weights: Weights) -> str:
     """A digest of keys and values: another one means other weights."""
     digest = hashlib.sha256()
@@ -238,10 +254,12 @@ def weights_digest(weights: Weights) -> str:
 
 def _way_out(run: RunFolder, record: RunRecord) -> str:
     """What can be done with a run that cannot go on, as a sentence."""
-    train = ("train", record["dataset"], *Division.of_record(record).options)
+    train = ("train", record["dataset"], *Division.of_record(record).options, *origin_options(record))
     try:
         load_weights(run.weights)
     except DetectorError:
         return f"Start again: {command(*train)}"
-    again = command(*train, "--set", f"training.initial_weights={run.root}")
+    again = command(
+        *train[:2], *Division.of_record(record).options, "--set", f"training.initial_weights={run.root}"
+    )
     return f"A new run can start from its best weights: {again}"

@@ -113,6 +113,7 @@ class Run:
             samples,
             first_step=first_step,
             on_bad_loss=self._note_bad_loss,
+            teacher=job.teacher,
         )
         self._trainer = build_trainer(task, job.plan.config, job.strategy, self._after_step)
         self._saved = SavedState(self._trainer, job.folder, checkpoint)
@@ -247,6 +248,8 @@ class Run:
 
     def _evaluate(self) -> None:
         weights = self._trainer.averaged_weights(self._job.spec)
+        if self._job.teacher is not None:
+            weights = self._job.teacher.draw_back(weights, self._job.spec)
         step = self._trainer.step
         self._log.evaluated.add(step)
         if is_chief():

@@ -102,6 +102,11 @@ class RunFolder:
         """What the folds found, and which images are in which."""
         return self.root / "folds.json"
 
+    @property
+    def old_validation(self) -> Path:
+        """What validated the run that this one goes on from, as COCO JSON."""
+        return self.root / "old_validation.json"
+
     def fold(self, number: int) -> RunFolder:
         """The run of a fold, from 1 on."""
         return RunFolder(self.root / "folds" / str(number))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import socket
@@ -11,11 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.system.file_lock import lock
 from detector.system.files import cannot_write
 
 LOCK_NAME = ".lock"
-# What file systems say that have no locks.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class RunInUseError(DetectorError):
@@ -53,18 +51,15 @@ def locked(root: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 def _lock(descriptor: int, root: Path, say: Callable[[str], None]) -> None:
     try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not lock(descriptor):
+            say(f"Note: the file system of {root} has no locks; start no second training in this folder.")
     except BlockingIOError as error:
         raise RunInUseError(
             f"The run in {root} is being trained by {_holder(descriptor)}: wait until it has ended, or "
             "stop it, and resume then."
         ) from error
-    except (ImportError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
-            raise cannot_write(root / LOCK_NAME, error) from error
-        say(f"Note: the file system of {root} has no locks; start no second training in this folder.")
+    except OSError as error:
+        raise cannot_write(root / LOCK_NAME, error) from error
 
 
 def _holder(descriptor: int) -> str:

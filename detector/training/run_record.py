@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from detector.input_sizes import is_size
+
+
+class OriginRecord(TypedDict):
+    """What a run that goes on from an earlier one says of it."""
+
+    run: str
+    weights: str  # their digest
+    keep: str | None  # as it was asked for
+    dataset: str | None  # what the earlier run was trained on, or what was named in its place
+    division: dict[str, str | None]  # of that dataset
+    seed: int
+    earlier: OriginRecord | None  # of the earlier run, where that went on from one
+    validation: str | None  # where only what validated the earlier run is at hand
+    mixed: bool  # whether training images of that dataset are mixed in
 
 
 class RunRecord(TypedDict, total=False):
@@ -31,6 +45,8 @@ class RunRecord(TypedDict, total=False):
     version: str
     plan: Sequence[str]  # as it was said; missing in records of earlier versions, as the next is
     objects: Mapping[str, int]  # that are trained on, by class
+    origin: OriginRecord  # of a run that goes on from another
+    teacher: str  # digest of the weights that classes are kept of
     step: int
     finished: bool
 
@@ -59,7 +75,16 @@ _MAYBE: dict[str, tuple[type, ...]] = {
     "folded": (bool,),
     "most_steps": (int,),
     "usual_steps": (int,),
+    "origin": (dict,),
+    "teacher": (str,),
 }
+
+
+def origin_options(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """The command line's options with which a run goes on from an earlier one; none for others."""
+    origin = record.get("origin") or {}
+    kept = ("--keep", str(origin["keep"])) if origin.get("keep") else ()
+    return ("--from", str(origin.get("run", "RUN")), *kept) if origin else ()
 
 
 def faulty_key(record: Mapping[str, object]) -> str | None:

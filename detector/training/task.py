@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,12 +21,17 @@ from detector.model.network import (
 )
 from detector.spec import ModelSpec
 from detector.system.machine import available_threads
-from detector.training.losses import sum_losses
+from detector.training.losses import sum_kept, sum_losses
+from detector.training.micro_batches import add_in_parts, micro_batch_size
 from detector.training.plan import Plan
 from detector.training.samples import Source
+from detector.training.targets import BACKGROUND
+from detector.training.teacher import Teacher
 from detector.weights import Weights
 
 _MOST_PARALLEL_SAMPLES = 16
+# Of a box there are 4 numbers, of the classes a column each; and what COCO loses first is how well boxes fit.
+_BOXES = 10.0
 
 
 class DetectionTask(base_task.Task):  # type: ignore[misc]
@@ -39,6 +44,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         samples: where samples come from: pictures, or features of the layers that are frozen.
         first_step: number of the step that the inputs begin at.
         on_bad_loss: called with the dataset's image indices when a loss is not finite.
+        teacher: of the classes that are kept; None where none are.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         *,
         first_step: int,
         on_bad_loss: Callable[[list[int]], None],
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__(config_definitions.TaskConfig(), name="detection")
         self._config = plan.config
@@ -60,6 +67,10 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         self._first_step = first_step
         self._on_bad_loss = on_bad_loss
         self._regularised: list[tf.Variable] = []
+        self._teacher = teacher
+        self._kept = [] if teacher is None else teacher.columns_in(spec)
+        # Of kept columns the teacher tells what they should be, and of background only a label would.
+        self._taught = None if teacher is None else _without(len(spec.classes) + 1, [0, *self._kept])
 
     def build_model(self) -> tf_keras.Model:
         """The network with its initial weights."""
@@ -80,7 +91,17 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         self._trained_part = network
         if self._samples.first is not None:
             self._trained_part = split_network(network, self._spec, self._samples.first)
+        if self._teacher is not None:
+            self._teaching_part = self._build_teacher(self._teacher)
         return network
+
+    def _build_teacher(self, teacher: Teacher) -> tf_keras.Model:
+        """The teacher, which reads what the trained part of the network reads: frozen layers are its own."""
+        network = build_network(teacher.spec, frozen_until=self._plan.frozen_until, live_batch_norm=False)
+        set_weights(network, teacher.spec, teacher.weights)
+        network.trainable = False
+        first = self._samples.first
+        return network if first is None else split_network(network, teacher.spec, first)
 
     def freeze(self, network: tf_keras.Model) -> None:
         """Let samples that are features take over the frozen layers, once the network has its weights."""
@@ -159,23 +180,20 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
         report = functools.partial(_report_to, weakref.ref(self))
         replicas = tf.distribute.get_replica_context()
         count = float(replicas.num_replicas_in_sync)
-        loss = self._config.loss
+        positives = tf.reduce_sum(tf.cast(class_targets > BACKGROUND, tf.float32))
+        positives = tf.maximum(replicas.all_reduce(tf.distribute.ReduceOp.SUM, positives), 1.0)
         with tf.GradientTape() as tape:
-            outputs = self._trained_part(self._prepare(network_inputs), training=True)
-            sums = sum_losses(
-                outputs["box_encodings"],
-                outputs["class_logits"],
-                box_targets,
-                class_targets,
-                negatives_per_positive=loss.negatives_per_positive,
-                min_negatives=loss.min_negatives,
-            )
-            positives = replicas.all_reduce(tf.distribute.ReduceOp.SUM, sums.num_positives)
-            positives = tf.maximum(positives, 1.0)
-            classification = loss.classification_weight * sums.classification / positives
-            localization = loss.localization_weight * sums.localization / positives
-            total = classification + localization + self._penalty() / count
-        gradients = tape.gradient(total, model.trainable_variables)
+            penalty = self._penalty() / count
+        of_penalty = tape.gradient(penalty, model.trainable_variables, unconnected_gradients="zero")
+        losses, gradients = add_in_parts(
+            lambda inputs, boxes, classes: self._losses(inputs, boxes, classes, positives),
+            (network_inputs, box_targets, class_targets),
+            self._micro_batch_size(int(class_targets.shape[0])),
+            model.trainable_variables,
+            of_penalty,
+        )
+        classification, localization, _ = tf.unstack(losses)
+        total = tf.reduce_sum(losses) + penalty
         finite = tf.math.is_finite(total) & tf.math.is_finite(tf.linalg.global_norm(gradients))
         tf.cond(finite, lambda: np.int64(0), lambda: tf.numpy_function(report, [indices], tf.int64))
         gradients = [tf.where(finite, gradient, tf.zeros_like(gradient)) for gradient in gradients]
@@ -185,6 +203,58 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
             metric.update_state(_finite(value * count), sample_weight=weight)
         return {self.loss: _finite(total * count)}
 
+    def _micro_batch_size(self, batch: int) -> int:
+        """Number of images at a time. Statistics of a batch need all of it, and a GPU is the faster the more
+        it has.
+        """
+        if self._plan.live_batch_norm or tf.config.list_logical_devices("GPU"):
+            return batch
+        return micro_batch_size(self._spec, self._plan.frozen_until, batch)
+
+    def _losses(
+        self, inputs: tuple[tf.Tensor, ...], boxes: tf.Tensor, classes: tf.Tensor, positives: tf.Tensor
+    ) -> tf.Tensor:
+        """(3,) classification, localization and forgetting of some images of a batch that has so many
+        positives in all.
+        """
+        loss = self._config.loss
+        prepared = self._prepare(inputs)
+        outputs = self._trained_part(prepared, training=True)
+        sums = sum_losses(
+            outputs["box_encodings"],
+            outputs["class_logits"],
+            boxes,
+            classes,
+            negatives_per_positive=loss.negatives_per_positive,
+            min_negatives=loss.min_negatives,
+            columns=self._taught,
+        )
+        return tf.stack(
+            [
+                loss.classification_weight * sums.classification / positives,
+                loss.localization_weight * sums.localization / positives,
+                tf.constant(0.0)
+                if self._teacher is None
+                else self._forgetting(prepared, outputs, classes, positives),
+            ]
+        )
+
+    def _forgetting(
+        self,
+        prepared: tf.Tensor | list[tf.Tensor],
+        outputs: Mapping[str, tf.Tensor],
+        class_targets: tf.Tensor,
+        positives: tf.Tensor,
+    ) -> tf.Tensor:
+        """How far kept classes are from what the teacher makes of the same inputs."""
+        told = self._teaching_part(prepared, training=False)
+        own, theirs = ((each["box_encodings"], each["class_logits"]) for each in (outputs, told))
+        kept = sum_kept(own, theirs, class_targets, self._kept)
+        images = float(self._config.training.batch_size)
+        boxes = kept.localization / images + kept.seen / positives
+        total = kept.classification / images + _BOXES * boxes
+        return self._config.loss.distillation_weight * total
+
     def _penalty(self) -> tf.Tensor:
         """L2 of the trained kernels, as TF-Slim has it: half the squared norm."""
         decay = self._config.optimizer.weight_decay
@@ -193,6 +263,11 @@ class DetectionTask(base_task.Task):  # type: ignore[misc]
     def report(self, indices: NDArray[np.int64]) -> None:
         """Pass on which images a step showed whose loss is not finite."""
         self._on_bad_loss([int(index) for index in indices])
+
+
+def _without(columns: int, left_out: Sequence[int]) -> list[float]:
+    """1 for each column, 0 for those that are left out."""
+    return [float(column not in left_out) for column in range(columns)]
 
 
 def _report_to(task: weakref.ref[DetectionTask], indices: NDArray[np.int64]) -> np.int64:

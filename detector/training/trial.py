@@ -76,7 +76,13 @@ def _train_briefly(plan: Plan, job: Job, sources: Sources) -> dict[str, FloatArr
     config = replace(plan.config, training=replace(plan.config.training, steps=_STEPS))
     samples = sources.before(plan.frozen_until)
     task = DetectionTask(
-        replace(plan, config=config), job.spec, job.weights, samples, first_step=0, on_bad_loss=ignore
+        replace(plan, config=config),
+        job.spec,
+        job.weights,
+        samples,
+        first_step=0,
+        on_bad_loss=ignore,
+        teacher=job.teacher,
     )
     with tqdm(total=_STEPS, desc="trial", unit="step", disable=bars_hidden(), leave=False) as bar:
         trainer = build_trainer(task, config, job.strategy, lambda _: bar.update())

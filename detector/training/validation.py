@@ -36,6 +36,7 @@ class Validation:
         folder: where the best weights and their metrics go.
         patience: evaluations of the run without a better AP after which ``exhausted`` is true.
         most_images: that the evaluations of a run take; ``complete`` takes all of them.
+        margin: AP by which later weights of the run may be below its best and still be taken for better.
 
     Attributes:
         dataset: as given.
@@ -53,6 +54,7 @@ class Validation:
         folder: RunFolder,
         patience: int,
         most_images: int | None = None,
+        margin: float = 0.0,
     ) -> None:
         self.dataset = dataset
         self.evaluated = _fixed_part(dataset, most_images)
@@ -62,6 +64,7 @@ class Validation:
         self._spec = spec
         self._folder = folder
         self._patience = patience
+        self._margin = margin
         self._since_best = 0
         self._run_best: float | None = None
         self.best: float | None = None
@@ -127,7 +130,7 @@ class Validation:
             )
         evaluation = self._evaluate(weights)
         ap = evaluation.metrics.summary["AP"]
-        is_best = _is_better(ap, self.best)
+        is_best = _is_better(ap + self._margin, self._run_best if self._margin else self.best)
         if is_best:
             self._save(weights, evaluation, words)
             self.best, self.best_from = ap, words

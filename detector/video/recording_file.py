@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.system.file_lock import lock
 from detector.system.files import cannot_write
 from detector.video.mp4 import is_cut_off
 
@@ -160,17 +161,11 @@ def _names(path: Path) -> Iterator[Path]:
 
 
 def _lock(descriptor: int) -> bool:
-    """Whether no other recorder has the file that is still empty."""
+    """Whether no other recorder has the file that is still empty; so, too, where there are no locks."""
     try:
-        import fcntl
-    except ImportError:  # Windows, where nobody else can do much with a file that is open
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except BlockingIOError:
         return False
-    except OSError:  # some network disks know no locks
-        return True
     return True
 
 

@@ -39,6 +39,9 @@ def test_labels_for_each_tool(tool: str, run: Run, model: Path, photos: Path, tm
     assert (outcome.code, outcome.err) == (0, "")
     assert "5 pictures" in outcome.out
     assert "Next: " in outcome.out
+    assert f"{output}/labels" not in outcome.out  # what is to be copied into a shell is quoted
+    trained_on = "FOLDER" if tool in ("cvat", "coco") else f"'{output}'"
+    assert outcome.out.endswith(f" train {trained_on}\n")
     if tool == "cvat":
         with zipfile.ZipFile(output / "cvat.zip") as archive:
             archive.extractall(output)

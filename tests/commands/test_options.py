@@ -21,6 +21,7 @@ OWN = {
     "bench threads": "several numbers, each with rows of its own",
     "demo input_size": "may be auto as well",
     "data check input_size": "sizes are counted for it; nothing is built",
+    "data check tool": "writes what --with-model has found, and need not be given",
     "data coco split": "COCO's own splits alone",
     "train input_size": "becomes that of the network that is trained; may be auto",
     "data coco limit": "a part that is like the whole, not the first images",

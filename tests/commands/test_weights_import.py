@@ -44,7 +44,7 @@ def test_what_does_not_fit_writes_nothing(
     Path("labels.txt").write_text("red cell\n")
     before = sorted(tmp_path.iterdir())
     sentence = assert_mistake(run("weights", "import", frozen, "--labels", "labels.txt"))
-    assert "1 lines for 2 classes" in sentence
+    assert "does not fit the model: it has 1 line, and the model has 2 classes" in sentence
     assert_mistake(run("weights", "import", frozen, "--labels", "absent.txt"))
     assert_mistake(run("weights", "import", frozen, "--output", "cells.onnx"))
     assert sorted(tmp_path.iterdir()) == before

@@ -37,6 +37,15 @@ from detector.data.split_names import role_in, role_of
         ),
         pytest.param("a b.jpg", "l.json", "s3://bucket/p/a%20b.jpg", "a b.jpg", id="address with escapes"),
         pytest.param("x.jpg y.jpg", "l.json", "/data/local-files/?d=p/y.jpg", "y.jpg", id="local file"),
+        pytest.param(
+            "x.jpg ü/x.jpg", "l.json", "/data/local-files/?d=%C3%BC/x.jpg", "ü/x.jpg", id="its folder"
+        ),
+        pytest.param(
+            "x.jpg ü/y.jpg", "l.json", "/data/local-files/?d=%C3%BC/x.jpg", "", id="not in its folder"
+        ),
+        pytest.param("x.jpg ü/x.jpg", "l.json", "s3://b/%C3%BC/x.jpg", "ü/x.jpg", id="escapes in a folder"),
+        pytest.param("x.jpg ü/y.jpg", "l.json", "s3://b/%C3%BC/x.jpg", "", id="not in that folder"),
+        pytest.param("x.jpg %C3/x.jpg", "l.json", "%C3/x.jpg", "%C3/x.jpg", id="a folder like escapes"),
         pytest.param("x?y=1.jpg", "l.json", "x?y=1.jpg", "x?y=1.jpg", id="a name like a query"),
         pytest.param("x.jpg", "l.json", "http://[", "", id="no address"),
         pytest.param("x.jpg", "l.json", "..", "", id="no name"),

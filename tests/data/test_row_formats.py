@@ -118,7 +118,7 @@ def test_entries_of_create_ml_that_cannot_be_read(tmp_path: Path) -> None:
     assert found(folder, "file is missing")[0] == 1
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_separators_of_csv(tmp_path: Path, separator: str) -> None:
     rows(tmp_path, separator)
     assert boxes_of(tmp_path) == {"cat": CAT, "dog": DOG}
@@ -151,6 +151,22 @@ def test_files_of_csv_are_splits(tmp_path: Path) -> None:
     assert len(folder.train.images) + len(folder.val.images) == 4
 
 
+def test_how_csv_may_be_written(tmp_path: Path) -> None:
+    text = rows(tmp_path)
+    (tmp_path / "labels.csv").write_bytes(("\ufeff\n\n" + text).replace("\n", "\r").encode())
+    assert boxes_of(tmp_path) == {"cat": CAT, "dog": DOG}
+    (tmp_path / "labels.csv").write_bytes(text.replace("cat", '"black\n cat"').encode("utf-16"))
+    assert boxes_of(tmp_path) == {"black cat": CAT, "dog": DOG}
+
+
+@pytest.mark.parametrize(("column", "other"), [("ymax", "bottom"), ("class", "label"), ("filename", "file")])
+def test_columns_that_a_table_lacks_are_named(tmp_path: Path, column: str, other: str) -> None:
+    text = rows(tmp_path)
+    (tmp_path / "val.csv").write_text(text.replace(column, other))
+    with pytest.raises(DatasetError, match=f"val.csv lacks the column {column}; expected filename, class,"):
+        load_labelled_folder(tmp_path)
+
+
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
     rows(tmp_path)
     (tmp_path / "labels.csv").write_text("filename,class,class,xmin,ymin,xmax,ymax\n")
@@ -162,4 +178,7 @@ def test_a_table_of_something_else_is_no_dataset(tmp_path: Path) -> None:
     rows(tmp_path)
     (tmp_path / "labels.csv").write_text("name,price\na.jpg,3\n")
     with pytest.raises(DatasetError, match="no labels that can be read"):
+        load_labelled_folder(tmp_path)
+    (tmp_path / "export.zip").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"Unpack .*export\.zip first"):
         load_labelled_folder(tmp_path)

@@ -2,10 +2,9 @@ import json
 
 import pytest
 
-from detector.api.comparison import show_difference
 from detector.evaluation import compute_metrics
 from detector.evaluation.bootstrap import Interval
-from detector.evaluation.comparison import Difference, compare_detections
+from detector.evaluation.comparison import Difference, compare_detections, show_difference
 from tests.evaluation.noisy_detections import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 

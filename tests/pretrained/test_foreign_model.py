@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,9 @@ def test_a_saved_model(tmp_path: Path, weights: Any, tensors: Any, labels: Path)
     folder.mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(saved_model(graph(tensors, resize_nodes(300, 300))))
     (folder.parent / "pipeline.config").write_text(PIPELINE.format(**VALUES))
-    for path in (folder.parent, folder, folder / "saved_model.pb"):
+    with tarfile.open(tmp_path / "export.tar", "w") as archive:
+        archive.add(folder.parent, "export")
+    for path in (folder.parent, folder, folder / "saved_model.pb", tmp_path / "export.tar"):
         imported = import_model(path, labels)
         assert_equal(imported.weights, weights)
         assert not imported.notes
@@ -124,6 +127,10 @@ def test_anchors_that_a_graph_has(tmp_path: Path, tensors: Any) -> None:
     found = import_model(folder).spec.anchors
     for mine, theirs in zip(found.shapes(), anchors.shapes(), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    write(folder, graph(tensors, nodes), {})
+    (folder / "pipeline.config").write_text(PIPELINE.format(**VALUES).replace("layers: 6", "layers: 5"))
+    with pytest.raises(WeightsError, match=r"pipeline\.config has other anchors than the frozen graph"):
+        import_model(folder)
     write(folder, graph(tensors, nodes), {})
     with pytest.raises(WeightsError, match=r"pipeline\.config has other anchors than the frozen graph"):
         import_model(folder)
@@ -241,7 +248,11 @@ def test_checkpoints_of_which_the_last_counts(
     for path in (tmp_path / "written").glob("model.ckpt.*"):
         path.rename(folder / path.name.replace("model.ckpt", "model.ckpt-20000"))
     (folder / "model.ckpt-9000.index").write_bytes(b"an older one")
-    for path in (folder, folder / "model.ckpt-20000", folder / "model.ckpt-20000.meta"):
+    more = [folder / f"model.ckpt-20000{end}" for end in ("", ".meta")] + [folder / "checkpoint"]
+    more[-1].write_text('model_checkpoint_path: "model.ckpt-20000"')
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        archive.add(folder, "training")
+    for path in (folder, tmp_path / "all.tar", *more):
         imported = import_model(path, labels)
         assert_equal(imported.weights, weights)
         assert not imported.notes

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from detector.errors import WeightsError
+from detector.formats.tflite.writer import build_tflite
 from detector.pretrained.foreign_model import import_model
 from detector.weights import save_weights
 from tests.pretrained.cells import SPEC, write
@@ -22,7 +23,7 @@ from tests.pretrained.graph_files import (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a\nb\n", "2 lines for 3 classes"),
+        ("a\nb\n", "does not fit the model: it has 2 lines, and the model has 3 classes"),
         ('item { id: 4 name: "x" }', "has the id 4, and the model has 3 classes"),
         ('item { id: 1 name: "x" } item { id: 2 name: "x" }', "two classes the name 'x'"),
         ('item { id: 1 name: "x" } item { id: 1 name: "y" }', "the id 1 is there twice"),
@@ -58,6 +59,7 @@ def test_labels_that_do_not_fit(tmp_path: Path, tensors: Any, text: str, message
         ({"kind": "ssd_mobilenet_v2' pad_to_multiple: 32 x: 'y"}, "pads pictures"),
         ({"classes": 4}, "has 4 classes and the model has 3"),
         ({"resizer": "fixed_shape_resizer { height: 320 width: 320 }"}, "320 pixels, and the frozen graph"),
+        ({"resizer": "fixed_shape_resizer { height: 0 width: 320 }"}, "has an input of 0 x 320 pixels"),
         ({"classes": "{"}, r"no pipeline\.config that can be read"),
     ],
 )
@@ -122,8 +124,11 @@ def test_another_arithmetic_is_refused(tmp_path: Path, tensors: Any, name: str, 
 def test_a_model_of_this_project_needs_no_import(tmp_path: Path, weights: Any) -> None:
     path = tmp_path / "own.npz"
     save_weights(path, weights, SPEC)
-    with pytest.raises(WeightsError, match="made by this project and needs no import"):
-        import_model(path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/model.tflite").write_bytes(build_tflite(weights, SPEC))
+    for own in (path, tmp_path / "run", tmp_path / "run/model.tflite"):
+        with pytest.raises(WeightsError, match="made by this project and needs no import"):
+            import_model(own)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from detector.checks.diagnosis import find_causes
 from detector.evaluation.analysis import analyse
 from detector.evaluation.coco_metrics import METRICS, compute_metrics
 from detector.evaluation.evaluate import evaluate_detections
+from detector.report.cutout import draw_cutout
 from detector.report.markup import prose
 from detector.report.page import About, write_report
-from detector.report.pictures import _cut, _Error
 from tests.evaluation.noisy_detections import build_dataset, with_noise
 from tests.evaluation.test_coco_metrics import as_detections
 
@@ -175,8 +175,8 @@ def test_images_that_are_not_here_cost_the_pictures_alone(tmp_path):
 
 @pytest.mark.parametrize("box", [(-1e9, -1e9, 2e9, 2e9), (1e9, 3, 1e9, 1), (5, 5, 1e9, 0), (3, 4, 5, 6)])
 def test_pictures_of_boxes_that_reach_far_beyond_the_image(box):
-    error = _Error("ghost", "", "", 0, (10.0, 10.0, 20.0, 20.0), box)
-    assert 0 < max(_cut(np.zeros((60, 80, 3), np.uint8), error).shape) <= 420
+    drawn = draw_cutout(np.zeros((60, 80, 3), np.uint8), (10.0, 10.0, 20.0, 20.0), box)
+    assert 0 < max(drawn.shape) <= 420
 
 
 def test_one_is_not_many(tmp_path):

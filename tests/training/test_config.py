@@ -161,6 +161,7 @@ RANGES = [
     ("optimizer.ema_decay", 0, 0.999999, -0.1, 1),
     ("loss.classification_weight", 0, 1000, -1, 1001),
     ("loss.localization_weight", 0, 1000, -1, 1001),
+    ("loss.distillation_weight", 0, 1000, -1, 1001),
     ("loss.match_iou", 0.1, 0.95, 0, 1),
     ("loss.negatives_per_positive", 0, 1000, -1, 1001),
     ("loss.min_negatives", 0, 2000, -1, 2001),

@@ -207,7 +207,7 @@ def test_sources_share_the_room_and_the_last_has_all_of_it(pictures) -> None:
     sizes = {first: feature_bytes(SPEC, first) for first in ("block_13_expand", "block_6_expand")}
     room = 9 * sizes["block_13_expand"] + sizes["block_6_expand"]
     config, samples = load_config(), pictures(PLAIN)
-    whole = room + min(room, samples.wanted_bytes)
+    whole = room + min(room / 3, samples.wanted_bytes)
     config = replace(config, augmentation=PLAIN, runtime=replace(config.runtime, cache_gib=whole / 2**30))
     sources = Sources(samples, SPEC, config)
     little = sources.before("block_13_expand")

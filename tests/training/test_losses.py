@@ -27,7 +27,7 @@ def smooth_l1(error):
 
 def expected_sums(batch, ratio=3.0, least=3):
     """Image by image and anchor by anchor, as the paper tells it."""
-    classification = localization = positives = 0.0
+    classification = localization = 0.0
     for encodings, logits, boxes, classes in zip(
         batch.encodings.astype(float), batch.logits.astype(float), batch.boxes, batch.classes, strict=True
     ):
@@ -39,8 +39,7 @@ def expected_sums(batch, ratio=3.0, least=3):
         hard = background[: max(int(ratio * len(matched)), least)]
         classification += sum(class_loss_of_anchor(logits[a], classes[a]) for a in matched) + sum(hard)
         localization += sum(smooth_l1(encodings[a, i] - boxes[a, i]) for a in matched for i in range(4))
-        positives += len(matched)
-    return classification, localization, positives
+    return classification, localization
 
 
 def random_batch(seed=0, positives=(0, 2, 9), ignored=5):
@@ -61,7 +60,7 @@ def random_batch(seed=0, positives=(0, 2, 9), ignored=5):
 
 def sums_of(batch, **options):
     found = losses.sum_losses(batch.encodings, batch.logits, batch.boxes, batch.classes, **options)
-    return float(found.classification), float(found.localization), float(found.num_positives)
+    return float(found.classification), float(found.localization)
 
 
 def gradients_of(batch, **options):
@@ -102,11 +101,10 @@ def test_by_hand():
         encodings=[[0.5, 3, -2, 0], *[[7, 7, 7, 7]] * 4],
         boxes=[[0, 1, 0, 0], *[[0, 0, 0, 0]] * 4],
     )
-    classification, localization, positives = sums_of(batch)
+    classification, localization = sums_of(batch)
     assert classification == pytest.approx(6 * np.log(2) + 6 * np.log(4 / 3), rel=1e-5)
     # Errors .5, 2, 2 and 0: .125 + 1.5 + 1.5
     assert localization == pytest.approx(3.125, rel=1e-6)
-    assert positives == 1
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -194,10 +192,10 @@ def test_every_argument_matters():
     before = np.array(sums_of(SimpleNamespace(**values)))
     rolled = {name: np.roll(array, 1, axis=1) for name, array in values.items()}
     for name, sums_that_change in {
-        "encodings": [False, True, False],
-        "logits": [True, False, False],
-        "boxes": [False, True, False],
-        "classes": [True, True, False],
+        "encodings": [False, True],
+        "logits": [True, False],
+        "boxes": [False, True],
+        "classes": [True, True],
     }.items():
         after = np.array(sums_of(SimpleNamespace(**{**values, name: rolled[name]})))
         assert (after != before).tolist() == sums_that_change
@@ -220,7 +218,63 @@ def test_compiled_it_gives_the_same(xla):
     @tf.function(jit_compile=xla)
     def compiled(*arrays):
         found = losses.sum_losses(*arrays)
-        return found.classification, found.localization, found.num_positives
+        return found.classification, found.localization
 
     found = compiled(*map(tf.constant, (batch.encodings, batch.logits, batch.boxes, batch.classes)))
     np.testing.assert_allclose([float(value) for value in found], sums_of(batch), rtol=1e-5)
+
+
+def test_columns_that_are_left_out_have_only_the_targets_of_positives():
+    batch = random_batch()
+    columns = [0.0, 1.0, 0.0, 1.0, 0.0]
+    found = losses.sum_losses(
+        batch.encodings, batch.logits, batch.boxes, batch.classes, columns=columns, negatives_per_positive=1e6
+    )
+    expected = sum(
+        cross_entropy(float(logits[column]), float(column == target))
+        for image, targets in zip(batch.logits, batch.classes, strict=True)
+        for logits, target in zip(image, targets, strict=True)
+        for column in range(K + 1)
+        if columns[column] or column == target > 0
+        if target > 0 or (target == 0 and (targets > 0).any())
+    )
+    # An image without positives has three negatives and no more.
+    hard = sorted(
+        sum(cross_entropy(float(logits[column]), 0.0) for column in (1, 3))
+        for image, targets in zip(batch.logits, batch.classes, strict=True)
+        if not (targets > 0).any()
+        for logits, target in zip(image, targets, strict=True)
+        if target == 0
+    )
+    np.testing.assert_allclose(found.classification, expected + sum(hard[-3:]), rtol=1e-5)
+
+
+def test_kept_classes_are_held_by_logits_and_boxes_where_no_label_tells_more():
+    batch, rng = random_batch(1), np.random.default_rng(2)
+    kept = [4, 2]
+    encodings = rng.normal(0, 2, (B, A, 4)).astype(np.float32)
+    logits = rng.normal(0, 3, (B, A, 3)).astype(np.float32)
+    found = losses.sum_kept((batch.encodings, batch.logits), (encodings, logits), batch.classes, kept)
+    classification = localization = seen = 0.0
+    for image in range(B):
+        for anchor in range(A):
+            target = batch.classes[image, anchor]
+            for place, column in enumerate(kept, start=1):
+                if target != column:
+                    error = batch.logits[image, anchor, column] - logits[image, anchor, place]
+                    classification += 0.5 * float(error) ** 2 / A
+            if target <= 0:
+                errors = batch.encodings[image, anchor] - encodings[image, anchor]
+                moved = sum(smooth_l1(float(error)) for error in errors)
+                localization += moved / A
+                seen += moved / (1 + np.exp(-float(logits[image, anchor, 1:].max())))
+    np.testing.assert_allclose(found.classification, classification, rtol=1e-4)
+    np.testing.assert_allclose(found.localization, localization, rtol=1e-4)
+    np.testing.assert_allclose(found.seen, seen, rtol=1e-4)
+
+
+def test_a_network_that_is_its_teacher_forgets_nothing():
+    batch = random_batch(3)
+    theirs = batch.logits[..., [0, 3, 1]]
+    found = losses.sum_kept((batch.encodings, batch.logits), (batch.encodings, theirs), batch.classes, [3, 1])
+    assert float(found.classification) == float(found.localization) == float(found.seen) == 0

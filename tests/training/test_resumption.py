@@ -49,7 +49,7 @@ def run(original: RunFolder, tmp_path: Path) -> RunFolder:
 
 
 def go_on(run: RunFolder, moved_to: Path | None = None) -> Resumed:
-    return take_up(run, moved_to, lambda _: None)
+    return take_up(run, moved_to, lambda folder: folder)
 
 
 def sentence(run: RunFolder, moved_to: Path | None = None) -> str:
@@ -180,7 +180,7 @@ def test_what_would_make_another_run_of_it_is_refused(run: RunFolder, old: str, 
     ("steps: 9", "steps: 6", "training.steps"),
     ("evaluate_every: 3", "evaluate_every: 2", "training.evaluate_every"),
     ("patience: 4", "patience: 3", "training.patience"),
-    ("cache_gib: 1.0", "cache_gib: 2.0", "runtime.cache_gib"),
+    ("cache_gib: 0.75", "cache_gib: 2.0", "runtime.cache_gib"),
 ])  # fmt: skip
 def test_what_may_change_is_said(run: RunFolder, old: str, new: str, key: str) -> None:
     change(run, old, new)

@@ -72,6 +72,15 @@ def test_a_run_that_beats_its_trial_has_the_best(run: RunFolder, score) -> None:
     assert (saved_ap(run), validation.best_from) == (0.64, "step 10")
 
 
+def test_with_a_margin_later_weights_that_are_hardly_worse_are_taken(run: RunFolder, score) -> None:
+    score(0.60, 0.595, 0.588, 0.591)
+    plain = validation_of(run)
+    validation = Validation(plain.dataset, SPEC, run, 10, margin=0.01)
+    taken = [validation(random_weights(SPEC, step), step)[1] for step in (1, 2, 3, 4)]
+    assert taken == [True, True, False, True]
+    assert (saved_ap(run), validation.best_from) == (0.591, "step 4")
+
+
 def test_a_good_trial_takes_no_patience_from_the_run(run: RunFolder, score) -> None:
     score(0.9, 0.1, 0.2, 0.3, 0.3, 0.3)
     validation = validation_of(run, patience=2)

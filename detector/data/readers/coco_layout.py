@@ -243,7 +243,7 @@ class ImagePlaces:
         found = index.find(name, near, role=role)
         if not found:
             return None
-        return only_one(found, f"{relative_name(annotations, base)}: {name}", "", base, self._log)
+        return only_one(found, f"{relative_name(annotations, base)}: {name}", base, self._log, missing="")
 
 
 def images_below(folder: Path, names: Sequence[str]) -> list[Path]:

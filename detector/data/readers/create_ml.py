@@ -13,8 +13,8 @@ from detector.data.readers.coco_file import first_character, has_key, read_json
 from detector.data.readers.coco_values import numbers_of
 from detector.data.readers.drawn import Drawn, DrawnImage, certain_images, label_images
 from detector.data.splits import splits_of_folders
+from detector.labels import tidy_name
 
-_MISSING = "labelled images whose file is missing, left out"
 _IMAGE_KEYS = ("image", "imagefilename", "filename")
 _SIDES = ("x", "y", "width", "height")
 
@@ -59,7 +59,7 @@ def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Itera
         if not name.strip() or not isinstance(listed, list):
             log.add("entries without an image or a list of annotations, left out", place)
             continue
-        image = only_one(index.find_beside(name, path), f"{place}: {name:.200}", _MISSING, root, log)
+        image = only_one(index.find_beside(name, path), f"{place}: {name:.200}", root, log)
         if image is not None:
             drawn = [
                 found
@@ -72,7 +72,7 @@ def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Itera
 def _drawn(entry: object, place: str, log: FindingLog) -> Drawn | None:
     content: Mapping[str, object] = entry if isinstance(entry, dict) else {}
     label, coordinates = content.get("label"), content.get("coordinates")
-    name = " ".join(label.split()) if isinstance(label, str) else ""
+    name = tidy_name(label) if isinstance(label, str) else ""
     sides = numbers_of(coordinates.get(key) for key in _SIDES) if isinstance(coordinates, dict) else None
     if not name or sides is None:
         log.add("objects without a name or a box, dropped", f"{place}: {name or 'no name'}")

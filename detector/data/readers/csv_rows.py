@@ -7,6 +7,7 @@ It is what the tutorials of the TensorFlow Object Detection API make of Pascal V
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -21,23 +22,30 @@ from detector.data.split_names import role_in
 from detector.data.splits import splits_of_folders
 from detector.data.text import read_text
 from detector.errors import DatasetError
+from detector.labels import tidy_name
 from detector.system.reading import parsing, read_head
 
 COLUMNS = ("filename", "class", "xmin", "ymin", "xmax", "ymax")
-_SEPARATORS = ",;\t"
-_MISSING = "labelled images whose file is missing, left out"
+_SEPARATORS = ",;\t|"
+_MOST_LACKING = 2  # columns: a file without these is meant to be one, while other tables have hardly any
 Row = dict[str, str]
 
 
 def is_csv(listing: Listing) -> bool:
-    """Whether a folder has a CSV file with these columns."""
-    return any(map(_has_columns, listing.with_suffix(".csv")))
+    """Whether a folder has a CSV file with these columns, or most of them."""
+    return bool(_files(listing))
 
 
-def _has_columns(path: Path) -> bool:
+def _files(listing: Listing) -> list[Path]:
+    return [path for path in listing.with_suffix(".csv") if len(_lacking(path)) <= _MOST_LACKING]
+
+
+def _lacking(path: Path) -> list[str]:
+    """The columns that a file does not have."""
     data = read_head(path, 4096)
-    head = data.decode(json.detect_encoding(data), "ignore").lstrip("\ufeff").splitlines()
-    return bool(head) and set(COLUMNS) <= set(_names(head[0]))
+    lines = data.decode(json.detect_encoding(data), "ignore").lstrip("\ufeff\r\n").splitlines()
+    names = _names(lines[0]) if lines else []
+    return [column for column in COLUMNS if column not in names]
 
 
 def _names(header: str) -> list[str]:
@@ -54,13 +62,18 @@ def read_csv_labels(listing: Listing, log: FindingLog) -> RawLabels:
     A file that is called like a split (``train_labels.csv``) is one; otherwise folders are.
 
     Raises:
-        DatasetError: a file is no text.
+        DatasetError: a file is no text, or lacks a column.
     """
     index = ImageIndex(listing.images, listing.root)
     read: list[DrawnImage] = []
     splits: dict[str, list[Path]] = {}
     others: list[Path] = []
-    for path in filter(_has_columns, listing.with_suffix(".csv")):
+    for path in _files(listing):
+        if lacking := _lacking(path):
+            raise DatasetError(
+                f"{path} lacks {'the column' if len(lacking) == 1 else 'the columns'} {', '.join(lacking)}; "
+                f"expected {', '.join(COLUMNS)} in its first line."
+            )
         role = role_in(path.stem)
         found = certain_images(_images(path, role, index, listing.root, log), index, path, listing.root, log)
         read += found
@@ -94,7 +107,7 @@ def _images(path: Path, role: str | None, index: ImageIndex, root: Path, log: Fi
     for name, of_image in rows.items():
         first = f"{where}:{of_image[0][0]}"
         named = index.find(name, path, hints=(role or "",), role=role)
-        image = only_one(named, f"{first}: {name:.200}", _MISSING, root, log)
+        image = only_one(named, f"{first}: {name:.200}", root, log)
         if image is None:
             continue
         drawn = [found for line, row in of_image if (found := _drawn(row, f"{where}:{line}", log))]
@@ -109,21 +122,22 @@ def _images(path: Path, role: str | None, index: ImageIndex, root: Path, log: Fi
 def _rows(path: Path) -> list[tuple[int, Row]]:
     """Line number and values of each row by its column's name."""
     with parsing(f"{path} is no CSV that can be read", DatasetError):
-        lines = read_text(path).splitlines()
-        names = _names(lines[0])
+        lines = list(io.StringIO(read_text(path), newline=None))
+        first = next(number for number, line in enumerate(lines) if line.strip())
+        names = _names(lines[first])
         if len(set(names)) != len(names):
             raise DatasetError(f"{path} has two columns of one name; leave one of them out.")
-        reader = csv.reader(lines[1:], delimiter=_separator(lines[0]), skipinitialspace=True)
+        reader = csv.reader(lines[first + 1 :], delimiter=_separator(lines[first]), skipinitialspace=True)
         rows = []
         for values in reader:
             if any(value.strip() for value in values):
                 padded = [*values, *[""] * len(names)]
-                rows.append((reader.line_num + 1, dict(zip(names, padded, strict=False))))
+                rows.append((reader.line_num + first + 1, dict(zip(names, padded, strict=False))))
         return rows
 
 
 def _drawn(row: Row, place: str, log: FindingLog) -> Drawn | None:
-    name = " ".join(row["class"].split())
+    name = tidy_name(row["class"])
     corners = numbers_of(row[column] for column in COLUMNS[2:])
     if not name or corners is None:
         log.add("objects without a name or a box, dropped", f"{place}: {name or 'no name'}")

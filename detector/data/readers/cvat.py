@@ -70,8 +70,7 @@ def _images(
         name, subset = element.get("name", ""), element.get("subset", "").strip()
         task = tasks.get(element.get("task_id"), "") or ("".join(tasks.values()) if len(tasks) == 1 else "")
         found = index.find(name, path, hints=(subset, task), role=role_of(subset))
-        missing = "labelled images whose file is missing, left out"
-        image = only_one(found, f"{where}:{lines[element]}: {name}", missing, root, log)
+        image = only_one(found, f"{where}:{lines[element]}: {name}", root, log)
         if image is not None:
             drawn, unread = _shapes(element, lines, where, log)
             size_wh = size_of({key: element.get(key) for key in ("width", "height")})

@@ -25,7 +25,6 @@ from detector.images import SUFFIXES, UNREAD_SUFFIXES
 _KEYS = ("rectanglelabels", "original_width", "total_annotations", "from_name")
 _IMAGE_FIELDS = ("image", "img", "picture", "photo", "image_url", "url")
 _SUFFIXES = (*SUFFIXES, *UNREAD_SUFFIXES)
-_NO_IMAGE = "labelled images whose file is missing, left out"
 
 
 def is_label_studio(listing: Listing) -> bool:
@@ -67,7 +66,7 @@ def _images(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Itera
         for texts, mine in _by_image(task, shapes, place, log):
             found = next((found for text in texts if (found := index.find(text, path))), [])
             said = f"{place}: {next(iter(texts), 'no image'):.200}"
-            image = only_one(found, said, _NO_IMAGE, root, log)
+            image = only_one(found, said, root, log)
             if image is not None:
                 drawn, unread = read_regions(mine, place, log)
                 yield DrawnImage(image, drawn, unread, size_of_image(mine), place)

@@ -15,8 +15,8 @@ from detector.data.readers.drawn import Drawn, DrawnImage, certain_images, label
 from detector.data.readers.shapes import bounds_of_ellipse, bounds_of_written_points
 from detector.data.splits import splits_of_folders, splits_of_lists
 from detector.errors import DatasetError
+from detector.labels import tidy_name
 
-_MISSING = "labelled images whose file is missing, left out"
 _TWO_CORNERS = ("rectangle", "mask")
 _NO_BOX = ("point", "points", "line", "linestrip")
 
@@ -65,7 +65,7 @@ def _read_file(path: Path, index: ImageIndex, root: Path, log: FindingLog) -> Dr
     named = said if isinstance(said, str) and said.strip() else path.stem
     # Where that path is of another machine, the file is still named after its picture.
     found = index.find_beside(named, path) or index.find_beside(path.stem, path)
-    image = only_one(found, f"{where}: {named:.200}", _MISSING, root, log)
+    image = only_one(found, f"{where}: {named:.200}", root, log)
     if image is None:
         return None
     drawn: list[Drawn] = []
@@ -85,7 +85,7 @@ def _drawn(shape: object, place: str, log: FindingLog) -> list[Drawn]:
         log.add("shapes that have no box, dropped", f"{place}: {kind}")
         return []
     name = shape.get("label")
-    name = " ".join(name.split()) if isinstance(name, str) else ""
+    name = tidy_name(name) if isinstance(name, str) else ""
     box = _bounds(kind, shape)
     if not name or box is None:
         log.add("objects without a name or a box, dropped", f"{place}: {name or 'no name'}")

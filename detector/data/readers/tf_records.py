@@ -6,12 +6,14 @@ Source: object_detection/dataset_tools (``image/encoded``, ``image/object/bbox/*
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from tqdm import tqdm
 
@@ -26,7 +28,7 @@ from detector.errors import DatasetError
 from detector.label_map import LabelMap, parse_label_map
 from detector.labels import tidy_name
 from detector.system.progress import bars_hidden
-from detector.system.protobuf import parse_message, read_varint
+from detector.system.protobuf import parse_message, parse_varints
 from detector.system.reading import open_regular, parsing
 from detector.system.tfrecord import FOOT_BYTES, HEAD_BYTES, WRITE_AGAIN, RecordPlace
 
@@ -35,6 +37,7 @@ _SHARD = re.compile(r"-(\d+)-of-(\d+)")
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _BOX, _CLASS = "image/object/bbox/", "image/object/class/"
 _CROWDS = ("image/object/is_crowd", "image/object/difficult", "image/object/group_of")
+_Taken = dict[Path, dict[bytes, int]]  # numbers of the pictures of one name, by what they are
 Features = Mapping[str, list[bytes] | list[float] | list[int]]
 
 
@@ -65,11 +68,13 @@ def read_tf_record_labels(listing: Listing, log: FindingLog) -> RawLabels:
     maps = _label_maps(listing)
     read: list[tuple[RawImage, list[Drawn]]] = []
     splits: dict[str, list[Path]] = {}
+    taken: _Taken = {}
     for path in tqdm(files, desc="reading records", unit="file", disable=bars_hidden(), leave=False):
-        found = list(_images(path, _map_of(path, maps), listing.root, log))
+        found = list(_images(path, _map_of(path, maps), taken, listing.root, log))
         read += found
         if split := _split_of(path, listing.root):
             splits.setdefault(split, []).extend(image.path for image, _ in found)
+    in_fractions = not _are_in_pixels([each for _, objects in read for each in objects], listing.root, log)
     names = sorted({each.name for _, objects in read for each in objects})
     classes, label_of = merge_names(names, log)
     images = [
@@ -77,13 +82,33 @@ def read_tf_record_labels(listing: Listing, log: FindingLog) -> RawLabels:
             image.path,
             label(objects, label_of),
             image.size_wh,
-            in_fractions=True,
+            in_fractions=in_fractions,
             unread=image.unread,
             record=image.record,
         )
         for image, objects in read
     ]
     return build_labels("TFRecord", listing.root, classes, images, splits, "names of the TFRecord files", log)
+
+
+def _are_in_pixels(objects: Sequence[Drawn], root: Path, log: FindingLog) -> bool:
+    """Whether boxes are in pixels.
+
+    Raises:
+        DatasetError: they are, and the log is not lenient.
+    """
+    large = [
+        f"{each.where}: {' '.join(f'{side:g}' for side in each.box)}" for each in objects if max(each.box) > 2
+    ]
+    if len(large) * 2 <= len(objects):
+        return False
+    log.refuse(
+        "boxes in pixels instead of fractions of the image, converted",
+        large,
+        f"The boxes of {root} are in pixels ({large[0]}); those of TFRecords are fractions of the image: "
+        "divide them by its size.",
+    )
+    return True
 
 
 def _split_of(path: Path, root: Path) -> str | None:
@@ -110,7 +135,7 @@ def _require_all_shards(files: Sequence[Path]) -> None:
 
 
 def _images(
-    path: Path, names: LabelMap, root: Path, log: FindingLog
+    path: Path, names: LabelMap, taken: _Taken, root: Path, log: FindingLog
 ) -> Iterator[tuple[RawImage, list[Drawn]]]:
     """The images of a file, and their objects by name."""
     where = relative_name(path, root)
@@ -122,14 +147,19 @@ def _images(
                 log.add("records without an image, left out", place)
                 continue
             name = _file_name(features) or f"{path.name.split('.')[0]}_{number:06d}"
+            named = _own_path(path.parent / name, features, taken)
+            if named.name != PurePosixPath(name).name:
+                log.add(
+                    "images of the same name as another one, called by a number", f"{place}: {named.name}"
+                )
             objects = _objects(features, names, place, path, log)
             count = max((len(features.get(_BOX + side, [])) for side in _SIDES), default=0)
             image = RawImage(
-                path.parent / name,
+                named,
                 (),
                 _size(features),
                 unread=count - len(objects),
-                record=(path, RecordPlace(offset, length, PurePosixPath(name).name)),
+                record=(path, RecordPlace(offset, length, named.name)),
             )
         yield image, objects
 
@@ -166,7 +196,7 @@ def _features(data: bytes) -> Features:
             elif feature.get(2):
                 found[key] = [x for value in parse_message(feature[2][0])[1] for x in _floats(value)]
             elif feature.get(3):
-                found[key] = [x for value in parse_message(feature[3][0])[1] for x in _integers(value)]
+                found[key] = [x for value in parse_message(feature[3][0])[1] for x in parse_varints(value)]
     return found
 
 
@@ -174,16 +204,6 @@ def _floats(value: int | memoryview) -> Sequence[float]:
     """Packed floats, or one that came as the integer of its bits."""
     data = struct.pack("<I", value) if isinstance(value, int) else bytes(value)
     return struct.unpack(f"<{len(data) // 4}f", data)
-
-
-def _integers(value: int | memoryview) -> list[int]:
-    if isinstance(value, int):
-        return [value]
-    position, found = 0, []
-    while position < len(value):
-        number, position = read_varint(value, position)
-        found.append(number)
-    return found
 
 
 def _objects(features: Features, names: LabelMap, place: str, path: Path, log: FindingLog) -> list[Drawn]:
@@ -225,6 +245,13 @@ def _file_name(features: Features) -> str:
         if parts:
             return "/".join(part.replace(":", "_") for part in parts)
     return ""
+
+
+def _own_path(path: Path, features: Features, taken: _Taken) -> Path:
+    """A path that no other picture has: names are of the folders that they once lay in."""
+    digest = hashlib.blake2b(bytes(cast("bytes", features["image/encoded"][0])), digest_size=16).digest()
+    number = taken.setdefault(path, {}).setdefault(digest, len(taken[path]) + 1)
+    return path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
 
 
 def _size(features: Features) -> tuple[int, int] | None:

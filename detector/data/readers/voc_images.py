@@ -51,7 +51,7 @@ def match_images(files: Sequence[VocFile], listing: Listing, log: FindingLog) ->
         if len(own) != 1 or (len(named) == 1 and _is_nearer(named[0], own[0], file.path)):
             own = named or own
         said = f"{relative_name(file.path, listing.root)}: {file.filename or file.path.stem}"
-        image = only_one(own, said, _MISSING, listing.root, log)
+        image = only_one(own, said, listing.root, log, missing=_MISSING)
         if image is None:
             continue
         origin[file.path] = said

@@ -27,8 +27,10 @@ _ATTRIBUTES = (("unsure", "checkbox", "false", ("false",)), ("score", "number", 
 
 def write_cvat(proposals: Proposals, folder: Path) -> None:
     """Write the zip, which takes the pictures in ``images`` into it, and the labels."""
-    with zipfile.ZipFile(folder / ARCHIVE, "w") as archive:
-        archive.writestr("annotations.xml", to_xml(_document(proposals)), zipfile.ZIP_DEFLATED)
+    # A machine without a clock that is set, such as a Raspberry Pi, is in 1970, which no zip can say.
+    with zipfile.ZipFile(folder / ARCHIVE, "w", strict_timestamps=False) as archive:
+        labels = zipfile.ZipInfo("annotations.xml")
+        archive.writestr(labels, to_xml(_document(proposals)), zipfile.ZIP_DEFLATED)
         for image in proposals.images:
             archive.write(folder / "images" / image.name, f"images/{image.name}")
     shutil.rmtree(folder / "images")

@@ -1,7 +1,6 @@
 """Pascal VOC: an XML file for each picture, with whole pixels, as most of its readers want them.
 
-Scores are attributes, which CVAT and Datumaro read. ``difficult`` is not used for what is unsure: objects
-that are difficult are neither trained on nor counted.
+Scores are attributes, which CVAT and Datumaro read.
 
 Source: the development kit of Pascal VOC 2012; CVAT's documentation, "Pascal VOC".
 """
@@ -31,7 +30,7 @@ def write_voc(proposals: Proposals, folder: Path) -> None:
     lists.mkdir(parents=True)
     for image in proposals.images:
         path = (annotations / image.name).with_suffix(".xml")
-        path.write_bytes(to_xml(_document(image)))
+        path.write_bytes(voc_xml(image, IMAGES))
     stems = "".join(f"{PurePosixPath(image.name).stem}\n" for image in proposals.images)
     (lists / "default.txt").write_text(stems, "utf-8")
     (folder / "labels.txt").write_text("".join(f"{name}\n" for name in proposals.classes), "utf-8")
@@ -40,25 +39,33 @@ def write_voc(proposals: Proposals, folder: Path) -> None:
     (folder / "labelmap.txt").write_text(f"# label:color_rgb:parts:actions\n{labels}", "utf-8")
 
 
-def _document(image: ProposedImage) -> ElementTree.Element:
+def voc_xml(image: ProposedImage, folder: str = "", *, difficult: bool = False) -> bytes:
+    """The XML file of a picture.
+
+    Args:
+        image: its name without folders, and its objects.
+        folder: that it lies in.
+        difficult: mark what is unsure as ``difficult``: a training takes it neither for an object nor for
+            background. Without, it is an object until somebody deletes it.
+    """
     root = ElementTree.Element("annotation")
-    add(root, "folder", IMAGES)
+    add(root, "folder", folder)
     add(root, "filename", image.name)
     size = add(root, "size")
     for key, value in zip(("width", "height", "depth"), (*image.size_wh, 3), strict=True):
         add(size, key, value)
     add(root, "segmented", 0)
     for each in image.objects:
-        _add_object(root, each)
-    return root
+        _add_object(root, each, difficult=difficult and each.unsure)
+    return to_xml(root)
 
 
-def _add_object(root: ElementTree.Element, each: Proposal) -> None:
+def _add_object(root: ElementTree.Element, each: Proposal, *, difficult: bool) -> None:
     element = add(root, "object")
     add(element, "name", each.name)
     add(element, "pose", "Unspecified")
     add(element, "truncated", 0)
-    add(element, "difficult", 0)
+    add(element, "difficult", int(difficult))
     box = add(element, "bndbox")
     for corner, value in zip(("xmin", "ymin", "xmax", "ymax"), _whole(each.box), strict=True):
         add(box, corner, value)

@@ -93,6 +93,7 @@ class Collector:
             except queue.Full:
                 continue
         self._thread.join()
+        self._folder.close()
         self._raise_failure()
 
     def summary(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from contextlib import suppress
@@ -17,12 +18,14 @@ from detector.data.listing import Listing, list_files
 from detector.data.look_alikes import looking_like
 from detector.data.raw_labels import RawImage, RawLabels
 from detector.data.readers.voc import is_voc, read_voc_labels
+from detector.data.writers.proposals import Proposal, ProposedImage
+from detector.data.writers.voc import voc_xml
 from detector.detections import Detections
 from detector.errors import DetectorError, ImageError
 from detector.images import Image
+from detector.system.file_lock import lock_folder
 from detector.system.files import cannot_write, check_writable, replacing
 from detector.video.collection.reasons import SAME_PLACE, WRONG, found_in, together
-from detector.video.collection.voc_file import write_labels
 from detector.video.frames import LiveFrame
 
 KEPT, ALIKE, FULL = "kept", "alike", "full"
@@ -44,13 +47,15 @@ class _Kept:
 class KeptFolder:
     """Pictures as JPEG and their labels as Pascal VOC's XML, as a training reads them.
 
-    Each file is whole or not there, whatever ends the program. A picture is like another one if the
+    Each file is whole or not there, whatever ends the program, and one process at a time has the folder: two
+    would keep the same frames, and more than fit. A picture is like another one if the
     look-alike test of ``detector.data`` says so and every object in it is in that one, or in another like it,
     too: frames of a fixed camera all look alike, and what moves in them is what tells them apart. What a
     viewer calls wrong is like another one only if hardly anything has changed.
 
     Args:
-        path: a folder that is not there, is empty, or has such pictures from an earlier run.
+        path: a folder that is not there, is empty, or has such pictures from an earlier run. It is made, and
+            ``close`` takes it away if it stayed empty.
         most: pictures that it may hold.
         most_bytes: that all files in it may take.
 
@@ -59,7 +64,8 @@ class KeptFolder:
         size: bytes of all files in it.
 
     Raises:
-        DetectorError: the folder has something else in it, or cannot be written to.
+        DetectorError: the folder has something else in it, another process collects in it, or it cannot be
+            written to.
     """
 
     def __init__(self, path: Path, *, most: int, most_bytes: int) -> None:
@@ -67,14 +73,38 @@ class KeptFolder:
         self.most, self.most_bytes = most, most_bytes
         self.count = self.size = 0
         self._known: list[_Kept] = []
+        self._made: list[Path] = []
+        self._lock: int | None = None
         try:
-            if path.exists() and not path.is_dir():
-                raise DetectorError(f"{path} is a file; name a folder for the pictures.")
-            check_writable(path)
-            if path.is_dir():
-                self._go_on()
-        except OSError as error:
-            raise cannot_write(path, error) from error
+            self._open()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, BlockingIOError):
+                raise DetectorError(
+                    f"Another process collects in {path} at this moment; name a folder for each of them."
+                ) from error
+            if isinstance(error, OSError):
+                raise cannot_write(path, error) from error
+            raise
+
+    def _open(self) -> None:
+        path = self.path
+        if path.exists() and not path.is_dir():
+            raise DetectorError(f"{path} is a file; name a folder for the pictures.")
+        check_writable(path)
+        self._made = [each for each in (path, *path.absolute().parents) if not each.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = lock_folder(path)
+        self._go_on()
+
+    def close(self) -> None:
+        """Leave the folder to others, and none that was made for nothing."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        for folder in self._made:
+            with suppress(OSError):  # it has pictures by now
+                folder.rmdir()
 
     def keep(self, live: LiveFrame, reason: str) -> str:
         """Write a frame and its labels: ``kept``; or ``alike``, or ``full``, where it is not written.
@@ -93,9 +123,14 @@ class KeptFolder:
         picture = self._free_name(live, reason)
         labels = picture.with_suffix(".xml")
         # Labels first: without their picture they are left out by whoever reads the folder.
-        write_labels(labels, picture.name, live.image.shape[1::-1], live.detections, weak)
-        with replacing(picture) as temporary:
-            temporary.write_bytes(jpeg)
+        with replacing(labels) as temporary:
+            temporary.write_bytes(_labels_of(live, weak, picture.name))
+        try:
+            with replacing(picture) as temporary:
+                temporary.write_bytes(jpeg)
+        except DetectorError:
+            labels.unlink(missing_ok=True)
+            raise
         self.count += 1
         self.size += len(jpeg) + labels.stat().st_size
         self._known.append(_Kept(facts, objects, picture, reason == WRONG))
@@ -111,7 +146,7 @@ class KeptFolder:
         listing = list_files(self.path)
         if not listing.paths:
             return
-        if not is_voc(listing):
+        if not is_voc(listing) or any(each.parent != self.path for each in listing.images):
             raise DetectorError(
                 f"{self.path} has files in it, and no pictures that were collected; name a new folder."
             )
@@ -166,6 +201,18 @@ def _look_at(image: Image) -> ImageFacts:
             cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
         )
     return look_at(image)
+
+
+def _labels_of(live: LiveFrame, weak: Detections, name: str) -> bytes:
+    """What was shown as objects, and what was not as ``difficult``: it may be none."""
+    objects = tuple(
+        Proposal(int(label), each, (left, top, right, bottom), score, unsure)
+        for found, unsure in ((live.detections, False), (weak, True))
+        for (box, score, each), label in zip(found, found.labels, strict=True)
+        for left, top, right, bottom in [box.tolist()]
+    )
+    height, width = live.image.shape[:2]
+    return voc_xml(ProposedImage(name, (width, height), objects), difficult=True)
 
 
 def _known_in(listing: Listing) -> list[_Kept]:

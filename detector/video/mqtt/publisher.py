@@ -119,11 +119,12 @@ class Publisher:
         except (OSError, ValueError) as error:  # a host that cannot be written in the network's alphabet
             raise DetectorError(self._say_failure(error)) from error
         self._client.loop_start()
-        if not self._answered.wait(_PATIENCE_SECONDS):
-            self._refusal = f"answers nothing within {_PATIENCE_SECONDS:.0f} s; is it an MQTT broker?"
-        if self._refusal is not None:
+        answered = self._answered.wait(_PATIENCE_SECONDS)
+        silence = f"answers nothing within {_PATIENCE_SECONDS:.0f} s; is it an MQTT broker?"
+        refusal = self._refusal if answered else silence  # before ``close`` ends the connection
+        if refusal is not None:
             self.close()
-            raise DetectorError(f"The MQTT broker {self._broker} {self._refusal}")
+            raise DetectorError(f"The MQTT broker {self._broker} {refusal}")
 
     def _say_failure(self, error: OSError | ValueError) -> str:
         if isinstance(error, ssl.SSLCertVerificationError):

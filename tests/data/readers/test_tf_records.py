@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from detector.checks.repair import write_repaired
+from detector.data.dataset import load_image_bytes
 from detector.data.findings import FindingLog
 from detector.data.folder import load_labelled_folder, load_split
 from detector.data.listing import list_files
@@ -81,6 +82,21 @@ def test_files_and_folders_are_splits(tmp_path: Path) -> None:
     assert [image.name for image in load_split(tmp_path, "val").images] == ["4.jpg", "5.jpg"]
 
 
+def test_pictures_of_one_name_are_different_pictures(tmp_path: Path) -> None:
+    examples = photos(tmp_path)
+    for each in examples:
+        each["image/filename"] = [b"frame.jpg"]
+    train, val = ([example(each) for each in part] for part in (examples[:4], examples[4:]))
+    write_records(tmp_path / "train.record", [*train, train[0]])
+    write_records(tmp_path / "val.record", val)
+    folder = load_labelled_folder(tmp_path)
+    assert [len(folder.train.images), len(folder.val.images)] == [4, 2]
+    stored = [load_image_bytes(image) for part in (folder.train, folder.val) for image in part.images]
+    assert sorted(stored) == sorted(each["image/encoded"][0] for each in examples)
+    assert found(folder, "same name as another one")[0] == 5
+    assert found(folder, "listed twice") == (1, "frame.jpg in train")
+
+
 def test_a_repaired_copy_has_the_pictures_as_files(tmp_path: Path) -> None:
     examples = photos(tmp_path)
     write_records(tmp_path / "records/train.record", [example(each) for each in examples[:4]])
@@ -113,6 +129,19 @@ def test_an_image_without_objects_is_a_negative_and_a_broken_record_is_none(tmp_
         "4.jpg",
         "5.jpg",
     ]
+
+
+def test_boxes_in_pixels(tmp_path: Path) -> None:
+    examples = photos(tmp_path)
+    for each in examples:
+        for side in ("xmin", "ymin", "xmax", "ymax"):
+            key, unit = f"image/object/bbox/{side}", 64 if side[0] == "x" else 48
+            each[key] = [share * unit for share in each[key]]
+    write_records(tmp_path / "a.record", [example(each) for each in examples])
+    with pytest.raises(DatasetError, match=r"are in pixels \(a.record, record 1, object 1: 8 12 40 36\)"):
+        load_labelled_folder(tmp_path)
+    repaired = load_labelled_folder(tmp_path, review=lambda labels, root, facts, log: labels)
+    assert [each["bbox"] for each in repaired.val.annotations][:1] == [pytest.approx([8, 12, 32, 24])]
 
 
 def test_a_shard_that_is_missing(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ CLASSES = ("red fox", "Füchsin", "R&D <x>", 'it\'s "q", ok', "no", "12-30")
 EMPTY = "leer & still.jpg"
 NAMES = (
     *("a.jpg", "Übung 1.jpg", "tief/er hof/b c.png", "tief/a.jpg", EMPTY, "100%+#1.jpg"),
-    *("images/x.jpg", "zwei.teile.JPG", "sub/labels/y.jpeg"),
+    *("images/x.jpg", "zwei.teile.JPG", "sub/labels/y.jpeg", "er & hof/a.jpg", "tief/er hof/a.jpg"),
 )
 # Where the pictures lie once everything is unpacked.
 PLACES = {name: tool.images for name, tool in TOOLS.items()}

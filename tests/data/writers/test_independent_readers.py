@@ -1,4 +1,6 @@
-"""What is written for a tool is what other programs read; each of them may be absent."""
+"""What is written for a tool is what other programs read; each of them may be absent, unless
+``.ci/independent_readers`` runs these tests.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -74,6 +75,12 @@ def test_scores_are_told(tmp_path: Path) -> None:
     assert scores == ["90", "70", "50", "30"]
     content = json.loads((tmp_path / "coco/annotations/instances_default.json").read_text())
     assert [each["score"] for each in content["annotations"]] == [0.9, 0.7, 0.5, 0.3]
+
+
+def test_a_clock_that_is_not_set_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(0))
+    write_proposals("cvat", tmp_path, propose_all(flat=False))
+    assert (tmp_path / "annotations.xml").is_file()
 
 
 # Whoever pastes them into the tools finds the same names there.

@@ -63,6 +63,7 @@ def test_of_a_file_nothing_is_lost(tmp_path):
 @pytest.mark.parametrize("live", [False, True])
 def test_a_picture_that_cannot_be_written_ends_the_run(tmp_path, live):
     collecting, _ = start(KeptFolder(tmp_path / "kept", most=5, most_bytes=10**9), live=live)
+    (tmp_path / "kept").rmdir()
     (tmp_path / "kept").write_text("a file in its place")
 
     def add_all():

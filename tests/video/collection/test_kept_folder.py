@@ -1,4 +1,7 @@
+import errno
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,6 +25,11 @@ def open_folder(path, most=500, most_bytes=500 * MEGABYTE):
 
 def pictures(path):
     return sorted(each.name.split("-")[0] for each in path.glob("*.jpg"))
+
+
+def keep_one(path):
+    with closing(open_folder(path)) as folder:
+        assert folder.keep(live_frame(0, PERSON), UNSURE) == KEPT
 
 
 def spot(left):
@@ -127,6 +135,7 @@ def test_no_more_than_so_many_bytes(tmp_path):
 def test_it_goes_on_in_a_folder_that_is_there(tmp_path):
     before = open_folder(tmp_path)
     before.keep(live_frame(0, PERSON), UNSURE)
+    before.close()
     folder = open_folder(tmp_path, most=2)
     assert (folder.count, folder.size) == (1, before.size)
     assert folder.keep(live_frame(0, PERSON), UNSURE) == ALIKE
@@ -135,7 +144,7 @@ def test_it_goes_on_in_a_folder_that_is_there(tmp_path):
 
 
 def test_labels_that_may_have_been_corrected_are_never_replaced(tmp_path):
-    open_folder(tmp_path).keep(live_frame(0, PERSON), UNSURE)
+    keep_one(tmp_path)
     assert open_folder(tmp_path).keep(live_frame(0, PERSON), WRONG) == ALIKE
     assert pictures(tmp_path) == ["unsure"]
 
@@ -151,7 +160,7 @@ def test_names_never_collide(tmp_path):
 
 
 def test_what_a_killed_run_has_left_is_cleared_away(tmp_path):
-    open_folder(tmp_path).keep(live_frame(0, PERSON), UNSURE)
+    keep_one(tmp_path)
     (tmp_path / ".0123abcd.jpg").write_bytes(b"\xff\xd8half")
     (tmp_path / ".hidden").write_text("mine")
     folder = open_folder(tmp_path)
@@ -165,6 +174,40 @@ def test_a_folder_of_something_else_is_refused(tmp_path, what):
     with pytest.raises(DetectorError, match="name a new folder"):
         open_folder(tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == [what]
+
+
+def test_pictures_in_folders_below_were_not_collected(tmp_path):
+    keep_one(tmp_path / "JPEGImages")
+    with pytest.raises(DetectorError, match="name a new folder"):
+        open_folder(tmp_path)
+
+
+def test_one_at_a_time_has_the_folder(tmp_path):
+    with closing(open_folder(tmp_path)), pytest.raises(DetectorError, match="Another process collects in"):
+        open_folder(tmp_path)
+    open_folder(tmp_path).close()
+
+
+def test_no_folder_is_left_that_nothing_was_kept_in(tmp_path):
+    open_folder(tmp_path / "new" / "kept").close()
+    assert not list(tmp_path.iterdir())
+    keep_one(tmp_path / "new" / "kept")
+    assert len(list(tmp_path.rglob("*.*"))) == 2
+
+
+def test_labels_are_not_left_without_their_picture(tmp_path, monkeypatch):
+    folder = open_folder(tmp_path)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    write = Path.write_bytes
+    monkeypatch.setattr(
+        Path, "write_bytes", lambda path, data: (full if path.suffix == ".jpg" else write)(path, data)
+    )
+    with pytest.raises(DetectorError, match="disk is full"):
+        folder.keep(live_frame(0, PERSON), UNSURE)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_is_refused(tmp_path):

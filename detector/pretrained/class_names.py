@@ -7,10 +7,10 @@ from io import BytesIO
 from pathlib import Path
 
 from detector.errors import WeightsError
-from detector.label_map import LabelMap
-from detector.label_map import parse_label_map as parse_items
+from detector.label_map import LabelMap, parse_label_map
 from detector.labels import COCO_IDS, tidy_name
 from detector.system.reading import parsing, read_whole
+from detector.system.terminal import counted
 from detector.system.zip_files import opened_zip, read_member
 
 _MOST_BYTES = 1 << 22
@@ -31,13 +31,13 @@ def read_label_map(path: Path, num_classes: int) -> LabelMap:
     """
     with parsing(f"{path} is no label map that can be read", WeightsError):
         text = read_whole(path, _MOST_BYTES, WeightsError).decode("utf-8-sig")
-    return parse_label_map(text, num_classes, str(path))
+    return _names_in(text, num_classes, str(path))
 
 
-def parse_label_map(text: str, num_classes: int, origin: str) -> LabelMap:
-    """The names in a text; see ``read_label_map``."""
+def _names_in(text: str, num_classes: int, origin: str) -> LabelMap:
     with parsing(f"{origin} is no label map that can be read", WeightsError):
-        names = _without_background(parse_items(text)) if "{" in text else _lines(text, num_classes)
+        names = parse_label_map(text) if "{" in text else _lines(text, num_classes, origin)
+        names.pop(0, None)  # background
     if not names:
         raise WeightsError(
             f"{origin} names no class; expected items with an id and a name, or a name a line."
@@ -45,8 +45,8 @@ def parse_label_map(text: str, num_classes: int, origin: str) -> LabelMap:
     wrong = next((id_ for id_ in names if not 1 <= id_ <= num_classes), None)
     if wrong is not None:
         raise WeightsError(
-            f"{origin} does not fit the model: it has the id {wrong}, and the model has {num_classes} "
-            f"{'class' if num_classes == 1 else 'classes'}, ids 1 to {num_classes}."
+            f"{origin} does not fit the model: it has the id {wrong}, and the model has "
+            f"{counted(num_classes, 'class', 'classes')}, ids 1 to {num_classes}."
         )
     twice = next((name for name in names.values() if list(names.values()).count(name) > 1), None)
     if twice is not None:
@@ -54,18 +54,17 @@ def parse_label_map(text: str, num_classes: int, origin: str) -> LabelMap:
     return dict(sorted(names.items()))
 
 
-def _without_background(names: LabelMap) -> LabelMap:
-    return {id_: name for id_, name in names.items() if id_ != 0}
-
-
-def _lines(text: str, num_classes: int) -> LabelMap:
+def _lines(text: str, num_classes: int, origin: str) -> LabelMap:
     lines = [tidy_name(line) for line in text.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     if len(lines) == num_classes + 1 and lines[0].lower() in _BACKGROUND:
         lines = lines[1:]
     if len(lines) != num_classes:
-        raise ValueError(f"{len(lines)} lines for {num_classes} classes")
+        raise WeightsError(
+            f"{origin} does not fit the model: it has {counted(len(lines), 'line')}, and the model has "
+            f"{counted(num_classes, 'class', 'classes')}; expected a name a line."
+        )
     return {id_: name for id_, name in enumerate(lines, start=1) if name and name != _UNUSED}
 
 
@@ -82,7 +81,7 @@ def labels_inside(model: bytes, num_classes: int, origin: str) -> LabelMap | Non
         if len(found) != 1:
             return None
         text = read_member(archive, found[0], _MOST_BYTES).decode("utf-8-sig")
-    return parse_label_map(text, num_classes, f"{found[0]} in {origin}")
+    return _names_in(text, num_classes, f"{found[0]} in {origin}")
 
 
 def default_label_map(num_classes: int) -> tuple[LabelMap, str]:
