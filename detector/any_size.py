@@ -20,8 +20,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.architecture import IMAGE, Architecture, build_architecture
+from detector.architecture import Architecture, build_architecture
 from detector.input_sizes import describe_size
+from detector.layers import IMAGE
 from detector.spec import ModelSpec
 from detector.weights import Weights
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from detector.architecture import IMAGE, Layer, build_architecture
+from detector.architecture import build_architecture
 from detector.boxes import FloatArray
+from detector.layers import IMAGE, Layer
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from detector.anchors import LARGEST_SIDE, AnchorSpec
+from detector.backbones import BACKBONES, DEFAULT_BACKBONE, BackboneName
 from detector.errors import ModelError
 from detector.system.bounds import check_count, check_integer, check_number, check_text, shown
 from detector.system.reading import parsing
@@ -37,7 +38,8 @@ class ModelSpec:
         classes: class names; label ``k`` is column ``k + 1`` of the class logits, column 0 is background.
         input_hw: height and width of the input in pixels. Weights belong to it; ``any_size`` makes those
             for another one.
-        width_multiplier: MobileNetV2's multiplier of channels.
+        backbone: the network under the heads; one of ``BACKBONES``.
+        width_multiplier: its multiplier of channels.
         anchors: sizes and shapes of the anchors.
         box_coder_scales: factors for (ty, tx, th, tw).
         pixel_scale, pixel_offset: RGB in [0, 255] becomes ``rgb * pixel_scale + pixel_offset``.
@@ -57,6 +59,7 @@ class ModelSpec:
     name: str
     classes: tuple[str, ...]
     input_hw: tuple[int, int] = (300, 300)
+    backbone: BackboneName = DEFAULT_BACKBONE
     width_multiplier: float = 1.0
     anchors: AnchorSpec = field(default_factory=AnchorSpec)
     box_coder_scales: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
@@ -81,6 +84,11 @@ class ModelSpec:
         for side in self.input_hw:
             check_integer("input_hw", side, 1, LARGEST_SIDE)
         check_integer("input in pixels", self.input_hw[0] * self.input_hw[1], 1, MOST_INPUT_PIXELS)
+        if not isinstance(self.backbone, str) or self.backbone not in BACKBONES:
+            raise ModelError(
+                f"The model's backbone should be one of {', '.join(BACKBONES)}, is {shown(self.backbone)}; "
+                "update ssdlite if the model is of a later version."
+            )
         check_number("width_multiplier", self.width_multiplier, 0.01, 4)
         if not isinstance(self.anchors, AnchorSpec) or self.anchors.num_maps != _MAPS:
             raise ModelError(
@@ -102,6 +110,11 @@ class ModelSpec:
             check_text("card", text, _MOST_CARD_TEXT, lines=True)
 
     @property
+    def network_name(self) -> str:
+        """What the kind of network is called inside of exported files."""
+        return f"ssdlite_{self.backbone}"
+
+    @property
     def inside_score_threshold(self) -> float:
         """Least score where post-processing is inside an exported file: there, time grows with the number of
         boxes over it, and .01 costs next to no AP.
@@ -113,6 +126,8 @@ class ModelSpec:
         values = asdict(self)
         if self.anchors.reference_hw is None:
             del values["anchors"]["reference_hw"]  # as it was before there was any
+        if self.backbone == DEFAULT_BACKBONE:
+            del values["backbone"]  # as it was before there was another
         return json.dumps({"format": FORMAT, **values}, indent=1)
 
     @classmethod

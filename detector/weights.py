@@ -108,6 +108,12 @@ def select_classes(weights: Weights, spec: ModelSpec, names: Sequence[str]) -> t
     return cut, replace(spec, classes=tuple(spec.classes[label] for label in labels))
 
 
+def fit_epsilon(gamma: FloatArray, variance: FloatArray, epsilon: float) -> FloatArray:
+    """The gamma with which batch normalisation computes what it did with another epsilon."""
+    ratio = (variance.astype(np.float64) + BATCH_NORM_EPSILON) / (variance + np.float64(epsilon))
+    return (gamma * np.sqrt(ratio)).astype(np.float32)
+
+
 def fold_batch_norm(weights: Weights, architecture: Architecture) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Kernel and bias of each layer with its batch normalisation multiplied in, by layer name."""
     folded = {}

@@ -109,7 +109,7 @@ class Course:
         self._test = _joined(folder)
         self._steps, self._strategy = steps, strategy
         tf_keras.backend.clear_session()
-        own, reference = initial_size("released", echo)
+        own, reference = initial_size(settings(steps, seed), echo)
         plan = build_plan(settings(steps, seed), folder, own)
         config = plan.config
         own_size = reference == config.model.input_hw

@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from detector.architecture import IMAGE
 from detector.boxes import FloatArray
 from detector.formats.tflite.metadata import pack_spec
+from detector.layers import IMAGE
 from detector.model.network import build_network, set_weights
 from detector.spec import ModelSpec
 from detector.weights import Weights

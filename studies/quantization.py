@@ -17,7 +17,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from detector.architecture import IMAGE, build_architecture
+from detector.architecture import build_architecture
 from detector.boxes import FloatArray
 from detector.commands.cli import main
 from detector.commands.command_line import echo
@@ -29,6 +29,7 @@ from detector.exports.parity import Found, Parity, measure_parity
 from detector.exports.trial_images import find_calibration_images, load_network_inputs
 from detector.formats.tflite.calibration import calibrate
 from detector.formats.tflite.writer import build_tflite
+from detector.layers import IMAGE
 from detector.numpy_network import NumpyNetwork
 from detector.runtime import Detector
 from detector.runtime.model_file import ModelFile

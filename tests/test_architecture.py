@@ -1,6 +1,7 @@
 import pytest
 
-from detector.architecture import build_architecture, scale_channels
+from detector.architecture import build_architecture
+from detector.layers import scale_channels
 from detector.spec import ModelSpec
 
 

@@ -23,6 +23,21 @@ def test_what_scales_are_shares_of_travels_along_and_is_left_out_where_it_is_the
     assert "reference_hw" not in own.to_json()  # files of before, and programs of before, have no such key
 
 
+def test_a_backbone_travels_along_and_is_left_out_where_it_is_the_usual_one():
+    other = ModelSpec("model", ("a", "b"), backbone="mobilenet_v1")
+    assert ModelSpec.from_json(other.to_json()) == other
+    assert other.network_name == "ssdlite_mobilenet_v1"
+    usual = ModelSpec("model", ("a", "b"))
+    assert "backbone" not in usual.to_json()  # files of before, and programs of before, have no such key
+    assert ModelSpec.from_json(usual.to_json()).backbone == "mobilenet_v2"
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v9", "", 1, None, ["mobilenet_v1"], {}])
+def test_a_backbone_that_is_not_known_is_refused(backbone):
+    with pytest.raises(ModelError, match=r"one of mobilenet_v2, mobilenet_v1, is .*update ssdlite"):
+        ModelSpec.from_json(spec_json(backbone=backbone))
+
+
 def test_a_spec_from_before_classes_had_thresholds_has_none():
     spec = ModelSpec("model", ("a", "b"), class_thresholds={"a": 0.25})
     assert ModelSpec.from_json(spec.to_json()).class_thresholds == {"a": 0.25}

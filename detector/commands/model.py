@@ -16,6 +16,7 @@ from detector.system.terminal import counted
 def model_command(model: str) -> None:
     """Show a model: feature maps, parameters, multiply-adds and where it comes from."""
     from detector.architecture import build_architecture
+    from detector.backbones import BACKBONES
     from detector.runtime.model_file import ModelFile
     from detector.training.config_file import load_config
 
@@ -31,7 +32,7 @@ def model_command(model: str) -> None:
         f"{spec.name}: input {width}x{height} RGB, {counted(len(spec.classes), 'class', 'classes')}, ",
         nl=False,
     )
-    echo(f"width multiplier {spec.width_multiplier:g}")
+    echo(f"{BACKBONES[spec.backbone].title} of width multiplier {spec.width_multiplier:g}")
     echo(f"{architecture.trainable_parameters:,} trainable parameters, ", nl=False)
     echo(f"{architecture.multiply_adds:,} multiply-adds an image")
     for name, anchors in zip(architecture.feature_maps, spec.anchors.per_cell(), strict=True):

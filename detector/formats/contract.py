@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from detector.architecture import IMAGE, anchors_of
+from detector.architecture import anchors_of
 from detector.errors import ModelError
 from detector.formats.table import read_spec
+from detector.layers import IMAGE
 
 RAW_OUTPUTS = ("box_encodings", "class_logits")
 _COMPLETE_OUTPUTS = {"detection_boxes", "detections"}

@@ -19,11 +19,12 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto
 
-from detector.architecture import IMAGE, Architecture, Layer, build_architecture
+from detector.architecture import Architecture, build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
 from detector.formats.looks import Look, growth_factors, growth_limits, pooled_anchors
 from detector.formats.onnx_graph import Graph
 from detector.input_sizes import describe_size
+from detector.layers import IMAGE, Layer
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 

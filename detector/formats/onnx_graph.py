@@ -84,7 +84,7 @@ class Graph:
         """The graph as the bytes of a file. Outputs are float32."""
         graph = helper.make_graph(
             self._nodes,
-            "ssdlite_mobilenet_v2",
+            spec.network_name,
             [helper.make_tensor_value_info(name, *input_) for name, input_ in inputs.items()],
             [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs.items()],
             list(self._constants.values()),

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.architecture import IMAGE
 from detector.errors import ModelError
 from detector.formats.looks import growth_factors, growth_limits, pooled_anchors
 from detector.formats.openvino_kernels import fit_int8_kernels
 from detector.formats.spec_reader import LABELS_KEY, SPEC_KEY
 from detector.labels import one_line_names
+from detector.layers import IMAGE
 from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
 from detector.system.files import cannot_write, replacing
 from detector.system.telemetry import import_openvino
@@ -79,7 +79,7 @@ def save_openvino(
     except OSError as error:
         raise cannot_write(path, error) from error
     with folder as name:
-        model = _read_tflite(tflite, Path(name))
+        model = _read_tflite(tflite, spec.network_name, Path(name))
         _resize_in_float32(model)
         if postprocess:
             model = _add_postprocess(model, [*smaller, spec])
@@ -119,13 +119,13 @@ def _describe_for_model_api(spec: ModelSpec) -> dict[str, str]:
     }
 
 
-def _read_tflite(content: bytes, folder: Path) -> Model:
-    """The model, with no trace of the file that it was read from."""
+def _read_tflite(content: bytes, name: str, folder: Path) -> Model:
+    """The model under a name, with no trace of the file that it was read from."""
     file = folder / "model.tflite"
     file.write_bytes(content)
     model = openvino.Core().read_model(file)
     fit_int8_kernels(model)
-    model.set_friendly_name("ssdlite_mobilenet_v2")
+    model.set_friendly_name(name)
     return model
 
 
@@ -194,7 +194,7 @@ def _add_postprocess(model: Model, specs: Sequence[ModelSpec]) -> Model:
     )
     sorted_rows = _sort(_detection_output(specs, box_encodings, class_logits), spec.max_detections)
     sorted_rows.output(0).set_names({DETECTIONS})
-    return openvino.Model([sorted_rows], [image], "ssdlite_mobilenet_v2")
+    return openvino.Model([sorted_rows], [image], spec.network_name)
 
 
 def _detection_output(specs: Sequence[ModelSpec], box_encodings: Output, class_logits: Output) -> Node:

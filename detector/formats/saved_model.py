@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from detector.architecture import IMAGE, build_architecture
+from detector.architecture import build_architecture
 from detector.boxes import FloatArray, xyxy_to_cxcywh
 from detector.formats.looks import Look, growth_factors, growth_limits, pooled_anchors
 from detector.formats.spec_reader import write_spec
+from detector.layers import IMAGE
 from detector.spec import ModelSpec
 from detector.system.files import replacing_folder
 from detector.weights import Weights, fold_batch_norm

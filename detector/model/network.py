@@ -5,8 +5,9 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras
 
-from detector.architecture import IMAGE, Layer, build_architecture, crossing_layers
+from detector.architecture import build_architecture, crossing_layers
 from detector.boxes import FloatArray
+from detector.layers import IMAGE, Layer
 from detector.spec import ModelSpec
 from detector.weights import BATCH_NORM_EPSILON, Weights, check_weights
 
@@ -50,7 +51,7 @@ def build_network(
             "box_encodings": _join(architecture.box_heads, outputs, 4, "box_encodings"),
             "class_logits": _join(architecture.class_heads, outputs, len(spec.classes) + 1, "class_logits"),
         },
-        name="ssdlite_mobilenet_v2",
+        name=spec.network_name,
     )
 
 

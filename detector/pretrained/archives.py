@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -58,15 +59,19 @@ def _wanted(name: str) -> bool:
     return name in (FROZEN_GRAPH, SAVED_MODEL, TFJS_MODEL, PIPELINE) or bool(_OTHERS.search(name))
 
 
-def read_archive(path: Path) -> dict[str, bytes]:
+def read_archive(path: Path, wanted: Callable[[str], bool] = _wanted) -> dict[str, bytes]:
     """Content of the model's files in a tar archive or a folder, by file name without folders.
+
+    Args:
+        path: of the archive or the folder.
+        wanted: which names to read.
 
     Raises:
         WeightsError: no such file, not a tar archive, or cut short.
     """
     if path.is_dir():
-        wanted = [file for file in path.iterdir() if _wanted(file.name) and file.is_file()]
-        return {file.name: read_whole(file, _MOST_BYTES, WeightsError) for file in wanted}
+        found = [file for file in path.iterdir() if wanted(file.name) and file.is_file()]
+        return {file.name: read_whole(file, _MOST_BYTES, WeightsError) for file in found}
     files: dict[str, bytes] = {}
     sentence = f"{path} is not a tar archive or is cut short; download it again"
     with open_regular(path, WeightsError) as file, parsing(sentence, WeightsError):
@@ -78,7 +83,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
                 name = Path(member.name).name
                 if number >= _MOST_MEMBERS or archive.offset > _MOST_BYTES:
                     raise ValueError("it expands to more than a model")
-                content = archive.extractfile(member) if _wanted(name) and member.isfile() else None
+                content = archive.extractfile(member) if wanted(name) and member.isfile() else None
                 if content is not None:
                     files[name] = content.read()
     return files

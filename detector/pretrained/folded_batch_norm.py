@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.architecture import IMAGE, Architecture, Layer, build_architecture
+from detector.architecture import Architecture, build_architecture
 from detector.boxes import FloatArray
+from detector.layers import IMAGE, Layer
 from detector.numpy_network import convolve
 from detector.weights import BATCH_NORM_EPSILON, Weights, fold_batch_norm
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.architecture import build_architecture
+from detector.backbones.mobilenet_v2 import MOBILENET_V2
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.spec import ModelSpec
-from detector.weights import BATCH_NORM_EPSILON
+from detector.weights import BATCH_NORM_EPSILON, fit_epsilon
 
 _BACKBONE = "FeatureExtractor/MobilenetV2"
 _HEADS = {"box": "BoxEncodingPredictor", "class": "ClassPredictor"}
@@ -33,6 +34,7 @@ _ARCHITECTURES = (
     (r"FeatureExtractor/resnet", "SSD ResNet"),
     (r"efficientnet|efficientdet", "EfficientDet"),
     (r"CenterNet|center_net", "CenterNet"),
+    (r"^MobilenetV1/", "a MobileNetV1 classifier"),
     (r"^MobilenetV2/", "a MobileNetV2 classifier"),
     (r"yolo|darknet", "YOLO"),
     (
@@ -106,7 +108,9 @@ def slim_layers(
     for layer in NAMES:
         scope = _scope(layer.name, extras)
         try:
-            layers[layer.name] = _read(tensors, scope, layer.kind, layer.batch_norm is not None, epsilons)
+            layers[layer.name] = read_slim_layer(
+                tensors, scope, layer.kind, layer.batch_norm is not None, epsilons
+            )
         except KeyError as error:
             raise WeightsError(
                 f"{origin} is of another architecture: {name_architecture(names)}; expected SSDLite "
@@ -128,26 +132,25 @@ def _extra_scopes(tensors: Mapping[str, FloatArray]) -> dict[tuple[str, str], st
 
 
 def _scope(name: str, extras: Mapping[tuple[str, str], str]) -> str:
-    if name in ("Conv1", "Conv_1"):
-        return f"{_BACKBONE}/{name.replace('Conv1', 'Conv')}"
-    if match := re.fullmatch(r"expanded_conv_(\w+)", name):
-        return f"{_BACKBONE}/expanded_conv/{match[1]}"
-    if match := re.fullmatch(r"block_(\d+)_(\w+)", name):
-        return f"{_BACKBONE}/expanded_conv_{match[1]}/{match[2]}"
     if match := re.fullmatch(r"(box|class)_head_(\d)(_depthwise)?", name):
         return f"BoxPredictor_{match[2]}/{_HEADS[match[1]]}{match[3] or ''}"
-    _, number, part = name.split("_")
-    return extras.get((number, part), f"{_BACKBONE}/layer_19 {name}")
+    if match := re.fullmatch(r"extra_(\d)_(\w+)", name):
+        return extras.get((match[1], match[2]), f"{_BACKBONE}/layer_19 {name}")
+    return f"FeatureExtractor/{MOBILENET_V2.slim_scope(name)}"
 
 
-def _read(
+def read_slim_layer(
     tensors: Mapping[str, FloatArray],
     scope: str,
     kind: str,
     normalised: bool,
     epsilons: Mapping[str, float],
 ) -> ForeignLayer:
-    """A layer's weights; raises KeyError with the name of the one that is missing."""
+    """The weights of the layer in a scope of TF-Slim; see ``slim_layers``.
+
+    Raises:
+        KeyError: with the name of the tensor that is missing.
+    """
     norm = f"{scope}/BatchNorm"
     merged = tensors.get(f"{scope}/Conv2D/merged_input")
     name = f"{scope}/{'weights' if kind == 'conv' else 'depthwise_weights'}"
@@ -158,9 +161,7 @@ def _read(
         gamma, beta, mean, variance = (tensors[f"{norm}/{variable}"] for variable in _VARIABLES)
         epsilon = epsilons.get(scope, BATCH_NORM_EPSILON)
         if not np.isclose(epsilon, BATCH_NORM_EPSILON, rtol=1e-4):
-            # The same function with this project's epsilon.
-            ratio = (variance.astype(np.float64) + BATCH_NORM_EPSILON) / (variance + np.float64(epsilon))
-            gamma = (gamma * np.sqrt(ratio)).astype(np.float32)
+            gamma = fit_epsilon(gamma, variance, epsilon)
         return ForeignLayer(kernel, (gamma, beta, mean, variance))
     if merged is None:
         factor = tensors[f"{norm}/batchnorm/mul"]

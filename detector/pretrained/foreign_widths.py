@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from detector.architecture import Architecture, Layer, build_architecture
+from detector.architecture import Architecture, build_architecture
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
+from detector.layers import Layer
 from detector.pretrained.foreign_layers import ForeignLayer
 from detector.spec import ModelSpec
 

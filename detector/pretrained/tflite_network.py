@@ -15,9 +15,9 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
-from detector.architecture import IMAGE, Layer
 from detector.boxes import FloatArray
 from detector.errors import WeightsError
+from detector.layers import IMAGE, Layer
 from detector.pretrained.foreign_layers import NAMES, ForeignLayer, folded_layer, name_architecture
 
 _OPERATORS = schema.BuiltinOperator

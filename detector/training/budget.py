@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.architecture import build_architecture
+from detector.backbones import BackboneName
 from detector.formats.tflite.writer import build_tflite
 from detector.input_sizes import SizeHW
 from detector.runtime.litert import open_interpreter
@@ -103,9 +104,9 @@ class Speed:
         return _TRAINED_AGAINST_LOOKED_AT * self.seconds_per_look(input_hw)
 
 
-def measure_speed() -> Speed:
-    """The speed of this machine, from a few looks of a network at nothing."""
-    spec = ModelSpec("speed", ("nothing",), input_hw=(300, 300))
+def measure_speed(backbone: BackboneName) -> Speed:
+    """The speed of this machine, from a few looks of a network with that backbone at nothing."""
+    spec = ModelSpec("speed", ("nothing",), input_hw=(300, 300), backbone=backbone)
     shapes = build_architecture(spec).weight_shapes
     network = open_interpreter(build_tflite({k: np.ones(s, np.float32) for k, s in shapes.items()}, spec), 1)
     seconds = []

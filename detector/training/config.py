@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
 from detector.anchors import AnchorSpec
+from detector.backbones import DEFAULT_BACKBONE, BackboneName
 from detector.errors import DetectorError
 from detector.input_sizes import SizeHW, read_size
 from detector.labels import COCO_CLASSES
@@ -33,11 +34,13 @@ class ModelConfig:
         classes: ``dataset`` for those of the data, ``coco`` for COCO's 80, or a list of names.
         input_size: side of the input in pixels, or HEIGHTxWIDTH; ``auto`` by the sizes of the objects in the
             data. Initial weights are made to fit it.
-        width_multiplier: MobileNetV2's multiplier of channels.
+        backbone: the network under the heads: ``mobilenet_v2`` or ``mobilenet_v1``.
+        width_multiplier: its multiplier of channels.
     """
 
     classes: Literal["dataset", "coco"] | list[str] = "dataset"
     input_size: int | str = AUTO
+    backbone: BackboneName = DEFAULT_BACKBONE
     width_multiplier: float = 1.0
 
     @property
@@ -72,6 +75,7 @@ class ModelConfig:
             name,
             classes,
             input_hw=self.input_hw,
+            backbone=self.backbone,
             width_multiplier=float(self.width_multiplier),
             anchors=AnchorSpec(reference_hw=reference_hw),
         )
@@ -82,7 +86,9 @@ class TrainingConfig:
     """Where training starts, what it trains, and for how long.
 
     Attributes:
-        initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone), ``none``, or a ``.npz`` file.
+        initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone, of keras.applications),
+            ``none``, a ``.npz`` file, or a file with a classifier of ImageNet: Keras's ``.h5``, torchvision's
+            ``.pth``, a checkpoint or a frozen graph of TF-Slim.
         keep_classes: classes of the initial weights that stay beside those of the data, held by distillation:
             ``none``, ``coco`` for those of COCO, or a list of names.
         batch_size: images a step, over all devices and workers together.

@@ -13,6 +13,7 @@ from types import UnionType
 from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from detector.architecture import build_architecture
+from detector.backbones import BACKBONES
 from detector.errors import ArgumentError
 from detector.input_sizes import describe_size
 from detector.labels import normalise_name
@@ -45,9 +46,11 @@ def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Exper
             raise ConfigError(f"{path}: expected sections such as `model` and `training`.")
         content.update(found)
     config = _check_values(_build(ExperimentConfig, content, str(path), ""), str(path))
+    _check_first_layer(config, str(path))
     for setting in settings:
         _apply_setting(content, setting)
         config = _check_values(_build(ExperimentConfig, content, "--set", ""), "--set")
+    _check_first_layer(config, "--set")  # when all are known: the backbone may come after one of its layers
     return config
 
 
@@ -190,12 +193,17 @@ def _check_values(config: ExperimentConfig, origin: str) -> ExperimentConfig:
     classes = config.model.classes
     if isinstance(classes, list) and len({normalise_name(name) for name in classes}) < len(classes):
         raise ConfigError(f"{origin}: model.classes has a name twice.")
+    return config
+
+
+def _check_first_layer(config: ExperimentConfig, origin: str) -> None:
+    """Raise ConfigError unless the first layer that is trained is one of the network's."""
     layers = [layer.name for layer in build_architecture(config.model.build_spec("", ("object",))).layers]
+    backbone = BACKBONES[config.model.backbone]
     first = config.training.frozen_until
     if first not in (AUTO, "none", "heads", *layers):
         near = get_close_matches(first, layers, n=1, cutoff=0)[0]
         raise ConfigError(
-            f"{origin}: training.frozen_until should be `auto`, `none`, `heads` or a layer such as "
-            f"`block_6_expand`, is {first!r}; did you mean `{near}`?"
+            f"{origin}: training.frozen_until should be `auto`, `none`, `heads` or a layer of "
+            f"{backbone.title} such as `{backbone.much}`, is {first!r}; did you mean `{near}`?"
         )
-    return config

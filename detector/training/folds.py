@@ -175,14 +175,14 @@ def _check_space(run: RunFolder, folds: int) -> None:
 
 def _speed_for(experiment: ExperimentConfig) -> Speed | None:
     """The speed of this machine, where time is limited."""
-    return None if experiment.training.minutes == AUTO else measure_speed()
+    return None if experiment.training.minutes == AUTO else measure_speed(experiment.model.backbone)
 
 
 def plan_whole(
     experiment: ExperimentConfig, whole: LabelledFolder, speed: Speed | None, say: Say
 ) -> ExperimentConfig:
     """How all images would be trained on, if there were some to validate on, too."""
-    own_hw, _ = initial_size(experiment.training.initial_weights, say)
+    own_hw, _ = initial_size(experiment, say)
     return build_plan(experiment, whole, own_hw, speed).config
 
 

@@ -13,9 +13,11 @@ from detector.boxes import FloatArray
 from detector.errors import WeightsError
 from detector.input_sizes import SizeHW
 from detector.labels import normalise_name
-from detector.pretrained.releases import DEFAULT_MODEL, weights_path
+from detector.pretrained.imagenet.files import FILES, fetch_imagenet, is_imagenet_file, read_imagenet
+from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, weights_path
 from detector.spec import ModelSpec
 from detector.system.run_names import RUN_WEIGHTS
+from detector.training.config import ExperimentConfig
 from detector.weights import Weights, load_weights
 
 # A new class starts out improbable, so that the many anchors on background do not drown the first steps;
@@ -47,7 +49,8 @@ def load_initial_weights(
     """The weights that ``training.initial_weights`` names, fitted to the classes and the input of a spec.
 
     Args:
-        start: ``released``, ``imagenet``, ``none``, a ``.npz`` file, or the folder of a training run.
+        start: ``released``, ``imagenet``, ``none``, a ``.npz`` file, the folder of a training run, or a file
+            with a classifier of ImageNet.
         spec: the network to be trained.
         seed: of the columns of new classes.
         say: takes a line for what takes time.
@@ -57,13 +60,12 @@ def load_initial_weights(
     """
     if start == "none":
         return InitialWeights({}, "nothing: all weights are new", {})
-    if start == "imagenet":
-        from detector.training.imagenet import load_imagenet_backbone
-
-        return InitialWeights(load_imagenet_backbone(spec), "an ImageNet backbone (keras.applications)", {})
+    if not is_of_detector(start):
+        return _load_imagenet(start, spec, say)
     path = weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
+    _check_backbone(str(path), source.backbone, spec.backbone)
     card = dict(source.card)
     weights, source = resize_network(weights, source, spec.input_hw)
     if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:
@@ -78,18 +80,55 @@ def load_initial_weights(
     return InitialWeights(fitted, f"{source.name}", card, copied)
 
 
-def initial_size(start: str, say: Callable[[str], None]) -> tuple[SizeHW, SizeHW] | tuple[None, None]:
+def is_of_detector(start: str) -> bool:
+    """Whether ``training.initial_weights`` names weights with heads, and not of a backbone alone or none."""
+    return start not in ("none", "imagenet") and not is_imagenet_file(start)
+
+
+def _load_imagenet(start: str, spec: ModelSpec, say: Callable[[str], None]) -> InitialWeights:
+    """A backbone from ImageNet; heads and extra maps are not among the weights."""
+    if start == "imagenet":
+        network, origin = fetch_imagenet(spec, say), "keras.applications"
+    else:
+        network, origin = read_imagenet(Path(start)), start
+        _check_backbone(start, network.backbone, spec.backbone)
+    if network.width != spec.width_multiplier:
+        raise WeightsError(
+            f"{start} is {network.title} and the network to be trained has the width multiplier "
+            f"{spec.width_multiplier:g}: set model.width_multiplier={network.width:g}, or take other weights."
+        )
+    for note in network.notes:
+        say(f"Note on {origin}: {note}")
+    return InitialWeights(network.weights, f"an ImageNet backbone, {network.title} ({origin})", {})
+
+
+def initial_size(
+    experiment: ExperimentConfig, say: Callable[[str], None]
+) -> tuple[SizeHW, SizeHW] | tuple[None, None]:
     """Height and width of the input that the weights which ``training.initial_weights`` names were made for,
-    and those that the scales of their anchors are shares of; None where they are of no
-    detector.
+    and those that the scales of their anchors are shares of; None where they are of no detector.
 
     Raises:
-        WeightsError: they cannot be had.
+        WeightsError: they cannot be had, or are of another backbone.
     """
-    if start in ("none", "imagenet"):
+    start, backbone = experiment.training.initial_weights, experiment.model.backbone
+    if not is_of_detector(start):
         return None, None
-    spec = load_weights(weights_file(start, say))[1]
+    if start == "released":  # before they are fetched for nothing
+        _check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
+    path = weights_file(start, say)
+    spec = load_weights(path)[1]
+    _check_backbone(str(path), spec.backbone, backbone)
     return spec.input_hw, spec.anchors.reference_hw or spec.input_hw
+
+
+def _check_backbone(origin: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise WeightsError(
+            f"{origin} has the backbone {found} and model.backbone is {expected}: set "
+            f"model.backbone={found}, or training.initial_weights to weights of {expected}, `imagenet` or "
+            "`none`."
+        )
 
 
 def weights_file(start: str, say: Callable[[str], None]) -> Path:
@@ -103,8 +142,8 @@ def weights_file(start: str, say: Callable[[str], None]) -> Path:
         path /= RUN_WEIGHTS
     if path.suffix != ".npz":
         raise WeightsError(
-            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, is "
-            f"{start!r}."
+            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, or "
+            f"a classifier of ImageNet ({FILES}), is {start!r}."
         )
     return path
 

@@ -115,8 +115,8 @@ def start(
         DetectorError: what is wrong and what to do, in a sentence.
     """
     origin, budget = beginning.record, beginning.budget or budget_of(experiment)
-    own_hw, reference_hw = initial_size(experiment.training.initial_weights, say)
-    speed = None if budget.minutes is None else measure_speed()
+    own_hw, reference_hw = initial_size(experiment, say)
+    speed = None if budget.minutes is None else measure_speed(experiment.model.backbone)
     plan = build_plan(experiment, folder, own_hw, speed)
     reference_hw = None if reference_hw == plan.config.model.input_hw else reference_hw
     over = origin.get("folded", False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from detector.backbones import BACKBONES
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.input_sizes import SizeHW, describe_size
@@ -15,10 +16,8 @@ from detector.system.terminal import counted
 from detector.training.budget import EVALUATIONS, Speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig, ModelConfig
+from detector.training.initial_weights import is_of_detector
 
-# Names of the first layers that are trained. What the layers before block_3 see, edges and colours, is of use
-# for any picture, and they take as long as all others together.
-LITTLE, MUCH = "block_13_expand", "block_3_expand"
 FIRST_HEAD = "extra_2_reduce"
 _EPOCHS = 25
 _FEW_IMAGES = 250
@@ -62,6 +61,12 @@ class Plan:
         return {"none": None, "heads": FIRST_HEAD}.get(name, name)
 
     @property
+    def depths(self) -> tuple[str, str]:
+        """First layers that are tried out, from the least that is trained to the most."""
+        backbone = BACKBONES[self.config.model.backbone]
+        return backbone.little, backbone.much
+
+    @property
     def live_batch_norm(self) -> bool:
         """Whether trained layers normalise by each batch's statistics."""
         return self.config.training.batch_norm == "live"
@@ -85,7 +90,7 @@ def build_plan(
         speed: of this machine, where the time is limited.
     """
     training = config.training
-    fine_tuning = training.initial_weights not in ("none", "imagenet")
+    fine_tuning = is_of_detector(training.initial_weights)
     images = len(folder.train.images)
     augmentation, reasons = _choose_augmentation(config.augmentation, folder)
     model = config.model
@@ -105,11 +110,13 @@ def build_plan(
         reasons.append(f"steps: for {counted(images, 'image')}")
     steps = int(training.steps)
     if training.frozen_until == AUTO:
-        depth, reason = _choose_depth(folder, steps, fine_tuning, training.keep_classes != "none")
+        backbone = BACKBONES[model.backbone]
+        keeps = training.keep_classes != "none"
+        depth, reason = _choose_depth(folder, steps, fine_tuning, keeps, backbone.little)
         if depth == AUTO and speed is not None and training.minutes != AUTO:
             seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
             if seconds > _RUN_SHARE * 60 * float(training.minutes):
-                depth = MUCH if augmentation.crop else LITTLE
+                depth = backbone.much if augmentation.crop else backbone.little
                 size = "small" if augmentation.crop else "large"
                 reason = f"depth: as is usual for {size} objects, for there is no time to try it out"
         training = replace(training, frozen_until=depth)
@@ -224,22 +231,24 @@ def _usual_steps(images: int, batch_size: int) -> int:
     return max(_LEAST_STEPS, round(images * epochs_here / batch_size))
 
 
-def _choose_depth(folder: LabelledFolder, steps: int, fine_tuning: bool, keeps: bool) -> tuple[str, str]:
+def _choose_depth(
+    folder: LabelledFolder, steps: int, fine_tuning: bool, keeps: bool, little: str
+) -> tuple[str, str]:
     images = len(folder.train.images)
     objects = sum(not annotation["iscrowd"] for annotation in folder.val.annotations)
     if not fine_tuning:
         return "none", "depth: everything, for heads and extra maps are new"
     if keeps:
-        return LITTLE, "depth: little, for the images show little of the classes that are kept"
+        return little, "depth: little, for the images show little of the classes that are kept"
     if images >= _MANY_IMAGES:
         return "none", f"depth: everything, for there are {images:,} images"
     if worker_count():
         return "none", "depth: everything, for several workers have nothing to save"
     if steps < _LEAST_STEPS:
-        return LITTLE, f"depth: little, for a trial would take longer than {steps} steps"
+        return little, f"depth: little, for a trial would take longer than {steps} steps"
     if objects < _LEAST_OBJECTS:
         return (
-            LITTLE,
+            little,
             f"depth: little, for {objects} validation objects tell too little",
         )
     return AUTO, (

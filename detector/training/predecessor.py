@@ -65,6 +65,7 @@ class Predecessor:
         run, spec = self.origin["run"], self.spec
         wanted = [
             ("model.classes", model.classes, usual.classes, usual.classes),
+            ("model.backbone", model.backbone, spec.backbone, usual.backbone),
             ("model.width_multiplier", model.width_multiplier, spec.width_multiplier, usual.width_multiplier),
             ("training.initial_weights", training.initial_weights, run, TrainingConfig().initial_weights),
         ]
@@ -83,7 +84,9 @@ class Predecessor:
         size: int | str = spec.input_hw[0] if len(set(spec.input_hw)) == 1 else describe_size(spec.input_hw)
         return replace(
             experiment,
-            model=replace(model, input_size=size, width_multiplier=spec.width_multiplier),
+            model=replace(
+                model, input_size=size, backbone=spec.backbone, width_multiplier=spec.width_multiplier
+            ),
             training=replace(training, initial_weights=run),
         )
 

@@ -13,7 +13,7 @@ from detector.errors import ModelError
 from detector.labels import COCO_CLASSES, listing, normalise_name
 from detector.spec import ModelSpec
 from detector.training.config import ConfigError, ExperimentConfig
-from detector.training.initial_weights import weights_file
+from detector.training.initial_weights import is_of_detector, weights_file
 from detector.weights import Weights, load_weights, select_classes
 
 _TRAINED = 0.9  # share of what training has made of the weights
@@ -86,7 +86,7 @@ def load_teacher(config: ExperimentConfig, say: Callable[[str], None]) -> Teache
         raise ConfigError(
             "training.keep_classes adds kept classes to those of the dataset: leave out model.classes."
         )
-    if training.initial_weights in ("none", "imagenet"):
+    if not is_of_detector(training.initial_weights):
         raise ConfigError(
             f"training.keep_classes keeps classes of the initial weights, and training.initial_weights="
             f"{training.initial_weights} has none; start from released, a training run or a .npz file."

@@ -19,12 +19,10 @@ from detector.system.terminal import ignore
 from detector.training.features import Sources
 from detector.training.history import build_entry
 from detector.training.job import Job
-from detector.training.plan import LITTLE, MUCH, Plan, describe_depth
+from detector.training.plan import Plan, describe_depth
 from detector.training.task import DetectionTask
 from detector.training.trainer import build_trainer
 
-# From the least that is trained to the most; the names of the first trained layers.
-_DEPTHS = (LITTLE, MUCH)
 _STEPS = 120
 # Training more has to be better by more than chance, which is the coarser the fewer objects there are: this
 # much AP, divided by the root of their number.
@@ -40,11 +38,11 @@ def find_depth(job: Job, sources: Sources) -> Plan:
     """
     validation = job.validation
     job.folder.rewind_history(-1)  # of a trial that was interrupted
-    best_depth, best_ap, took = _DEPTHS[0], -1.0, 0.0
+    best_depth, best_ap, took = job.plan.depths[0], -1.0, 0.0
     objects = sum(not annotation["iscrowd"] for annotation in validation.evaluated.annotations)
     margin = _MARGIN / max(1, objects) ** 0.5
     reason = f"training more has to bring {100 * margin:.1f} AP to be worth it"
-    for depth in _DEPTHS:
+    for depth in job.plan.depths:
         left, start = job.budget.left, time.monotonic()
         if left is not None and 2 * took > _SHARE * left:
             reason = "there is no time to try out more"

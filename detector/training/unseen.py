@@ -18,14 +18,14 @@ from detector.training.division import Division
 from detector.training.folds import build_record, plan_whole, share_plan, train_folds
 from detector.training.job import Progress
 from detector.training.launch import alone
-from detector.training.plan import LITTLE, MUCH
+from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder, fingerprint
 
 DEFAULTS = ExperimentConfig()
 _EPOCHS = 12  # half of the usual, which is enough to tell what is an object
 _LEAST_STEPS = 300
 # Times of a step by the depth against that of a middling one, and seconds around the steps of a fold.
-_COSTS = {LITTLE: 0.65, MUCH: 1.25}
+_LITTLE_COST, _MUCH_COST = 0.65, 1.25
 _SECONDS_AROUND = 15.0
 
 
@@ -48,8 +48,10 @@ class UnseenPlan:
     def minutes(self) -> float:
         """About what it takes on this machine."""
         training, hw = self.experiment.training, self.experiment.model.input_hw
-        speed, folds = measure_speed(), len(self.whole.folds)
-        cost = _COSTS.get(str(training.frozen_until), 1.0)
+        speed, folds = measure_speed(self.experiment.model.backbone), len(self.whole.folds)
+        little, much = Plan(self.experiment).depths
+        costs = {little: _LITTLE_COST, much: _MUCH_COST}
+        cost = costs.get(str(training.frozen_until), 1.0)
         step = training.batch_size * speed.seconds_per_sample(hw) * cost
         looks = len(self.whole.train.images) * speed.seconds_per_look(hw)
         return (folds * (int(training.steps) * step + _SECONDS_AROUND) + looks) / 60
@@ -81,7 +83,8 @@ def plan_unseen(dataset: Path, division: Division, experiment: ExperimentConfig 
         steps = max(_LEAST_STEPS, math.ceil(few))
     depth = planned.training.frozen_until
     if depth == AUTO:
-        depth = MUCH if planned.augmentation.crop else LITTLE
+        little, much = Plan(planned).depths
+        depth = much if planned.augmentation.crop else little
     training = replace(training, steps=steps, evaluate_every=max(1, int(steps)), frozen_until=depth)
     return UnseenPlan(whole, replace(shared, training=training), dataset, division)
 

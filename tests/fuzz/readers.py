@@ -32,6 +32,7 @@ from detector.pretrained.archives import (
     read_tensors,
 )
 from detector.pretrained.foreign_model import import_model
+from detector.pretrained.imagenet.files import read_imagenet
 from detector.spec import ModelSpec
 from detector.system.tfrecord import RecordPlace, load_record_image
 from detector.training.config_file import load_config
@@ -47,6 +48,7 @@ from tests.data.labelled import (
 from tests.formats.tflite.test_writer import SMALL, random_weights
 from tests.fuzz.foreign_files import PHOTOS, make_foreign_tflite, write_foreign_graph, write_tf_records
 from tests.heic_file import make_heic
+from tests.pretrained.imagenet.networks import random_network, torch_tensors, write_keras, write_torch
 
 SPEC = ModelSpec("small", ("cat", "dog"), class_thresholds={"cat": 0.5}, card={"licence": "MIT"})
 
@@ -291,6 +293,16 @@ READERS: dict[str, Reader] = {
     "tf records": Reader(write_tf_records, _labelled, "*.record*"),
     "foreign tflite": Reader(
         _file("m.tflite", make_foreign_tflite), lambda folder: import_model(folder / "m.tflite"), "*.tflite"
+    ),
+    "keras weights": Reader(
+        _file("w.h5", lambda: write_keras(random_network("mobilenet_v1", 0.05))),
+        lambda folder: read_imagenet(folder / "w.h5"),
+        "*.h5",
+    ),
+    "torch weights": Reader(
+        _file("w.pth", lambda: write_torch(torch_tensors(random_network("mobilenet_v2", 0.05)))),
+        lambda folder: read_imagenet(folder / "w.pth"),
+        "*.pth",
     ),
     "foreign graph": Reader(write_foreign_graph, import_model, "*"),
     "results": Reader(_results, _read_results, "results.json"),

@@ -48,9 +48,17 @@ def test_weights_come_back_as_they_went_in(released):
         np.testing.assert_array_equal(back[key], values)
 
 
-@pytest.mark.parametrize(("size_hw", "width"), [((300, 300), 0.35), ((320, 320), 1.4), ((97, 128), 0.5)])
-def test_litert_and_tensorflow_agree_on_any_size(size_hw, width, tmp_path):
-    spec = ModelSpec("test", ("cat", "dog"), input_hw=size_hw, width_multiplier=width)
+@pytest.mark.parametrize(
+    ("backbone", "size_hw", "width"),
+    [
+        ("mobilenet_v2", (300, 300), 0.35),
+        ("mobilenet_v2", (320, 320), 1.4),
+        ("mobilenet_v2", (97, 128), 0.5),
+        ("mobilenet_v1", (97, 128), 0.5),
+    ],
+)
+def test_litert_and_tensorflow_agree_on_any_size(backbone, size_hw, width, tmp_path):
+    spec = ModelSpec("test", ("cat", "dog"), input_hw=size_hw, width_multiplier=width, backbone=backbone)
     weights = random_weights(spec)
     network = network_module.build_network(spec)
     network_module.set_weights(network, spec, weights)

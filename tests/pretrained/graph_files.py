@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from detector.architecture import Architecture, Layer, build_architecture
+from detector.architecture import Architecture, build_architecture
 from detector.boxes import FloatArray
+from detector.layers import Layer
 from detector.spec import ModelSpec
 from detector.weights import Weights
 

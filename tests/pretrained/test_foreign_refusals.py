@@ -78,6 +78,7 @@ def test_a_config_of_another_model(
         ("FirstStageFeatureExtractor/resnet_v1_101/conv1/weights", "Faster R-CNN"),
         ("FeatureExtractor/MobilenetV2/Conv/weights", "SSD MobileNetV2 whose heads are full convolutions"),
         ("FeatureExtractor/MobilenetV2/fpn/top_down/weights", "feature pyramid"),
+        ("MobilenetV1/Conv2d_0/weights", "a MobileNetV1 classifier"),
         ("MobilenetV2/Conv/weights", "a MobileNetV2 classifier"),
         ("net/weights", "one that is not known here"),
     ],

@@ -271,6 +271,20 @@ def test_mistakes_in_settings_are_named(setting, message):
     assert message in str(caught.value)
 
 
+def test_layers_are_those_of_the_backbone_whichever_is_set_first():
+    settings = ["training.frozen_until=conv_pw_11", "model.backbone=mobilenet_v1"]
+    for order in (settings, settings[::-1]):
+        assert load_config(None, order).training.frozen_until == "conv_pw_11"
+    with pytest.raises(ConfigError, match="layer of MobileNetV2 such as `block_3_expand`, is 'conv_pw_11'"):
+        load_config(None, settings[:1])
+    with pytest.raises(ConfigError, match=r"layer of MobileNetV1 such as `conv_pw_4`, is 'block_6_expand'"):
+        load_config(None, ["training.frozen_until=block_6_expand", "model.backbone=mobilenet_v1"])
+    with pytest.raises(
+        ConfigError, match=r"--set: model.backbone should be `mobilenet_v2` or `mobilenet_v1`"
+    ):
+        load_config(None, ["model.backbone=mobilenet"])
+
+
 def test_a_mistake_in_a_setting_is_not_blamed_on_the_file(load):
     for setting in ("training.steps=soon", "training.stesp=1", "training.steps=-1"):
         with pytest.raises(ConfigError, match="--set"):

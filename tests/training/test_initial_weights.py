@@ -6,12 +6,16 @@ import pytest
 from detector.anchors import AnchorSpec
 from detector.any_size import resize_network, resize_spec
 from detector.architecture import build_architecture
+from detector.backbones import BACKBONES
 from detector.errors import WeightsError
 from detector.labels import COCO_CLASSES
 from detector.spec import ModelSpec
-from detector.training.initial_weights import fit_classes, load_initial_weights
+from detector.training.config_file import load_config
+from detector.training.initial_weights import fit_classes, initial_size, load_initial_weights
 from detector.weights import check_weights, load_weights, save_weights
 from tests.formats.tflite.test_writer import random_weights
+from tests.pretrained.graph_files import graph
+from tests.pretrained.imagenet.networks import random_network, slim_tensors, torch_tensors, write_torch
 
 SOURCE = ModelSpec(
     "earlier",
@@ -142,7 +146,8 @@ def test_nothing():
     ("start", "parts"),
     [
         ("{folder}/absent.npz", ("Cannot read", "absent.npz")),
-        ("{folder}/weights.h5", ("released, imagenet, none, a training run or a .npz file", "weights.h5")),
+        ("{folder}/weights.h5", ("weights.h5 is damaged", "Keras 2")),
+        ("{folder}/weights.txt", ("released, imagenet, none, a training run or a .npz file", "weights.txt")),
         ("relaesed", ("released, imagenet, none, a training run or a .npz file", "relaesed")),
         ("", ("released, imagenet, none, a training run or a .npz file", "''")),
         ("{folder}/damaged.npz", ("damaged.npz", "not a weights file")),
@@ -168,6 +173,22 @@ def test_weights_of_another_network_are_refused(file, change, part):
     with pytest.raises(WeightsError) as caught:
         load_initial_weights(str(file), replace(SOURCE, **change), seed=0)
     assert_one_line(caught, ("earlier.npz", part, "`imagenet` or `none`"))
+
+
+def test_weights_of_another_backbone_are_refused_before_anything_is_fetched(file, tmp_path, monkeypatch):
+    monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path / "empty"))
+    other = load_config(None, ["model.backbone=mobilenet_v1"])
+    with pytest.raises(WeightsError) as caught:
+        initial_size(other, print)
+    assert_one_line(caught, ("The released COCO detector", "set model.backbone=mobilenet_v2", "`imagenet`"))
+    other = load_config(None, ["model.backbone=mobilenet_v1", f"training.initial_weights={file}"])
+    for attempt in (
+        lambda: initial_size(other, print),
+        lambda: load_initial_weights(str(file), replace(SOURCE, backbone="mobilenet_v1"), seed=0),
+    ):
+        with pytest.raises(WeightsError) as caught:
+            attempt()
+        assert_one_line(caught, ("earlier.npz", "has the backbone mobilenet_v2", "is mobilenet_v1"))
 
 
 def assert_one_line(caught, parts):
@@ -197,48 +218,32 @@ def test_the_released_weights_in_another_order_and_with_new_classes(released_wei
         np.testing.assert_array_equal(new[..., [0, 2]], old[..., [0, 10]])  # traffic light is COCO's tenth
 
 
-@pytest.mark.slow
-def test_the_imagenet_backbone_computes_what_keras_computes(tmp_path):
-    tf_keras = pytest.importorskip("tf_keras")
-    imagenet = pytest.importorskip("detector.training.imagenet")
-    from detector.model.network import build_network, get_weights, set_weights
-
-    spec = ModelSpec("test", ("cat",), input_hw=(96, 96), width_multiplier=0.35)
-    theirs = tf_keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, include_top=False, weights=None)
-    rng = np.random.default_rng(0)
-    for layer in theirs.layers:
-        if isinstance(layer, tf_keras.layers.BatchNormalization):  # fresh ones are all alike
-            layer.set_weights([rng.uniform(0.5, 1.5, value.shape) for value in layer.get_weights()])
-    path = tmp_path / "x_no_top.h5"
-    theirs.save_weights(path)
-    loaded = imagenet.load_imagenet_backbone(spec, weights=str(path))
-    network = build_network(spec)
-    fresh = get_weights(network, spec)
-    set_weights(network, spec, loaded)
-
-    names = ("block_13_expand_relu", "out_relu")
-    image = rng.uniform(-1, 1, (2, 96, 96, 3)).astype(np.float32)
-    mine, their = (
-        tf_keras.Model(model.input, [model.get_layer(name).output for name in names])(image)
-        for model in (network, theirs)
-    )
-    for found, expected in zip(mine, their, strict=True):
-        assert np.std(expected) > 0
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    # Heads and extra maps are not among them and stay fresh.
-    missing = fresh.keys() - loaded.keys()
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_classifier_of_imagenet_gives_its_backbone_alone(backbone, tmp_path):
+    network = random_network(backbone, 0.5)
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(graph(slim_tensors(network)))
+    spec = spec_of("dog", backbone=backbone, width_multiplier=0.5)
+    start = load_initial_weights(str(path), spec, seed=0)
+    assert start.copied == ()
+    assert network.title in start.origin
+    for key, values in network.weights.items():
+        np.testing.assert_array_equal(start.weights[key], values)
+    missing = build_architecture(spec).weight_shapes.keys() - start.weights.keys()
     assert {key.split("_")[0] for key in missing} == {"extra", "box", "class"}
-    after = get_weights(network, spec)
-    assert all(np.array_equal(after[key], fresh[key]) for key in missing)
-    assert sum(values.size for values in loaded.values()) == theirs.count_params()
-
-
-@pytest.mark.slow
-def test_a_backbone_that_cannot_be_had_is_named(tmp_path):
-    imagenet = pytest.importorskip("detector.training.imagenet")
-    (tmp_path / "damaged_no_top.h5").write_bytes(b"nonsense")
-    spec = ModelSpec("test", ("cat",), input_hw=(96, 96), width_multiplier=0.35)
-    for name in ("damaged_no_top.h5", "absent_no_top.h5"):
+    config = load_config(None, [f"model.backbone={backbone}", f"training.initial_weights={path}"])
+    assert initial_size(config, print) == (None, None)
+    for change, parts in (
+        ({"width_multiplier": 1.0}, ("frozen.pb is", "0.5", "set model.width_multiplier=0.5")),
+        ({"backbone": next(each for each in BACKBONES if each != backbone)}, ("backbone", backbone)),
+    ):
         with pytest.raises(WeightsError) as caught:
-            imagenet.load_imagenet_backbone(spec, weights=str(tmp_path / name))
-        assert_one_line(caught, ("ImageNet weights of MobileNetV2 0.35",))
+            load_initial_weights(str(path), replace(spec, **change), seed=0)
+        assert_one_line(caught, parts)
+
+
+def test_what_differs_in_a_classifier_of_torchvision_is_said(tmp_path):
+    (tmp_path / "x.pth").write_bytes(write_torch(torch_tensors(random_network("mobilenet_v2", 0.35))))
+    said = []
+    load_initial_weights(str(tmp_path / "x.pth"), SOURCE, seed=0, say=said.append)
+    assert ["padding" in line for line in said] == [True]

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from detector.architecture import build_architecture
+from detector.backbones import BACKBONES
 from detector.training.config import AUTO, ConfigError
 from detector.training.config_file import load_config
 from detector.training.job import Job
-from detector.training.plan import Plan, build_plan, describe_depth
+from detector.training.plan import FIRST_HEAD, Plan, build_plan, describe_depth
 from detector.training.run_folder import RunFolder
 
 
@@ -85,7 +87,9 @@ def test_other_steps_spread_the_evaluations_anew_unless_they_are_given() -> None
         (("training.steps=50",), 100, 100, "block_13_expand"),  # the trial would take longer
         ((), 50_000, 100, "none"),
         (("training.initial_weights=none",), 100, 100, "none"),
+        (("model.backbone=mobilenet_v1", "training.initial_weights=run.npz"), 100, 3, "conv_pw_11"),
         (("training.initial_weights=imagenet",), 100, 100, "none"),
+        (("training.initial_weights=mobilenet.pth",), 100, 100, "none"),
     ],
 )
 def test_depth(settings: tuple[str, ...], images: int, objects: int, depth: str) -> None:
@@ -105,6 +109,14 @@ def test_batch_norm(settings: tuple[str, ...], images: int, statistics: str) -> 
     plan = build_plan(load_config(None, settings), folder(images))
     assert training_of(plan).batch_norm == statistics
     assert plan.live_batch_norm == (statistics == "live")
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_depths_that_are_tried_are_layers_of_the_backbone(backbone: str) -> None:
+    plan = Plan(load_config(None, [f"model.backbone={backbone}"]))
+    names = [layer.name for layer in build_architecture(plan.config.model.build_spec("x", ["a"])).layers]
+    little, much = plan.depths
+    assert 0 < names.index(much) < names.index(little) < names.index(FIRST_HEAD)
 
 
 def test_depths_in_words_and_as_layers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,12 +159,15 @@ def test_the_network_is_that_of_the_run(place: Path, new: Path) -> None:
     assert fitted.model.width_multiplier == 0.1
     assert fitted.training.initial_weights == str(place / "run")
     assert earlier.fit(load_config()) == fitted
+    other = replace(earlier, spec=replace(earlier.spec, backbone="mobilenet_v1"))
+    assert other.fit(load_config()).model.backbone == "mobilenet_v1"
 
 
 @pytest.mark.parametrize(
     "setting",
     [
         "model.input_size=300",
+        "model.backbone=mobilenet_v1",
         "model.width_multiplier=0.5",
         "model.classes=coco",
         "training.initial_weights=none",

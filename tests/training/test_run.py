@@ -143,7 +143,7 @@ def test_the_weights_of_the_trial_take_part_in_the_race(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial_module, "_STEPS", 1)
-    monkeypatch.setattr(trial_module, "_DEPTHS", ("heads",))
+    monkeypatch.setattr(Plan, "depths", ("heads",))
     settings = [setting.replace("frozen_until=heads", "frozen_until=auto") for setting in SETTINGS]
     run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), (*settings, "training.steps=1"))
     run.append_history({"step": 0, "trial": "none", "AP": 0.99})  # of a trial that was interrupted
@@ -170,7 +170,7 @@ def test_a_run_after_a_trial_takes_the_steps_of_one_whose_depth_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial_module, "_STEPS", 2)
-    monkeypatch.setattr(trial_module, "_DEPTHS", ("heads", "block_13_expand"))
+    monkeypatch.setattr(Plan, "depths", ("heads", "block_13_expand"))
     shapes, losses = write_shapes(tmp_path / "shapes"), []
     for depth in ("auto", "heads"):
         settings = [setting.replace("frozen_until=heads", f"frozen_until={depth}") for setting in SETTINGS]

@@ -14,9 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from detector.architecture import IMAGE, Architecture, Layer, build_architecture
+from detector.architecture import Architecture, build_architecture
 from detector.boxes import FloatArray
 from detector.formats.tflite.quantization import Quantization, dequantize_kernel, quantize_kernel
+from detector.layers import IMAGE, Layer
 from detector.numpy_network import NumpyNetwork
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm

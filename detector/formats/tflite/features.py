@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from detector.architecture import IMAGE, build_architecture, crossing_layers
+from detector.architecture import build_architecture, crossing_layers
 from detector.formats.tflite.graph import Graph
 from detector.formats.tflite.layers import Constants, LayerWriter
+from detector.layers import IMAGE
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 

@@ -115,12 +115,14 @@ class Graph:
         outputs: Mapping[str, int],
         metadata: Mapping[str, bytes] | None = None,
         *,
+        description: str = "SSDLite",
         signature: bool = True,
     ) -> bytes:
         """The model as bytes, with metadata by its name.
 
         Args:
             inputs, outputs: tensors by name, in the model's order.
+            description: of the network.
             signature: whether programs can ask for inputs and outputs by these names.
         """
         subgraph = schema.SubGraphT()
@@ -131,7 +133,7 @@ class Graph:
         subgraph.outputs = list(outputs.values())
         model = schema.ModelT()
         model.version = 3
-        model.description = "SSDLite MobileNetV2"
+        model.description = description
         model.operatorCodes = [_operator_code(*code) for code in self._codes]
         model.subgraphs = [subgraph]
         model.metadata = [self._add_metadata(*item) for item in (metadata or {}).items()]

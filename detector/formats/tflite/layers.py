@@ -8,10 +8,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from detector.architecture import IMAGE, Architecture, Layer
+from detector.architecture import Architecture
 from detector.boxes import FloatArray
 from detector.formats.tflite.graph import FLOAT32, INT8, OPERATORS, UINT8, Graph, Scale
 from detector.formats.tflite.quantization import Quantization, quantize_kernel, range_to_scale
+from detector.layers import IMAGE, Layer
 from detector.spec import ModelSpec
 
 

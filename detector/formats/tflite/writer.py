@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 from ai_edge_litert import schema_py_generated as schema
 
-from detector.architecture import IMAGE, Architecture, build_architecture
+from detector.architecture import Architecture, build_architecture
+from detector.backbones import BACKBONES
 from detector.boxes import FloatArray
 from detector.formats.looks import Look
 from detector.formats.tflite.graph import OPERATORS, Graph
@@ -25,6 +26,7 @@ from detector.formats.tflite.postprocess import add_postprocess
 from detector.formats.tflite.quantization import Quantization
 from detector.formats.tflite.task_metadata import NAME, build_task_metadata
 from detector.input_sizes import describe_size
+from detector.layers import IMAGE
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
@@ -73,7 +75,13 @@ def build_tflite(
         outputs = add_postprocess(graph, specs, **outputs, integer=integer)
     # pycoral reads outputs by their order where there is no signature, and else by names of its own.
     # Source: pycoral 2.0, ``pycoral/adapters/detect.py``, get_objects.
-    content = graph.finish({IMAGE: image}, outputs, metadata, signature=not (postprocess and integer))
+    content = graph.finish(
+        {IMAGE: image},
+        outputs,
+        metadata,
+        description=f"SSDLite {BACKBONES[spec.backbone].title}",
+        signature=not (postprocess and integer),
+    )
     return content + pack_spec(spec)
 
 

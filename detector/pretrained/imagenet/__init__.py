@@ -1,0 +1,1 @@
+"""Classifiers that were trained on ImageNet, read for their backbones, as they are published."""

