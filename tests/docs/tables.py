@@ -13,7 +13,6 @@ WORDS: dict[str, str | None] = {
     "DATASET": "coco",
     "ANNOTATED": "coco",
     "PHOTOS": "photos",
-    "collected": "coco",
     "detector/data/sample": "photos",
     "https://example.com/photo.jpg": "PHOTO.jpg",
 }
@@ -83,6 +82,7 @@ NOT_COMMANDS: dict[str, str] = {
     "ssdlite_mobilenet_v2_coco-int8.tflite: 5.12 MB": "what an export prints",
     "Input size 300,384 now": "what the demo prints",
     "Collected: 23 pictures": "what the demo prints",
+    "Choosing 3 of 140 pictures": "what labelling prints",
     "What is kept, on 44 images": "what a training prints",
     "photos/": "folders",
 }
