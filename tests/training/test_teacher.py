@@ -140,7 +140,7 @@ def test_distillation_holds_what_the_labels_do_not_tell(
     image = (pixels[None] / 127.5 - 1).astype(np.float32)
     _, before = NumpyNetwork(sensible_weights(), SPEC).run(image)
     drift = []
-    for weight in (0, 100):
+    for weight in (0, 30):
         more = (f"loss.distillation_weight={weight}", "training.keep_classes=[cat, dog]", *FAST)
         config = load_config(None, settings(start, *more))
         said: list[str] = []
@@ -155,7 +155,7 @@ def test_distillation_holds_what_the_labels_do_not_tell(
         after = trial._train_briefly(job.plan, job, job.build_sources())
         _, found = NumpyNetwork(after, spec).run(image)
         drift.append(np.abs(found[:, 1:3] - before[:, 1:3]).mean())
-    assert 0 < drift[1] < drift[0] / 2
+    assert 0 < drift[1] < 0.7 * drift[0]
 
 
 def test_a_class_that_has_labels_is_kept_where_they_say_nothing(start: Path, tmp_path: Path) -> None:
