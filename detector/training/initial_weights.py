@@ -90,7 +90,7 @@ def _load_imagenet(start: str, spec: ModelSpec, say: Callable[[str], None]) -> I
     if start == "imagenet":
         network, origin = fetch_imagenet(spec, say), "keras.applications"
     else:
-        network, origin = read_imagenet(Path(start)), start
+        network, origin = read_imagenet(Path(start)), Path(start).name
         _check_backbone(start, network.backbone, spec.backbone)
     if network.width != spec.width_multiplier:
         raise WeightsError(

@@ -83,9 +83,13 @@ def _assemble(tensors: dict[str, FloatArray], nodes: Mapping[str, Node], origin:
             found = read_slim_layer(tensors, scope, layer.kind, True, epsilons)
         except KeyError as error:
             raise WeightsError(
-                f"{origin} lacks the tensor {error}; expected {backbone.title} of TF-Slim with its batch "
-                "normalisation, not folded into the kernels."
+                f"{origin} lacks the tensor {error}; expected {backbone.title} of TF-Slim."
             ) from error
+        if found.folded:
+            raise WeightsError(
+                f"{origin} has its batch normalisation folded into the kernels, so that nothing can be "
+                "trained from it; take the checkpoint or the frozen graph that it was made from."
+            )
         gamma, beta, mean, variance = found.norm
         convolutions.append(Convolution(found.kernel, (gamma, beta, mean, variance)))
     kernel = tensors.get(f"{_scope(backbone)}{_CLASSIFIER}/weights")

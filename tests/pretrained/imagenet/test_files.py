@@ -198,7 +198,19 @@ REFUSED = {
     ),
     "folded.pb": (
         lambda: graph(slim_without("mobilenet_v1", "BatchNorm")),
-        "lacks the tensor .*MobileNetV1 of TF-Slim with its batch normalisation",
+        "lacks the tensor .*BatchNorm.* expected MobileNetV1 of TF-Slim",
+    ),
+    "optimised.pb": (
+        lambda: graph(
+            {
+                **slim_without("mobilenet_v1", "moving_variance"),
+                **{
+                    f"MobilenetV1/Conv2d_0/BatchNorm/batchnorm/{each}": np.ones(8, np.float32)
+                    for each in ("mul", "sub")
+                },
+            }
+        ),
+        "optimised.pb has its batch normalisation folded into the kernels",
     ),
     "narrow.pb": (
         slim_with("mobilenet_v2", "MobilenetV2/Conv/weights", np.zeros((3, 3, 3, 9))),
