@@ -43,6 +43,8 @@ PARSED_ONLY: dict[str, str] = {
     "ssdlite doctor": "what it says depends on the machine; tests/commands runs it",
     "ssdlite data coco": "fetches gigabytes",
     "ssdlite data example": "fetches a dataset",
+    "initial_weights=imagenet": "fetches weights; tests/training/test_initial_weights.py has such",
+    "mobilenet_v2-b0353104.pth": "a file of 14 MB; tests/pretrained/imagenet writes and reads such",
     "ssdlite train NEW": "goes on from a run and its dataset; tests/training has such",
     "ssdlite train records": "a training of days",
     "ssdlite train --resume": "needs a run that was interrupted; tests/training resumes such",
