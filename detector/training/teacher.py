@@ -65,7 +65,8 @@ class Teacher:
 
 
 def _mean(trained: FloatArray, theirs: FloatArray) -> FloatArray:
-    return np.asarray(_TRAINED * trained + (1 - _TRAINED) * theirs, np.float32)
+    # In this form, what is the same in both stays the very same: frozen layers.
+    return np.asarray(theirs + _TRAINED * (trained - theirs), np.float32)
 
 
 def load_teacher(config: ExperimentConfig, say: Callable[[str], None]) -> Teacher | None:

@@ -75,6 +75,11 @@ def test_a_dataset_that_has_moved_is_named(own_run: RunFolder, tmp_path: Path) -
 def test_findings_are_told_before_a_refusal(own_run: RunFolder) -> None:
     move_a_box(Path(own_run.load_record()["dataset"]))
     told: list[LabelledFolder] = []
+
+    def tell(folder: LabelledFolder) -> LabelledFolder:
+        told.append(folder)
+        return folder
+
     with pytest.raises(DetectorError, match="has changed"):
-        take_up(own_run, None, told.append)
+        take_up(own_run, None, tell)
     assert len(told) == 1

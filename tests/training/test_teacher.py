@@ -76,6 +76,8 @@ def test_what_is_kept_is_drawn_back_and_new_columns_stay(start: Path) -> None:
         for column, place in ((2, 2), (3, 1)):
             mean = 0.9 * new[..., column] + 0.1 * before[..., place]
             np.testing.assert_allclose(one[..., column], mean, rtol=1e-5)
+    same = teacher.draw_back({"Conv1/kernel": old["Conv1/kernel"]}, spec)
+    np.testing.assert_array_equal(same["Conv1/kernel"], old["Conv1/kernel"])  # what is frozen stays
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,8 @@ def test_the_state_tells_everything(open_view: OpenView, settings: LiveSettings)
             "paused": False,
         },
         "remark": "",
+        "collecting": False,
+        "marked": "",
         "viewers": 0,
         "camera_taken": False,
     }
