@@ -15,6 +15,7 @@ from detector.data.readers.coco import load_coco
 from detector.errors import DatasetError, DetectorError
 from detector.evaluation.results import load_results
 from detector.labels import normalise_name
+from detector.system.invocation import command
 from detector.system.terminal import counted, ignore
 from detector.training.run_folder import RunFolder
 
@@ -69,7 +70,10 @@ def read_unseen(root: Path, folder: LabelledFolder) -> Unseen:
     parts = [run.fold(number) for number in range(1, folds + 1)] or [run]
     for path in (path for part in parts for path in (part.validation, part.detections)):
         if not path.is_file():
-            raise DetectorError(f"The run in {root} is not trained to its end ({path} is missing).")
+            raise DetectorError(
+                f"The run in {root} is not trained to its end ({path} is missing); "
+                f"`{command('train', '--resume', root)}` goes on with it."
+            )
     now = pool_parts(folder)
     ids = {normalise_name(name): id_ for id_, name in now.categories.items()}
     shared: set[int] = set()

@@ -116,7 +116,7 @@ def test_a_run_on_other_pictures_is_refused(dataset: Path, tmp_path: Path) -> No
 def test_a_run_that_is_not_over_is_refused(dataset: Path, tmp_path: Path, missing: str) -> None:
     run = write_judged_run(tmp_path / "run", dataset)
     (run.root / missing).unlink()
-    with pytest.raises(DetectorError, match="not trained to its end"):
+    with pytest.raises(DetectorError, match=r"not trained to its end.*--resume"):
         read_unseen(run.root, load_labelled_folder(dataset))
 
 
