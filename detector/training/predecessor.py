@@ -192,6 +192,11 @@ def reload_predecessor(origin: OriginRecord) -> Predecessor:
             f"The weights in {root} are not those that this run began from; put them back, or start a new "
             "run from what is there now."
         )
+    if origin["dataset"] is not None and not Path(origin["dataset"]).exists():
+        raise DatasetError(
+            f"There is no dataset {origin['dataset']} any more, of which this run takes images, too; put it "
+            "back, or start a new run."
+        )
     return _build(origin, weights, spec)
 
 

@@ -126,6 +126,10 @@ def test_it_is_found_again_by_its_record(place: Path, new: Path) -> None:
         again = reload_predecessor(earlier.origin)
         assert again.old == earlier.old
         assert again.spec == earlier.spec
+    (place / "shapes").rename(place / "elsewhere")
+    with pytest.raises(DetectorError, match="any more, of which this run takes images"):
+        reload_predecessor(earlier.origin)
+    (place / "elsewhere").rename(place / "shapes")
     weights, spec = load_weights(place / "run/model.npz")
     save_weights(place / "run/model.npz", {key: values + 1 for key, values in weights.items()}, spec)
     with pytest.raises(DetectorError, match="are not those that this run began from"):
