@@ -89,7 +89,7 @@ def _describe_state(
     own = [entry["step"] for entry in history if "trial" not in entry]
     done = max(own, default=0)
     if finished:
-        early = f" of {steps:,}: the last evaluations brought nothing better" if done < steps else ""
+        early = f" of {steps:,}: the last evaluations brought no higher AP" if done < steps else ""
         return f"Finished after step {done:,}{early}. The best weights: {_best_from(run)}."
     if not running:
         return (

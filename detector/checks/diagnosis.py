@@ -258,10 +258,10 @@ def _tell_nothing_found(scenes: Sequence[Scene], score_threshold: float) -> str:
     return (
         f"No fault was found: on {len(scenes):,} images AP50 is {compute_ap50(scenes):.2f}, and {found:,} "
         f"of {objects:,} objects have a detection at IoU .5, whatever its class; the annotations score 1 "
-        f"against themselves, image ids agree, scores reach {score_threshold:g}, and no other box format, "
-        "scale or order of class names fits better. If AP is low, what is left is the training: too few "
-        "steps, a learning rate that is too high or too low, too few images, or objects too small for the "
-        "network's input."
+        f"against themselves, image ids agree, some scores are above {score_threshold:g}, and no other box "
+        "format, scale or order of class names fits better. If AP is low, what is left is the training: too "
+        "few steps, a learning rate that is too high or too low, too few images, or objects too small for "
+        "the network's input."
     )
 
 

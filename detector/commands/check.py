@@ -63,7 +63,8 @@ class _Parts:
     flag_value=TRAINED_HERE,
     metavar="[RUN]",
     help="Look for labels that are wrong, by what models find that have not seen the pictures: three are "
-    "trained for it, or those of RUN are taken, a run with --folds on the same pictures.",
+    "trained for it, or those of RUN are taken: of a run with --folds on these pictures all are judged, of "
+    "any other those that it held out.",
 )
 @click.option(
     "--to",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
 from detector.system.files import free_folder, replacing_folder
+from detector.system.invocation import quoted
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def write_task(
     write_line(
         f"Wrote {target}: {counted(len(images), 'picture')} with their labels; what looks wrong is unsure."
     )
-    places = {"folder": target, "absolute": target.absolute(), "parent": target.absolute().parent}
+    whole = target.absolute()
+    places = {"folder": quoted(target), "absolute": whole, "parent": quoted(whole.parent)}
     for number, step in enumerate(tool.steps):
         write_line(f"{' ' * 6 if number else 'Next: '}{step.format(**places)}")
 

@@ -12,6 +12,7 @@ import click
 from detector.commands.option_kinds import PATH
 from detector.commands.options import joined
 from detector.errors import DetectorError
+from detector.labels import listing
 from detector.system.reading import parsing
 from detector.system.terminal import counted, write_line
 
@@ -86,9 +87,9 @@ def choose_pictures(
     pictures = _Pictures.look_at(named, looker, known, failures)
     if not pictures.looks and not pictures.known:
         return []
-    _tell_numbers(len(pictures.looks), options.count, len(images), origin, pictures.known)
     if not pictures.looks:
         raise DetectorError(f"All pictures are labelled already, in {origin}.")
+    _tell_numbers(len(pictures.looks), options.count, len(images), origin, pictures.known)
     names = list(pictures.looks)
     chosen = choose(list(pictures.looks.values()), known.descriptions, options.count)
     _tell_reasons(chosen, names, looker)
@@ -135,6 +136,7 @@ def _find_labelled(folder: Path | None, model: str) -> tuple[Sequence[DatasetIma
     """The pictures that are labelled already, and where they are, in words; none where nothing says so."""
     from detector.data.folder import load_labelled_folder
     from detector.training.run_folder import RunFolder
+    from detector.training.run_record import data_of
 
     if folder is not None:
         return _all_images(load_labelled_folder(folder)), str(folder)
@@ -143,17 +145,20 @@ def _find_labelled(folder: Path | None, model: str) -> tuple[Sequence[DatasetIma
         write_line(f"{model} does not say what it was trained on; --labelled FOLDER does.")
         return (), ""
     with parsing(f"{run.record} is damaged; name what is labelled already with --labelled FOLDER"):
-        record = run.load_record()
-        dataset, train, val = Path(record["dataset"]), record["train"], record["val"]
-    try:
-        found = load_labelled_folder(dataset, train=train, val=val)
-    except DetectorError as error:
-        write_line(
-            f"What {model} was trained on cannot be read, so that nothing counts as labelled already, unless "
-            f"--labelled FOLDER says what: {error}"
-        )
-        return (), ""
-    return _all_images(found), f"{dataset}, which {model} was trained on"
+        sources = data_of(run.load_record())
+    images: dict[tuple[str, int], DatasetImage] = {}
+    for dataset, train, val in sources:
+        try:
+            found = load_labelled_folder(Path(dataset), train=train, val=val)
+        except DetectorError as error:
+            write_line(
+                f"{dataset}, which {model} was trained on, cannot be read, so that nothing of it counts as "
+                f"labelled already, unless --labelled FOLDER says what: {error}"
+            )
+            continue
+        images |= {(dataset, image.id): image for image in _all_images(found)}
+    read = listing(list(dict.fromkeys(dataset for dataset, _ in images)), len(sources))
+    return list(images.values()), f"{read}, which {model} was trained on"
 
 
 def _all_images(folder: LabelledFolder) -> list[DatasetImage]:

@@ -57,6 +57,8 @@ class _Experiment:
     def _kept(self) -> str | None:
         """The classes that are kept, in YAML: a word or a list of names."""
         names = parse_classes(self.keep_classes)
+        if names == []:
+            raise click.UsageError("--keep-classes names none; expected coco, or names such as 'person,dog'.")
         return "coco" if names == ["coco"] else None if names is None else json.dumps(names)
 
 

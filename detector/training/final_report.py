@@ -37,7 +37,7 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     job.validation.complete()
     metrics, detections = json.loads(run.metrics.read_bytes()), json.loads(run.detections.read_bytes())
     if outcome.stopped_early:
-        say(f"The last {counted(job.plan.config.training.patience, 'evaluation')} brought nothing better.")
+        say(f"The last {counted(job.plan.config.training.patience, 'evaluation')} brought no higher AP.")
     validation = job.validation
     share = validation.seconds / max(job.budget.seconds, 1e-9)
     speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""

@@ -192,6 +192,11 @@ def reload_predecessor(origin: OriginRecord) -> Predecessor:
             f"The weights in {root} are not those that this run began from; put them back, or start a new "
             "run from what is there now."
         )
+    if origin["dataset"] is not None and not Path(origin["dataset"]).exists():
+        raise DatasetError(
+            f"There is no dataset {origin['dataset']} any more, of which this run takes images, too; put it "
+            "back, or start a new run."
+        )
     return _build(origin, weights, spec)
 
 
@@ -254,9 +259,14 @@ def _tell_old(asked: GoingOn, origin: OriginRecord, place: str, new: Path, say: 
     """Say which old images are mixed in and validated on, and why."""
     if asked.keep == NOTHING:
         say(f"Nothing of what {asked.run} was trained on is mixed in, as --keep {NOTHING} asks for.")
+    elif asked.keep is None and origin["dataset"] and _is_same_place(place, new):
+        say(
+            f"{new} is what {asked.run} was trained on, unchanged: of that only what is no part of the new "
+            "training yet is mixed in."
+        )
     elif asked.keep is None and origin["dataset"]:
         say(f"{place}, which {asked.run} was trained on, is unchanged: its images are mixed in.")
-    elif asked.keep is None and Path(place) == new.absolute():
+    elif asked.keep is None and _is_same_place(place, new):
         say(f"Nothing else is mixed in: {new} is what {asked.run} was trained on, and has changed since.")
     elif asked.keep is None:
         say(
@@ -268,3 +278,7 @@ def _tell_old(asked: GoingOn, origin: OriginRecord, place: str, new: Path, say: 
             f"Warning: the images that validated {asked.run} are not at hand, so it cannot be told what the "
             "new model does worse."
         )
+
+
+def _is_same_place(place: str, new: Path) -> bool:
+    return Path(place).resolve() == new.resolve()

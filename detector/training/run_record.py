@@ -87,6 +87,21 @@ def origin_options(record: Mapping[str, Any]) -> tuple[str, ...]:
     return ("--from", str(origin.get("run", "RUN")), *kept) if origin else ()
 
 
+def data_of(record: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:
+    """The datasets that a run has learned from, each with its training and validation split: its own first,
+    then those of the runs that it went on from.
+
+    Raises:
+        KeyError, TypeError: the record is damaged.
+    """
+    found, origin = [(record["dataset"], record["train"], record["val"])], record.get("origin")
+    while origin is not None:
+        if origin["dataset"] is not None:
+            found.append((origin["dataset"], origin["division"]["train"], origin["division"]["val"]))
+        origin = origin["earlier"]
+    return list(dict.fromkeys(found))
+
+
 def faulty_key(record: Mapping[str, object]) -> str | None:
     """A key of a record that is missing or has a value of another kind; None where there is none."""
     for key, kinds in _RECORD.items():

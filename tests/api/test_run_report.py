@@ -28,7 +28,7 @@ def test_a_run_that_is_over_leaves_one_page_with_everything(ended: RunFolder) ->
     assert facts["summary"]["AP"]["value"] == pytest.approx(metrics["AP"], abs=1e-6)
     for part in ("training", "plan", "photograph", "next", "classes", "pictures"):
         assert f'<section id="{part}">' in page
-    assert "Finished after step 6 of 9: the last evaluations brought nothing better." in page
+    assert "Finished after step 6 of 9: the last evaluations brought no higher AP." in page
     assert "input size: 96, as was asked for" in page
     assert "data:image/jpeg" in page
     assert "https://" not in page

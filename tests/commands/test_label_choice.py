@@ -94,9 +94,35 @@ def test_the_dataset_of_the_run_counts_as_labelled(
     shutil.rmtree(folder)
     outcome = run_choice(run, training, photos, tmp_path / "gone", "--choose", 1)
     assert outcome.code == 0
-    assert "cannot be read, so that nothing counts as labelled already" in outcome.out
+    assert "cannot be read, so that nothing of it counts as labelled already" in outcome.out
     (training / "run.json").write_text("{}")
     assert "is damaged" in assert_mistake(run_choice(run, training, photos, tmp_path / "bad", "--choose", 1))
+
+
+def test_what_a_run_went_on_from_counts_as_labelled(
+    run: Run, released_weights: Path, photos: Path, tmp_path: Path
+) -> None:
+    oldest, older, newest = (tmp_path / name for name in ("oldest", "older", "newest"))
+    for folder, name in ((oldest, "astronaut.jpg"), (older, "chelsea.jpg"), (newest, "coffee.jpg")):
+        labelled(tmp_path, name).rename(folder)
+    division = {"train": None, "val": None, "group_by": None}
+    earlier = {"dataset": str(oldest), "division": division, "earlier": None}
+    origin = {"dataset": str(older), "division": division, "earlier": earlier}
+    training = tmp_path / "run"
+    training.mkdir()
+    shutil.copy(released_weights, training / "model.npz")
+    record = {"dataset": str(newest), "train": None, "val": None, "origin": origin}
+    (training / "run.json").write_text(json.dumps(record))
+    outcome = run_choice(run, training, photos, tmp_path / "out", "--choose", 9)
+    assert outcome.code == 0
+    assert (
+        f"labelled already: 3 pictures, in {newest}, {older}, {oldest}, which {training} was" in outcome.out
+    )
+    assert not written(tmp_path / "out") & {"astronaut.jpg", "chelsea.jpg", "coffee.jpg"}
+    shutil.rmtree(older)
+    outcome = run_choice(run, training, photos, tmp_path / "less", "--choose", 9)
+    assert f"{older}, which {training} was trained on, cannot be read" in outcome.out
+    assert written(tmp_path / "less") & {"astronaut.jpg", "chelsea.jpg", "coffee.jpg"} == {"chelsea.jpg"}
 
 
 def test_all_labelled_is_said_and_nothing_is_written(
@@ -107,6 +133,7 @@ def test_all_labelled_is_said_and_nothing_is_written(
         path.unlink()
     outcome = run_choice(run, model, photos, tmp_path / "out", "--choose", 2, "--labelled", folder)
     assert "All pictures are labelled already" in assert_mistake(outcome)
+    assert "All are taken" not in outcome.out
     assert not (tmp_path / "out").exists()
 
 

@@ -15,6 +15,7 @@ from detector.commands import wrong_labels
 from detector.data.annotations import Result
 from detector.data.folder import LabelledFolder
 from detector.errors import DetectorError
+from detector.system.invocation import quoted
 from tests.commands.test_check import check
 from tests.data.labelled import CLASSES, Labelled, Photo, write_image, write_voc
 from tests.training.judged_run import perfect, write_judged_run
@@ -125,6 +126,16 @@ def test_the_task_has_these_pictures_with_their_labels(
     assert f"Wrote {output / 'to_correct-2'}" in out
     tasks = json.loads((output / "to_correct-2/tasks.json").read_text())
     assert len(tasks) == 4
+
+
+def test_paths_are_printed_as_a_shell_takes_them(
+    dataset: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "my labels"
+    code, out, err = check(capsys, dataset, "--with-model", run, "--output", output, "--to", "labelme")
+    assert code == 0, err
+    assert f"labelme {quoted(output / 'to_correct')} --labels" in out
+    assert quoted(output) != str(output)
 
 
 def test_sound_labels_make_no_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

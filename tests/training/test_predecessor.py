@@ -83,6 +83,14 @@ def test_of_a_dataset_that_has_changed_only_what_validated_the_run_is_taken(
     assert ("has changed since" in said) == ("now" in change)
 
 
+@pytest.mark.parametrize("written", ["shapes", "run/../shapes"])
+def test_of_the_very_dataset_it_is_not_said_that_it_is_mixed_in(place: Path, written: str) -> None:
+    earlier, said = find(place, place / written)
+    assert earlier.old.train is not None
+    assert "its images are mixed in" not in said
+    assert "what is no part of the new training yet is mixed in" in said
+
+
 def test_where_nothing_is_left_of_it_that_is_a_warning(place: Path, new: Path) -> None:
     shutil.rmtree(place / "shapes")
     earlier, said = find(place, new)
@@ -118,6 +126,10 @@ def test_it_is_found_again_by_its_record(place: Path, new: Path) -> None:
         again = reload_predecessor(earlier.origin)
         assert again.old == earlier.old
         assert again.spec == earlier.spec
+    (place / "shapes").rename(place / "elsewhere")
+    with pytest.raises(DetectorError, match="any more, of which this run takes images"):
+        reload_predecessor(earlier.origin)
+    (place / "elsewhere").rename(place / "shapes")
     weights, spec = load_weights(place / "run/model.npz")
     save_weights(place / "run/model.npz", {key: values + 1 for key, values in weights.items()}, spec)
     with pytest.raises(DetectorError, match="are not those that this run began from"):

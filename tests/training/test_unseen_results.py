@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,7 @@ def test_of_any_other_run_those_it_held_out_and_no_others(dataset: Path, tmp_pat
     unseen = read_unseen(run.root, load_labelled_folder(dataset))
     assert sorted(image.name for image in unseen.dataset.images) == ["2.png", "5.png", "8.png"]
     assert {each["image_id"] for each in unseen.detections} <= {image.id for image in unseen.dataset.images}
-    assert "the other 6 it was trained on" in describe_unseen(unseen, run.root)
+    assert "of the other 6, which it was trained on" in describe_unseen(unseen, run.root)
 
 
 def test_labels_may_have_changed_since(dataset: Path, tmp_path: Path) -> None:
@@ -76,6 +78,32 @@ def test_pictures_that_came_later_are_left_out(dataset: Path, tmp_path: Path) ->
     assert (len(unseen.dataset.images), unseen.left_out) == (9, 1)
 
 
+def test_ids_that_have_shifted_since_are_joined_by_the_pictures(dataset: Path, tmp_path: Path) -> None:
+    run = write_judged_run(tmp_path / "run", dataset)
+    write_voc(dataset, [Photo("+first.png", split="train", look=99)])
+    now = load_labelled_folder(dataset)
+    unseen = read_unseen(run.root, now)
+    assert (len(unseen.dataset.images), unseen.left_out) == (9, 1)
+    assert "+first.png" in {image.name for image in now.train.images}
+    boxes = {tuple(each["bbox"]) for each in unseen.dataset.annotations}
+    label_of = {tuple(each["bbox"]): each["image_id"] for each in unseen.dataset.annotations}
+    found = [each for each in unseen.detections if tuple(each["bbox"]) in boxes]
+    assert len(found) == 9
+    assert all(label_of[tuple(each["bbox"])] == each["image_id"] for each in found)
+
+
+def test_other_pictures_of_the_same_names_are_refused_and_copies_are_not(
+    dataset: Path, tmp_path: Path
+) -> None:
+    run = write_judged_run(tmp_path / "run", dataset)
+    others = [replace(each, look=50 + n) for n, each in enumerate(photos())]
+    other = load_labelled_folder(write_voc(tmp_path / "other", others))
+    with pytest.raises(DetectorError, match="was not trained on the pictures of"):
+        read_unseen(run.root, other)
+    shutil.copytree(dataset, tmp_path / "copy")
+    assert len(read_unseen(run.root, load_labelled_folder(tmp_path / "copy")).dataset.images) == 9
+
+
 def test_a_run_on_other_pictures_is_refused(dataset: Path, tmp_path: Path) -> None:
     run = write_judged_run(tmp_path / "run", dataset)
     others = [Photo(f"other_{n}.png", split=("train", "val")[n % 2], look=50 + n) for n in range(6)]
@@ -88,7 +116,7 @@ def test_a_run_on_other_pictures_is_refused(dataset: Path, tmp_path: Path) -> No
 def test_a_run_that_is_not_over_is_refused(dataset: Path, tmp_path: Path, missing: str) -> None:
     run = write_judged_run(tmp_path / "run", dataset)
     (run.root / missing).unlink()
-    with pytest.raises(DetectorError, match="not trained to its end"):
+    with pytest.raises(DetectorError, match=r"not trained to its end.*--resume"):
         read_unseen(run.root, load_labelled_folder(dataset))
 
 
