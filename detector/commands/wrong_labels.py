@@ -83,6 +83,8 @@ def ask_model(
         proposals = propose_corrections(scenes, shown, names)
         images = [scenes[number].image for number in proposals]
         write_task(asking.tool, images, list(proposals.values()), tuple(names.values()), output)
+    elif asking.tool is not None:
+        echo(f"There is nothing to correct, so nothing is written for {asking.tool}.")
 
 
 def train_folds(labelled: LabelledFolder, splits: tuple[str | None, str | None], root: Path) -> None:

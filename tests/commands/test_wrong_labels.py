@@ -146,6 +146,7 @@ def test_sound_labels_make_no_task(tmp_path: Path, capsys: pytest.CaptureFixture
     code, out, _ = check(capsys, dataset, "--with-model", run.root, "--output", output, "--to", "cvat")
     assert code == 0
     assert "No label looks wrong." in out
+    assert "nothing to correct" in out
     assert not (output / "to_correct").exists()
     assert json.loads((output / "findings.json").read_text()) == []
 
