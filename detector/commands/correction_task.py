@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.errors import DetectorError
+from detector.commands.pictures_for_tool import refuse_names, stems_for, store_picture, tell_steps
 from detector.system.files import free_folder, replacing_folder
-from detector.system.invocation import quoted
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -43,9 +41,7 @@ def write_task(
     from detector.data.writers.tools import TOOLS
 
     tool = TOOLS[name]
-    for each in classes if tool.unfit else ():
-        if tool.unfit and tool.unfit.search(each):
-            raise DetectorError(f"The format {name} cannot hold the class name {each!r}; take another one.")
+    refuse_names(classes, name, tool)
     target = free_folder(output / FOLDER)
     with replacing_folder(target) as folder:
         stored = _store(tool, folder, images, objects)
@@ -53,29 +49,21 @@ def write_task(
     write_line(
         f"Wrote {target}: {counted(len(images), 'picture')} with their labels; what looks wrong is unsure."
     )
-    whole = target.absolute()
-    places = {"folder": quoted(target), "absolute": whole, "parent": quoted(whole.parent)}
-    for number, step in enumerate(tool.steps):
-        write_line(f"{' ' * 6 if number else 'Next: '}{step.format(**places)}")
+    tell_steps(tool, target)
 
 
 def _store(
     tool: Tool, folder: Path, images: Sequence[DatasetImage], objects: Sequence[tuple[Proposal, ...]]
 ) -> list[ProposedImage]:
-    from detector.commands.picture_names import names_below, picture_names
+    from detector.commands.picture_names import names_below
     from detector.data.dataset import load_dataset_image, load_image_bytes
-    from detector.data.writers.pictures import fitting_name, stored_picture
     from detector.data.writers.proposals import ProposedImage
 
     names = names_below([image.path if image.record is None else Path(image.name) for image in images])
-    stems = picture_names([os.path.splitext(fitting_name(name, flat=tool.flat))[0] for name in names])
+    stems = stems_for(names, flat=tool.flat)
     stored = []
     for image, stem, own in zip(images, stems, objects, strict=True):
         pixels = load_dataset_image(image)
-        content, suffix = stored_picture(load_image_bytes(image), pixels, os.path.splitext(image.name)[1])
-        name = f"{Path(stem).as_posix()}{suffix}"
-        path = folder / tool.images / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        name = store_picture(folder / tool.images, image.name, stem, load_image_bytes(image), pixels)
         stored.append(ProposedImage(name, (pixels.shape[1], pixels.shape[0]), own))
     return stored

@@ -22,9 +22,10 @@ from detector.commands.options import (
     model_options,
     score_option,
 )
+from detector.commands.pictures_for_tool import refuse_names, stems_for, store_picture, tell_steps
 from detector.errors import DetectorError
 from detector.system.files import check_writable, free_folder, refuse_occupied, replacing_folder
-from detector.system.invocation import command, quoted
+from detector.system.invocation import command
 from detector.system.terminal import counted, write_line
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def label_command(
     for sentence in found.left_out:
         write_line(f"Left out: {sentence}", to_errors=True)
     detector = Detector.load(chosen.model, say=write_line, **chosen.for_loading(), **accuracy.for_loading())
-    _refuse_names(detector.classes, tool, TOOLS[tool])
+    refuse_names(detector.classes, tool, TOOLS[tool])
     batch = _Batch.begin(detector, score_threshold, list(found.failures))
     for video in found.videos:
         batch.failures.append(f"{video} is a video; labels are for pictures.")
@@ -115,13 +116,6 @@ def _refuse_inside(output: Path, sources: Sequence[str]) -> None:
             )
 
 
-def _refuse_names(classes: Sequence[str], name: str, tool: Tool) -> None:
-    """Raise DetectorError for a class whose name the format cannot hold."""
-    for each in classes if tool.unfit else ():
-        if tool.unfit and tool.unfit.search(each):
-            raise DetectorError(f"The format {name} cannot hold the class name {each!r}; take another one.")
-
-
 @dataclass
 class _Batch:
     """What was found so far, and what was left out."""
@@ -149,11 +143,10 @@ class _Batch:
         """Detect in the pictures, and store them in a folder or, unless all are to be in it, below it."""
         from tqdm import tqdm
 
-        from detector.commands.picture_names import names_below, picture_names
-        from detector.data.writers.pictures import fitting_name
+        from detector.commands.picture_names import names_below
 
         names = names_below(sources)
-        stems = picture_names([os.path.splitext(fitting_name(name, flat=flat))[0] for name in names])
+        stems = stems_for(names, flat=flat)
         progress = tqdm(sources, desc="labelling", unit="image", disable=None, leave=False)
         for source, name, stem in zip(progress, names, stems, strict=True):
             try:
@@ -165,16 +158,11 @@ class _Batch:
 
     def _add(self, source: Path | str, name: str, stem: str, folder: Path) -> None:
         from detector.commands.detect_sources import read_picture
-        from detector.data.writers.pictures import stored_picture
         from detector.data.writers.proposals import ProposedImage, propose
 
         data, image = read_picture(source, name)
         objects = propose(self.detector.detect(image), self.least, self.sure)
-        content, suffix = stored_picture(data, image, os.path.splitext(name)[1])
-        stored = f"{Path(stem).as_posix()}{suffix}"
-        path = folder / stored
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        stored = store_picture(folder, name, stem, data, image)
         self.images.append(ProposedImage(stored, (image.shape[1], image.shape[0]), objects))
         if stored != Path(name).as_posix():
             self.renamed.append(f"{name} is {stored}")
@@ -196,8 +184,5 @@ class _Batch:
         )
         if self.renamed:
             write_line(f"{counted(len(self.renamed), 'picture')} under another name: {self.renamed[0]}.")
-        whole = output.absolute()
-        places = {"folder": quoted(output), "absolute": whole, "parent": quoted(whole.parent)}
-        for number, step in enumerate(tool.steps):
-            write_line(f"{' ' * 6 if number else 'Next: '}{step.format(**places)}")
+        tell_steps(tool, output)
         write_line(f"When they are corrected: {command('train', output if tool.stays else 'FOLDER')}")
