@@ -1,4 +1,4 @@
-"""The network, layer by layer: a backbone with SSDLite heads, as plain data.
+"""The network, layer by layer: a backbone with SSDLite heads, or with a classifier, as plain data.
 
 This one description is walked by everything that needs the network: the TensorFlow model that is
 trained, the TFLite writer, the numpy reference, and the counts of parameters and multiply-adds.
@@ -13,50 +13,36 @@ from dataclasses import dataclass
 from detector.anchors import build_anchors
 from detector.backbones import BACKBONES
 from detector.boxes import FloatArray
-from detector.layers import Layer, LayerBuilder, scale_channels
+from detector.classifier_spec import ClassifierSpec
+from detector.layers import LayerBuilder, Layers, scale_channels
 from detector.spec import ModelSpec
 
+POOL, LOGITS = "global_pool", "logits"  # the last layers of a classifier
 EXTRA_MAPS = (512, 256, 256, 128)
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """Every layer in an order in which it can run, and where the heads are.
+class Architecture(Layers):
+    """Every layer of a detector, and where the heads are.
 
     Attributes:
-        layers: all layers; a layer comes after those that it reads.
         feature_maps: the layers whose outputs the heads read, finest map first.
         box_heads, class_heads: the layers whose outputs are the box encodings and class logits of each map.
     """
 
-    layers: tuple[Layer, ...]
     feature_maps: tuple[str, ...]
     box_heads: tuple[str, ...]
     class_heads: tuple[str, ...]
 
-    def __getitem__(self, name: str) -> Layer:
-        """The layer of that name."""
-        return next(layer for layer in self.layers if layer.name == name)
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the heads' last layers."""
+        return (*self.box_heads, *self.class_heads)
 
     @property
     def feature_map_sizes_hw(self) -> list[tuple[int, int]]:
         """(height, width) of each feature map in cells."""
         return [self[name].out_hw for name in self.feature_maps]
-
-    @property
-    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each weight of the network by its key, ``layer/variable``."""
-        return {key: shape for layer in self.layers for key, shape in layer.weight_shapes.items()}
-
-    @property
-    def trainable_parameters(self) -> int:
-        """Number of trainable parameters; batch normalisation's moving statistics are not among them."""
-        return sum(layer.trainable_parameters for layer in self.layers)
-
-    @property
-    def multiply_adds(self) -> int:
-        """Multiply-adds of one forward pass of one image."""
-        return sum(layer.multiply_adds for layer in self.layers)
 
 
 def build_architecture(spec: ModelSpec) -> Architecture:
@@ -82,18 +68,35 @@ def build_architecture(spec: ModelSpec) -> Architecture:
     )
 
 
-def crossing_layers(architecture: Architecture, first: str) -> tuple[str, ...]:
+def layers_of(spec: ModelSpec | ClassifierSpec) -> Layers:
+    """The layers of a detector or of a classifier."""
+    return build_architecture(spec) if isinstance(spec, ModelSpec) else build_classifier(spec)
+
+
+def build_classifier(spec: ClassifierSpec) -> Layers:
+    """The layers of the classifier that a spec describes: its backbone, the mean of what that sees over the
+    picture, and the logits of the classes.
+    """
+    net = LayerBuilder(spec.input_hw)
+    backbone = BACKBONES[spec.backbone]
+    backbone.add_layers(net, spec.width_multiplier)
+    x = net.add_mean(POOL, backbone.feature_maps[-1])
+    net.add(LOGITS, x, len(spec.classes), follow=(None, None))
+    return Layers(tuple(net.layers))
+
+
+def crossing_layers(network: Layers, first: str) -> tuple[str, ...]:
     """Names of the layers before ``first`` whose outputs are read by it or by a layer after it, or are the
     network's, in order.
 
     Raises:
         ValueError: there is no such layer.
     """
-    names = [layer.name for layer in architecture.layers]
+    names = [layer.name for layer in network.layers]
     cut = names.index(first)
-    later = architecture.layers[cut:]
+    later = network.layers[cut:]
     read = {source for layer in later for source in (layer.source, layer.shortcut)}
-    read.update(architecture.box_heads, architecture.class_heads)
+    read.update(network.outputs)
     return tuple(name for name in names[:cut] if name in read)
 
 

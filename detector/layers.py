@@ -1,4 +1,4 @@
-"""What networks are made of: convolutions with what follows them, as plain data."""
+"""What networks are made of: convolutions with what follows them, and a mean, as plain data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ IMAGE = "image"
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution with what follows it.
+    """A convolution with what follows it, or the mean over all cells.
 
     Attributes:
         name: the layer's name; its weights are ``name/kernel`` (and ``name/bias``).
         source: the layer whose output it reads, or ``"image"``.
-        kind: ``"conv"`` or ``"depthwise"``.
-        kernel: side of the square kernel; padding is TensorFlow's SAME.
+        kind: ``"conv"``, ``"depthwise"`` or ``"mean"``.
+        kernel: side of the square kernel; padding is TensorFlow's SAME. A mean has none: 0.
         in_hw, out_hw: height and width in cells.
         batch_norm: name of the batch normalisation that follows; without one there is a bias.
         relu6: name of the ReLU6 that ends it, or none.
@@ -25,7 +25,7 @@ class Layer:
 
     name: str
     source: str
-    kind: Literal["conv", "depthwise"]
+    kind: Literal["conv", "depthwise", "mean"]
     kernel: int
     stride: int
     in_channels: int
@@ -38,7 +38,9 @@ class Layer:
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
-        """(height, width, in, out) of a convolution; (height, width, channels, 1) of a depthwise one."""
+        """(height, width, in, out) of a convolution; (height, width, channels, 1) of a depthwise one; of a
+        mean nothing but zeros.
+        """
         last = (self.in_channels, self.out_channels) if self.kind == "conv" else (self.in_channels, 1)
         return (self.kernel, self.kernel, *last)
 
@@ -53,7 +55,9 @@ class Layer:
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each weight by its key, ``layer/variable``."""
+        """Shape of each weight by its key, ``layer/variable``; a mean has none."""
+        if self.kind == "mean":
+            return {}
         shapes: dict[str, tuple[int, ...]] = {f"{self.name}/kernel": self.kernel_shape}
         if self.batch_norm:
             for variable in ("gamma", "beta", "moving_mean", "moving_variance"):
@@ -64,7 +68,9 @@ class Layer:
 
     @property
     def trainable_parameters(self) -> int:
-        """Kernel, and gamma and beta or the bias."""
+        """Kernel, and gamma and beta or the bias; 0 of a mean."""
+        if self.kind == "mean":
+            return 0
         height, width, rows, columns = self.kernel_shape
         return height * width * rows * columns + self.out_channels * (2 if self.batch_norm else 1)
 
@@ -73,6 +79,41 @@ class Layer:
         """Multiplications of the convolution alone, as the papers count them."""
         height, width, rows, columns = self.kernel_shape
         return self.out_hw[0] * self.out_hw[1] * height * width * rows * columns
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Every layer of a network, or of a part of one, in an order in which it can run.
+
+    Attributes:
+        layers: all layers; a layer comes after those that it reads.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __getitem__(self, name: str) -> Layer:
+        """The layer of that name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the layers whose outputs are the network's."""
+        return (self.layers[-1].name,)
+
+    @property
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each weight of the network by its key, ``layer/variable``."""
+        return {key: shape for layer in self.layers for key, shape in layer.weight_shapes.items()}
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Number of trainable parameters; batch normalisation's moving statistics are not among them."""
+        return sum(layer.trainable_parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one forward pass of one image."""
+        return sum(layer.multiply_adds for layer in self.layers)
 
 
 def scale_channels(channels: int, multiplier: float) -> int:
@@ -133,6 +174,13 @@ class LayerBuilder:
         )
         self.layers.append(layer)
         self._outputs[name] = (layer.out_channels, out_hw)
+        return name
+
+    def add_mean(self, name: str, source: str) -> str:
+        """Add the mean over all cells of a layer's output, and return its name."""
+        channels, in_hw = self._outputs[source]
+        self.layers.append(Layer(name, source, "mean", 0, 1, channels, channels, in_hw, (1, 1), None, None))
+        self._outputs[name] = (channels, (1, 1))
         return name
 
     def channels(self, name: str) -> int:

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from detector.architecture import build_architecture
+from detector.architecture import LOGITS, build_architecture, layers_of
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.layers import IMAGE, Layer
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
 
-class NumpyNetwork:
-    """Runs the network layer by layer in float32; a backend, like those of ``runtime``.
+class NumpyLayers:
+    """Runs the layers of a network one by one in float32.
 
     Args:
         weights: of the spec's network.
@@ -25,18 +26,56 @@ class NumpyNetwork:
         input_hw: height and width of its input.
     """
 
+    def __init__(self, weights: Weights, spec: ModelSpec | ClassifierSpec) -> None:
+        self.input_hw = spec.input_hw
+        self._layers = layers_of(spec)
+        self._folded = fold_batch_norm(weights, self._layers)
+
+    def activations(self, network_input: FloatArray) -> Iterator[tuple[str, FloatArray]]:
+        """Every activation by name, (H, W, C): ``image``, then each layer's output.
+
+        A layer with a shortcut gives two: ``NAME_conv`` before the shortcut is added, and ``NAME`` after.
+        """
+        outputs = {IMAGE: network_input[0]}
+        yield IMAGE, network_input[0]
+        for layer in self._layers.layers:
+            x = self._output(layer, outputs[layer.source])
+            if layer.shortcut:
+                yield f"{layer.name}_conv", x
+                x = x + outputs[layer.shortcut]
+            outputs[layer.name] = x
+            yield layer.name, x
+
+    def _output(self, layer: Layer, source: FloatArray) -> FloatArray:
+        """A layer's output, without its shortcut."""
+        if layer.kind == "mean":
+            return source.mean(axis=(0, 1), keepdims=True, dtype=np.float32)
+        kernel, bias = self._folded[layer.name]
+        x = convolve(source, layer, kernel) + bias
+        if layer.relu6:
+            np.clip(x, 0, 6, out=x)
+        return x
+
+
+class NumpyNetwork(NumpyLayers):
+    """Runs a detector; a backend, like those of ``runtime``.
+
+    Args:
+        weights: of the spec's network.
+        spec: what network it is.
+    """
+
     input = None
 
     def __init__(self, weights: Weights, spec: ModelSpec) -> None:
-        self.input_hw = spec.input_hw
-        self._architecture = build_architecture(spec)
-        self._folded = fold_batch_norm(weights, self._architecture)
+        super().__init__(weights, spec)
+        self._heads = build_architecture(spec)
         self._columns = len(spec.classes) + 1
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``box_encodings (A, 4)`` and ``class_logits (A, K + 1)`` of one image (1, H, W, 3)."""
         outputs = dict(self.activations(network_input))
-        heads = ((self._architecture.box_heads, 4), (self._architecture.class_heads, self._columns))
+        heads = ((self._heads.box_heads, 4), (self._heads.class_heads, self._columns))
         box_encodings, class_logits = (
             np.concatenate([outputs[name].reshape(-1, columns) for name in names]) for names, columns in heads
         )
@@ -46,23 +85,23 @@ class NumpyNetwork:
         """This network for every caller."""
         return [self] * count
 
-    def activations(self, network_input: FloatArray) -> Iterator[tuple[str, FloatArray]]:
-        """Every activation by name, (H, W, C): ``image``, then each layer's output.
 
-        A layer with a shortcut gives two: ``NAME_conv`` before the shortcut is added, and ``NAME`` after.
-        """
-        outputs = {IMAGE: network_input[0]}
-        yield IMAGE, network_input[0]
-        for layer in self._architecture.layers:
-            kernel, bias = self._folded[layer.name]
-            x = convolve(outputs[layer.source], layer, kernel) + bias
-            if layer.relu6:
-                np.clip(x, 0, 6, out=x)
-            if layer.shortcut:
-                yield f"{layer.name}_conv", x
-                x = x + outputs[layer.shortcut]
-            outputs[layer.name] = x
-            yield layer.name, x
+class NumpyClassifier(NumpyLayers):
+    """Runs a classifier.
+
+    Args:
+        weights: of the spec's network.
+        spec: what network it is.
+    """
+
+    def __init__(self, weights: Weights, spec: ClassifierSpec) -> None:
+        super().__init__(weights, spec)
+
+    def run(self, network_input: FloatArray) -> FloatArray:
+        """``probabilities (K,)`` of one image (1, H, W, 3), normalised."""
+        logits = dict(self.activations(network_input))[LOGITS].reshape(-1)
+        powers = np.exp(logits - logits.max())
+        return np.asarray(powers / powers.sum(), np.float32)
 
 
 class PooledNetworks:

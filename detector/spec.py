@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from detector.anchors import LARGEST_SIDE, AnchorSpec
 from detector.backbones import BACKBONES, DEFAULT_BACKBONE, BackboneName
@@ -18,15 +19,16 @@ from detector.system.reading import parsing
 from detector.system.terminal import counted, printable
 
 FORMAT = 1
+UNREADABLE = "The model's spec cannot be read; get the model again"
 DEFAULT_SCORE_THRESHOLD = 0.4  # from which on a detection is worth showing
 MOST_BYTES = 1 << 23  # of a spec's JSON: all classes with long names, and their thresholds
 
 # Wide of what is used: the network's memory and time grow with these.
 MOST_INPUT_PIXELS = 1 << 22
-_MOST_CLASSES, _MOST_NAME = 10_000, 500
+MOST_CLASSES, MOST_NAME = 10_000, 500
 _MOST_DETECTIONS = 10_000
 _MAPS = 6  # that the network has
-_MOST_CARD, _MOST_CARD_TEXT = 100, 10_000
+MOST_CARD, MOST_CARD_TEXT = 100, 10_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,8 +80,8 @@ class ModelSpec:
         )
 
     def __post_init__(self) -> None:
-        check_text("name", self.name, _MOST_NAME)
-        _check_classes(self.classes)
+        check_text("name", self.name, MOST_NAME)
+        check_classes(self.classes)
         check_count("input_hw", self.input_hw, 2, 2)
         for side in self.input_hw:
             check_integer("input_hw", side, 1, LARGEST_SIDE)
@@ -102,12 +104,12 @@ class ModelSpec:
         check_number("score_threshold", self.score_threshold, 0, 1)
         check_number("iou_threshold", self.iou_threshold, 0, 1)
         check_integer("max_detections", self.max_detections, 1, _MOST_DETECTIONS)
-        _check_mapping("class_thresholds", self.class_thresholds, _MOST_CLASSES)
+        check_mapping("class_thresholds", self.class_thresholds, MOST_CLASSES)
         for threshold in self.class_thresholds.values():
             check_number("class_thresholds", threshold, 0, 1)
-        _check_mapping("card", self.card, _MOST_CARD)
+        check_mapping("card", self.card, MOST_CARD)
         for text in self.card.values():
-            check_text("card", text, _MOST_CARD_TEXT, lines=True)
+            check_text("card", text, MOST_CARD_TEXT, lines=True)
 
     @property
     def network_name(self) -> str:
@@ -137,41 +139,55 @@ class ModelSpec:
         Raises:
             ModelError: not such an object, of a newer format, or with a value that is not reasonable.
         """
-        if len(text) > MOST_BYTES:
+        values = read_values(text)
+        if values.pop("kind", None) is not None:
             raise ModelError(
-                f"The model's spec is larger than {MOST_BYTES / 1e6:.0f} MB; get the model again."
+                "The model is a classifier, which names whole pictures and finds no objects in them: see "
+                "`ssdlite classify --help`."
             )
-        with parsing("The model's spec cannot be read; get the model again", ModelError):
-            values = json.loads(text, object_pairs_hook=_without_duplicates)
-            if values.pop("format") != FORMAT:
-                raise ModelError("The model's spec is of another format; update ssdlite to read it.")
+        with parsing(UNREADABLE, ModelError):
             anchors = values.pop("anchors")
-            anchors["aspect_ratios"] = _tuple(anchors["aspect_ratios"])
-            anchors["first_map"] = tuple(_tuple(shape) for shape in _tuple(anchors["first_map"]))
+            anchors["aspect_ratios"] = as_tuple(anchors["aspect_ratios"])
+            anchors["first_map"] = tuple(as_tuple(shape) for shape in as_tuple(anchors["first_map"]))
             if anchors.get("reference_hw") is not None:
-                anchors["reference_hw"] = _tuple(anchors["reference_hw"])
+                anchors["reference_hw"] = as_tuple(anchors["reference_hw"])
             for key in ("classes", "input_hw", "box_coder_scales"):
-                values[key] = _tuple(values[key])
+                values[key] = as_tuple(values[key])
             return cls(anchors=AnchorSpec(**anchors), **values)
 
 
-def _check_classes(classes: Sequence[str]) -> None:
-    check_count("classes", classes, 1, _MOST_CLASSES)
+def read_values(text: str | bytes) -> dict[str, Any]:
+    """What the JSON of a spec of any kind says, but for its format, which is this one.
+
+    Raises:
+        ModelError: not such an object, or of a newer format.
+    """
+    if len(text) > MOST_BYTES:
+        raise ModelError(f"The model's spec is larger than {MOST_BYTES / 1e6:.0f} MB; get the model again.")
+    with parsing(UNREADABLE, ModelError):
+        values = json.loads(text, object_pairs_hook=_without_duplicates)
+        if values.pop("format") != FORMAT:
+            raise ModelError("The model's spec is of another format; update ssdlite to read it.")
+        return dict(values)
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    check_count("classes", classes, 1, MOST_CLASSES)
     for name in classes:
-        check_text("class name", name, _MOST_NAME)
+        check_text("class name", name, MOST_NAME)
     if len(set(classes)) != len(classes):
         raise ModelError("The model has two classes of one name.")
 
 
-def _check_mapping(what: str, values: object, most: int) -> None:
+def check_mapping(what: str, values: object, most: int) -> None:
     if not isinstance(values, dict):
         raise ModelError(f"The model's {what} should be a mapping, got {shown(values)}.")
     check_count(what, values, 0, most)
     for key in values:
-        check_text(what, key, _MOST_NAME)
+        check_text(what, key, MOST_NAME)
 
 
-def _tuple(values: object) -> tuple[object, ...]:
+def as_tuple(values: object) -> tuple[object, ...]:
     """A JSON array as a tuple; a text would become one of its letters."""
     if not isinstance(values, list):
         raise ValueError(f"expected an array, got {shown(values)}")

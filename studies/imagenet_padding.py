@@ -18,11 +18,10 @@ import numpy as np
 import tensorflow as tf
 
 from detector.api.inputs import load_dataset
-from detector.architecture import Architecture
 from detector.backbones import BACKBONES
 from detector.boxes import FloatArray
 from detector.images import Image, load_image
-from detector.layers import IMAGE
+from detector.layers import IMAGE, Layers
 from detector.pretrained.imagenet.files import read_imagenet
 from detector.pretrained.imagenet.network import ImagenetNetwork, backbone_layers
 from detector.weights import fold_batch_norm
@@ -78,7 +77,7 @@ def middle_squares(pictures: list[Image], size: int) -> FloatArray:
 def classify(network: ImagenetNetwork, images: FloatArray, *, all_sides: bool) -> FloatArray:
     """Probabilities (B, classes), with padding on all sides or with TensorFlow's."""
     layers = backbone_layers(BACKBONES[network.backbone], network.width, images.shape[1:3])
-    folded = fold_batch_norm(network.weights, Architecture(tuple(layers), (), (), ()))
+    folded = fold_batch_norm(network.weights, Layers(tuple(layers)))
     found = []
     for start in range(0, len(images), _BATCH):
         outputs = {IMAGE: tf.constant(images[start : start + _BATCH])}

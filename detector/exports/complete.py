@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detector.boxes import FloatArray, clip
 from detector.detections import Detections
 from detector.errors import BackendError, ModelError
-from detector.formats.table import EXPORTED_FILES, WEIGHTS, format_of
+from detector.formats.table import EXPORTED_FILES, WEIGHTS, format_of, read_spec
 from detector.formats.tflite.postprocess import MOST_THREADS, OUTPUTS
 from detector.images import Image
 from detector.spec import ModelSpec
@@ -44,7 +44,7 @@ def open_complete(path: Path, threads: int) -> Callable[[Image], Detections]:
     format_ = format_of(path)
     if format_ is None or format_ is WEIGHTS:
         raise ModelError(f"Expected a {EXPORTED_FILES} or the folder of a SavedModel, got {path}.")
-    spec = format_.read_spec(path)
+    spec = read_spec(path)
     try:
         run = _OPENERS[format_.backend](path, threads)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The ModelSpec inside model files of every kind, read without the libraries that run them."""
+"""The JSON of the spec inside model files of every kind, read without the libraries that run them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import ModelError
 from detector.formats.tflite.metadata import LABELS_MEMBER, SPEC_MEMBER
 from detector.labels import one_line_names
@@ -26,34 +27,34 @@ def is_saved_model(path: Path) -> bool:
     return (path / SAVED_MODEL).is_file()
 
 
-def write_spec(folder: Path, spec: ModelSpec) -> None:
+def write_spec(folder: Path, spec: ModelSpec | ClassifierSpec) -> None:
     """Put spec and labels beside a SavedModel."""
     (folder / SPEC_MEMBER).write_text(spec.to_json(), encoding="utf-8")
     (folder / LABELS_MEMBER).write_text("\n".join(one_line_names(spec.classes)) + "\n", encoding="utf-8")
 
 
-def _spec_of(read: Callable[[Path], str | None]) -> Callable[[Path], ModelSpec]:
-    """A function from a model to the spec whose JSON is read; it raises ModelError as ``table.read_spec``."""
+def _spec_of(read: Callable[[Path], str | None]) -> Callable[[Path], str]:
+    """A function from a model to the JSON that is read; it raises ModelError as ``table.read_spec``."""
 
-    def read_spec(path: Path) -> ModelSpec:
+    def read_text(path: Path) -> str:
         with parsing(f"{path} is cut short or is no {path.suffix} model; get it again", ModelError):
             text = read(path)
         if text is None:
             raise ModelError(f"{path} was not made by this project: it has no {SPEC_KEY} inside.")
-        return ModelSpec.from_json(text)
+        return text
 
-    return read_spec
+    return read_text
 
 
 @_spec_of
-def read_saved_model_spec(path: Path) -> str | None:
+def read_saved_model_text(path: Path) -> str | None:
     """Reads ``model_spec.json`` in the folder of a SavedModel."""
     member = path / SPEC_MEMBER
     return read_whole(member, MOST_BYTES, ModelError).decode() if member.is_file() else None
 
 
 @_spec_of
-def read_onnx_spec(path: Path) -> str | None:
+def read_onnx_text(path: Path) -> str | None:
     """Reads an ``.onnx`` file's metadata."""
     for entry in parse_message(read_whole(path, _MOST_ONNX, ModelError))[_METADATA]:
         fields = parse_message(entry)
@@ -63,7 +64,7 @@ def read_onnx_spec(path: Path) -> str | None:
 
 
 @_spec_of
-def read_openvino_spec(path: Path) -> str | None:
+def read_openvino_text(path: Path) -> str | None:
     """Reads the ``rt_info`` of an OpenVINO ``.xml``."""
     root = _parse_xml(read_whole(path, _MOST_XML, ModelError))
     if root.tag != "net":

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import BackendError, ModelError
 from detector.formats.looks import Look
 from detector.formats.spec_reader import (
     is_saved_model,
-    read_onnx_spec,
-    read_openvino_spec,
-    read_saved_model_spec,
+    read_onnx_text,
+    read_openvino_text,
+    read_saved_model_text,
 )
-from detector.formats.tflite.metadata import read_spec as read_tflite_spec
+from detector.formats.tflite.metadata import read_spec_text as read_tflite_text
 from detector.spec import ModelSpec
 from detector.system.invocation import with_extra
 from detector.system.telemetry import quieten_tensorflow
-from detector.weights import Weights, load_weights, save_weights
+from detector.weights import Weights, read_weights_text, save_weights
 
 if TYPE_CHECKING:
     from detector.formats.tflite.quantization import Quantization
@@ -80,7 +81,8 @@ class Format:
         suffix: how its files end; nothing for a folder.
         backends: what runs it, its own first.
         precisions: those that it can be exported in.
-        read_spec: reads the ModelSpec inside, without what runs it; raises ModelError where there is none.
+        read_text: reads the JSON of the spec inside, without what runs it; raises ModelError where there is
+            none.
         write: writes a network to a path; raises BackendError where what writes it is not installed.
         beside: suffix of the file that belongs to it and lies beside it, if there is one.
         maker: whose files they are, where the suffix alone says too little.
@@ -90,7 +92,7 @@ class Format:
     suffix: str
     backends: tuple[str, ...]
     precisions: tuple[str, ...]
-    read_spec: Callable[[Path], ModelSpec]
+    read_text: Callable[[Path], str]
     write: Callable[[Path, Network], None]
     beside: str = ""
     maker: str = ""
@@ -150,23 +152,23 @@ def _write_saved_model(path: Path, network: Network) -> None:
 # What is exported, by the name that the user types.
 FORMATS = {
     "tflite": Format(
-        "a TFLite file", ".tflite", ("litert", "openvino"), PRECISIONS, read_tflite_spec, _write_tflite
+        "a TFLite file", ".tflite", ("litert", "openvino"), PRECISIONS, read_tflite_text, _write_tflite
     ),
     "onnx": Format(
-        "an ONNX file", ".onnx", ("onnxruntime", "openvino"), ("none", "fp16"), read_onnx_spec, _write_onnx
+        "an ONNX file", ".onnx", ("onnxruntime", "openvino"), ("none", "fp16"), read_onnx_text, _write_onnx
     ),
     "openvino": Format(
         "an OpenVINO model",
         ".xml",
         ("openvino",),
         PRECISIONS,
-        read_openvino_spec,
+        read_openvino_text,
         _write_openvino,
         beside=".bin",
         maker="OpenVINO",
     ),
     "saved_model": Format(
-        "a SavedModel", "", ("tensorflow",), ("none",), read_saved_model_spec, _write_saved_model
+        "a SavedModel", "", ("tensorflow",), ("none",), read_saved_model_text, _write_saved_model
     ),
 }
 SAVED_MODEL = FORMATS["saved_model"]
@@ -176,7 +178,7 @@ WEIGHTS = Format(
     ".npz",
     ("litert", "tensorflow", "openvino", "onnxruntime"),
     (),
-    lambda path: load_weights(path)[1],
+    read_weights_text,
     lambda path, network: save_weights(path, network.weights, network.spec),
 )
 *_FIRST, _LAST = (f"{each.maker} {each.suffix}".strip() for each in FORMATS.values() if each.suffix)
@@ -210,9 +212,22 @@ def read_spec(path: Path) -> ModelSpec:
     """The ModelSpec inside a model file or the folder of a SavedModel, without the libraries that run it.
 
     Raises:
-        ModelError: no such file, not such a file, cut short, or one without a spec.
+        ModelError: no such file, not such a file, cut short, without a spec, or a classifier.
     """
-    return (format_of(path) or SAVED_MODEL).read_spec(path)
+    return ModelSpec.from_json(_read_text(path))
+
+
+def read_classifier_spec(path: Path) -> ClassifierSpec:
+    """The same of a classifier.
+
+    Raises:
+        ModelError: no such file, not such a file, cut short, without a spec, or a detector.
+    """
+    return ClassifierSpec.from_json(_read_text(path))
+
+
+def _read_text(path: Path) -> str:
+    return (format_of(path) or SAVED_MODEL).read_text(path)
 
 
 def model_files(path: Path) -> list[Path]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras
 
-from detector.architecture import build_architecture, crossing_layers
+from detector.architecture import LOGITS, build_architecture, build_classifier, crossing_layers, layers_of
 from detector.boxes import FloatArray
-from detector.layers import IMAGE, Layer
+from detector.classifier_spec import ClassifierSpec
+from detector.input_sizes import SizeHW
+from detector.layers import IMAGE, Layer, Layers
 from detector.spec import ModelSpec
 from detector.weights import BATCH_NORM_EPSILON, Weights, check_weights
 
@@ -32,27 +34,60 @@ def build_network(
         batch_norm_momentum: decay of the moving statistics; the default is that of the released recipe.
     """
     architecture = build_architecture(spec)
-    image = tf_keras.Input((*spec.input_hw, 3), name=IMAGE)
-    outputs = {IMAGE: image}
-    trained = frozen_until is None
-    for layer in architecture.layers:
-        trained = trained or layer.name == frozen_until
-        folded = layer.batch_norm is not None and not (trained and live_batch_norm)
-        x = _add_convolution(layer, outputs[layer.source], folded, trained, batch_norm_momentum)
-        if layer.relu6:
-            x = tf_keras.layers.ReLU(6.0, name=layer.relu6)(x)
-        if layer.shortcut:
-            add = tf_keras.layers.Add(name=_name_of_sum(layer))
-            x = add([outputs[layer.shortcut], x])
-        outputs[layer.name] = x
+    outputs = _add_layers(spec.input_hw, architecture, frozen_until, live_batch_norm, batch_norm_momentum)
     return tf_keras.Model(
-        image,
+        outputs[IMAGE],
         {
             "box_encodings": _join(architecture.box_heads, outputs, 4, "box_encodings"),
             "class_logits": _join(architecture.class_heads, outputs, len(spec.classes) + 1, "class_logits"),
         },
         name=spec.network_name,
     )
+
+
+def build_classifier_network(
+    spec: ClassifierSpec,
+    *,
+    frozen_until: str | None = None,
+    live_batch_norm: bool = True,
+    batch_norm_momentum: float = 0.997,
+) -> tf_keras.Model:
+    """The classifier with fresh weights.
+
+    Input ``image``: (B, H, W, 3) float32, RGB, normalised as the spec says. Outputs, a dict: ``logits``
+    (B, K), float32.
+
+    Args:
+        spec: input size, width multiplier and classes.
+        frozen_until, live_batch_norm, batch_norm_momentum: as for ``build_network``.
+    """
+    layers = build_classifier(spec)
+    outputs = _add_layers(spec.input_hw, layers, frozen_until, live_batch_norm, batch_norm_momentum)
+    rows = tf_keras.layers.Flatten(name=f"{LOGITS}_rows", dtype="float32")(outputs[LOGITS])
+    return tf_keras.Model(outputs[IMAGE], {LOGITS: rows}, name=spec.network_name)
+
+
+def _add_layers(
+    input_hw: SizeHW, layers: Layers, frozen_until: str | None, live_batch_norm: bool, momentum: float
+) -> dict[str, tf.Tensor]:
+    """The output of each layer by its name, and the image."""
+    outputs = {IMAGE: tf_keras.Input((*input_hw, 3), name=IMAGE)}
+    trained = frozen_until is None
+    for layer in layers.layers:
+        trained = trained or layer.name == frozen_until
+        if layer.kind == "mean":
+            mean = tf_keras.layers.GlobalAveragePooling2D(keepdims=True, name=layer.name)
+            outputs[layer.name] = mean(outputs[layer.source])
+            continue
+        folded = layer.batch_norm is not None and not (trained and live_batch_norm)
+        x = _add_convolution(layer, outputs[layer.source], folded, trained, momentum)
+        if layer.relu6:
+            x = tf_keras.layers.ReLU(6.0, name=layer.relu6)(x)
+        if layer.shortcut:
+            add = tf_keras.layers.Add(name=_name_of_sum(layer))
+            x = add([outputs[layer.shortcut], x])
+        outputs[layer.name] = x
+    return outputs
 
 
 def _name_of_sum(layer: Layer) -> str:
@@ -140,7 +175,7 @@ def _join(heads: tuple[str, ...], outputs: dict[str, tf.Tensor], columns: int, n
     return tf_keras.layers.Concatenate(axis=1, name=name, dtype="float32")(rows)
 
 
-def split_network(network: tf_keras.Model, spec: ModelSpec, first: str) -> tf_keras.Model:
+def split_network(network: tf_keras.Model, spec: ModelSpec | ClassifierSpec, first: str) -> tf_keras.Model:
     """The part of a network from a layer on, which shares its layers and variables.
 
     Its inputs are a list of what ``architecture.crossing_layers`` names, in that order; its outputs are those
@@ -151,38 +186,40 @@ def split_network(network: tf_keras.Model, spec: ModelSpec, first: str) -> tf_ke
         spec: what network it is.
         first: name of the first layer of the part.
     """
-    architecture = build_architecture(spec)
+    layers = layers_of(spec)
     inputs = []
-    for name in crossing_layers(architecture, first):
-        layer = architecture[name]
+    for name in crossing_layers(layers, first):
+        layer = layers[name]
         # Layers before the first that is trained are folded, so nothing else can follow them.
         last = layer.relu6 or (_name_of_sum(layer) if layer.shortcut else name)
         inputs.append(network.get_layer(last).output)
-    outputs = {name: network.get_layer(name).output for name in ("box_encodings", "class_logits")}
+    outputs = dict(network.output)
     return tf_keras.Model(inputs, outputs, name=f"{network.name}_from_{first}")
 
 
-def set_weights(network: tf_keras.Model, spec: ModelSpec, weights: Weights) -> None:
+def set_weights(network: tf_keras.Model, spec: ModelSpec | ClassifierSpec, weights: Weights) -> None:
     """Put weights into a network that ``build_network`` made; what they lack stays as it is.
 
     Raises:
         WeightsError: the weights are not those of the spec's network.
     """
     merged = {**get_weights(network, spec), **weights}
-    check_weights(merged, build_architecture(spec), origin="the weights")
+    check_weights(merged, layers_of(spec), origin="the weights")
     for key, variable in variables_by_key(network, spec).items():
         variable.assign(merged[key])
 
 
-def get_weights(network: tf_keras.Model, spec: ModelSpec) -> dict[str, FloatArray]:
+def get_weights(network: tf_keras.Model, spec: ModelSpec | ClassifierSpec) -> dict[str, FloatArray]:
     """The network's weights by key, for ``save_weights``."""
     return {key: variable.numpy() for key, variable in variables_by_key(network, spec).items()}
 
 
-def variables_by_key(network: tf_keras.Model, spec: ModelSpec) -> dict[str, tf.Variable]:
+def variables_by_key(network: tf_keras.Model, spec: ModelSpec | ClassifierSpec) -> dict[str, tf.Variable]:
     """Each of the network's variables by its key among the weights."""
     variables = {}
-    for layer in build_architecture(spec).layers:
+    for layer in layers_of(spec).layers:
+        if layer.kind == "mean":
+            continue
         convolution = network.get_layer(layer.name)
         for key in layer.weight_shapes:
             owner, variable = key.split("/")

@@ -15,8 +15,7 @@ import pytest
 from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.exports import exporter
-from detector.formats.table import Network
-from detector.formats.tflite.metadata import read_spec
+from detector.formats.table import Network, read_spec
 from detector.weights import Weights
 from tests.commands.running import Run, assert_mistake
 

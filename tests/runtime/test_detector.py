@@ -10,7 +10,8 @@ import pytest
 from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import BackendError, ModelError
-from detector.formats.tflite.metadata import read_spec, replace_spec
+from detector.formats.table import read_spec
+from detector.formats.tflite.metadata import replace_spec
 from detector.formats.tflite.writer import build_tflite
 from detector.system.cache import converted_folder
 from detector.weights import load_weights

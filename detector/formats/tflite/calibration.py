@@ -14,17 +14,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from detector.architecture import Architecture, build_architecture
+from detector.architecture import Architecture, layers_of
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.formats.tflite.quantization import Quantization, dequantize_kernel, quantize_kernel
-from detector.layers import IMAGE, Layer
-from detector.numpy_network import NumpyNetwork
+from detector.layers import IMAGE, Layer, Layers
+from detector.numpy_network import NumpyLayers
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
 
 def calibrate(
-    weights: Weights, spec: ModelSpec, network_inputs: Iterable[FloatArray], *, integer_heads: bool = False
+    weights: Weights,
+    spec: ModelSpec | ClassifierSpec,
+    network_inputs: Iterable[FloatArray],
+    *,
+    integer_heads: bool = False,
 ) -> Quantization:
     """How to quantize a network whose inputs are like these.
 
@@ -32,23 +37,25 @@ def calibrate(
         weights: of the spec's network.
         spec: what network it is.
         network_inputs: (1, H, W, 3) float32 each, as ``Preprocessor`` makes them; at least one.
-        integer_heads: see ``Quantization``.
+        integer_heads: see ``Quantization``; of a detector alone.
 
     Raises:
         ValueError: no input.
     """
-    architecture = build_architecture(spec)
+    layers = layers_of(spec)
+    box_heads = layers.box_heads if isinstance(layers, Architecture) else ()
+    class_heads = layers.class_heads if isinstance(layers, Architecture) else ()
     lows: dict[str, float] = {}
     highs: dict[str, float] = {}
     sums: dict[str, FloatArray] = {}
-    network = NumpyNetwork(weights, spec)
+    network = NumpyLayers(weights, spec)
     count = 0
     for network_input in network_inputs:
         count += 1
         for name, activation in network.activations(network_input):
             mean = activation.mean(axis=(0, 1), dtype=np.float32)
             sums[name] = sums[name] + mean if name in sums else mean
-            if name in architecture.class_heads:
+            if name in class_heads:
                 # The background's logits are the largest and never looked at.
                 activation = activation.reshape(-1, len(spec.classes) + 1)[:, 1:]
             lows[name] = min(float(activation.min()), lows.get(name, 0.0))
@@ -58,13 +65,13 @@ def calibrate(
     ranges = {name: (low, highs[name]) for name, low in lows.items()}
     ranges[IMAGE] = (spec.pixel_offset, 255 * spec.pixel_scale + spec.pixel_offset)
     if integer_heads:
-        for heads in (architecture.box_heads, architecture.class_heads):
+        for heads in (box_heads, class_heads):
             common = (min(lows[name] for name in heads), max(highs[name] for name in heads))
             ranges |= dict.fromkeys(heads, common)
     means = {name: total / np.float32(count) for name, total in sums.items()}
     return Quantization(
         ranges,
-        bias_corrections=_correct_biases(weights, architecture, means),
+        bias_corrections=_correct_biases(weights, layers, means),
         integer_heads=integer_heads,
     )
 
@@ -83,14 +90,13 @@ def share_ranges(quantizations: Sequence[Quantization]) -> list[Quantization]:
     return [replace(each, ranges=ranges) for each in quantizations]
 
 
-def _correct_biases(
-    weights: Weights, architecture: Architecture, means: dict[str, FloatArray]
-) -> dict[str, FloatArray]:
+def _correct_biases(weights: Weights, layers: Layers, means: dict[str, FloatArray]) -> dict[str, FloatArray]:
     """What to add to each layer's bias so that its mean output is that of the kernel before rounding."""
-    folded = fold_batch_norm(weights, architecture)
+    folded = fold_batch_norm(weights, layers)
     return {
         layer.name: -_mean_output(layer, _rounding(layer, folded[layer.name][0]), means[layer.source])
-        for layer in architecture.layers
+        for layer in layers.layers
+        if layer.kind != "mean"
     }
 
 

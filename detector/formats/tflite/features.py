@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from detector.architecture import build_architecture, crossing_layers
+from detector.architecture import crossing_layers, layers_of
+from detector.classifier_spec import ClassifierSpec
 from detector.formats.tflite.graph import Graph
 from detector.formats.tflite.layers import Constants, LayerWriter
 from detector.layers import IMAGE
@@ -10,7 +11,7 @@ from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
 
-def build_features(weights: Weights, spec: ModelSpec, first: str) -> bytes:
+def build_features(weights: Weights, spec: ModelSpec | ClassifierSpec, first: str) -> bytes:
     """The layers before ``first`` as the bytes of a TFLite file.
 
     Input ``image``: uint8 (1, H, W, 3), RGB. Outputs: float32 (1, h, w, C) for each of
@@ -24,11 +25,11 @@ def build_features(weights: Weights, spec: ModelSpec, first: str) -> bytes:
     graph = Graph()
     layers = LayerWriter(graph, Constants(graph, half=False), None)
     image = layers.add_image(spec, as_bytes=True)
-    architecture = build_architecture(spec)
-    folded = fold_batch_norm(weights, architecture)
-    for layer in architecture.layers:
+    layout = layers_of(spec)
+    folded = fold_batch_norm(weights, layout)
+    for layer in layout.layers:
         if layer.name == first:
             break
-        layers.add_layer(layer, *folded[layer.name])
-    outputs = {name: layers.output(name) for name in crossing_layers(architecture, first)}
+        layers.add(layer, folded)
+    outputs = {name: layers.output(name) for name in crossing_layers(layout, first)}
     return graph.finish({IMAGE: image}, outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detector.architecture import Architecture
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.formats.tflite.graph import FLOAT32, INT8, OPERATORS, UINT8, Graph, Scale
 from detector.formats.tflite.quantization import Quantization, quantize_kernel, range_to_scale
 from detector.layers import IMAGE, Layer
@@ -75,7 +76,7 @@ class LayerWriter:
         self._tensors: dict[tuple[str, int], int] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
 
-    def add_image(self, spec: ModelSpec, *, as_bytes: bool) -> int:
+    def add_image(self, spec: ModelSpec | ClassifierSpec, *, as_bytes: bool) -> int:
         """Add the model's input and the first activation; the input's tensor comes back."""
         graph = self._graph
         shape = self._shapes[IMAGE] = (1, *spec.input_hw, 3)
@@ -109,8 +110,24 @@ class LayerWriter:
         inputs = [larger._tensors[IMAGE, kind], size]
         self._graph.operator(OPERATORS.RESIZE_BILINEAR, options, inputs, self._tensor(IMAGE, kind), version=3)
 
-    def add_layer(self, layer: Layer, kernel: FloatArray, bias: FloatArray) -> None:
-        """Add a layer whose source is there."""
+    def add(self, layer: Layer, folded: Mapping[str, tuple[FloatArray, FloatArray]]) -> None:
+        """Add a layer whose source is there; ``folded`` has kernels and biases by the layer's name."""
+        if layer.kind == "mean":
+            self._add_mean(layer)
+        else:
+            self._add_convolution(layer, *folded[layer.name])
+
+    def _add_mean(self, layer: Layer) -> None:
+        self._shapes[layer.name] = (1, 1, 1, layer.out_channels)
+        kind = INT8 if self._quantization else FLOAT32
+        options = schema.ReducerOptionsT()
+        options.keepDims = True
+        axes = self._constant(f"{layer.name}/axes", np.array([1, 2], np.int32))
+        inputs = [self._read(layer.source, kind), axes]
+        version = 2 if kind == INT8 else 1
+        self._graph.operator(OPERATORS.MEAN, options, inputs, self._tensor(layer.name, kind), version)
+
+    def _add_convolution(self, layer: Layer, kernel: FloatArray, bias: FloatArray) -> None:
         convolution = f"{layer.name}_conv" if layer.shortcut else layer.name
         self._shapes[convolution] = self._shapes[layer.name] = (1, *layer.out_hw, layer.out_channels)
         stored = kernel.transpose(3, 0, 1, 2)

@@ -1,4 +1,4 @@
-"""The ModelSpec inside a ``.tflite`` file.
+"""The spec inside a ``.tflite`` file.
 
 A zip archive with the spec and a ``labels.txt`` follows the model's own bytes. TFLite ignores it, and any
 zip tool reads it.
@@ -10,6 +10,7 @@ import io
 import zipfile
 from pathlib import Path
 
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import ModelError
 from detector.labels import one_line_names
 from detector.spec import MOST_BYTES, ModelSpec
@@ -20,7 +21,7 @@ SPEC_MEMBER = "model_spec.json"
 LABELS_MEMBER = "labels.txt"
 
 
-def pack_spec(spec: ModelSpec) -> bytes:
+def pack_spec(spec: ModelSpec | ClassifierSpec) -> bytes:
     """The bytes to append to a TFLite model."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -31,15 +32,15 @@ def pack_spec(spec: ModelSpec) -> bytes:
     return stream.getvalue()
 
 
-def replace_spec(model: bytes, spec: ModelSpec) -> bytes:
+def replace_spec(model: bytes, spec: ModelSpec | ClassifierSpec) -> bytes:
     """The bytes of a TFLite file with this spec in place of the one that it has."""
     with zipfile.ZipFile(io.BytesIO(model)) as archive:
         start = min(member.header_offset for member in archive.infolist())
     return model[:start] + pack_spec(spec)
 
 
-def read_spec(path: Path) -> ModelSpec:
-    """The ModelSpec inside a ``.tflite`` file.
+def read_spec_text(path: Path) -> str:
+    """The JSON of the spec inside a ``.tflite`` file.
 
     Raises:
         ModelError: no such file, not a TFLite file, cut short, or one without a spec.
@@ -49,4 +50,4 @@ def read_spec(path: Path) -> ModelSpec:
             raise ModelError(f"{path} is not a TFLite file.")
         sentence = f"{path} is cut short or was not made by this project: it has no {SPEC_MEMBER} inside"
         with opened_zip(file, sentence, ModelError) as archive:
-            return ModelSpec.from_json(read_member(archive, SPEC_MEMBER, MOST_BYTES))
+            return read_member(archive, SPEC_MEMBER, MOST_BYTES).decode()

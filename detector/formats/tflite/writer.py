@@ -99,7 +99,7 @@ def _add_network(
     if silent:
         _silence_background(folded, architecture, columns)
     for layer in architecture.layers:
-        layers.add_layer(layer, *folded[layer.name])
+        layers.add(layer, folded)
     heads = (
         ("box_encodings", architecture.box_heads, 4),
         ("class_logits", architecture.class_heads, columns),

@@ -5,28 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detector.architecture import build_architecture
 from detector.errors import ModelError
-from detector.formats.tflite.metadata import pack_spec, read_spec
+from detector.formats.table import read_spec
+from detector.formats.tflite.metadata import pack_spec
 from detector.formats.tflite.writer import build_tflite
 from detector.runtime.litert import LiteRTBackend
 from detector.spec import ModelSpec
 from detector.weights import load_weights, select_classes
+from tests.random_networks import random_weights
 
 SMALL = ModelSpec("small", ("cat", "dog"), input_hw=(97, 128), width_multiplier=0.35)
-
-
-def random_weights(spec):
-    """Weights of a size at which activations neither die nor saturate."""
-    generator = np.random.default_rng(0)
-    weights = {}
-    for key, shape in build_architecture(spec).weight_shapes.items():
-        if key.endswith("kernel"):
-            values = generator.normal(0, 1 / np.sqrt(np.prod(shape[:-1])), shape)
-        else:
-            values = generator.uniform(0.5, 1.5, shape)
-        weights[key] = values.astype(np.float32)
-    return weights
 
 
 @pytest.fixture(scope="session")

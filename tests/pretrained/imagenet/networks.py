@@ -13,10 +13,9 @@ from unittest import mock
 
 import numpy as np
 
-from detector.architecture import Architecture
 from detector.backbones import BACKBONES
 from detector.boxes import FloatArray
-from detector.layers import IMAGE
+from detector.layers import IMAGE, Layers
 from detector.numpy_network import convolve
 from detector.pretrained.imagenet.network import ImagenetNetwork, backbone_layers
 from detector.weights import fold_batch_norm
@@ -41,7 +40,7 @@ def random_network(backbone: str, width: float = 0.25, classes: int = 7) -> Imag
 def logits(network: ImagenetNetwork, image: FloatArray) -> FloatArray:
     """(classes,) of an image (H, W, 3) in [-1, 1]."""
     layers = backbone_layers(BACKBONES[network.backbone], network.width, image.shape[:2])
-    folded = fold_batch_norm(network.weights, Architecture(tuple(layers), (), (), ()))
+    folded = fold_batch_norm(network.weights, Layers(tuple(layers)))
     outputs = {IMAGE: image}
     for layer in layers:
         kernel, bias = folded[layer.name]
