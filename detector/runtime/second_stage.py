@@ -26,6 +26,7 @@ class SecondStage:
     Each such object is cut out with some of its surroundings (``crop_object``) and shown to the classifier of
     its class. What is likely enough becomes its kind in ``Detections.kinds``; its class stays as it is.
 
+    >>> from detector import Classifier, Detector, SecondStage
     >>> stage = SecondStage(Detector.load(), {"bird": Classifier.load("runs/birds")})  # doctest: +SKIP
     >>> stage.detect("garden.jpg").kinds  # doctest: +SKIP
     (NamedScore(name='robin', score=0.93), None)
@@ -49,11 +50,14 @@ class SecondStage:
     def __init__(
         self, detector: Detector, classifiers: Mapping[str, Classifier], *, least: float = LEAST_KIND
     ) -> None:
-        strange = next((each for each in classifiers.values() if not hasattr(each, "classify_crops")), None)
-        if not classifiers or strange is not None:
+        if not hasattr(detector, "detect_batch"):
+            raise ArgumentError(f"Expected a Detector, got {type(detector).__name__}")
+        given = list(classifiers.values()) if isinstance(classifiers, Mapping) else [classifiers]
+        if not (given and all(hasattr(each, "classify_crops") for each in given)):
+            got = ", ".join(sorted({type(each).__name__ for each in given})) or "none"
             raise ArgumentError(
                 'Expected classifiers by the class that each is for, such as {"bird": Classifier.load("runs/'
-                f'birds")}}, got {"none" if strange is None else type(strange).__name__}'
+                f'birds")}}, got {got}'
             )
         if not 0 <= least <= 1:
             raise ArgumentError(f"Expected least to be a probability from 0 to 1, got {least}")

@@ -18,6 +18,7 @@ from detector.video.frames import UNTRACKED
 
 # Share of the time that may go into looks: the frame rate stays within it, on any machine.
 _SHARE = 0.06
+_LEAST_LOOKS = 2  # before a name is given: the first is often at an object that is half in the frame
 _LOOKS, _MOST_LOOKS = 3, 8  # of each track; the most are taken where the vote stays unsure
 _LAST_LOOKS = 12  # with those at objects that have come much closer
 _SURE = 0.8  # mean probability
@@ -63,7 +64,8 @@ class TrackKinds:
     At most one object of a frame is cut out and classified, and none while looks have taken their share of
     the time. Tracks with the fewest looks come first, and of these the largest. A track is looked at three
     times, some frames apart; up to eight times where that leaves its name unsure, and again when it has come
-    much closer. Its kind is the likeliest name in the mean over all looks, if that is likely enough.
+    much closer. From the second look on its kind is the likeliest name in the mean over all of them, if that
+    is likely enough.
 
     Without tracks no look is worth anything for the next frame: the two largest objects of each frame are
     named, whatever that takes.
@@ -127,7 +129,7 @@ class TrackKinds:
 
     def _kind(self, track: int, name: str) -> NamedScore | None:
         votes = self._votes.get(track)
-        if votes is None or name not in self._stage.classifiers:
+        if votes is None or votes.looks < _LEAST_LOOKS or name not in self._stage.classifiers:
             return None
         mean = Classification(
             np.asarray(votes.total / votes.looks, np.float32), self._stage.classifiers[name].classes
