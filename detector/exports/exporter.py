@@ -17,7 +17,8 @@ from detector.exports.outcome import Export, ExportError
 from detector.exports.request import Part, Request, find_target, list_parts
 from detector.exports.trial_images import find_calibration_images, find_trial_images, load_network_inputs
 from detector.formats.looks import Look
-from detector.formats.table import WEIGHTS, Network, format_of, model_files
+from detector.formats.network import Network
+from detector.formats.table import WEIGHTS, format_of, model_files
 from detector.formats.tflite.calibration import calibrate, share_ranges
 from detector.formats.tflite.quantization import Quantization
 from detector.input_sizes import describe_sizes

@@ -10,7 +10,8 @@ from pathlib import Path
 from detector.data.dataset import Dataset
 from detector.errors import ArgumentError, ModelError
 from detector.exports.bundles import BUNDLES
-from detector.formats.table import FORMATS, PRECISIONS, Format, find_format, model_files
+from detector.formats.network import PRECISIONS
+from detector.formats.table import FORMATS, Format, find_format, model_files
 from detector.input_sizes import InputSize, SizeHW, describe_size, read_sizes
 from detector.spec import ModelSpec
 from detector.system.bounds import shown
