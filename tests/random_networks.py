@@ -26,7 +26,7 @@ def random_weights(spec: ModelSpec | ClassifierSpec) -> dict[str, FloatArray]:
 
 
 def telling_weights(spec: ClassifierSpec, pictures: Sequence[NDArray[np.uint8]]) -> dict[str, FloatArray]:
-    """Weights of a classifier that tells these pictures, (1, H, W, 3) uint8 each, apart and is mostly sure."""
+    """Weights of a classifier that tells pictures, (1, H, W, 3) uint8 each, apart and is mostly sure."""
     generator = np.random.default_rng(0)
     weights = {}
     for layer in layers_of(spec).layers:

@@ -85,9 +85,24 @@ class ClassifierFile(Convertible):
 
         return self._converted(".tflite", build)
 
+    def onnx(self) -> Path:
+        """The weights as an ONNX file.
+
+        Raises:
+            ImportError: it has to be written and the package ``onnx`` is not there.
+        """
+
+        def build() -> bytes:
+            from detector.formats.onnx_classifier import build_classifier_onnx
+
+            return build_classifier_onnx(*self.weights())
+
+        return self._converted(".onnx", build)
+
     def _converted_spec(self) -> ClassifierSpec:
         """The spec, from a conversion where one is there: that is quicker than reading all weights."""
-        for path in find_conversions(self._conversion_name(".tflite")):
-            with suppress(ModelError):  # written by a version with other limits
-                return read_classifier_spec(path)
+        for suffix in (".tflite", ".onnx"):
+            for path in find_conversions(self._conversion_name(suffix)):
+                with suppress(ModelError):  # written by a version with other limits
+                    return read_classifier_spec(path)
         return self.weights()[1]
