@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.classifier_spec import ClassifierSpec
@@ -11,6 +12,7 @@ from detector.spec import ModelSpec
 from detector.weights import Weights
 
 if TYPE_CHECKING:
+    from detector.formats.table import Format
     from detector.formats.tflite.quantization import Quantization
 
 PRECISIONS = ("none", "fp16", "int8")
@@ -44,6 +46,10 @@ class Network:
     def half(self) -> bool:
         """Whether kernels are stored as float16."""
         return self.precision == "fp16"
+
+    def write(self, format_: Format, path: Path) -> None:
+        """Write it to a path in that format."""
+        format_.write(path, self)
 
     def to_tflite(self, *, postprocess: bool) -> bytes:
         """The network as a TFLite file."""
@@ -79,6 +85,10 @@ class ClassifierNetwork:
     def half(self) -> bool:
         """Whether kernels are stored as float16."""
         return self.precision == "fp16"
+
+    def write(self, format_: Format, path: Path) -> None:
+        """Write it to a path in that format."""
+        format_.write_classifier(path, self)
 
     def to_tflite(self) -> bytes:
         """The classifier as a TFLite file."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from detector.boxes import FloatArray
 from detector.classifier_spec import ClassifierSpec
 from detector.errors import ModelError
-from detector.formats.table import EXPORTED_FILES, SAVED_MODEL, format_of, read_classifier_spec
+from detector.formats.table import EXPORTED_FILES, SAVED_MODEL, format_of, is_classifier, read_classifier_spec
 from detector.input_sizes import SizeHW
 from detector.runtime.convertible import Convertible
 from detector.system.conversions import find_conversions
@@ -106,3 +106,18 @@ class ClassifierFile(Convertible):
                 with suppress(ModelError):  # written by a version with other limits
                     return read_classifier_spec(path)
         return self.weights()[1]
+
+
+def names_classifier(model: str | Path) -> bool:
+    """Whether a model by name or path is a classifier; False where there is no model file.
+
+    Raises:
+        ModelError: a damaged one.
+    """
+    path = Path(model)
+    if (path / RUN_WEIGHTS).is_file():
+        path /= RUN_WEIGHTS
+    kind = format_of(path)
+    return (
+        kind is not None and path.is_dir() == (kind is SAVED_MODEL) and path.exists() and is_classifier(path)
+    )
