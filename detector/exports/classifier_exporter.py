@@ -35,13 +35,13 @@ def write_classifier_export(request: Request, say: Callable[[str], None]) -> Exp
     file = ClassifierFile(request.model, say=say)
     if not file.any_size:
         raise ModelError(
-            "Export starts from weights: expected the folder of a training run or a .npz file, got "
-            f"{file.path}."
+            "Export starts from weights: expected the folder of a training run, a .npz file or a classifier "
+            f"of ImageNet, got {file.path}."
         )
     own_spec = file.spec
     (part,) = list_parts(own_spec, request)
     target = find_target(own_spec, request, [part])
-    sized = ClassifierFile(request.model, input_hw=request.sizes_hw[0]) if request.sizes_hw else file
+    sized = file.at(request.sizes_hw[0]) if request.sizes_hw else file
     weights, spec = sized.weights()
     trial = find_trial_images(request.dataset, request.calibration, request.model, spec)
     require_annotated(request, annotated=trial.annotated, measure="accuracy", images="named pictures")

@@ -87,6 +87,14 @@ class ClassifierFile(Convertible):
             self.input_hw = input_hw
             self.spec = replace(self.spec, input_hw=input_hw)
 
+    def at(self, input_hw: SizeHW) -> ClassifierFile:
+        """The same model at an input size.
+
+        Raises:
+            ModelError: it is ready to run, and has another one.
+        """
+        return ClassifierFile(self.name, input_hw=input_hw, trust=self.trust, say=self._say)
+
     def weights(self) -> tuple[dict[str, FloatArray], ClassifierSpec]:
         """The weights and their spec, for the size that is asked for: they are the same at any."""
         if self._foreign:
