@@ -11,9 +11,11 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import ArgumentError, DatasetError, ModelError
 from detector.exports import classifier_exporter
 from detector.exports.outcome import ExportError
+from detector.exports.trial_images import find_trial_images
 from detector.formats.network import ClassifierNetwork
 from detector.formats.table import FORMATS, read_classifier_spec
 from detector.runtime.classifier import Classifier
+from detector.spec import ModelSpec
 from detector.weights import load_classifier, save_weights
 from tests.class_pictures import make_classifier
 
@@ -122,6 +124,11 @@ def test_pictures_that_cannot_tell_are_refused(birds, tmp_path):
     with pytest.raises(DatasetError, match="give some hundred of them with --calibration"):
         export(model, quantize="int8", output=target)
     assert not target.exists()
+
+
+def test_a_detector_is_not_compared_on_pictures_without_boxes(birds):
+    with pytest.raises(DatasetError, match="the export of a detector takes labels with boxes"):
+        find_trial_images(birds[1], None, "", ModelSpec("toy", ("robin",)))
 
 
 def test_a_network_that_is_sure_of_nothing_cannot_be_judged_without_names(birds, tmp_path):
