@@ -109,7 +109,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_written(
         (("--top", "0"), "0 is not in the range"),
         (("--input-size", "32,64"), "one input size"),
         (("--model", "absent.npz"), "absent.npz"),
-        (("--backend", "onnxruntime"), "onnxruntime"),
+        (("--backend", "abacus"), "abacus"),
     ],
 )
 def test_mistakes(run: Run, birds: Path, arguments: tuple[str, str], said: str) -> None:
