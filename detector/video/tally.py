@@ -87,7 +87,7 @@ class Tally:
         if self._tracked:
             said = [
                 f"{name} {count:,}{self._kinds.say(name, tracked=True)}"
-                for name, count in self._tracks.most_common()
+                for name, count in self._kinds.first(self._tracks.most_common())
                 if count
             ]
             if not said:
@@ -97,7 +97,7 @@ class Tally:
             f"{name} in {counted(frames, 'frame')}"
             + (f", up to {self._most[name]:,} at once" if self._most[name] > 1 else "")
             + self._kinds.say(name, tracked=False)
-            for name, frames in self._frames.most_common()
+            for name, frames in self._kinds.first(self._frames.most_common())
         ]
         return f"Found: {_join(said, '; ')}."
 
@@ -118,6 +118,11 @@ class _Kinds:
             self._tracks[name, before] -= 1
         if now:
             self._tracks[name, now] += 1
+
+    def first(self, counts: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Counts of classes, those with kinds first: they are what was asked for."""
+        named = {name for name, _ in self._frames}
+        return sorted(counts, key=lambda each: each[0] not in named)
 
     def to_dict(self, name: str, *, tracked: bool) -> dict[str, Any]:
         kinds = {

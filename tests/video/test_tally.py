@@ -103,3 +103,8 @@ def test_without_tracks_the_frames_of_each_kind_are_counted():
     tally = tally_of(live([1, 1], kinds=kinds("tabby", "tabby")), live([1], kinds=kinds("lynx")), live([1]))
     assert tally.to_dict()["classes"]["cat"]["kinds"]["tabby"] == {"frames": 1, "tracks": None}
     assert tally.sentences() == ["Found: cat in 3 frames, up to 2 at once (tabby in 1, lynx in 1)."]
+
+
+def test_classes_with_kinds_are_said_first():
+    many = live([0, 0, 0, 1], [1, 2, 3, 4], kinds=kinds(None, None, None, "tabby"))
+    assert tally_of(many).sentences() == ["Tracked: cat 1 (tabby 1), person 3."]
