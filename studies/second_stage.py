@@ -155,8 +155,8 @@ def compare(what: str, pairs: Sequence[tuple[Rates, Rates]]) -> None:
         draws = np.random.default_rng(0).integers(0, len(logs), (2000, len(logs)))
         low, high = np.exp(np.percentile(logs[draws].mean(axis=1), (2.5, 97.5)))
         echo(
-            f"{what}: {np.median(without):.1f} frames a {unit} without, {np.median(with_stage):.1f} with; ratio "
-            f"{np.exp(logs.mean()):.3f}, 95 % interval {low:.3f} to {high:.3f}, {len(logs)} pairs"
+            f"{what}: {np.median(without):.1f} frames a {unit} without, {np.median(with_stage):.1f} with; "
+            f"ratio {np.exp(logs.mean()):.3f}, 95 % interval {low:.3f} to {high:.3f}, {len(logs)} pairs"
         )
 
 

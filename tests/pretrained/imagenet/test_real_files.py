@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from detector.backbones import BACKBONES
+from detector.data.sample import SAMPLE_FOLDER
 from detector.pretrained.imagenet.files import read_imagenet
 from detector.pretrained.imagenet.network import backbone_layers
+from detector.runtime.classifier import Classifier
 from detector.runtime.classifier_backend import open_classifier
 from tests.pretrained.imagenet.networks import logits
 
@@ -77,3 +79,13 @@ def test_mobilenet_v2_of_torchvision_is_exact_where_paddings_agree():
     found = logits(network, an_image(225))
     assert np.isfinite(found).all()
     assert np.std(found) > 0.5
+
+
+@pytest.mark.parametrize("name", ["retrained_graph.pb", "mobilenet_v2-*.pth"])
+@pytest.mark.parametrize("size", [160, 192, 224])
+def test_photographs_get_their_names(name, size, tmp_path, monkeypatch):
+    monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path))
+    classifier = Classifier.load(published(name), input_size=size)
+    found = {photo: classifier.classify(SAMPLE_FOLDER / f"{photo}.jpg") for photo in ("chelsea", "coffee")}
+    assert found["chelsea"].name in ("Egyptian cat", "tabby", "tiger cat")
+    assert found["coffee"].name == "espresso"
