@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from detector.architecture import LOGITS, build_classifier
+from detector.architecture import LOGITS, PROBABILITIES, build_classifier
 from detector.backbones import BACKBONES
 from detector.classifier_spec import ClassifierSpec
 from detector.formats.tflite.graph import OPERATORS, Graph
@@ -17,8 +17,6 @@ from detector.formats.tflite.metadata import pack_spec
 from detector.formats.tflite.quantization import Quantization
 from detector.layers import IMAGE
 from detector.weights import Weights, fold_batch_norm
-
-PROBABILITIES = "probabilities"
 
 
 def build_classifier_tflite(
