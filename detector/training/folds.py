@@ -22,7 +22,7 @@ from detector.training.budget import Budget, Speed, budget_of, measure_speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.config_file import load_config
-from detector.training.data_notes import tell_findings
+from detector.training.data_notes import refuse_named_pictures, tell_findings
 from detector.training.division import Division
 from detector.training.fold_numbers import Fold, FoldNumbers
 from detector.training.fold_results import judge_folds
@@ -74,6 +74,7 @@ def begin_folds(
     experiment = with_whole_paths(experiment)
     budget = budget_of(experiment)
     whole = division.load(dataset, experiment.training.seed)
+    refuse_named_pictures(whole, "--folds pools the detections of detectors")
     tell_findings(whole, say)
     run = RunFolder(output or choose_folder(dataset))
     run.check_free()

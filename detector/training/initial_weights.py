@@ -10,6 +10,7 @@ import numpy as np
 
 from detector.any_size import resize_network
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import WeightsError
 from detector.input_sizes import SizeHW
 from detector.labels import normalise_name
@@ -61,11 +62,11 @@ def load_initial_weights(
     if start == "none":
         return InitialWeights({}, "nothing: all weights are new", {})
     if not is_of_detector(start):
-        return _load_imagenet(start, spec, say)
+        return load_imagenet(start, spec, say)
     path = weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
-    _check_backbone(str(path), source.backbone, spec.backbone)
+    check_backbone(str(path), source.backbone, spec.backbone)
     card = dict(source.card)
     weights, source = resize_network(weights, source, spec.input_hw)
     if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:
@@ -85,13 +86,13 @@ def is_of_detector(start: str) -> bool:
     return start not in ("none", "imagenet") and not is_imagenet_file(start)
 
 
-def _load_imagenet(start: str, spec: ModelSpec, say: Callable[[str], None]) -> InitialWeights:
-    """A backbone from ImageNet; heads and extra maps are not among the weights."""
+def load_imagenet(start: str, spec: ModelSpec | ClassifierSpec, say: Callable[[str], None]) -> InitialWeights:
+    """A backbone from ImageNet; what is on it is not among the weights."""
     if start == "imagenet":
         network, origin = fetch_imagenet(spec, say), "keras.applications"
     else:
         network, origin = read_imagenet(Path(start)), Path(start).name
-        _check_backbone(start, network.backbone, spec.backbone)
+        check_backbone(start, network.backbone, spec.backbone)
     if network.width != spec.width_multiplier:
         raise WeightsError(
             f"{start} is {network.title} and the network to be trained has the width multiplier "
@@ -115,14 +116,15 @@ def initial_size(
     if not is_of_detector(start):
         return None, None
     if start == "released":  # before they are fetched for nothing
-        _check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
+        check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
     path = weights_file(start, say)
     spec = load_weights(path)[1]
-    _check_backbone(str(path), spec.backbone, backbone)
+    check_backbone(str(path), spec.backbone, backbone)
     return spec.input_hw, spec.anchors.reference_hw or spec.input_hw
 
 
-def _check_backbone(origin: str, found: str, expected: str) -> None:
+def check_backbone(origin: str, found: str, expected: str) -> None:
+    """Raise WeightsError where weights are of another backbone than is expected."""
     if found != expected:
         raise WeightsError(
             f"{origin} has the backbone {found} and model.backbone is {expected}: set "

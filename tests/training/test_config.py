@@ -165,6 +165,8 @@ RANGES = [
     ("loss.match_iou", 0.1, 0.95, 0, 1),
     ("loss.negatives_per_positive", 0, 1000, -1, 1001),
     ("loss.min_negatives", 0, 2000, -1, 2001),
+    ("classifier.label_smoothing", 0, 0.9, -0.1, 1),
+    ("classifier.dropout", 0, 0.9, -0.1, 1),
     ("augmentation.flip", 0, 1, -0.1, 1.1),
     ("augmentation.expand", 0, 1, -0.1, 1.1),
     ("augmentation.expand_up_to", 1, 8, 0.9, 8.1),
