@@ -77,7 +77,7 @@ class NetworkTask(base_task.Task, ABC):  # type: ignore[misc]
     def _losses(
         self, inputs: tuple[tf.Tensor, ...], targets: tuple[tf.Tensor, ...], count: tf.Tensor
     ) -> tf.Tensor:
-        """(N,) losses of some images of a batch, whose count over all replicas is given; they are added up."""
+        """(N,) losses of some images of a batch, of a given count over all replicas; they are added up."""
 
     def build_model(self) -> tf_keras.Model:
         """The network with its initial weights."""
@@ -127,7 +127,7 @@ class NetworkTask(base_task.Task, ABC):  # type: ignore[misc]
         # hold pictures and features, each training of a trial or a fold would leave its memory behind.
         source = weakref.ref(self._samples)
 
-        def make(n: np.int64) -> tuple[NDArray[np.generic] | np.int64, ...]:
+        def make(n: np.int64) -> tuple[NDArray[np.generic] | np.generic, ...]:
             samples = source()
             assert samples is not None, "the training that asks for samples is over"
             sample = samples(int(n))

@@ -1,4 +1,4 @@
-"""Pictures as training samples: a pure function from a sample's number to an augmented picture and its answer.
+"""Pictures as training samples: a pure function from a number to an augmented picture and its answer.
 
 Which picture sample ``n`` shows and how it is augmented follows from the seed and ``n`` alone. So a resumed
 run goes on exactly where it was, and several workers that share a batch train on the very samples that one
@@ -170,7 +170,8 @@ class PictureSource(ABC):
         return self._build(image, index, rng, mirrored)
 
     def freeze(self, weights: Callable[[], Weights]) -> None:
-        """Nothing: there is no layer before the first."""
+        """Nothing, for there is no layer before the first."""
+        del weights
 
     def describe(self) -> str:
         """Nothing."""

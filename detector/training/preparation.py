@@ -110,7 +110,7 @@ def _check_classes(spec: ClassifierSpec, folder: LabelledFolder) -> None:
     if lacking := [name for name in folder.classes_found if normalise_name(name) not in known]:
         raise DatasetError(
             f"model.classes does not name {listing(lacking, 3)}, and {folder.root} has pictures of "
-            f"{'it' if len(lacking) == 1 else 'them'}: set model.classes=dataset to take the dataset's classes."
+            f"{'it' if len(lacking) == 1 else 'them'}: set model.classes=dataset to take its classes."
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import orbit
 import tensorflow as tf
 
+from detector.spec import ModelSpec
 from detector.system.invocation import command
 from detector.system.silence import make_silenceable, silenced
 from detector.training.budget import FIRST_STEPS, Costs, fit_steps, still_rises
@@ -98,8 +99,9 @@ class Run:
     """
 
     # One step: `Trainer` (trainer.py) loops over batches that `NetworkTask.build_inputs` (network_task.py)
-    # makes of the samples, and has each replica do `NetworkTask.train_step`: network, losses (those of
-    # task.py or of classification/task.py), gradients. Then it calls `_after_step` here. Orbit's controller calls `_record_losses` after each loop.
+    # makes of the samples, and has each replica do `NetworkTask.train_step`: network, losses (task.py of a
+    # detector, classification/task.py), gradients. Then it calls `_after_step` here. Orbit's controller calls
+    # `_record_losses` after each loop.
 
     def __init__(self, job: Job, samples: Source, checkpoint: Checkpoint | None) -> None:
         self._job = job
@@ -205,7 +207,7 @@ class Run:
         self._told = True
 
     def _lengthen(self) -> None:
-        """Take as many steps again where AP, or accuracy, still rises late in a run whose steps are the usual ones."""
+        """Take as many steps again where AP or accuracy still rises late in a run of the usual steps."""
         job, usual = self._job, self._job.usual_steps
         if not usual == job.most_steps == job.steps or not still_rises(self._log.run_values, usual):
             return
@@ -241,7 +243,7 @@ class Run:
 
     def _evaluate(self) -> None:
         weights = self._trainer.averaged_weights(self._job.spec)
-        if self._job.teacher is not None:
+        if self._job.teacher is not None and isinstance(self._job.spec, ModelSpec):
             weights = self._job.teacher.draw_back(weights, self._job.spec)
         step = self._trainer.step
         self._log.evaluated.add(step)

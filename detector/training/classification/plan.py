@@ -104,7 +104,7 @@ def build_classifier_plan(
 
 
 def check_config(config: ExperimentConfig) -> None:
-    """Raise ConfigError for a value that says something of detectors alone, or a layer that no classifier has."""
+    """Raise ConfigError for a value that says something of detectors alone, or a layer that there is not."""
     usual = LossConfig()
     for key, value in vars(config.loss).items():
         if value != getattr(usual, key):
@@ -136,8 +136,8 @@ def check_config(config: ExperimentConfig) -> None:
 def _choose_input_size(train: Dataset, own_hw: SizeHW | None) -> tuple[int | str, str]:
     """As large as the pictures are worth."""
     if own_hw is not None:
-        size = describe_size(own_hw)
-        return size, f"input size: {size}, as that of the classifier that it starts from"
+        own = describe_size(own_hw)
+        return own, f"input size: {own}, as that of the classifier that it starts from"
     sides = [math.sqrt(wide * high) for wide, high in (image.size_wh or (0, 0) for image in train.images)]
     side = float(np.median(sides))
     size_of = [each for each in SIZES if each >= _MAGNIFIED * side]
