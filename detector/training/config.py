@@ -109,8 +109,9 @@ class TrainingConfig:
 
     Attributes:
         initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone, of keras.applications),
-            ``none``, a ``.npz`` file, or a file with a classifier of ImageNet: Keras's ``.h5``, torchvision's
-            ``.pth``, a checkpoint or a frozen graph of TF-Slim.
+            ``auto`` for the first of a detector and the second of a classifier, ``none``, a ``.npz`` file, or
+            a file with a classifier of ImageNet: Keras's ``.h5``, torchvision's ``.pth``, a checkpoint or a
+            frozen graph of TF-Slim.
         keep_classes: classes of the initial weights that stay beside those of the data, held by distillation:
             ``none``, ``coco`` for those of COCO, or a list of names.
         batch_size: images a step, over all devices and workers together.
@@ -131,7 +132,7 @@ class TrainingConfig:
         seed: of the order of the images, the augmentation and new weights.
     """
 
-    initial_weights: str = "released"
+    initial_weights: str = AUTO
     keep_classes: Literal["none", "coco"] | list[str] = "none"
     batch_size: int = 8
     steps: int | Auto = AUTO

@@ -18,7 +18,7 @@ from detector.pretrained.imagenet.files import FILES, fetch_imagenet, is_imagene
 from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, weights_path
 from detector.spec import ModelSpec
 from detector.system.run_names import RUN_WEIGHTS
-from detector.training.config import ExperimentConfig
+from detector.training.config import AUTO, ExperimentConfig
 from detector.weights import Weights, load_weights
 
 # A new class starts out improbable, so that the many anchors on background do not drown the first steps;
@@ -115,7 +115,7 @@ def initial_size(
     start, backbone = experiment.training.initial_weights, experiment.model.backbone
     if not is_of_detector(start):
         return None, None
-    if start == "released":  # before they are fetched for nothing
+    if start in (AUTO, "released"):  # before they are fetched for nothing
         check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
     path = weights_file(start, say)
     spec = load_weights(path)[1]
@@ -139,13 +139,13 @@ def weights_file(start: str, say: Callable[[str], None]) -> Path:
     Raises:
         WeightsError: it cannot be had, or what is named is none.
     """
-    path = weights_path(DEFAULT_MODEL, say=say) if start == "released" else Path(start)
+    path = weights_path(DEFAULT_MODEL, say=say) if start in (AUTO, "released") else Path(start)
     if (path / RUN_WEIGHTS).is_file():
         path /= RUN_WEIGHTS
     if path.suffix != ".npz":
         raise WeightsError(
-            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, or "
-            f"a classifier of ImageNet ({FILES}), is {start!r}."
+            "training.initial_weights should be auto, released, imagenet, none, a training run, a .npz file "
+            f"or a classifier of ImageNet ({FILES}), is {start!r}."
         )
     return path
 

@@ -233,7 +233,7 @@ def _complete(run: RunFolder, folder: LabelledFolder, say: Say) -> LabelledFolde
 def with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
     """The config as it can be read from any folder."""
     start = config.training.initial_weights
-    if start in ("released", "imagenet", "none"):
+    if start in (AUTO, "released", "imagenet", "none"):
         return config
     return replace(config, training=replace(config.training, initial_weights=str(Path(start).absolute())))
 

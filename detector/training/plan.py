@@ -16,16 +16,9 @@ from detector.input_sizes import SizeHW, describe_size
 from detector.system.terminal import counted
 from detector.training.budget import EVALUATIONS, Speed
 from detector.training.cluster import worker_count
-from detector.training.config import (
-    AUTO,
-    RELEASED_SIDE,
-    AugmentationConfig,
-    ClassifierConfig,
-    ConfigError,
-    ExperimentConfig,
-    ModelConfig,
-)
+from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig, ModelConfig
 from detector.training.initial_weights import is_of_detector
+from detector.training.kind_checks import check_detector_config
 
 FIRST_HEAD = "extra_2_reduce"
 _EPOCHS = 25
@@ -100,6 +93,8 @@ def build_plan(
     """
     check_detector_config(config)
     training = config.training
+    if training.initial_weights == AUTO:
+        training = replace(training, initial_weights="released")
     fine_tuning = is_of_detector(training.initial_weights)
     images = len(folder.train.images)
     augmentation, reasons = _choose_augmentation(config.augmentation, folder)
@@ -144,21 +139,6 @@ def build_plan(
         augmentation=augmentation,
     )
     return Plan(settled, tuple(reasons))
-
-
-def check_detector_config(config: ExperimentConfig) -> None:
-    """Raise ConfigError for a value that says something of classifiers alone."""
-    usual = ClassifierConfig()
-    for key, value in vars(config.classifier).items():
-        if value != getattr(usual, key):
-            raise ConfigError(
-                f"classifier.{key} is of classifiers, and labels with boxes train a detector: leave it out."
-            )
-    if config.training.frozen_until == LOGITS:
-        raise ConfigError(
-            f"training.frozen_until is {LOGITS}, the last layer of a classifier, and labels with boxes train "
-            "a detector: set it to `heads`, or leave it out."
-        )
 
 
 def _choose_smaller_size(

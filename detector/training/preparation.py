@@ -13,7 +13,7 @@ from detector.labels import listing, normalise_name
 from detector.spec import ModelSpec
 from detector.system.terminal import counted
 from detector.training.budget import measure_speed
-from detector.training.classification.initial_weights import classifier_size
+from detector.training.classification.initial_weights import classifier_size, settle_start
 from detector.training.classification.plan import ClassifierPlan, build_classifier_plan
 from detector.training.cluster import is_chief
 from detector.training.config import AUTO, ExperimentConfig
@@ -54,7 +54,7 @@ def make_plan(
     if folder.names_pictures:
         own_hw = classifier_size(experiment, say)
         speed = None if minutes == AUTO else measure_speed(backbone)
-        return build_classifier_plan(experiment, folder, own_hw, speed), None
+        return settle_start(build_classifier_plan(experiment, folder, own_hw, speed), say), None
     own_hw, reference_hw = initial_size(experiment, say)
     speed = None if minutes == AUTO else measure_speed(backbone)
     plan = build_plan(experiment, folder, own_hw, speed)

@@ -198,7 +198,7 @@ def test_every_number_has_a_range():
         for key, value in values.items()
         if (isinstance(value, int | float) and not isinstance(value, bool)) or value == AUTO
     }
-    words = {"training.frozen_until", "training.batch_norm", "model.input_size"}
+    words = {"training.frozen_until", "training.batch_norm", "model.input_size", "training.initial_weights"}
     assert numbers - words == {key for key, *_ in RANGES}
 
 

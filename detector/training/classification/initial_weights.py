@@ -12,9 +12,11 @@ from detector.classifier_spec import ClassifierSpec
 from detector.errors import WeightsError
 from detector.input_sizes import SizeHW
 from detector.labels import normalise_name
+from detector.pretrained.imagenet.files import fetch_imagenet
 from detector.pretrained.releases import DEFAULT_MODEL, RELEASES
 from detector.spec import ModelSpec
-from detector.training.config import ExperimentConfig
+from detector.training.classification.plan import ClassifierPlan
+from detector.training.config import AUTO, ExperimentConfig
 from detector.training.initial_weights import (
     InitialWeights,
     check_backbone,
@@ -69,6 +71,31 @@ def load_classifier_weights(
     return InitialWeights({**backbone, **columns}, source.name, dict(source.card), copied)
 
 
+def settle_start(plan: ClassifierPlan, say: Callable[[str], None]) -> ClassifierPlan:
+    """The plan with ``auto`` weights decided: ImageNet's, or the released detector's where those cannot be
+    had, which is said.
+
+    Raises:
+        WeightsError: neither can be had for this backbone and width.
+    """
+    training, model = plan.config.training, plan.config.model
+    if training.initial_weights != AUTO:
+        return plan
+    start, released = "imagenet", RELEASES[DEFAULT_MODEL].spec
+    try:
+        fetch_imagenet(model.build_classifier_spec("", ("any",)), say)
+    except WeightsError as error:
+        if (model.backbone, model.width_multiplier) != (released.backbone, released.width_multiplier):
+            raise
+        start = "released"
+        say(
+            f"Note: {error} Without it the backbone of the released COCO detector is started from, which "
+            "knows less of what tells classes apart."
+        )
+    config = replace(plan.config, training=replace(training, initial_weights=start))
+    return replace(plan, config=config)
+
+
 def _columns(spec: ClassifierSpec, weights: Weights, classes: tuple[str, ...], seed: int) -> Weights:
     """The last layer: columns of the classes that ``weights`` has, by name, and new ones."""
     rng = np.random.default_rng(seed)
@@ -94,7 +121,7 @@ def classifier_size(experiment: ExperimentConfig, say: Callable[[str], None]) ->
     if start == "released":  # before it is fetched for nothing
         own = RELEASES[DEFAULT_MODEL].spec.backbone
         check_backbone("The released COCO detector", own, experiment.model.backbone)
-    if start == "released" or not is_of_detector(start):
+    if start in (AUTO, "released") or not is_of_detector(start):
         return None
     path = weights_file(start, say)
     spec = load_network(path)[1]

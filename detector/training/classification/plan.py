@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detector.architecture import LOGITS, build_classifier
+from detector.architecture import LOGITS
 from detector.backbones import BACKBONES
-from detector.classifier_spec import ClassifierSpec
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.input_sizes import SizeHW, describe_size
@@ -17,7 +16,8 @@ from detector.labels import listing
 from detector.system.terminal import counted
 from detector.training.budget import Speed
 from detector.training.cluster import worker_count
-from detector.training.config import AUTO, AugmentationConfig, ConfigError, ExperimentConfig, LossConfig
+from detector.training.config import AUTO, AugmentationConfig, ExperimentConfig
+from detector.training.kind_checks import check_classifier_config
 from detector.training.plan import LEAST_STEPS, MANY_IMAGES, Plan, choose_batch_norm, spread, usual_steps
 
 SIZES = (96, 128, 160, 192, 224)  # those that the backbones were published for
@@ -63,7 +63,7 @@ def build_classifier_plan(
     Raises:
         ConfigError: what a classifier has not, or cannot.
     """
-    check_config(config)
+    check_classifier_config(config)
     training, images = config.training, len(folder.train.images)
     fine_tuning = training.initial_weights != "none"
     reasons = []
@@ -101,36 +101,6 @@ def build_classifier_plan(
         reasons.append(few)
     settled = replace(config, model=model, training=training, augmentation=augmentation)
     return ClassifierPlan(settled, tuple(reasons))
-
-
-def check_config(config: ExperimentConfig) -> None:
-    """Raise ConfigError for a value that says something of detectors alone, or a layer that there is not."""
-    usual = LossConfig()
-    for key, value in vars(config.loss).items():
-        if value != getattr(usual, key):
-            raise ConfigError(
-                f"loss.{key} is of detectors, and a folder of pictures for each class trains a classifier: "
-                "leave it out."
-            )
-    if config.training.keep_classes != "none":
-        raise ConfigError(
-            "training.keep_classes (--keep-classes) is of detectors, and a folder of pictures for each class "
-            "trains a classifier: leave it out."
-        )
-    if config.augmentation.expand:
-        raise ConfigError(
-            "augmentation.expand makes objects smaller for a detector, and a folder of pictures for each "
-            "class trains a classifier: leave it out."
-        )
-    model, first = config.model, config.training.frozen_until
-    spec = ClassifierSpec("", ("a", "b"), (32, 32), model.backbone, float(model.width_multiplier))
-    layers = [layer.name for layer in build_classifier(spec).layers if layer.kind != "mean"]
-    if first not in (AUTO, "none", "heads", *layers):
-        raise ConfigError(
-            f"training.frozen_until is {first}, which a classifier does not have: expected `auto`, `none`, "
-            f"`{LOGITS}` or a layer of {BACKBONES[model.backbone].title} such as "
-            f"`{BACKBONES[model.backbone].much}`."
-        )
 
 
 def _choose_input_size(train: Dataset, own_hw: SizeHW | None) -> tuple[int | str, str]:
