@@ -16,6 +16,7 @@ from detector.image_kinds import ImageLike, check_several, to_image
 from detector.images import Image
 from detector.input_sizes import InputSize, describe_size, read_sizes
 from detector.preprocess import ClassifierPreprocessor, crop_object
+from detector.pretrained.imagenet.classifier import IMAGENET
 from detector.runtime.arguments import MOST_THREADS, check_model, check_whole
 from detector.runtime.batch import run_batch
 from detector.runtime.classifier_backend import ClassifierBackend, ClassifierOpener, open_backend
@@ -58,7 +59,7 @@ class Classifier:
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path = IMAGENET,
         *,
         backend: str | None = None,
         threads: int | None = None,
@@ -66,10 +67,13 @@ class Classifier:
         trust: bool = False,
         say: Callable[[str], None] | None = print,
     ) -> Classifier:
-        """A classifier from a training run's folder or from a file: ``.npz`` or ``.tflite``.
+        """A classifier from a training run's folder, from a file, or ImageNet's, which is fetched the first
+        time.
 
         Args:
-            model: path.
+            model: ``"imagenet"``, which is MobileNetV2 of keras.applications, or a path: a run's folder, a
+                ``.npz`` of weights, a ``.tflite``, or a classifier of ImageNet as keras.applications
+                (``.h5``), torchvision (``.pth``) or TF-Slim publish it.
             backend: what is to run it; None is LiteRT for weights, and for any other file what it was made
                 for.
             threads: processors to use, all if none are given.

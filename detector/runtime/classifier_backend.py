@@ -11,6 +11,7 @@ from detector.boxes import FloatArray
 from detector.classifier_spec import ClassifierSpec
 from detector.errors import BackendError, ModelError
 from detector.images import Image
+from detector.pretrained.imagenet.classifier import IMAGENET
 from detector.runtime.classifier_file import ClassifierFile
 
 
@@ -64,7 +65,7 @@ class ClassifierOpener:
     """Opens a classifier again, in a process that was forked or that received it.
 
     Attributes:
-        model: absolute path.
+        model: name or absolute path.
         input_hw: height and width of the input; None for the weights' own.
         backend: name of the backend.
         threads: processors to use.
@@ -82,7 +83,7 @@ class ClassifierOpener:
     @classmethod
     def of(cls, file: ClassifierFile, backend: str, threads: int) -> ClassifierOpener:
         """One for a model that a backend of that name runs."""
-        model = str(Path(file.name).absolute())
+        model = IMAGENET if file.name == IMAGENET else str(Path(file.name).absolute())
         return cls(model, file.input_hw, backend, threads, file.spec, file.trust)
 
     def __call__(self) -> ClassifierBackend:

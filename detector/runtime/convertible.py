@@ -83,11 +83,16 @@ class Convertible:
         """What of the file is converted, in the conversion's digest."""
         return repr(None)
 
+    @property
+    def _hashed(self) -> Path:
+        """The file whose content tells conversions apart."""
+        return self.path
+
     @cached_property
     def _digest(self) -> str:
         digest = hashlib.sha256(_CONVERSION.encode())
         digest.update(self._part.encode())
-        digest.update(sha256(self.path).encode())
+        digest.update(sha256(self._hashed, ModelError).encode())
         return digest.hexdigest()[:16]
 
     def _conversion_name(self, suffix: str) -> str:

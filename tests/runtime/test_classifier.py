@@ -24,6 +24,12 @@ SPEC = ClassifierSpec("birds", ("robin", "wren", "tit"), (64, 96), "mobilenet_v2
 WEIGHTS = random_weights(SPEC)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """Nothing of these tests is kept in the user's cache."""
+    monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture(params=["npz", "run", "tflite"])
 def model(request, tmp_path):
     if request.param == "tflite":
