@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +79,13 @@ def load_initial_weights(
     known = {normalise_name(name) for name in source.classes}
     copied = tuple(name for name in spec.classes if normalise_name(name) in known)
     return InitialWeights(fitted, f"{source.name}", card, copied)
+
+
+def settle_detector(experiment: ExperimentConfig) -> ExperimentConfig:
+    """The experiment of a detector, ``auto`` initial weights decided: the released ones."""
+    if experiment.training.initial_weights != AUTO:
+        return experiment
+    return replace(experiment, training=replace(experiment.training, initial_weights="released"))
 
 
 def is_of_detector(start: str) -> bool:

@@ -93,8 +93,6 @@ def build_plan(
     """
     check_detector_config(config)
     training = config.training
-    if training.initial_weights == AUTO:
-        training = replace(training, initial_weights="released")
     fine_tuning = is_of_detector(training.initial_weights)
     images = len(folder.train.images)
     augmentation, reasons = _choose_augmentation(config.augmentation, folder)

@@ -17,7 +17,7 @@ from detector.training.classification.initial_weights import classifier_size, se
 from detector.training.classification.plan import ClassifierPlan, build_classifier_plan
 from detector.training.cluster import is_chief
 from detector.training.config import AUTO, ExperimentConfig
-from detector.training.initial_weights import initial_size
+from detector.training.initial_weights import initial_size, settle_detector
 from detector.training.job import Job
 from detector.training.joined_data import added_classes
 from detector.training.plan import Plan, build_plan
@@ -55,6 +55,7 @@ def make_plan(
         own_hw = classifier_size(experiment, say)
         speed = None if minutes == AUTO else measure_speed(backbone)
         return settle_start(build_classifier_plan(experiment, folder, own_hw, speed), say), None
+    experiment = settle_detector(experiment)
     own_hw, reference_hw = initial_size(experiment, say)
     speed = None if minutes == AUTO else measure_speed(backbone)
     plan = build_plan(experiment, folder, own_hw, speed)

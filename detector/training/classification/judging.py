@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from detector.classifier_spec import ClassifierSpec
-from detector.data.dataset import Dataset, load_dataset_image
+from detector.data.dataset import Dataset
 from detector.evaluation.classification import ClassificationResult
+from detector.evaluation.classifier_evaluation import classify_dataset
 from detector.formats.tflite.classifier import build_classifier_tflite
 from detector.runtime.classifier import Classifier
-from detector.training.classification.samples import columns_of
 from detector.weights import Weights
 
 
@@ -52,9 +50,4 @@ def judge_weights(weights: Weights, spec: ClassifierSpec, dataset: Dataset) -> J
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         path.write_bytes(build_classifier_tflite(weights, spec))
-        classifier = Classifier.load(path, say=None)
-        answers = classifier.classify_batch(dataset.images, load=load_dataset_image)
-        scores = np.stack([answer.scores for answer in answers])
-    names = tuple(image.name for image in dataset.images)
-    truth = np.array(columns_of(dataset, spec.classes), np.int64)
-    return Judgement(ClassificationResult(spec.classes, names, truth, scores))
+        return Judgement(classify_dataset(Classifier.load(path, say=None), dataset))
