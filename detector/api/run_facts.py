@@ -65,7 +65,7 @@ def read_training(run: RunFolder, *, running: bool = False) -> RunFacts:
         trained=_counts(record.get("objects")),
         commands=next_commands(run) if finished else [],
         kept=_read_kept(run) if finished else None,
-        numbers=(measure.key, measure.second_name),
+        measures=(measure.key, measure.second_name),
     )
 
 

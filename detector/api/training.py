@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from detector.api.callbacks import Callback, Callbacks
+from detector.api.classifier_evaluation import ClassifierLoadOptions
 from detector.api.evaluation import percent
 from detector.api.inputs import LoadOptions, Say, optional_path, refuse_unknown
 from detector.api.run_report import leave_report
 from detector.errors import ArgumentError
 from detector.evaluation.coco_metrics import MEANING
-from detector.input_sizes import InputSize
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
 from detector.runtime.classifier import Classifier
@@ -82,14 +82,6 @@ class TrainOptions(TypedDict, total=False):
     keep_classes: str | Sequence[str] | None
     from_run: str | Path | None
     keep: str | Path | None
-
-
-class ClassifierOptions(TypedDict, total=False):
-    """Arguments of ``Classifier.load``; that says what they mean."""
-
-    backend: str | None
-    threads: int | None
-    input_size: InputSize | None
 
 
 class TrainedRun:
@@ -170,11 +162,11 @@ class TrainedRun:
             raise ArgumentError(f"{self.folder} holds a classifier: use run.classifier().")
         return Detector.load(self.model, say=None, **options)
 
-    def classifier(self, **options: Unpack[ClassifierOptions]) -> Classifier:
+    def classifier(self, **options: Unpack[ClassifierLoadOptions]) -> Classifier:
         """The best weights of a classifier, ready to be shown pictures.
 
         Args:
-            options: ``backend``, ``threads`` and ``input_size``, as of ``Classifier.load``.
+            options: those of ``Classifier.load``.
 
         Raises:
             ValueError: a detector was trained.

@@ -44,6 +44,15 @@ class Columns:
     unknown: tuple[str, ...]
 
 
+def check_named_pictures(dataset: Dataset) -> None:
+    """Raise DatasetError for labels with boxes."""
+    if not dataset.names_pictures:
+        raise DatasetError(
+            f"{dataset.source} has labels with boxes; the accuracy of a classifier takes a folder of "
+            "pictures for each class."
+        )
+
+
 def match_columns(classes: tuple[str, ...], dataset: Dataset) -> Columns:
     """The model's classes for a dataset's, matched by name.
 
@@ -90,11 +99,7 @@ def classify_dataset(classifier: NamesPictures, dataset: Dataset) -> Classificat
             ``known_part``.
         ImageError: a picture cannot be read.
     """
-    if not dataset.names_pictures:
-        raise DatasetError(
-            f"{dataset.source} has labels with boxes; the accuracy of a classifier takes a folder of "
-            "pictures for each class."
-        )
+    check_named_pictures(dataset)
     dataset.check_images()
     columns = match_columns(classifier.classes, dataset)
     if columns.unknown:

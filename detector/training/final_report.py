@@ -57,6 +57,7 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         _show_detections(run, folder, metrics["AP"], say)
     if folder.test is not None:
         _evaluate_test(job, folder.test)
+    save_coco(folder.val, run.validation)
     if run.load_record().get("fold") is not None:  # what folds tell is told once, of all of them
         return
     say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
@@ -75,7 +76,6 @@ def _show_detections(run: RunFolder, folder: LabelledFolder, ap: float, say: Cal
         for finding in diagnose(folder.val, detections, training=folder.train):
             say(f"- {finding}")
     draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
-    save_coco(folder.val, run.validation)
 
 
 def next_commands(run: RunFolder) -> list[tuple[str, str]]:
