@@ -67,7 +67,7 @@ def draw_curves(history: Sequence[HistoryEntry], path: Path) -> None:
         trials = [value for value in of_trials if value is not None]
         history = [record for record in history if "trial" not in record]
         _draw_losses(losses, history)
-        _draw_precisions(precisions, history, measure, best_trial=max(trials, default=-1))
+        _draw_precisions(precisions, history, max(trials, default=-1), measure)
         _draw_rates(rates, history)
         for axes in (losses, precisions, rates):
             axes.set_xlabel("step")
@@ -99,7 +99,7 @@ def _draw_losses(axes: Axes, history: Sequence[HistoryEntry]) -> None:
 
 
 def _draw_precisions(
-    axes: Axes, history: Sequence[HistoryEntry], measure: Measure, best_trial: float
+    axes: Axes, history: Sequence[HistoryEntry], best_trial: float, measure: Measure = AP
 ) -> None:
     axes.set_title(f"{measure.title} on the validation set, %")
     top = 0.0

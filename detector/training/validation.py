@@ -153,6 +153,8 @@ class Validation:
         evaluation = self._evaluate(weights)
         value = evaluation.summary[self.measure.key]
         is_best = _is_better(value + self._margin, self._run_best if self._margin else self.best)
+        # Accuracies are often equal, and then what has seen more pictures is the better guess.
+        is_best = is_best or (isinstance(self._spec, ClassifierSpec) and value == self.best)
         if is_best:
             self._save(weights, evaluation, words)
             self.best, self.best_from = value, words
