@@ -10,6 +10,7 @@ from detector.boxes import FloatArray
 from detector.classifier_spec import ClassifierSpec
 from detector.input_sizes import SizeHW
 from detector.layers import IMAGE, Layer, Layers
+from detector.model.dropout import CountedDropout
 from detector.spec import ModelSpec
 from detector.weights import BATCH_NORM_EPSILON, Weights, check_weights
 
@@ -89,8 +90,7 @@ def _add_layers(
         folded = layer.batch_norm is not None and not (trained and live_batch_norm)
         x = outputs[layer.source]
         if layer.name == LOGITS and dropout:
-            # Its state is a variable, so a run that is gone on with draws what it would have drawn.
-            x = tf_keras.layers.Dropout(dropout, rng_type="stateful", name=f"{LOGITS}_dropout")(x)
+            x = CountedDropout(dropout, name=f"{LOGITS}_dropout")(x)
         x = _add_convolution(layer, x, folded, trained, momentum)
         if layer.relu6:
             x = tf_keras.layers.ReLU(6.0, name=layer.relu6)(x)
