@@ -69,6 +69,11 @@ class Evaluation:
     elsewhere: Mapping[int, int]
 
     @property
+    def summary(self) -> dict[str, float]:
+        """The 12 COCO numbers by name."""
+        return self.metrics.summary
+
+    @property
     def images_per_second(self) -> float | None:
         """Decoding, network and post-processing together; None where others produced the detections."""
         return None if self.seconds is None else round(self.images / self.seconds, 2)

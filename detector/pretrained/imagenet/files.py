@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import WeightsError
 from detector.pretrained.imagenet.keras_file import check_reader, read_keras_file
 from detector.pretrained.imagenet.network import ImagenetNetwork
@@ -77,7 +78,7 @@ def published_address(
     return f"{_HOME}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{label}_{size}{end}"
 
 
-def fetch_imagenet(spec: ModelSpec, say: Callable[[str], None] = print) -> ImagenetNetwork:
+def fetch_imagenet(spec: ModelSpec | ClassifierSpec, say: Callable[[str], None] = print) -> ImagenetNetwork:
     """The backbone of a spec as keras.applications publishes it, from the cache once it was fetched.
 
     Raises:
