@@ -77,8 +77,9 @@ class Classifier:
 
         Args:
             model: ``"imagenet"``, which is MobileNetV2 of keras.applications, or a path: a run's folder, a
-                ``.npz`` of weights, a ``.tflite``, or a classifier of ImageNet as keras.applications
-                (``.h5``), torchvision (``.pth``) or TF-Slim publish it.
+                ``.npz`` of weights, an exported file (``.tflite``, ``.onnx``, OpenVINO's ``.xml``, the folder
+                of a SavedModel), or a classifier of ImageNet as keras.applications (``.h5``), torchvision
+                (``.pth``) or TF-Slim publish it.
             backend: what is to run it; None is LiteRT for weights, and for any other file what it was made
                 for.
             threads: processors to use, all if none are given.

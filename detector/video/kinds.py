@@ -33,19 +33,22 @@ class _Votes:
     """What was seen of a track.
 
     Attributes:
-        total: (K,) sum of the probabilities of all looks.
+        total: (K,) sum of the probabilities of all looks, each as often as its box has pixels.
+        weight: sum of these pixels.
         looks: how many there were.
         area: of the largest box that was looked at, in pixels.
         last: timestamp of the last look.
     """
 
     total: FloatArray
+    weight: float = 0.0
     looks: int = 0
     area: float = 0.0
     last: float = -np.inf
 
     def add(self, scores: FloatArray, area: float, timestamp: float) -> None:
-        self.total = self.total + scores
+        self.total = self.total + area * scores
+        self.weight += area
         self.looks += 1
         self.area, self.last = max(self.area, area), timestamp
 
@@ -54,7 +57,7 @@ class _Votes:
             return False
         if area >= _GROWN * self.area and self.looks < _LAST_LOOKS:
             return True
-        sure = float(self.total.max()) >= _SURE * self.looks
+        sure = float(self.total.max()) >= _SURE * self.weight
         return self.looks < (_LOOKS if sure else _MOST_LOOKS)
 
 
@@ -65,7 +68,7 @@ class TrackKinds:
     the time. Tracks with the fewest looks come first, and of these the largest. A track is looked at three
     times, some frames apart; up to eight times where that leaves its name unsure, and again when it has come
     much closer. From the second look on its kind is the likeliest name in the mean over all of them, if that
-    is likely enough.
+    is likely enough; a look at a larger box weighs more, for it shows more.
 
     Without tracks no look is worth anything for the next frame: the two largest objects of each frame are
     named, whatever that takes.
@@ -104,7 +107,7 @@ class TrackKinds:
         areas = sides.prod(axis=1).tolist()
         waiting = []
         for row, (track, name) in enumerate(zip(tracks, detections.names, strict=True)):
-            if track == UNTRACKED or name not in self._stage.classifiers:
+            if track == UNTRACKED or name not in self._stage.classifiers or areas[row] < 1:
                 continue
             votes = self._votes.get(track)
             if votes is None or votes.wants_look(areas[row], timestamp):
@@ -132,6 +135,6 @@ class TrackKinds:
         if votes is None or votes.looks < _LEAST_LOOKS or name not in self._stage.classifiers:
             return None
         mean = Classification(
-            np.asarray(votes.total / votes.looks, np.float32), self._stage.classifiers[name].classes
+            np.asarray(votes.total / votes.weight, np.float32), self._stage.classifiers[name].classes
         )
         return likely_kind(mean, self._stage.least)

@@ -64,8 +64,9 @@ def test_names_are_the_mean_over_all_looks():
 
 def test_what_has_come_much_closer_is_looked_at_again():
     near = ("bird", (20, 20, 150, 150), 1.0)
-    _, classifier = follow([([still()], [7])] * 100 + [([near], [7])] * 100)
+    known, classifier = follow([([still(0.1)], [7])] * 100 + [([near], [7])] * 100)
     assert len(classifier.seen) == 4
+    assert (known[99][0].name, known[-1][0].name) == ("wren", "robin")  # the nearer look shows more
     assert [side > 100 for side, _ in classifier.seen] == [False, False, False, True]
 
 
