@@ -91,6 +91,7 @@ NOT_COMMANDS: dict[str, str] = {
     "Choosing 3 of 140 pictures": "what labelling prints",
     "What is kept, on 44 images": "what a training prints",
     "photos/": "folders",
+    "birds/  ": "folders",
 }
 
 # Examples in Python that test_loggers.py runs, each in a process of its own, by their first lines.
