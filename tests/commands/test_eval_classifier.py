@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from detector.evaluation.classification_file import load_result
+from detector.system.run_names import RUN_RECORD
 from tests.commands.running import Run, assert_mistake
 from tests.data.labelled import Photo, write_voc
 from tests.named_pictures import save_colour_classifier, write_colours
@@ -50,6 +51,14 @@ def test_classes_that_the_model_lacks_are_left_out_and_named(run: Run, birds: Pa
     assert "Left out, because the model has no such class: tit\n" in outcome.out
     assert "12 images, split train" in outcome.out
     assert json.loads((tmp_path / "out/metrics.json").read_text())["settings"]["unmatched_classes"] == ["tit"]
+
+
+def test_a_run_that_was_trained_on_the_pictures_is_said_to_be(run: Run, birds: Path, tmp_path: Path) -> None:
+    save_colour_classifier(tmp_path / "model.npz")
+    (tmp_path / RUN_RECORD).write_text(json.dumps({"dataset": str(birds)}))
+    assert "Warning" not in run("eval", birds, "--model", tmp_path).out
+    outcome = run("eval", birds, "--model", tmp_path, "--split", "train")
+    assert "Warning: this model was trained on pictures of this folder" in outcome.out
 
 
 def test_what_is_of_detectors_is_refused(run: Run, classifier: Path, birds: Path, tmp_path: Path) -> None:
