@@ -27,6 +27,7 @@ ADDED: dict[str, tuple[str, ...]] = {
     "ssdlite bench": (*_BENCH, "--backends", "litert"),
     "ssdlite bench MODEL.tflite MODEL.xml": _BENCH,
     "ssdlite compare": ("--rounds", "20"),
+    "ssdlite compare runs/birds": (),
     "ssdlite eval coco --report": ("--rounds", "20"),
     "ssdlite eval coco --detections": ("--rounds", "20"),
     "ssdlite demo": ("--source", "clip.avi", "--headless"),
