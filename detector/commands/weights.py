@@ -48,11 +48,15 @@ def weights_import(model: Path, labels: Path | None, output: Path | None) -> Non
     from detector.system.terminal import counted
     from detector.weights import save_weights
 
+    if output is not None and output.exists():  # before the work
+        raise click.UsageError(f"--output {output} exists; remove it, or choose another name.")
     imported = import_model(model, labels)
     spec = imported.spec
     path = output or Path(f"{spec.name}.npz")
     if path.suffix != ".npz":
         raise click.UsageError(f"--output {path}: weights are written as .npz; name a file that ends so.")
+    if path.exists():
+        raise click.UsageError(f"{path} exists; remove it, or choose another name with --output.")
     save_weights(path, imported.weights, spec)
     classes = counted(len(spec.classes), "class", "classes")
     echo(

@@ -15,7 +15,7 @@ from detector.system.terminal import write_line
 if TYPE_CHECKING:
     from detector.data.folder import LabelledFolder
 
-TRAINED_HERE = ""  # the value of --with-model without a run
+TRAINED_HERE = "/\0"  # the value of --with-model without a run, which nobody can type
 _FOLDS = 3
 MOST = 60  # of a kind, on the page and in a task
 PAGE, FINDINGS, RUN = "wrong_labels.html", "findings.json", "folds"
@@ -35,6 +35,10 @@ class Asking:
 
     def check(self, fix: Path | None) -> None:
         """Raise UsageError for what makes no sense together."""
+        if self.with_model == "":
+            raise click.UsageError(
+                "--with-model is given an empty name; name a run, or leave it without one."
+            )
         if self.with_model is None and self.tool is not None:
             raise click.UsageError("--to writes the pictures that --with-model finds; give it, too.")
         if self.with_model is not None and fix is not None:
@@ -64,7 +68,7 @@ def ask_model(
     from detector.report.wrong_labels import write_page
     from detector.training.unseen_results import describe_unseen, read_unseen
 
-    run = Path(asking.with_model or output / RUN)
+    run = output / RUN if asking.with_model in (None, TRAINED_HERE) else Path(str(asking.with_model))
     if asking.with_model == TRAINED_HERE:
         train_folds(labelled, splits, run)
     unseen = read_unseen(run, labelled)

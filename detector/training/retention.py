@@ -60,7 +60,11 @@ class Retention:
         return [each for each in self.classes if each.ap.difference.value < 0]
 
     def warning(self) -> str | None:
-        """A sentence where something is worse beyond chance; None where nothing is."""
+        """A sentence where something is worse beyond chance; None where nothing is, or where there are too
+        few images to tell.
+        """
+        if self.images < LEAST_IMAGES:
+            return None
         lost = [("all classes together", self.summary["AP"])]
         lost += [(each.name, each.ap) for each in self.worse_classes]
         beyond = [(name, each) for name, each in lost if each.difference.value < 0 and each.beyond_chance]
@@ -72,10 +76,10 @@ class Retention:
 
     @property
     def conclusion(self) -> str:
-        """A warning, or that there is none to be given."""
-        few = "So few images say nothing about others, whatever the intervals. "
-        said = self.warning() or "Nothing is worse than before beyond chance."
-        return f"{few if self.images < LEAST_IMAGES else ''}{said}"
+        """A warning, that there is none to be given, or that nothing can be told."""
+        if self.images < LEAST_IMAGES:
+            return "So few images say nothing about others, whatever the intervals."
+        return self.warning() or "Nothing is worse than before beyond chance."
 
     @property
     def title(self) -> str:
@@ -90,8 +94,10 @@ class Retention:
             yield _row(each.name, each.ap)
         better = len(self.classes) - len(self.worse_classes)
         hidden = max(0, len(self.worse_classes) - _MOST_CLASSES)
-        more = f"{counted(hidden, 'more class', 'more classes')} lower than before, " if hidden else ""
-        yield f"  {more}{counted(better, 'class', 'classes')} no lower than before"
+        rest = [f"{counted(hidden, 'more class', 'more classes')} lower than before"] if hidden else []
+        rest += [f"{counted(better, 'class', 'classes')} no lower than before"] if better else []
+        if rest:
+            yield f"  {', '.join(rest)}"
         yield self.conclusion
 
     def rows(self) -> list[tuple[str, str, str, str]]:

@@ -32,6 +32,12 @@ def test_a_model_is_imported_and_used(
     assert "Ready: cells.npz; name it with --model." in outcome.out
     weights, spec = load_weights(Path("cells.npz"))
     assert spec.classes == SPEC.classes
+    written = Path("cells.npz").read_bytes()
+    again = assert_mistake(
+        run("weights", "import", frozen, "--labels", "labels.txt", "--output", "cells.npz")
+    )
+    assert "cells.npz exists" in again
+    assert Path("cells.npz").read_bytes() == written
     assert "needs no import" in assert_mistake(run("weights", "import", "cells.npz"))
     assert spec.input_hw == (300, 300)
     assert weights.keys() == random_network(SPEC).keys()
