@@ -34,8 +34,16 @@ def write_colours(root: Path, counts: Mapping[str, int], wrong: Mapping[str, str
     return root
 
 
-def save_colour_classifier(path: Path, classes: tuple[str, ...] = tuple(COLOURS)) -> Path:
-    """Weights of a small network that hands the colour on and calls a picture by the nearest one."""
+def save_colour_classifier(
+    path: Path, classes: tuple[str, ...] = tuple(COLOURS), mistaken: Mapping[str, str] | None = None
+) -> Path:
+    """Weights of a small network that hands the colour on and calls a picture by the nearest one.
+
+    Args:
+        path: where to.
+        classes: in their order.
+        mistaken: classes that it believes to have the colour of another.
+    """
     spec = ClassifierSpec("colours", classes, (32, 32), "mobilenet_v1", 0.25)
     weights = {}
     for key, shape in layers_of(spec).weight_shapes.items():
@@ -46,7 +54,7 @@ def save_colour_classifier(path: Path, classes: tuple[str, ...] = tuple(COLOURS)
         weights[key] = values
     first = next(key for key in weights if key.endswith("beta"))
     weights[first] += 1  # to [0, 2], which no activation cuts
-    colours = np.array([COLOURS[name] for name in classes])[:, ::-1] / 127.5
+    colours = np.array([COLOURS[(mistaken or {}).get(name, name)] for name in classes])[:, ::-1] / 127.5
     kernel = np.zeros_like(weights[f"{LOGITS}/kernel"])
     kernel[0, 0, :3] = 40 * colours.T
     weights[f"{LOGITS}/kernel"] = kernel

@@ -25,7 +25,7 @@ from detector.system.terminal import printable
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
 _NO_CLASSES = ("labels", "label", "annotations", "annotation", "masks", "mask", "thumbnails", "thumbs")
 _SILENT = (*CUSTOMARY, *_NO_CLASSES, "__macosx")
-_DATE = re.compile(r"(19|20)\d\d[-_. ]?(0[1-9]|1[0-2])([-_. ]?(0[1-9]|[12]\d|3[01]))?")
+_DATE = re.compile(r"(19|20)\d\d[-_. ]?(0[1-9]|1[0-2])([-_. ]?(0[1-9]|[12]\d|3[01]))?|(19|20)\d\d")
 _LEAST_BESIDE = 2  # classes beside a folder that is called like a split, for it to be a class, too
 _EXPECTED = "expected a folder of pictures for each class, as in {root}/robin and {root}/wren"
 
@@ -106,13 +106,12 @@ def read_class_folders(listing: Listing, log: FindingLog) -> RawLabels:
 
 def _pictures(listing: Listing, log: FindingLog) -> list[_Picture]:
     found = []
+    folders_of: dict[Path, tuple[Path, ...]] = {}  # there are many pictures and few folders
     for path in listing.images:
-        folders: list[Path] = []
-        for folder in reversed(path.parents):
-            if listing.root in folder.parents:
-                folders.append(folder)
-        names = [folder.name.lower() for folder in folders]
-        if any(name in _NO_CLASSES for name in names):
+        if (folders := folders_of.get(path.parent)) is None:
+            above = [each for each in reversed(path.parents) if listing.root in each.parents]
+            folders = folders_of[path.parent] = tuple(above)
+        if any(folder.name.lower() in _NO_CLASSES for folder in folders):
             log.add(
                 "images in folders called like labels or masks, left out", relative_name(path, listing.root)
             )
@@ -176,6 +175,8 @@ def _of_splits(
             log.add("images in folders beside those of the splits, left out", relative_name(each.path, root))
         elif len(each.folders) > 1:
             named.append(_Named(each.path, each.folders[1], each.folders[2:], split))
+        elif role_of(split) == "test":  # which often has more pictures than all others, and no classes
+            log.add("images of a test split without classes, left out", relative_name(each.path, root))
         else:
             loose.append(each.path)
     return named, loose

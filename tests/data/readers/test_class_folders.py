@@ -91,6 +91,7 @@ def test_one_split_is_read_to_be_evaluated_on(tmp_path: Path) -> None:
         (["train", "bus"], "pictures directly in train"),
         (["train/steam", "train/diesel", "bus"], "move 'bus' away if 'train' is a split"),
         (["2024-05-01", "2024-05-02"], "called like dates"),
+        (["robin/2023", "robin/2024"], "called like dates"),
         (["robin", "wren", ""], None),
         (["robin", "wren", "images", "."], None),
         (
@@ -119,6 +120,15 @@ def test_more_pictures_beside_the_classes_than_in_them_are_refused(tmp_path: Pat
     write_pictures(tmp_path, ".", count=11)
     with pytest.raises(DatasetError, match="lie in no folder of a class"):
         load_labelled_folder(tmp_path)
+
+
+def test_a_test_split_may_have_no_classes_and_many_pictures(tmp_path: Path) -> None:
+    write_pictures(tmp_path, "train/robin", "train/wren")
+    write_pictures(tmp_path, "test", count=12)
+    folder = load_labelled_folder(tmp_path)
+    assert len(folder.train.images) + len(folder.val.images) == 10
+    assert folder.test is None
+    assert kinds(folder) == {"images of a test split without classes, left out": 12}
 
 
 def test_what_is_no_class_is_named(tmp_path: Path) -> None:
