@@ -16,6 +16,7 @@ import numpy as np
 
 from detector.data.dataset import Dataset, load_dataset_image
 from detector.data.folder import load_labelled_folder
+from detector.preprocess import CROP_MARGIN
 
 _LEAST_SIDE = 8
 
@@ -51,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--margin", type=float, default=0.1)
+    parser.add_argument("--margin", type=float, default=CROP_MARGIN)
     parser.add_argument("--train")
     arguments = parser.parse_args()
     folder = load_labelled_folder(arguments.dataset, train=arguments.train)

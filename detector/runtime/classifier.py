@@ -32,6 +32,11 @@ _MOST_NAMED = 5  # classes
 class Classifier:
     """Names what pictures show. ``Classifier.load`` makes one.
 
+    >>> from detector import Classifier
+    >>> classifier = Classifier.load("runs/birds")  # doctest: +SKIP
+    >>> classifier.classify("garden.jpg")  # doctest: +SKIP
+    <Classification: robin 0.93, wren 0.04, tit 0.03>
+
     Any number of threads may share one. They take turns at its network, which has all of its processors in
     each turn. After a fork the child opens the model again when it first needs it, and a pickled Classifier
     opens it where it arrives.
@@ -72,8 +77,9 @@ class Classifier:
 
         Args:
             model: ``"imagenet"``, which is MobileNetV2 of keras.applications, or a path: a run's folder, a
-                ``.npz`` of weights, a ``.tflite``, or a classifier of ImageNet as keras.applications
-                (``.h5``), torchvision (``.pth``) or TF-Slim publish it.
+                ``.npz`` of weights, an exported file (``.tflite``, ``.onnx``, OpenVINO's ``.xml``, the folder
+                of a SavedModel), or a classifier of ImageNet as keras.applications (``.h5``), torchvision
+                (``.pth``) or TF-Slim publish it.
             backend: what is to run it; None is LiteRT for weights, and for any other file what it was made
                 for.
             threads: processors to use, all if none are given.

@@ -10,7 +10,14 @@ from pathlib import Path
 from detector.boxes import FloatArray
 from detector.classifier_spec import ClassifierSpec
 from detector.errors import ModelError
-from detector.formats.table import EXPORTED_FILES, SAVED_MODEL, WEIGHTS, format_of, read_classifier_spec
+from detector.formats.table import (
+    EXPORTED_FILES,
+    SAVED_MODEL,
+    WEIGHTS,
+    format_of,
+    is_classifier,
+    read_classifier_spec,
+)
 from detector.input_sizes import SizeHW
 from detector.pretrained.imagenet.classifier import (
     IMAGENET,
@@ -80,6 +87,14 @@ class ClassifierFile(Convertible):
             self.input_hw = input_hw
             self.spec = replace(self.spec, input_hw=input_hw)
 
+    def at(self, input_hw: SizeHW) -> ClassifierFile:
+        """The same model at an input size.
+
+        Raises:
+            ModelError: it is ready to run, and has another one.
+        """
+        return ClassifierFile(self.name, input_hw=input_hw, trust=self.trust, say=self._say)
+
     def weights(self) -> tuple[dict[str, FloatArray], ClassifierSpec]:
         """The weights and their spec, for the size that is asked for: they are the same at any."""
         if self._foreign:
@@ -99,6 +114,20 @@ class ClassifierFile(Convertible):
 
         return self._converted(".tflite", build)
 
+    def onnx(self) -> Path:
+        """The weights as an ONNX file.
+
+        Raises:
+            ImportError: it has to be written and the package ``onnx`` is not there.
+        """
+
+        def build() -> bytes:
+            from detector.formats.onnx_classifier import build_classifier_onnx
+
+            return build_classifier_onnx(*self.weights())
+
+        return self._converted(".onnx", build)
+
     @property
     def _part(self) -> str:
         return f"imagenet {READING}" if self._foreign else super()._part
@@ -112,7 +141,25 @@ class ClassifierFile(Convertible):
 
     def _converted_spec(self) -> ClassifierSpec:
         """The spec, from a conversion where one is there: that is quicker than reading all weights."""
-        for path in find_conversions(self._conversion_name(".tflite")):
-            with suppress(ModelError):  # written by a version with other limits
-                return read_classifier_spec(path)
+        for suffix in (".tflite", ".onnx"):
+            for path in find_conversions(self._conversion_name(suffix)):
+                with suppress(ModelError):  # written by a version with other limits
+                    return read_classifier_spec(path)
         return self.weights()[1]
+
+
+def names_classifier(model: str | Path) -> bool:
+    """Whether ``ClassifierFile`` takes a model by that name or path; False where there is no model file.
+
+    Raises:
+        ModelError: a damaged one.
+    """
+    path = Path(model)
+    if str(model) == IMAGENET or (is_imagenet_file(path.name) and path.is_file()):
+        return True
+    if (path / RUN_WEIGHTS).is_file():
+        path /= RUN_WEIGHTS
+    kind = format_of(path)
+    return (
+        kind is not None and path.is_dir() == (kind is SAVED_MODEL) and path.exists() and is_classifier(path)
+    )

@@ -14,7 +14,7 @@ from detector.system.conversions import conversion_name, find_conversions, is_da
 from detector.system.reading import sha256
 
 # Part of the name of every cached conversion; raised when the written graph changes.
-_CONVERSION = "3"
+_CONVERSION = "4"
 
 
 class Convertible:

@@ -108,7 +108,7 @@ class SharedNetwork(Generic[B]):
         if not_forked or self._open_again is None:
             reason = not_forked or "it was not made by Detector.load"
             raise BackendError(
-                f"A Detector that was made before a fork cannot be used in the child here: {reason}."
+                f"What was opened before a fork cannot be used in the child here: {reason}."
             )
         return self._open_again()
 
