@@ -90,7 +90,7 @@ def substituted(words: list[str]) -> list[str]:
     changed: list[str] = []
     for before, word in zip(["", *words], words, strict=False):
         if before in WRITTEN:
-            changed.append(f"written-{word}" if word == "FOLDER" else word)
+            changed.append(f"written-{word}" if word in ("FOLDER", "old.npz") else word)
         elif (value := WORDS.get(word, word)) is not None:
             changed.append(value)
     return changed
