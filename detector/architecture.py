@@ -18,6 +18,7 @@ from detector.layers import LayerBuilder, Layers, scale_channels
 from detector.spec import ModelSpec
 
 POOL, LOGITS = "global_pool", "logits"  # the last layers of a classifier
+PROBABILITIES = "probabilities"  # what its files call the softmax of the logits
 EXTRA_MAPS = (512, 256, 256, 128)
 
 

@@ -26,7 +26,7 @@ from detector.system.reading import parsing
 from detector.system.terminal import counted, printable
 
 View = Literal["whole", "middle"]
-_KIND = "classifier"  # in the JSON; a detector's names none
+CLASSIFIER = "classifier"  # in the JSON; a detector's names none
 _VIEWS = ("whole", "middle")
 
 
@@ -93,7 +93,7 @@ class ClassifierSpec:
 
     def to_json(self) -> str:
         """The spec as a JSON object."""
-        return json.dumps({"format": FORMAT, "kind": _KIND, **asdict(self)}, indent=1)
+        return json.dumps({"format": FORMAT, "kind": CLASSIFIER, **asdict(self)}, indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ClassifierSpec:
@@ -104,7 +104,7 @@ class ClassifierSpec:
                 reasonable.
         """
         values = read_values(text)
-        if values.pop("kind", None) != _KIND:
+        if values.pop("kind", None) != CLASSIFIER:
             raise ModelError(
                 "The model is a detector, which finds objects and does not name whole pictures: see "
                 "`ssdlite detect --help`."

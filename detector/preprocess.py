@@ -9,10 +9,17 @@ import cv2
 import numpy as np
 
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.images import Image
 from detector.spec import ModelSpec
 
 Resize = Literal["half-pixel", "tf1"]
+
+# Of a box's sides, on all sides: what a classifier of cut out objects sees of their surroundings, when it is
+# trained and when it runs.
+CROP_MARGIN = 0.1
+_MIDDLE = 7 / 8  # of the shorter side: the part of a picture at which ImageNet is evaluated
+_MUCH_SMALLER = 2  # from this factor on, linear interpolation would skip pixels
 
 
 class Preprocessor:
@@ -69,6 +76,55 @@ class Preprocessor:
             shape = (self._height, self._width, 3)
             arrays = self._kept.arrays = (np.empty(shape, np.uint8), np.empty(shape, np.uint8))
         return arrays
+
+
+class ClassifierPreprocessor:
+    """Turns images into a classifier's input, when it is trained and when it runs: what its spec says that it
+    looks at, squashed to the input size, RGB. Any number of threads may share one.
+
+    Args:
+        spec: gives input size and view.
+
+    Attributes:
+        spec: as given.
+    """
+
+    def __init__(self, spec: ClassifierSpec) -> None:
+        self.spec = spec
+
+    def __call__(self, image: Image) -> Image:
+        """(1, H, W, 3) uint8 RGB, a new array, from an image (h, w, 3) uint8 BGR of any size."""
+        height, width = self.spec.input_hw
+        if self.spec.view == "middle":
+            image = _middle(image)
+        shrinking = max(image.shape[0] / height, image.shape[1] / width)
+        interpolation = cv2.INTER_AREA if shrinking > _MUCH_SMALLER else cv2.INTER_LINEAR
+        resized = cv2.resize(image, (width, height), interpolation=interpolation)
+        return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)[None]
+
+
+def crop_object(image: Image, box: FloatArray) -> Image | None:
+    """The part of an image, uncopied, that a classifier is shown of an object: its box with ``CROP_MARGIN``
+    around it. None where that lies outside of the image.
+
+    Args:
+        image: (H, W, 3).
+        box: (4,) xyxy in pixels.
+    """
+    left, top, right, bottom = (float(side) for side in box)
+    across, down = CROP_MARGIN * (right - left), CROP_MARGIN * (bottom - top)
+    rows = slice(max(0, round(top - down)), max(0, round(bottom + down)))
+    columns = slice(max(0, round(left - across)), max(0, round(right + across)))
+    cut = image[rows, columns]
+    return cut if cut.size else None
+
+
+def _middle(image: Image) -> Image:
+    """The square in the middle of an image whose side is 7/8 of the shorter one."""
+    height, width = image.shape[:2]
+    side = max(1, round(_MIDDLE * min(height, width)))
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
 
 
 def _resize_tf1(image: Image, height: int, width: int) -> FloatArray:

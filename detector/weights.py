@@ -21,7 +21,7 @@ from detector.classifier_spec import ClassifierSpec
 from detector.errors import WeightsError
 from detector.labels import find_classes
 from detector.layers import Layers
-from detector.spec import MOST_BYTES, ModelSpec
+from detector.spec import MOST_BYTES, ModelSpec, read_values
 from detector.system.files import replacing
 from detector.system.reading import open_regular
 from detector.system.zip_files import opened_zip, read_array
@@ -58,6 +58,17 @@ def load_classifier(path: Path) -> tuple[dict[str, FloatArray], ClassifierSpec]:
         WeightsError: not such a file, cut short, or its weights do not fit its spec.
     """
     return _load(path, ClassifierSpec.from_json)
+
+
+def load_network(path: Path) -> tuple[dict[str, FloatArray], ModelSpec | ClassifierSpec]:
+    """Weights and spec of a network of either kind, of an ``.npz`` file that ``save_weights`` wrote.
+
+    Raises:
+        ModelError: the spec is damaged.
+        WeightsError: not such a file, cut short, or its weights do not fit its spec.
+    """
+    kind = read_values(read_weights_text(path)).get("kind")
+    return load_weights(path) if kind is None else load_classifier(path)
 
 
 def read_weights_text(path: Path) -> str:

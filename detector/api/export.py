@@ -65,19 +65,21 @@ def export(
         output: file to write, or folder for a SavedModel and a bundle; ``export/NAME`` if it is not given.
         say: takes a line for each thing that is measured or takes time; None for silence.
         options: ``bundle`` writes a folder with all that a consumer needs, in place of a format.
-            ``calibration`` is a folder of images like those that the detector will see, for int8, and to
+            ``calibration`` is a folder of images like those that the model will see, for int8, and to
             compare on where none are annotated; what a run was trained on if not given. ``dataset`` are
             annotated images to compare AP on, as ``load_dataset`` takes or gives them; a run's validation
-            images if not given. ``classes`` are the names of those to keep; ``input_size`` is another
-            size of the input: a side in pixels or ``"HEIGHTxWIDTH"``, for which weights are made to fit
-            without training. With post-processing inside there may be several, such as ``[300, 512]``: the
-            file takes one picture of the largest, makes the smaller ones of it, and pools what is found.
-            ``max_ap_drop`` are the points of AP that may be lost, .1, .2 with fp16
-            and 1 with int8 if not given. ``progress`` shows progress bars, at a terminal.
+            images if not given; of a classifier they are a folder of pictures for each class, and AP is
+            accuracy. ``classes`` are the names of those to keep; ``input_size`` is another size of the
+            input: a side in pixels or ``"HEIGHTxWIDTH"``, for which weights are made to fit without
+            training. With post-processing inside there may be several, such as ``[300, 512]``: the file
+            takes one picture of the largest, makes the smaller ones of it, and pools what is found.
+            ``max_ap_drop`` are the points of AP that may be lost, .1, .2 with fp16 and 1 with int8 if not
+            given. A classifier takes no ``bundle``, ``classes``, ``postprocess`` and no more than one size.
+            ``progress`` shows progress bars, at a terminal.
 
     Raises:
-        ExportError: it finds something else than the network; it has the numbers, in ``comparisons``. It is a
-            DetectorError, in ``detector.exports.outcome``.
+        ExportError: it answers something else than the network; it has the numbers, in ``comparisons``. It is
+            a DetectorError, in ``detector.exports.outcome``.
         DetectorError: a model, images or a folder that cannot be used, or a runtime that is not installed.
         ValueError: an argument that is none of its kind, or not in its range.
     """

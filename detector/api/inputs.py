@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 
 from detector.data.annotations import Result
 from detector.data.dataset import Dataset
+from detector.data.named_pictures import refuse_named_pictures
 from detector.data.selection import find_dataset, select_images
 from detector.errors import ArgumentError
 from detector.evaluation.results import check_results, load_results
@@ -108,7 +109,12 @@ def as_dataset(
 
 
 def select(dataset: Dataset, options: EvaluationOptions) -> tuple[Dataset, LoadOptions]:
-    """The images that the options name, and the options that are for the model."""
+    """The images that the options name, and the options that are for the model.
+
+    Raises:
+        DatasetError: no image is left, or the labels have no boxes.
+    """
+    refuse_named_pictures(dataset, "the AP of a detector")
     check_whole("limit", options.get("limit"))
     how = options.copy()
     ids, limit = how.pop("image_ids", None), how.pop("limit", None)

@@ -16,11 +16,12 @@ from detector.system.terminal import counted
 from detector.training.clock import describe_minutes
 from detector.training.config import AUTO
 from detector.training.final_report import next_commands
-from detector.training.history import HistoryEntry, read_series, smooth
+from detector.training.history import HistoryEntry, read_series, smooth, value_of
+from detector.training.measure import ACCURACY, AP, Measure
 from detector.training.plan import describe_depth
 from detector.training.retention import RETENTION, Retention
 from detector.training.run_folder import RunFolder
-from detector.training.run_record import RunRecord
+from detector.training.run_record import CLASSIFIER, RunRecord
 
 _LOSSES = {
     "loss": "total",
@@ -49,20 +50,22 @@ def read_training(run: RunFolder, *, running: bool = False) -> RunFacts:
     own = [entry for entry in history if "trial" not in entry]
     done = max((entry["step"] for entry in own), default=0)
     finished = record.get("finished") is True
-    evaluations = [_evaluated(entry) for entry in history if "AP" in entry]
+    measure = ACCURACY if record.get("kind") == CLASSIFIER else AP
+    evaluations = [_evaluated(entry, measure) for entry in history if measure.key in entry]
     return RunFacts(
         name=run.root.resolve().name,
         about=describe_data(record),
-        state=_describe_state(run, history, steps, finished=finished, running=running),
-        news=_tell_test(run) if finished else _tell_last(evaluations),
+        state=_describe_state(run, history, steps, measure, finished=finished, running=running),
+        news=_tell_test(run, measure) if finished else _tell_last(evaluations, measure),
         steps=max(steps, done),
-        cards=_cards(own, done, steps, _limit(record), running=running and not finished),
+        cards=_cards(own, measure, steps, _limit(record), running=running and not finished),
         losses=[_loss(own, key) for key in _LOSSES if len(read_series(own, key)[0])],
         evaluations=evaluations,
         plan=[*_texts(record.get("plan")), *_decided_by_trials(record, history)],
         trained=_counts(record.get("objects")),
         commands=next_commands(run) if finished else [],
         kept=_read_kept(run) if finished else None,
+        measures=(measure.key, measure.second_name),
     )
 
 
@@ -83,13 +86,19 @@ def describe_data(record: RunRecord) -> str:
 
 
 def _describe_state(
-    run: RunFolder, history: Sequence[HistoryEntry], steps: int, *, finished: bool, running: bool
+    run: RunFolder,
+    history: Sequence[HistoryEntry],
+    steps: int,
+    measure: Measure,
+    *,
+    finished: bool,
+    running: bool,
 ) -> str:
     """How far it is, in a sentence."""
     own = [entry["step"] for entry in history if "trial" not in entry]
     done = max(own, default=0)
     if finished:
-        early = f" of {steps:,}: the last evaluations brought no higher AP" if done < steps else ""
+        early = f" of {steps:,}: the last evaluations brought no higher {measure.key}" if done < steps else ""
         return f"Finished after step {done:,}{early}. The best weights: {_best_from(run)}."
     if not running:
         return (
@@ -114,15 +123,16 @@ def _best_from(run: RunFolder) -> str:
 
 
 def _cards(
-    own: Sequence[HistoryEntry], done: int, steps: int, limit: float | None, *, running: bool
+    own: Sequence[HistoryEntry], measure: Measure, steps: int, limit: float | None, *, running: bool
 ) -> list[tuple[str, str, str]]:
-    evaluated = [entry for entry in own if "AP" in entry]
-    best = max(evaluated, key=lambda entry: entry["AP"], default=None)
-    at = "no evaluation yet" if best is None else f"best so far, step {best['step']:,}"
+    done = max((entry["step"] for entry in own), default=0)
+    evaluated = [_evaluated(entry, measure) for entry in own if measure.key in entry]
+    best = max(evaluated, key=lambda each: each.ap, default=None)
+    at = "no evaluation yet" if best is None else f"best so far, {best.when}"
     cards = [
         ("step", f"{done:,}", f"of {steps:,}" if steps else ""),
-        ("AP", "-" if best is None else percent_of(best["AP"]), at),
-        ("AP50", "-" if best is None else percent_of(best.get("AP50", -1)), at),
+        (measure.key, "-" if best is None else percent_of(best.ap), at),
+        (measure.second_name, "-" if best is None else percent_of(best.ap50), at),
     ]
     speed = [entry["images_per_second"] for entry in own if "images_per_second" in entry]
     if speed:
@@ -158,38 +168,40 @@ def _loss(own: Sequence[HistoryEntry], key: str) -> Series:
     return Series(_LOSSES[key], steps[chosen].tolist(), smooth(values)[chosen].tolist())
 
 
-def _evaluated(entry: HistoryEntry) -> Evaluated:
+def _evaluated(entry: HistoryEntry, measure: Measure) -> Evaluated:
     trial = entry.get("trial")
     when = f"step {entry['step']:,}" if trial is None else f"trial, {describe_depth(trial)}"
-    return Evaluated(when, entry["step"] if trial is None else None, entry["AP"], entry.get("AP50", -1))
+    first, second = (value_of(entry, key) for key in (measure.key, measure.second_key))
+    step = entry["step"] if trial is None else None
+    return Evaluated(when, step, -1 if first is None else first, -1 if second is None else second)
 
 
-def _tell_last(evaluations: Sequence[Evaluated]) -> str:
+def _tell_last(evaluations: Sequence[Evaluated], measure: Measure) -> str:
     if not evaluations:
         return ""
     last = evaluations[-1]
     words = f"{last.when[0].upper()}{last.when[1:]}"
-    return f"{words}: AP {percent_of(last.ap)}, AP50 {percent_of(last.ap50)}."
+    return f"{words}: {measure.key} {percent_of(last.ap)}, {measure.second_name} {percent_of(last.ap50)}."
 
 
-def _tell_test(run: RunFolder) -> str:
-    told = read_test(run)
+def _tell_test(run: RunFolder, measure: Measure) -> str:
+    told = read_test(run, measure)
     chosen = "All numbers below are of the validation images, by which the best weights were chosen."
     return f"{told} {chosen}" if told else ""
 
 
-def read_test(run: RunFolder) -> str:
+def read_test(run: RunFolder, measure: Measure = AP) -> str:
     """The numbers of the test split in a sentence; nothing where the run has none."""
     path = run.root / "test" / run.metrics.name
     if not path.is_file():
         return ""
     numbers = read_numbers(path)
-    ap, ap50, images = (numbers.get(key) for key in ("AP", "AP50", "images"))
-    if not (isinstance(ap, float) and isinstance(ap50, float) and isinstance(images, int)):
+    first, second, images = (numbers.get(key) for key in (measure.key, measure.second_key, "images"))
+    if not (isinstance(first, float) and isinstance(second, float) and isinstance(images, int)):
         return ""
     return (
-        f"On {counted(images, 'test image')}, which had no say in anything: AP {percent_of(ap)}, AP50 "
-        f"{percent_of(ap50)}."
+        f"On {counted(images, 'test image')}, which had no say in anything: {measure.key} "
+        f"{percent_of(first)}, {measure.second_name} {percent_of(second)}."
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from detector.api.classifier_run_report import leave_classifier_report
 from detector.api.inputs import Say, load_dataset, read_detections
 from detector.api.run_facts import describe_data, read_numbers
 from detector.api.run_page import read_run
@@ -23,21 +24,19 @@ from detector.training.chance import describe_interval
 from detector.training.fold_numbers import FoldNumbers
 from detector.training.retention import tell_retention
 from detector.training.run_folder import RunFolder
+from detector.training.run_record import CLASSIFIER
 
 # Detections times rounds of the intervals; more takes longer than the end of a run should.
 _WORK, _LEAST_ROUNDS = 4_000_000, 200
 
 
 def leave_report(run: RunFolder, say: Say) -> None:
-    """Say how far AP may be chance, write the page of a run that is over and say where it is, and what is
-    worse than in the run that it goes on from; the run is whole without the page.
+    """Say how far AP or accuracy may be chance, write the page of a run that is over and say where it is, and
+    what is worse than in the run that it goes on from; the run is whole without the page.
     """
     try:
-        analysis = analyse_run(run)
-        chance = describe_interval(analysis.summary["AP"], analysis.summary["AP50"])
-        if chance and not run.fold_numbers.exists():  # those of folds have been said, with their intervals
-            say(chance)
-        path = write_run_report(run, analysis)
+        of_classifier = run.load_record().get("kind") == CLASSIFIER
+        path = leave_classifier_report(run, say) if of_classifier else _leave_detector_report(run, say)
     except KeyboardInterrupt:
         say(f"Interrupted. The run is whole but for its report: {command('train', '--resume', run.root)}")
         raise
@@ -51,6 +50,14 @@ def leave_report(run: RunFolder, say: Say) -> None:
         say(f"Open {path} in a browser: curves, the plan, the worst errors, what to photograph next.")
     for line in tell_retention(run):
         say(line)
+
+
+def _leave_detector_report(run: RunFolder, say: Say) -> Path:
+    analysis = analyse_run(run)
+    chance = describe_interval(analysis.summary["AP"], analysis.summary["AP50"])
+    if chance and not run.fold_numbers.exists():  # those of folds have been said, with their intervals
+        say(chance)
+    return write_run_report(run, analysis)
 
 
 def analyse_run(run: RunFolder) -> Analysis:

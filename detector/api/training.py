@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from detector.api.callbacks import Callback, Callbacks
+from detector.api.classifier_evaluation import ClassifierLoadOptions
 from detector.api.evaluation import percent
 from detector.api.inputs import LoadOptions, Say, optional_path, refuse_unknown
 from detector.api.run_report import leave_report
+from detector.errors import ArgumentError
 from detector.evaluation.coco_metrics import MEANING
 from detector.runtime import Detector
 from detector.runtime.arguments import check_whole
+from detector.runtime.classifier import Classifier
 from detector.system.bounds import as_path
 from detector.system.html_table import html_table
 from detector.system.invocation import command
@@ -32,11 +35,16 @@ from detector.training.job import Progress, StopError
 from detector.training.launch import begin
 from detector.training.predecessor import GoingOn
 from detector.training.run_folder import RunFolder
+from detector.training.run_record import CLASSIFIER
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _MOST_METRICS_BYTES = 16 << 20
+_ACCURACIES = {
+    "accuracy": "share of the images that are named rightly",
+    "balanced_accuracy": "mean of the classes' shares of images that are named rightly",
+}
 
 
 class TrainOptions(TypedDict, total=False):
@@ -101,7 +109,8 @@ class TrainedRun:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The 12 COCO numbers of the best weights on the validation images, in [0, 1]; -1 for none.
+        """The 12 COCO numbers of the best weights on the validation images, in [0, 1]; -1 for none. Of a
+        classifier ``accuracy`` and ``balanced_accuracy``.
 
         With folds they are of all images, each judged by the model that had not seen it.
 
@@ -112,7 +121,16 @@ class TrainedRun:
         content = read_whole(path, _MOST_METRICS_BYTES)
         with parsing(f"{path} is damaged; measure the model again with `{command('eval')}`"):
             numbers = json.loads(content)
-            return {name: float(numbers[name]) for name in MEANING}
+            return {name: float(numbers[name]) for name in self._meaning}
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether a classifier was trained, and not a detector."""
+        return self._files.load_record().get("kind") == CLASSIFIER
+
+    @property
+    def _meaning(self) -> Mapping[str, str]:
+        return _ACCURACIES if self.is_classifier else MEANING
 
     @property
     def folds(self) -> FoldNumbers | None:
@@ -135,14 +153,34 @@ class TrainedRun:
         return bool(self._files.load_record().get("finished"))
 
     def detector(self, **options: Unpack[LoadOptions]) -> Detector:
-        """The best weights, ready to be shown images; the options are those of ``Detector.load``."""
+        """The best weights, ready to be shown images; the options are those of ``Detector.load``.
+
+        Raises:
+            ValueError: a classifier was trained.
+        """
+        if self.is_classifier:
+            raise ArgumentError(f"{self.folder} holds a classifier: use run.classifier().")
         return Detector.load(self.model, say=None, **options)
+
+    def classifier(self, **options: Unpack[ClassifierLoadOptions]) -> Classifier:
+        """The best weights of a classifier, ready to be shown pictures.
+
+        Args:
+            options: those of ``Classifier.load``.
+
+        Raises:
+            ValueError: a detector was trained.
+        """
+        if not self.is_classifier:
+            raise ArgumentError(f"{self.folder} holds a detector: use run.detector().")
+        return Classifier.load(self.model, say=None, **options)
 
     def __repr__(self) -> str:
         state = "" if self.finished else ", not finished"
         if not self._files.metrics.exists():
             return f"<TrainedRun in {self.folder}: not evaluated{state}>"
-        numbers = ", ".join(f"{name} {percent(self.metrics[name])}" for name in ("AP", "AP50", "AP75"))
+        shown = _ACCURACIES if self.is_classifier else ("AP", "AP50", "AP75")
+        numbers = ", ".join(f"{name.replace('_', ' ')} {percent(self.metrics[name])}" for name in shown)
         return f"<TrainedRun in {self.folder}: {numbers}{state}>"
 
     def _repr_html_(self) -> str:
@@ -153,12 +191,14 @@ class TrainedRun:
         table = html_table(
             f"{self.folder}: {judged}, in percent",
             ("", "", ""),
-            ((name, percent(value), MEANING[name]) for name, value in metrics.items()),
+            ((name, percent(value), self._meaning[name]) for name, value in metrics.items()),
         )
         if not self._files.curves.is_file():
             return table
+        measured = "accuracy" if self.is_classifier else "AP"
         picture = b64encode(self._files.curves.read_bytes()).decode()
-        return f'{table}<img alt="losses and AP over time" width="800" src="data:image/png;base64,{picture}">'
+        alt = f"losses and {measured} over time"
+        return f'{table}<img alt="{alt}" width="800" src="data:image/png;base64,{picture}">'
 
 
 def train(
@@ -171,7 +211,8 @@ def train(
     callbacks: Iterable[Callback] = (),
     **options: Unpack[TrainOptions],
 ) -> TrainedRun:
-    """A detector that was trained on a folder of labelled images, or a run that was gone on with.
+    """A detector that was trained on a folder of labelled images, a classifier where that holds a folder of
+    pictures for each class, or a run that was gone on with.
 
     Ctrl-C raises KeyboardInterrupt and leaves a run that ``train(resume=...)`` goes on with exactly where it
     was. Needs TensorFlow and Model Garden.

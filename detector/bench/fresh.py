@@ -1,4 +1,4 @@
-"""A process of its own from its start to the first detection: how long it takes and how much memory.
+"""A process of its own from its start to the first answer: how long it takes and how much memory.
 
 Run as a program, this module is that process; it reads a row from standard input.
 """
@@ -60,7 +60,7 @@ def _start(row: Row) -> tuple[float, float]:
         reason = (errors.strip().splitlines() or ["it says nothing"])[-1]
         raise BackendError(f"{row.title} does not start on {row.backend} in a process of its own ({reason}).")
     record = json.loads(output.splitlines()[-1])
-    # Until the detection is there, without the time that the process takes to end: all share this clock.
+    # Until the answer is there, without the time that the process takes to end: all share this clock.
     return record["ready"] - start, record["memory_mb"]
 
 
@@ -80,7 +80,7 @@ def peak_memory_mb() -> float:
 
 
 def main() -> None:
-    """Read a row, detect in a photograph, say when that was done and how much memory it took."""
+    """Read a row, show it a photograph, say when that was done and how much memory it took."""
     given = json.loads(sys.stdin.readline())
 
     from detector.bench.rows import Row, open_row
@@ -90,7 +90,7 @@ def main() -> None:
     if given["classes"] is not None:
         given["classes"] = tuple(given["classes"])
     runner = open_row(Row(**given), say=ignore)
-    runner.detect(load_image(SAMPLE_FOLDER / "astronaut.jpg"))
+    runner.answer(load_image(SAMPLE_FOLDER / "astronaut.jpg"))
     print(json.dumps({"ready": time.monotonic(), "memory_mb": peak_memory_mb()}))
 
 

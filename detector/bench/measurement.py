@@ -19,6 +19,7 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.evaluation.evaluate import evaluate
 from detector.images import Image, load_image
 from detector.runtime import Detector
+from detector.runtime.classifier_file import ClassifierFile
 from detector.runtime.model_file import ModelFile
 from detector.system.timing import Blocks, time_in_blocks
 
@@ -31,7 +32,7 @@ def load_frame() -> Image:
 
 def measure_rows(
     runners: Mapping[Row, Runner],
-    files: Mapping[str, ModelFile],
+    files: Mapping[str, ModelFile | ClassifierFile],
     *,
     starts: int,
     rounds: int | None,

@@ -31,8 +31,13 @@ def format_machine(machine: Machine) -> str:
     )
 
 
-def format_rows(figures: Mapping[Row, Figures]) -> str:
-    """The table, one line for each row; baselines carry a star."""
+def format_rows(figures: Mapping[Row, Figures], answer: str = "detections") -> str:
+    """The table, one line for each row; baselines carry a star.
+
+    Args:
+        figures: what was measured.
+        answer: what the models give.
+    """
     names = {row: _name(row, figures) for row in figures}
     width = max(map(len, names.values())) + 1
     lines = ["".join([" " * width, *(f"{title:>{space}}" for title, space in _HEAD)])]
@@ -45,8 +50,8 @@ def format_rows(figures: Mapping[Row, Figures]) -> str:
             )
         )
     lines += [
-        f"Times in ms; frame: {FRAME_WH[0]}x{FRAME_WH[1]} BGR to detections; frame/net: the frame's time by "
-        "the network's;\nstart, MB: a new process up to its first detection, and its most memory.",
+        f"Times in ms; frame: {FRAME_WH[0]}x{FRAME_WH[1]} BGR to {answer}; frame/net: the frame's time by "
+        f"the network's;\nstart, MB: a new process up to its first {answer}, and its most memory.",
     ]
     if any(row.is_baseline for row in figures):
         lines.append("* baseline; official: how many times quicker than the released graph a frame is.")

@@ -14,11 +14,16 @@ from detector.errors import BackendError, DetectorError
 from detector.formats.table import model_files
 from detector.images import Image
 from detector.postprocess import Postprocessor
-from detector.preprocess import Preprocessor
+from detector.preprocess import ClassifierPreprocessor, Preprocessor
 from detector.runtime import Detector
+from detector.runtime.classifier import Classifier
+from detector.runtime.classifier_backend import open_backend
+from detector.runtime.classifier_file import ClassifierFile, names_classifier
 from detector.runtime.looks import Looks
 from detector.runtime.model_file import ModelFile
+from detector.runtime.shared_network import SharedNetwork
 from detector.system.files import size_in_bytes
+from detector.system.terminal import ignore
 
 # Their number of threads holds for a whole process, so they are measured with the largest number alone.
 _ONE_NUMBER_OF_THREADS = ("tensorflow", *BASELINES)
@@ -64,18 +69,25 @@ class Runner:
     """A row that is ready to run.
 
     Attributes:
-        detect: from a BGR image to detections.
-        detector: what does so; None for the released graph, which is no detector of this project.
+        answer: from a BGR image to detections, or to the probabilities of a classifier.
+        bare_network: gives what runs the network alone on an image; None for the released graph.
+        detector: what answers; None for the released graph and for a classifier.
     """
 
-    detect: Callable[[Image], object]
-    detector: Detector | None
+    answer: Callable[[Image], object]
+    bare_network: Callable[[Image], Callable[[], object]] | None
+    detector: Detector | None = None
+
+    @classmethod
+    def of(cls, detector: Detector) -> Runner:
+        """A detector's."""
+        return cls(detector.detect, detector.bare_network, detector)
 
     def calls(self, frame: Image) -> dict[str, Callable[[], object]]:
-        """What is timed: ``frame``, BGR to detections, and ``network``, from its input to its outputs."""
-        calls: dict[str, Callable[[], object]] = {"frame": partial(self.detect, frame)}
-        if self.detector is not None:
-            calls["network"] = self.detector.bare_network(frame)
+        """What is timed: ``frame``, BGR to the answer, and ``network``, from its input to its outputs."""
+        calls: dict[str, Callable[[], object]] = {"frame": partial(self.answer, frame)}
+        if self.bare_network is not None:
+            calls["network"] = self.bare_network(frame)
         return calls
 
 
@@ -87,7 +99,7 @@ class Figures:
         network, frame: milliseconds, median and 95th percentile.
         to_network: the frame's time by the network's, round by round.
         to_official: the released graph's time by the frame's, round by round.
-        start_seconds: a new process up to its first detection, of each time it was tried.
+        start_seconds: a new process up to its first answer, of each time it was tried.
         memory_mb: most memory of that process.
         file_mb: size of the model's file or folder.
         file_format: its suffix; ``folder``, if it is one.
@@ -159,6 +171,8 @@ def open_row(row: Row, say: Callable[[str], None]) -> Runner:
         BackendError: a runtime that is not there or does not read this model.
         DetectorError: the model cannot be had.
     """
+    if names_classifier(row.model):
+        return _open_classifier(row)
     if not row.is_baseline:
         detector = Detector.load(
             row.model,
@@ -170,7 +184,7 @@ def open_row(row: Row, say: Callable[[str], None]) -> Runner:
             input_size=row.input_size,
             say=say,
         )
-        return Runner(detector.detect, detector)
+        return Runner.of(detector)
     file = ModelFile(row.model, row.classes, say=say)
     postprocess = Postprocessor(file.spec, score_threshold=row.score_threshold, labels=file.labels)
     if row.backend == OFFICIAL:
@@ -179,7 +193,15 @@ def open_row(row: Row, say: Callable[[str], None]) -> Runner:
     backend = open_opencv(file, row.threads)
     looks = Looks.through(backend, Preprocessor(file.spec))
     detector = Detector(looks, postprocess, row.threads, labels=file.labels)
-    return Runner(detector.detect, detector)
+    return Runner.of(detector)
+
+
+def _open_classifier(row: Row) -> Runner:
+    file = ClassifierFile(row.model, trust=row.trust, say=ignore)
+    _, backend = open_backend(file, row.backend, row.threads)
+    preprocess = ClassifierPreprocessor(file.spec)
+    classifier = Classifier(SharedNetwork(backend), preprocess, row.threads)
+    return Runner(classifier.classify, lambda image: partial(backend.run, preprocess(image)))
 
 
 def open_rows(rows: Sequence[Row], say: Callable[[str], None]) -> dict[Row, Runner]:

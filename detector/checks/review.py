@@ -50,5 +50,8 @@ def _note_rare_classes(labels: RawLabels, log: FindingLog) -> None:
         name = labels.classes[label]
         alike = get_close_matches(name, common, 1)
         guess = f"; meant may be {alike[0]!r}" if alike else ""
+        kind = "objects of a class that hardly occurs, kept"
+        if labels.names_pictures:
+            kind = "images of a class that hardly occurs, kept"
         for place in places[label]:
-            log.add("objects of a class that hardly occurs, kept", f"{place}: {name!r}{guess}")
+            log.add(kind, f"{place}: {name!r}{guess}")

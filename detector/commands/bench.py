@@ -11,14 +11,18 @@ import click
 
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.option_kinds import PATH, InputSizes, Numbers
-from detector.commands.options import DEFAULT_MODEL, collected, score_option, trust_option
+from detector.commands.options import DEFAULT_MODEL, collected, is_given, score_option, trust_option
 from detector.errors import DetectorError
 from detector.labels import parse_classes
 from detector.system.files import check_writable
 
 if TYPE_CHECKING:
     from detector.bench.rows import Row
+    from detector.runtime.classifier_file import ClassifierFile
     from detector.runtime.model_file import ModelFile
+
+# Options that a classifier has no use for.
+_OF_DETECTORS = ("dataset", "images", "classes", "input_size", "score_threshold", "baselines")
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,17 @@ class _Effort:
 @click.option("--output", type=PATH, metavar="FOLDER", help="Folder for bench.json and bench.svg.")
 @collected(_Asked, "asked")
 @collected(_Effort, "effort")
-def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: Path | None) -> None:
+@click.pass_context
+def bench_command(
+    context: click.Context, /, asked: _Asked, effort: _Effort, dataset: Path | None, output: Path | None
+) -> None:
     """Measure speed: every MODEL on every runtime that is installed and can read it.
 
     MODEL is a name or a file as for `ssdlite detect`; the released model if none is given. Everything takes
     turns in one run, in blocks of a third of a second, so the ratios hold also on a busy machine. Times are
     those of the bare network and of a whole frame of a camera. The released graph in TensorFlow and OpenCV's
-    own runtime take part as baselines, where they are there.
+    own runtime take part as baselines, where they are there. Classifiers are measured in the same way, apart
+    from detectors and without baselines.
     """
     from detector.bench import measurement, report
     from detector.bench.fingerprint import take_fingerprint
@@ -125,13 +133,14 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
     from detector.data.selection import find_dataset
     from detector.system.machine import available_threads
 
+    classifying = _are_classifiers(context, asked)
     backends = asked.backend_names()
     annotated = None if dataset is None else find_dataset(dataset, None, None, None, images_needed=True)
     if annotated is not None:
         annotated.check_images()
     if output is not None:
         _check_folder(output)
-    files, planned = _plan(asked, backends)
+    files, planned = _plan(asked, backends, classifying)
     machine = take_fingerprint()
     echo(report.format_machine(machine))
     runners = open_rows(planned, echo)
@@ -144,12 +153,12 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
     )
     if annotated is not None:
         measurement.measure_ap(runners, annotated, figures, echo, progress=partial(echo, err=True))
-    echo(report.format_rows(figures))
+    echo(report.format_rows(figures, "probabilities" if classifying else "detections"))
     free.append(measure_free_share(threads))
     if remark := describe_load(min(free)):
         echo(remark)
     throughput = None
-    if effort.images:
+    if effort.images and not classifying:
         row = next(iter(runners))
         throughput = measurement.measure_throughput(row, annotated, effort.images, echo)
         echo(report.format_throughput(row, throughput))
@@ -169,21 +178,43 @@ def bench_command(asked: _Asked, effort: _Effort, dataset: Path | None, output: 
         echo(f"Wrote {output / 'bench.json'} and {output / 'bench.svg'}.")
 
 
-def _plan(asked: _Asked, backends: list[str] | None) -> tuple[dict[str, ModelFile], list[Row]]:
+def _are_classifiers(context: click.Context, asked: _Asked) -> bool:
+    """Whether the models are classifiers; refuses a mixture, and options that are a detector's alone."""
+    from detector.runtime.classifier_file import names_classifier
+
+    models = asked.models or (DEFAULT_MODEL,)
+    classifiers = [model for model in models if names_classifier(model)]
+    if not classifiers:
+        return False
+    if len(classifiers) < len(models):
+        raise DetectorError(
+            f"{classifiers[0]} is a classifier, and other models are detectors: measure them apart."
+        )
+    if given := [name for name in _OF_DETECTORS if is_given(context, name)]:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise DetectorError(f"{classifiers[0]} is a classifier; {options} holds for detectors alone.")
+    return True
+
+
+def _plan(
+    asked: _Asked, backends: list[str] | None, classifying: bool
+) -> tuple[dict[str, ModelFile | ClassifierFile], list[Row]]:
     """The files of the models, and the rows of the table."""
     from detector.bench.rows import plan_rows
+    from detector.runtime.classifier_file import ClassifierFile
     from detector.runtime.model_file import ModelFile
     from detector.system.machine import available_threads
 
     classes = parse_classes(asked.classes)
     threads = list(dict.fromkeys(asked.threads)) or [available_threads()]
-    files = {model: ModelFile(model, say=echo) for model in asked.models or (DEFAULT_MODEL,)}
+    kind = ClassifierFile if classifying else ModelFile
+    files = {model: kind(model, say=echo) for model in asked.models or (DEFAULT_MODEL,)}
     rows = plan_rows(
         {model: backends or file.backends for model, file in files.items()},
         threads,
         classes,
         asked.score_threshold,
-        baselines=asked.baselines,
+        baselines=asked.baselines and not classifying,
         trust=asked.trust,
         input_sizes=asked.input_size or (None,),
     )

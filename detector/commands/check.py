@@ -80,9 +80,10 @@ def check_command(
     """Look through the labelled images in FOLDER, in any format that `ssdlite train` reads.
 
     Prints what a training would use, how large the objects are and what is wrong with the labels, draws some
-    images with their boxes, and writes a list of every finding with its file and line. FOLDER itself is
-    never changed; --fix writes a copy in which the boxes and class numbers that can be put right are right,
-    the rest is left out, images turned by EXIF are stored upright, and no part has images of another.
+    images with their boxes (of a folder of pictures for each class, with their classes), and writes a list of
+    every finding with its file and line. FOLDER itself is never changed; --fix writes a copy in which the
+    boxes and class numbers that can be put right are right, the rest is left out, images turned by EXIF are
+    stored upright, and no part has images of another.
     """
     from detector.checks.repair import check_target, save_findings, write_repaired
     from detector.checks.review import review_labels
@@ -99,42 +100,57 @@ def check_command(
         check_target(fix, folder)
         check_writable(fix)
     labelled = load_labelled_folder(folder, train=train, val=val, review=review_labels)
-    if fix is not None and labelled.format == "records":
-        raise DatasetError(f"{folder} holds records; repair the dataset that they were written from.")
+    _refuse_what_needs_boxes(labelled, fix, asking)
     parts: dict[str, Dataset] = {"train": labelled.train, "val": labelled.val}
     if labelled.test is not None:
         parts["test"] = labelled.test
     counts = {name: count_objects(part, input_size) for name, part in parts.items()}
     echo(f"{folder}: {labelled.format}, {counted(len(labelled.classes), 'class', 'classes')}")
     echo(f"{labelled.split_note[0].upper()}{labelled.split_note[1:]}.")
-    _print_parts(counts)
-    _print_classes(labelled.train.categories, counts)
-    _print_sizes(counts, input_size)
+    _print_parts(counts, labelled.names_pictures)
+    _print_classes(labelled.train.categories, counts, labelled.names_pictures)
+    if not labelled.names_pictures:
+        _print_sizes(counts, input_size)
     _print_findings(labelled)
     for note in class_notes(labelled):
         echo(f"\n{printable(note)}")
-    _warn_of_small_objects(counts["train"], input_size)
+    if not labelled.names_pictures:
+        _warn_of_small_objects(counts["train"], input_size)
     picture = output / "labelled.jpg"
     sheet = draw_contact_sheet(labelled.train, choose_images(labelled.train))
     save_image(picture, sheet)
     save_findings(list(labelled.findings), output / "findings.json")
-    echo(f"\nLook at {picture}: do the boxes fit? {output / 'findings.json'} has every finding.")
+    fit = "is everything called what it is" if labelled.names_pictures else "do the boxes fit"
+    echo(f"\nLook at {picture}: {fit}? {output / 'findings.json'} has every finding.")
     if fix is not None:
         _print_copy(*write_repaired(labelled, fix), fix)
         return
     if labelled.refusals:
-        raise DatasetError(
-            f"A training would refuse this: {labelled.refusals[0]} With --fix OUT a repaired copy is written."
-        )
+        copied = "" if labelled.names_pictures else " With --fix OUT a repaired copy is written."
+        raise DatasetError(f"A training would refuse this: {labelled.refusals[0]}{copied}")
     if asking.with_model is not None:
         ask_model(asking, labelled, (train, val), output)
     options = [*(("--train", train) if train else ()), *(("--val", val) if val else ())]
     echo(f"Next: {command('train', folder, *options)}")
 
 
-def _print_parts(counts: Mapping[str, Statistics]) -> None:
+def _refuse_what_needs_boxes(labelled: LabelledFolder, fix: Path | None, asking: Asking) -> None:
+    """Raise DatasetError for options that a dataset of this kind cannot have."""
+    from detector.data.named_pictures import refuse_named_pictures
+
+    if fix is not None and labelled.format == "records":
+        raise DatasetError(f"{labelled.root} holds records; repair the dataset that they were written from.")
+    for option, given in (("--fix", fix), ("--with-model", asking.with_model)):
+        if given is not None:
+            refuse_named_pictures(labelled.train, option)
+
+
+def _print_parts(counts: Mapping[str, Statistics], names_pictures: bool) -> None:
     echo("")
     for name, part in counts.items():
+        if names_pictures:
+            echo(f"  {name:6}{counted(part.images, 'image'):>16}")
+            continue
         ignored = f", and {part.ignored:,} ignored (difficult or crowd)" if part.ignored else ""
         echo(
             f"  {name:6}{counted(part.images, 'image'):>16}{counted(part.objects, 'object'):>18}, "
@@ -142,10 +158,13 @@ def _print_parts(counts: Mapping[str, Statistics]) -> None:
         )
 
 
-def _print_classes(categories: Mapping[int, str], counts: Mapping[str, Statistics]) -> None:
+def _print_classes(
+    categories: Mapping[int, str], counts: Mapping[str, Statistics], names_pictures: bool
+) -> None:
     train, val = counts["train"].by_class, counts["val"].by_class
     width = min(_LONGEST_NAME, max(5, *map(len, categories.values())))
-    echo(f"\nObjects by class\n  {'':{width}}{'train':>9}{'val':>9}")
+    what = "Images" if names_pictures else "Objects"
+    echo(f"\n{what} by class\n  {'':{width}}{'train':>9}{'val':>9}")
     for id_, name in categories.items():
         bar = _bar(train[id_], train.values())
         echo(f"  {printable(name)[:width]:{width}}{train[id_]:>9,}{val[id_]:>9,}  {bar}".rstrip())

@@ -45,7 +45,7 @@ class _Verbs(MutableMapping[str, click.Command]):
 @click.group(
     cls=OneValueGroup,
     commands=_Verbs(
-        *("bench", "cache", "compare", "data", "demo", "detect", "doctor"),
+        *("bench", "cache", "classify", "compare", "data", "demo", "detect", "doctor"),
         *("eval", "export", "label", "licenses", "model", "train", "weights"),
     ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

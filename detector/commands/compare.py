@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.commands.command_line import OneValueCommand, echo
+from detector.commands.compare_classifiers import compare_classifiers
 from detector.commands.option_kinds import PATH, InputSizes
 from detector.commands.options import (
     RuntimeOptions,
@@ -83,13 +84,16 @@ class _Sides:
     type=click.FloatRange(0, 100),
     default=0.5,
     show_default=True,
-    help="Points of AP by which B may be worse before the exit code is 1.",
+    help="Points of AP, or of accuracy, by which B may be worse before the exit code is 1.",
 )
 @click.option("--output", type=PATH, metavar="FILE", help="JSON file for everything that was compared.")
 @collected(Selection, "selection")
 @collected(_Sides, "sides")
 @collected(RuntimeOptions, "runtime")
+@click.pass_context
 def compare_command(
+    context: click.Context,
+    /,
     sides: _Sides,
     selection: Selection,
     runtime: RuntimeOptions,
@@ -101,12 +105,12 @@ def compare_command(
 
     A and B are each a detections.json in COCO's results format, or a model as in `ssdlite eval --model`.
     Prints AP with intervals from a paired bootstrap, what changed by size, by class and by image, and the
-    latency of models. Exits with 1 when B is worse than A by more than --tolerance, to guard a CI.
+    latency of models. On a folder of pictures for each class, A and B are classifiers, or a predictions.json
+    of `ssdlite eval`, and accuracy is compared. Exits with 1 when B is worse than A by more than --tolerance,
+    to guard a CI.
     """
     from detector.api.comparison import compare
     from detector.api.inputs import load_dataset
-    from detector.evaluation.bootstrap import LEAST_IMAGES
-    from detector.input_sizes import describe_sizes
 
     dataset = load_dataset(
         selection.dataset,
@@ -117,6 +121,9 @@ def compare_command(
     )
     if output is not None:
         check_writable(output.absolute().parent)
+    if dataset.names_pictures:
+        compare_classifiers(context, dataset, (sides.first, sides.second), selection, runtime)
+        return
     how: LoadOptions = {}  # Detectors take none
     if not sides.input_sizes:
         how = {"trust": runtime.trust, "backend": runtime.backend, "threads": runtime.threads}
@@ -130,14 +137,7 @@ def compare_command(
         limit=selection.limit,
         **how,
     )
-    images = len(comparison.dataset.images)
-    echo(f"AP in percent over {counted(images, 'image')}, 95 % intervals from {rounds:,} resamplings")
-    for letter, name in zip("AB", comparison.names, strict=True):
-        detector = comparison.detectors.get(letter)
-        size = f", input size {describe_sizes(detector.input_sizes)}" if detector else ""
-        echo(f"  {letter}  {name}{size}")
-    if images < LEAST_IMAGES:
-        echo("So few images say nothing about others, whatever the intervals.")
+    _print_head(comparison, rounds)
     _print(comparison)
     latency = _time(comparison)
     if output is not None:
@@ -148,6 +148,21 @@ def compare_command(
         echo(f"B is worse by {loss:.2f} points of AP; the tolerance is {tolerance:g}.")
         sys.exit(1)
     echo(f"B is not worse by more than the tolerance of {tolerance:g} points of AP.")
+
+
+def _print_head(comparison: Comparison, rounds: int) -> None:
+    """What is compared, and on how much."""
+    from detector.evaluation.bootstrap import LEAST_IMAGES
+    from detector.input_sizes import describe_sizes
+
+    images = len(comparison.dataset.images)
+    echo(f"AP in percent over {counted(images, 'image')}, 95 % intervals from {rounds:,} resamplings")
+    for letter, name in zip("AB", comparison.names, strict=True):
+        detector = comparison.detectors.get(letter)
+        size = f", input size {describe_sizes(detector.input_sizes)}" if detector else ""
+        echo(f"  {letter}  {name}{size}")
+    if images < LEAST_IMAGES:
+        echo("So few images say nothing about others, whatever the intervals.")
 
 
 def _is_file_of_detections(name: str) -> bool:

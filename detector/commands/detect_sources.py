@@ -65,11 +65,15 @@ class Sources:
     left_out: list[str]
 
 
-def sort_sources(sources: Sequence[str], output: Path) -> Sources:
+def sort_sources(sources: Sequence[str], output: Path | None, *, command_name: str = "detect") -> Sources:
     """The pictures and videos that files, folders, glob patterns and addresses name, each once, without the
     results of earlier runs that lie in the folders.
 
     Videos are taken where they are named; those that lie in a folder beside pictures are left out.
+
+    Args:
+        output: the folder that results go to, if there is one.
+        command_name: of what looks at them.
 
     Raises:
         ImageError: there are none, a source is a camera or a stream, or it lies in the output folder, where
@@ -86,7 +90,7 @@ def sort_sources(sources: Sequence[str], output: Path) -> Sources:
         for path in lying
         if path.suffix.lower() not in SUFFIXES
         and path.resolve() not in results
-        and (why := _why_left_out(path))
+        and (why := _why_left_out(path, command_name))
     }
     paths = _find_below(local, output, results, left_out) if local else []
     videos = [str(path) for path in paths if is_video(path)]
@@ -123,15 +127,17 @@ def read_picture(source: Path | str, name: str) -> tuple[bytes, Image]:
     return data, decode_image(data, name=name if fetched else str(source))
 
 
-def _why_left_out(path: Path) -> str | None:
+def _why_left_out(path: Path, command_name: str) -> str | None:
     """Why a file that is not called like a picture is not looked at; None where nobody would expect it."""
     suffix = path.suffix.lower()
     if suffix in UNREAD_SUFFIXES:
         way = f"{with_extra('photos')}, or convert it" if suffix in HEIF else "convert it"
         return f"{path} is in a format that is not read: {way}."
-    head, looks = read_head(path, HEAD_BYTES), f"`{command('detect', path)}` looks at it"
+    head = read_head(path, HEAD_BYTES)
     if is_image_head(head):
+        looks = f"`{command(command_name, path)}` looks at it"
         return f"{path} is a picture, which its name does not say; {looks}."
+    looks = f"`{command('detect', path)}` looks at it"
     if suffix not in _VIDEO_SUFFIXES:  # a file that begins as videos do may be audio
         return None
     if is_video_head(head):
@@ -176,11 +182,11 @@ def _is_video_at(address: str) -> bool:
 
 
 def _find_below(
-    sources: Sequence[str], output: Path, results: set[Path], left_out: Mapping[Path, str]
+    sources: Sequence[str], output: Path | None, results: set[Path], left_out: Mapping[Path, str]
 ) -> list[Path]:
-    inside = os.path.join(os.path.realpath(output), "")
+    inside = os.path.join(os.path.realpath(output), "") if output is not None else None
     for source in sources:
-        if os.path.join(os.path.realpath(source), "").startswith(inside):
+        if inside and os.path.join(os.path.realpath(source), "").startswith(inside):
             raise ImageError(
                 f"{printable(source)} lies in the output folder {printable(output)}, where the pictures of "
                 "earlier runs are; name another folder with --output."
@@ -188,7 +194,8 @@ def _find_below(
     paths = [
         path
         for path in _find(sources, left_out)
-        if not os.path.realpath(path).startswith(inside) and Path(os.path.realpath(path)) not in results
+        if not (inside and os.path.realpath(path).startswith(inside))
+        and Path(os.path.realpath(path)) not in results
     ]
     if not paths:
         raise ImageError(f"There are only results of an earlier run in {printable(' '.join(sources))}.")

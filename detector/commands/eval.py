@@ -10,6 +10,7 @@ import click
 
 from detector.commands.command_line import OneValueCommand, echo
 from detector.commands.contamination import only_clean, print_contamination
+from detector.commands.eval_classifier import evaluate_pictures
 from detector.commands.option_kinds import PATH
 from detector.commands.options import (
     AccuracyOptions,
@@ -124,8 +125,9 @@ def eval_command(
     """Evaluate a model on a dataset: the 12 COCO numbers, by pycocotools.
 
     DATASET is a folder in any of COCO's usual layouts, a COCO JSON file, or a folder with labels of another
-    kind that `ssdlite train` takes. Without it the photographs that come with the package are used, to show
-    that everything works.
+    kind that `ssdlite train` takes; a classifier is evaluated on a folder of pictures for each class, and its
+    accuracy printed. Without DATASET the photographs that come with the package are used, to show that
+    everything works.
     """
     from detector.api.evaluation import evaluate
     from detector.system.opencv_build import missing_gui_note
@@ -138,6 +140,9 @@ def eval_command(
         raise click.UsageError("--clean and --image-ids both say which images; leave one of them out.")
     sample = selection.dataset is None and selection.annotations is None
     dataset = _load(selection, images_needed=detections is None)
+    if dataset is not None and dataset.names_pictures:
+        evaluate_pictures(context, dataset, chosen, selection)
+        return
     image_ids = only_clean(dataset) if selection.clean else selection.image_ids
     written.check(chosen.model, settings)
     if detections is None and (note := missing_gui_note()):

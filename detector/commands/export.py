@@ -70,13 +70,14 @@ class _Evidence:
     "--calibration",
     type=PATH,
     metavar="FOLDER",
-    help="Images like those that the detector will see, for int8, and to compare on where there are no "
+    help="Images like those that the model will see, for int8, and to compare on where there are no "
     "annotated ones.  [default: what the run was trained on]",
 )
 @click.option(
     "--dataset",
     type=PATH,
-    help="Annotated images to compare AP on.  [default: the run's validation images, if it is a run]",
+    help="Annotated images to compare AP on; of a classifier, a folder of pictures for each class, for its "
+    "accuracy.  [default: the run's validation images, if it is a run]",
 )
 @click.option("--classes", metavar="NAMES", help="Keep these classes alone; the others are cut out.")
 @click.option(
@@ -91,7 +92,7 @@ class _Evidence:
     "--max-ap-drop",
     type=click.FloatRange(0, 100),
     metavar="POINTS",
-    help="AP that may be lost.  [default: 0.1, 0.2 with fp16, 1 with int8]",
+    help="AP that may be lost, or a classifier's accuracy.  [default: 0.1, 0.2 with fp16, 1 with int8]",
 )
 @click.option("--output", type=PATH, help="Where to write it.  [default: export/NAME]")
 @collected(_Form, "form")
@@ -110,7 +111,8 @@ def export_command(
     """Write a model for other programs and devices.
 
     Every export is run on images and compared with the network before it is kept; one that finds something
-    else is not written, and the exit code is 1. docs/export.md has names and shapes of inputs and outputs.
+    else, or names pictures otherwise, is not written, and the exit code is 1. docs/export.md has names and
+    shapes of inputs and outputs.
     """
     from detector.api.export import export
     from detector.exports.outcome import ExportError

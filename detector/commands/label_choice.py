@@ -135,11 +135,14 @@ class _Pictures:
 def _find_labelled(folder: Path | None, model: str) -> tuple[Sequence[DatasetImage], str]:
     """The pictures that are labelled already, and where they are, in words; none where nothing says so."""
     from detector.data.folder import load_labelled_folder
+    from detector.data.named_pictures import refuse_named_pictures
     from detector.training.run_folder import RunFolder
     from detector.training.run_record import data_of
 
     if folder is not None:
-        return _all_images(load_labelled_folder(folder)), str(folder)
+        labelled = load_labelled_folder(folder)
+        refuse_named_pictures(labelled.train, "--labelled")
+        return _all_images(labelled), str(folder)
     run = RunFolder(Path(model))
     if not run.record.is_file():
         write_line(f"{model} does not say what it was trained on; --labelled FOLDER does.")

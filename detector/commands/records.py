@@ -33,6 +33,7 @@ def records_command(
     Needs TensorFlow.
     """
     from detector.data.folder import load_labelled_folder
+    from detector.data.named_pictures import refuse_named_pictures
 
     writer = import_with_tensorflow("record_writer")
     writer.check_output(output)
@@ -40,6 +41,7 @@ def records_command(
     if dataset.is_dir() and output.resolve().is_relative_to(dataset.resolve()):
         raise DetectorError(f"{output} lies in the dataset {dataset}; choose a folder outside of it.")
     labelled = load_labelled_folder(dataset, train=train, val=val)
+    refuse_named_pictures(labelled.train, "`ssdlite data records`")
     for finding in labelled.findings:
         echo(f"Note: {finding}")
     writer.save_records(labelled, output, shards=shards)

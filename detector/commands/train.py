@@ -1,4 +1,4 @@
-"""``ssdlite train``: from a folder of labelled images to a detector."""
+"""``ssdlite train``: from a folder of labelled images to a detector or a classifier."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class _Watching:
     "--input-size",
     type=InputSizes(auto=True, several=False),
     metavar="SIZE",
-    help="Side of the input in pixels, or HEIGHTxWIDTH.  [default: by the sizes of the objects]",
+    help="Side of the input in pixels, or HEIGHTxWIDTH.  [default: by the sizes of objects or pictures]",
 )
 @click.option("--train", help="Split to train on, or several joined by commas.  [default: train]")
 @click.option("--val", help="Split to validate on.  [default: val, or a fifth of the images]")
@@ -189,11 +189,12 @@ def train_command(
     going_on: _GoingOn,
     watching: _Watching,
 ) -> None:
-    """Train a detector on your own images.
+    """Train a detector or a classifier on your own images.
 
     DATASET is a folder of images with labels: COCO JSON, Pascal VOC XML, YOLO text, an export of CVAT or of
-    Label Studio, JSON of labelme or Create ML, CSV, or TFRecords, recognised by itself. Look at it first
-    with `ssdlite data check DATASET`.
+    Label Studio, JSON of labelme or Create ML, CSV, or TFRecords, recognised by itself; or a folder of
+    pictures for each class, without boxes, which trains a classifier. Look at it first with
+    `ssdlite data check DATASET`.
     """
     from tqdm import tqdm
 

@@ -26,6 +26,8 @@ def merge_accents(labels: RawLabels, log: FindingLog) -> RawLabels:
         labels: of all images of a folder, so that all of its splits come to the same.
         log: where it is noted what was merged, and what was not.
     """
+    if labels.names_pictures:  # folders side by side were told apart by whoever made them
+        return labels
     of_image = [{each.label for each in image.objects} for image in labels.images]
     used = sorted(set().union(*of_image))
     alike: dict[str, list[int]] = {}

@@ -16,8 +16,9 @@ def class_notes(folder: LabelledFolder) -> Iterator[str]:
     counts = folder.objects_by_class
     few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < LEAST_OBJECTS]
     if few:
+        what, done = ("images", "named") if folder.names_pictures else ("objects", "found")
         yield (
-            f"Classes with fewer than {LEAST_OBJECTS} objects to train on, which will hardly be found: "
+            f"Classes with fewer than {LEAST_OBJECTS} {what} to train on, which will hardly be {done}: "
             f"{listing(few, _MOST_NAMES)}."
         )
     found = set(folder.classes_found)

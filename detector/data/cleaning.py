@@ -117,4 +117,5 @@ def build_dataset(
         categories={label + 1: name for label, name in enumerate(labels.classes)},
         split=split,
         findings=findings,
+        names_pictures=labels.names_pictures,
     )

@@ -40,7 +40,10 @@ def choose_images(dataset: Dataset, seed: int = 0) -> list[DatasetImage]:
 
 
 def draw_contact_sheet(dataset: Dataset, images: Sequence[DatasetImage]) -> Image:
-    """The images in rows of 4, each with its boxes, its class names and, above it, the name of its file."""
+    """The images in rows of 4, each with its boxes, its class names and, above it, the name of its file.
+
+    Where the class is that of the whole picture, it stands before the name of the file.
+    """
     width, height = _CELL_WH[0], _CAPTION + _CELL_WH[1]
     columns, rows = min(_COLUMNS, len(images)), -(-len(images) // _COLUMNS)
     sheet = np.full((rows * height, columns * width, 3), _GROUND, np.uint8)
@@ -49,10 +52,18 @@ def draw_contact_sheet(dataset: Dataset, images: Sequence[DatasetImage]) -> Imag
         cell = _draw_cell(dataset, image)
         top = row * height + _CAPTION + (_CELL_WH[1] - cell.shape[0]) // 2
         left = column * width + (width - cell.shape[1]) // 2
-        caption = fit_text(image.name, _TEXT, width - 8)
+        caption = fit_text(f"{_class_before(dataset, image)}{image.name}", _TEXT, width - 8)
         draw_text(sheet, caption, (column * width + 4, row * height + 4), _TEXT, _INK)
         sheet[top : top + cell.shape[0], left : left + cell.shape[1]] = cell
     return sheet
+
+
+def _class_before(dataset: Dataset, image: DatasetImage) -> str:
+    """The class of a whole picture, to be followed by a name; nothing where there are boxes."""
+    if not dataset.names_pictures:
+        return ""
+    own = (each["category_id"] for each in dataset.annotations if each["image_id"] == image.id)
+    return "".join(f"{dataset.categories[category]}: " for category in own)
 
 
 def _draw_cell(dataset: Dataset, image: DatasetImage) -> Image:
@@ -61,6 +72,8 @@ def _draw_cell(dataset: Dataset, image: DatasetImage) -> Image:
     scale = min((_CELL_WH[0] - 4) / width, (_CELL_WH[1] - 4) / height)
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(pixels, size_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    if dataset.names_pictures:
+        return np.asarray(small, np.uint8)
     own = [annotation for annotation in dataset.annotations if annotation["image_id"] == image.id]
     boxes = xywh_to_xyxy(np.array([annotation["bbox"] for annotation in own], np.float32).reshape(-1, 4))
     names = [dataset.categories[annotation["category_id"]] for annotation in own]

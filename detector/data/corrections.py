@@ -26,6 +26,8 @@ def put_right(labels: RawLabels, root: Path, facts: Mapping[int, ImageFacts], lo
 
     An image whose boxes may be meant in two ways keeps none and counts them as unread.
     """
+    if labels.names_pictures:
+        return labels
     labels = _multiply_fractions(labels, facts, log)
     labels = _scale_to_files(labels, root, facts, log)
     return _put_layout_right(labels, facts, log)

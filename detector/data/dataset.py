@@ -61,6 +61,8 @@ class Dataset:
         split: which part it is (``val2017``, ``train``), or what the file is called.
         origin: address of the first image in the file, if it says so; COCO's own name the split.
         findings: what was wrong or is worth knowing, and what was done about it.
+        names_pictures: whether the labels name whole pictures: each image has one annotation, whose box is
+            all of it.
     """
 
     source: Path
@@ -70,6 +72,7 @@ class Dataset:
     split: str
     origin: str = ""
     findings: tuple[Finding, ...] = field(default=(), compare=False)
+    names_pictures: bool = False
 
     def __repr__(self) -> str:
         counts = (

@@ -14,37 +14,16 @@ from detector.data.dataset import Dataset
 from detector.data.division import Wish, divide
 from detector.data.duplicates import ImageFacts
 from detector.data.findings import Finding, FindingLog
+from detector.data.label_formats import formats_of, read_labels
 from detector.data.listing import Listing, list_files
+from detector.data.named_pictures import check_classes, leave_out_disputed
 from detector.data.part_notes import note_parts, note_unread_images, note_unused
 from detector.data.raw_labels import RawLabels
 from detector.data.readers.coco import load_coco
-from detector.data.readers.coco_labels import is_coco, read_coco_labels
 from detector.data.readers.coco_layout import files_of_one_part, find_coco_files
-from detector.data.readers.create_ml import is_create_ml, read_create_ml_labels
-from detector.data.readers.csv_rows import is_csv, read_csv_labels
-from detector.data.readers.cvat import is_cvat, read_cvat_labels
-from detector.data.readers.label_studio import is_label_studio, read_label_studio_labels
-from detector.data.readers.labelme import is_labelme, read_labelme_labels
 from detector.data.readers.records import is_records, load_records, load_records_split
-from detector.data.readers.tf_records import is_tf_records, read_tf_record_labels
-from detector.data.readers.voc import is_voc, read_voc_labels
-from detector.data.readers.yolo import read_yolo_labels
-from detector.data.readers.yolo_layout import is_yolo
 from detector.data.splits import choose_splits, match_split, positions_of
 from detector.errors import DatasetError
-from detector.system.terminal import counted
-
-_FORMATS: tuple[tuple[str, Callable[[Listing], object], Callable[[Listing, FindingLog], RawLabels]], ...] = (
-    ("COCO", is_coco, read_coco_labels),
-    ("Pascal VOC", is_voc, read_voc_labels),
-    ("YOLO", is_yolo, read_yolo_labels),
-    ("CVAT", is_cvat, read_cvat_labels),
-    ("Label Studio", is_label_studio, read_label_studio_labels),
-    ("labelme", is_labelme, read_labelme_labels),
-    ("Create ML", is_create_ml, read_create_ml_labels),
-    ("CSV", is_csv, read_csv_labels),
-    ("TFRecord", is_tf_records, read_tf_record_labels),
-)
 
 Review = Callable[[RawLabels, Path, Mapping[int, ImageFacts], FindingLog], RawLabels]
 
@@ -56,7 +35,7 @@ class LabelledFolder:
     Attributes:
         root: the folder, or the file that was named.
         format: ``COCO``, ``Pascal VOC``, ``YOLO``, ``CVAT``, ``Label Studio``, ``labelme``, ``Create ML``,
-            ``CSV``, ``TFRecord`` or ``records``.
+            ``CSV``, ``TFRecord``, ``records`` or ``class folders``.
         train: what to train on.
         val: what to validate on; the same image as in ``train`` only if the findings say so.
         test: a split that is in neither, or None.
@@ -88,6 +67,11 @@ class LabelledFolder:
             split_note=f"fold {number} of {self.split_note}",
             folds=(),
         )
+
+    @property
+    def names_pictures(self) -> bool:
+        """Whether the labels name whole pictures, for a classifier, and box no objects."""
+        return self.train.names_pictures
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -154,12 +138,13 @@ def _load(
     log: FindingLog,
 ) -> LabelledFolder:
     listing = list_files(root)
-    labels, format_note = _read_labels(listing, log)
+    labels, format_note = read_labels(listing, log)
     labels = merge_accents(labels, log)
     note_unread_images(listing, log)
     _require_images(labels, root, log)
     choice = choose_splits(labels, root, *splits)
     facts = check_images(labels, root, {*choice.train, *(choice.val or ()), *choice.test}, log)
+    facts = leave_out_disputed(labels, root, facts, log)
     labels = put_right(labels, root, facts, log)
     if review is not None:
         labels = review(labels, root, facts, log)
@@ -168,6 +153,7 @@ def _load(
     parts = divide(labels, choice, facts, annotations, wish, log)
     note_unused(labels, root, choice, log)
     note_parts(labels, root, parts.named, facts, annotations, log)
+    check_classes(labels, root, parts.named, annotations, choice.val is not None, log)
     datasets = {
         name: build_dataset(labels, root, name, facts, annotations, part)
         for name, part in parts.named.items()
@@ -204,9 +190,9 @@ def load_split(root: Path, split: str | None) -> Dataset:
     listing = list_files(root)
     log = FindingLog()
     with log.shown_with_errors():
-        if [name for name, fits, _ in _FORMATS if fits(listing)] == ["COCO"] and not _is_spread(listing):
+        if formats_of(listing) == ["COCO"] and not _is_spread(listing):
             return load_coco(root, split=split, listing=listing if root.is_dir() else None)
-        labels, format_note = _read_labels(listing, log)
+        labels, format_note = read_labels(listing, log)
         if labels.format == "COCO" and not _is_spread(listing):
             return load_coco(root, split=split, listing=listing if root.is_dir() else None)
         if format_note:
@@ -233,7 +219,7 @@ def _build_split(labels: RawLabels, root: Path, split: str | None, log: FindingL
     if split is None and len(labels.splits) > 1:
         raise DatasetError(f"{root} has the splits {', '.join(labels.splits)}; name one with --split.")
     positions = set(range(len(labels.images)) if split is None else positions_of(labels, root, split))
-    facts = check_images(labels, root, positions, log)
+    facts = leave_out_disputed(labels, root, check_images(labels, root, positions, log), log)
     labels = put_right(labels, root, facts, log)
     annotations = clean_images(labels, root, facts, log)
     return build_dataset(labels, root, split or "all", facts, annotations, list(annotations), log.findings)
@@ -261,40 +247,3 @@ def _load_record_folder(root: Path, train: str | None, val: str | None, wish: Wi
         split_note=records.split_note,
         findings=records.findings,
     )
-
-
-def _read_labels(listing: Listing, log: FindingLog) -> tuple[RawLabels, str]:
-    """The labels of a folder, and a remark on their format where there are several."""
-    readers = {name: read for name, fits, read in _FORMATS if fits(listing)}
-    if not readers:
-        raise DatasetError(
-            f"{listing.root} has no labels that can be read: expected COCO JSON (such as "
-            "annotations/instances_train.json), Pascal VOC (*.xml), YOLO (data.yaml, or *.txt in labels/ or "
-            "beside the images), an export of CVAT or Label Studio, JSON of labelme or Create ML, CSV "
-            "(filename, class, xmin, ymin, xmax, ymax) or TFRecords."
-            + "".join(f" Unpack {path} first." for path in listing.with_suffix(".zip")[:1])
-        )
-    if len(readers) == 1:
-        ((_, read),) = readers.items()
-        return read(listing, log), ""
-    # The findings of the format that is not taken are of no interest.
-    logs = {name: FindingLog(lenient=log.lenient) for name in readers}
-    found: dict[str, RawLabels] = {}
-    refusals: list[DatasetError] = []
-    for name, read in readers.items():
-        try:
-            found[name] = read(listing, logs[name])
-        except DatasetError as error:
-            refusals.append(error)
-    if not found:
-        raise refusals[0]
-    if len(found) == 1:  # the others only looked like it
-        ((name, labels),) = found.items()
-        log.extend(logs[name])
-        return labels, ""
-    most = max(found, key=lambda name: found[name].num_objects)
-    log.extend(logs[most])
-    counts = " and ".join(
-        f"{name} ({counted(labels.num_objects, 'object')})" for name, labels in found.items()
-    )
-    return found[most], f"; of {counts}, {most} is read"

@@ -37,9 +37,10 @@ def note_parts(
         for name, part in parts.items()
     }
     if not counts["train"]:
+        lack = "are in no class" if labels.names_pictures else "have no object with a box"
         raise DatasetError(
-            f"There is nothing to train on: the {len(parts['train']):,} training images of {root} have no "
-            f"object with a box.{log.causes()}"
+            f"There is nothing to train on: the {len(parts['train']):,} training images of {root} {lack}."
+            f"{log.causes()}"
         )
     if "val" in parts and not parts["val"]:
         raise DatasetError(

@@ -72,12 +72,13 @@ class RawLabels:
 
     Attributes:
         format: ``COCO``, ``Pascal VOC``, ``YOLO``, ``CVAT``, ``Label Studio``, ``labelme``, ``Create ML``,
-            ``CSV`` or ``TFRecord``.
+            ``CSV``, ``TFRecord`` or ``class folders``.
         classes: class names in category order.
         images: each file once, ordered by file name, then path. An image's id is its position plus 1,
             so that it depends neither on the format nor on the split.
         splits: positions of the images in each split that the folder names; they may overlap.
         splits_from: what names them: ``ImageSets/Main``, ``list files``, ``folders`` ...
+        names_pictures: whether each image has one object that stands for the whole picture.
     """
 
     format: str
@@ -85,6 +86,7 @@ class RawLabels:
     images: tuple[RawImage, ...]
     splits: dict[str, tuple[int, ...]]
     splits_from: str
+    names_pictures: bool = False
 
     @property
     def num_objects(self) -> int:

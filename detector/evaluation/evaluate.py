@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from detector.data.annotations import Result
 from detector.data.dataset import Dataset, DatasetImage, have_same_shape, load_dataset_image
+from detector.data.named_pictures import refuse_named_pictures
 from detector.detections import Detections
 from detector.errors import DatasetError
 from detector.evaluation.coco_metrics import CocoMetrics, compute_metrics
@@ -66,6 +67,11 @@ class Evaluation:
     other_size: tuple[DatasetImage, ...]
     file_names: Mapping[int, str]
     elsewhere: Mapping[int, int]
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """The 12 COCO numbers by name."""
+        return self.metrics.summary
 
     @property
     def images_per_second(self) -> float | None:
@@ -141,9 +147,10 @@ def detect_dataset(detector: FindsObjects, dataset: Dataset) -> Found:
     was labelled, and its detections are in pixels of the size that the annotations say.
 
     Raises:
-        DatasetError: images are missing, or no category matches a class.
+        DatasetError: images are missing, the labels have no boxes, or no category matches a class.
         ImageError: an image cannot be read.
     """
+    refuse_named_pictures(dataset, "the AP of a detector")
     dataset.check_images()
     category_of = match_categories(detector.classes, dataset.categories)
     if not category_of:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from detector.any_size import resize_network
-from detector.errors import DatasetError, ModelError
+from detector.errors import ModelError
 from detector.exports.bundles import BUNDLES
+from detector.exports.classifier_exporter import write_classifier_export
 from detector.exports.gate import Gate
-from detector.exports.outcome import Export, ExportError
-from detector.exports.request import Part, Request, find_target, list_parts
+from detector.exports.outcome import Export
+from detector.exports.request import Part, Request, find_target, list_parts, require_annotated
 from detector.exports.trial_images import find_calibration_images, find_trial_images, load_network_inputs
+from detector.exports.writing import describe, keep, write_part
 from detector.formats.looks import Look
-from detector.formats.table import WEIGHTS, Network, format_of, model_files
+from detector.formats.network import Network
+from detector.formats.table import WEIGHTS, format_of
 from detector.formats.tflite.calibration import calibrate, share_ranges
 from detector.formats.tflite.quantization import Quantization
 from detector.input_sizes import describe_sizes
+from detector.runtime.classifier_file import names_classifier
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
-from detector.system.files import replacing, replacing_folder, size_in_bytes
 from detector.system.terminal import ignore
 
 
@@ -38,6 +39,8 @@ def write_export(request: Request, say: Callable[[str], None]) -> Export:
         ExportError: the gate refused it; nothing is written then.
         DetectorError: a model, images or a folder that cannot be used, or a runtime that is not installed.
     """
+    if names_classifier(request.model):
+        return write_classifier_export(request, say)
     own_spec, looks = _load(request, say)
     spec = looks[-1].spec
     parts = list_parts(own_spec, request)
@@ -45,10 +48,7 @@ def write_export(request: Request, say: Callable[[str], None]) -> Export:
     if request.bundle:
         BUNDLES[request.bundle].check(spec)
     trial = find_trial_images(request.dataset, request.calibration, request.model, spec)
-    if request.max_ap_drop is not None and not trial.annotated:
-        raise DatasetError(
-            "--max-ap-drop is about AP, which takes annotated images: give them with --dataset."
-        )
+    require_annotated(request, annotated=trial.annotated, measure="AP", images="annotated images")
     gate = Gate(looks, trial, request.max_ap_drop, say)
     if any(part.precision == "int8" for part in parts):
         looks = _calibrate(looks, parts, request, say)
@@ -60,21 +60,15 @@ def write_export(request: Request, say: Callable[[str], None]) -> Export:
             network = Network(
                 largest.weights, spec, part.precision, largest.quantization, part.postprocess, tuple(smaller)
             )
-            path = folder / part.name
-            part.format.write(path, network)
-            size = sum(map(size_in_bytes, model_files(path)))
-            say(f"{part.name}: {size / 1e6:.2f} MB")
-            if fault := gate.find_fault(path, part.format, network):
-                raise ExportError(part.name, fault, tuple(gate.comparisons))
+            write_part(folder, part, network, gate, say)
         if request.bundle:
             bundle = BUNDLES[request.bundle]
             models: dict[str, Path] = {needed.format: folder / needed.name for needed in bundle.models}
             bundle.write(folder, spec, models)
-            _keep(folder, target)
+            keep(folder, target)
         else:
-            _keep(folder / parts[0].name, target)
-    files = sorted(file for file in target.rglob("*") if file.is_file()) or model_files(target)
-    return Export(target, tuple(files), sum(map(size_in_bytes, files)), tuple(gate.comparisons))
+            keep(folder / parts[0].name, target)
+    return describe(target, gate.comparisons)
 
 
 def _load(request: Request, say: Callable[[str], None]) -> tuple[ModelSpec, list[Look]]:
@@ -110,14 +104,3 @@ def _calibrate(
     return [
         replace(look, quantization=shared) for look, shared in zip(looks, share_ranges(found), strict=True)
     ]
-
-
-def _keep(path: Path, target: Path) -> None:
-    """Move an export from its temporary folder to where it is wanted, whole or not at all."""
-    if path.is_dir():
-        with replacing_folder(target) as temporary:
-            shutil.copytree(path, temporary, dirs_exist_ok=True)
-        return
-    with ExitStack() as stack:  # the files of a pair are renamed once all are written
-        for source, file in zip(model_files(path), model_files(target), strict=True):
-            shutil.copyfile(source, stack.enter_context(replacing(file)))

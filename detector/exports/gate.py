@@ -15,7 +15,8 @@ from detector.exports.outcome import Comparison
 from detector.exports.parity import Found, Parity, measure_parity
 from detector.exports.trial_images import TrialImages
 from detector.formats.looks import Look
-from detector.formats.table import Format, Network
+from detector.formats.network import Network
+from detector.formats.table import Format
 from detector.images import Image
 from detector.numpy_network import NumpyNetwork, PooledNetworks
 from detector.postprocess import Postprocessor

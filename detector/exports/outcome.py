@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.evaluation.comparison import Difference
+from detector.exports.classifier_parity import ClassifierParity
 from detector.exports.parity import Parity, Verdict
 from detector.system.html_table import html_table
 
@@ -19,14 +20,14 @@ class Comparison:
         name: of the file.
         way: what is special about the way in which it was run; empty where nothing is.
         origin: where the images come from, in words.
-        parity: what both found.
+        parity: what both answered.
         verdict: whether the file may be used.
     """
 
     name: str
     way: str
     origin: str
-    parity: Parity
+    parity: Parity | ClassifierParity
     verdict: Verdict
 
 
@@ -49,27 +50,29 @@ class Export:
     @property
     def ap(self) -> Difference | None:
         """AP of the network and of the first model file, and the difference, in [0, 1] with 95 % intervals;
-        None where nothing was annotated.
+        None where nothing was annotated, and of a classifier.
         """
-        return self.comparisons[0].parity.ap
+        parity = self.comparisons[0].parity
+        return parity.ap if isinstance(parity, Parity) else None
+
+    @property
+    def accuracy(self) -> Difference | None:
+        """The same of a classifier's accuracy; None where no picture was named, and of a detector."""
+        parity = self.comparisons[0].parity
+        return parity.accuracy if isinstance(parity, ClassifierParity) else None
 
     def __repr__(self) -> str:
-        parity = self.comparisons[0].parity
-        ap = "" if parity.ap is None else f"AP {_points(parity.ap)}, "
-        megabytes = f"{self.size / 1e6:.2f} MB"
-        return f"<Export {self.path.name}: {megabytes}, {ap}{_found(parity)} detections found again>"
+        return f"<Export {self.path.name}: {self.size / 1e6:.2f} MB, {self.comparisons[0].parity.brief}>"
 
     def _repr_html_(self) -> str:
         return html_table(
             f"{self.path}, {self.size / 1e6:.2f} MB, beside the network",
-            ("", "images", "AP, 95 % interval", "found again", "others"),
+            ("", "images", *self.comparisons[0].parity.columns),
             (
                 (
                     f"{each.name}{each.way}",
                     f"{each.parity.images} of {each.origin}",
-                    "" if each.parity.ap is None else _points(each.parity.ap),
-                    _found(each.parity),
-                    str(each.parity.added),
+                    *each.parity.cells(),
                 )
                 for each in self.comparisons
             ),
@@ -77,24 +80,13 @@ class Export:
 
 
 class ExportError(DetectorError):
-    """An export that is not the same detector as its network, and was not written.
+    """An export that does not answer what its network answers, and was not written.
 
     Attributes:
         comparisons: what was measured, the fault last.
     """
 
     def __init__(self, name: str, fault: str, comparisons: tuple[Comparison, ...]) -> None:
-        super().__init__(f"Not written: {name} is not the same detector: {fault}.")
+        kind = "detector" if isinstance(comparisons[-1].parity, Parity) else "classifier"
+        super().__init__(f"Not written: {name} is not the same {kind}: {fault}.")
         self.comparisons = comparisons
-
-
-def _points(ap: Difference) -> str:
-    """AP before and after, in points."""
-    first, second, gap = (100 * side.value for side in (ap.first, ap.second, ap.difference))
-    low, high = 100 * ap.difference.low, 100 * ap.difference.high
-    interval = f", {low:+.2f} to {high:+.2f}" if low == low else ""
-    return f"{first:.2f} -> {second:.2f} ({gap:+.2f}{interval})"
-
-
-def _found(parity: Parity) -> str:
-    return f"{parity.found_again} of {parity.detections}"

@@ -62,6 +62,8 @@ class Parity:
     ious: FloatArray
     score_shifts: FloatArray
 
+    columns = ("AP, 95 % interval", "found again", "others")
+
     def judge(self, precision: str, max_ap_drop: float | None = None) -> Verdict:
         """Whether the export may be used.
 
@@ -123,16 +125,7 @@ class Parity:
 
     def lines(self) -> list[str]:
         """What moved and by how much, for the terminal."""
-        lines = []
-        if self.ap is not None:
-            first, second, difference = (
-                100 * side.value for side in (self.ap.first, self.ap.second, self.ap.difference)
-            )
-            interval = ""
-            if np.isfinite(self.ap.difference.low):
-                low, high = 100 * self.ap.difference.low, 100 * self.ap.difference.high
-                interval = f", 95 % interval {low:+.2f} to {high:+.2f}"
-            lines.append(f"AP      {first:.2f} -> {second:.2f} ({difference:+.2f}{interval})")
+        lines = [] if self.ap is None else [f"AP      {points(self.ap, '95 % interval ')}"]
         lines.append(
             f"found   {self.found_again} of the network's {self.detections} detections of score "
             f"{LEAST_SCORE:g} or more, {counted(self.added, 'other')}"
@@ -144,6 +137,30 @@ class Parity:
                 f"{np.abs(self.score_shifts).max():.4f} at most",
             ]
         return lines
+
+    @property
+    def brief(self) -> str:
+        """The same in a few words."""
+        ap = "" if self.ap is None else f"AP {points(self.ap)}, "
+        return f"{ap}{self.found_again} of {self.detections} detections found again"
+
+    def cells(self) -> tuple[str, ...]:
+        """The same, for the ``columns`` of a table."""
+        return (
+            "" if self.ap is None else points(self.ap),
+            f"{self.found_again} of {self.detections}",
+            str(self.added),
+        )
+
+
+def points(change: Difference, label: str = "") -> str:
+    """A number before and after, in points, with the interval of the difference, after its label, where there
+    is one.
+    """
+    first, second, gap = (100 * side.value for side in (change.first, change.second, change.difference))
+    low, high = 100 * change.difference.low, 100 * change.difference.high
+    interval = f", {label}{low:+.2f} to {high:+.2f}" if np.isfinite(low) else ""
+    return f"{first:.2f} -> {second:.2f} ({gap:+.2f}{interval})"
 
 
 def measure_parity(

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 
+from detector.classifier_spec import ClassifierSpec
 from detector.data.dataset import Dataset
-from detector.errors import ArgumentError, ModelError
+from detector.errors import ArgumentError, DatasetError, ModelError
 from detector.exports.bundles import BUNDLES
-from detector.formats.table import FORMATS, PRECISIONS, Format, find_format, model_files
+from detector.formats.network import PRECISIONS
+from detector.formats.table import FORMATS, Format, find_format, model_files
 from detector.input_sizes import InputSize, SizeHW, describe_size, read_sizes
 from detector.spec import ModelSpec
 from detector.system.bounds import shown
@@ -78,7 +80,7 @@ class Part:
     integer_heads: bool = False
 
 
-def list_parts(spec: ModelSpec, request: Request) -> list[Part]:
+def list_parts(spec: ModelSpec | ClassifierSpec, request: Request) -> list[Part]:
     """The model files to write.
 
     Args:
@@ -108,7 +110,7 @@ def list_parts(spec: ModelSpec, request: Request) -> list[Part]:
     return parts
 
 
-def find_target(spec: ModelSpec, request: Request, parts: Sequence[Part]) -> Path:
+def find_target(spec: ModelSpec | ClassifierSpec, request: Request, parts: Sequence[Part]) -> Path:
     """The file or folder to write; raises DetectorError where it could not be written in the end."""
     bundle, format_ = request.bundle, parts[0].format
     name = f"{_stem(spec, request)}-{bundle}" if bundle else parts[0].name
@@ -127,7 +129,21 @@ def find_target(spec: ModelSpec, request: Request, parts: Sequence[Part]) -> Pat
     return target
 
 
-def _stem(spec: ModelSpec, request: Request) -> str:
+def require_annotated(request: Request, *, annotated: bool, measure: str, images: str) -> None:
+    """Raise DatasetError where a limit is given for what cannot be measured.
+
+    Args:
+        request: what is asked for.
+        annotated: whether the images to compare on are.
+        measure, images: what the limit is of, and what that takes, in words.
+    """
+    if request.max_ap_drop is not None and not annotated:
+        raise DatasetError(
+            f"--max-ap-drop is about {measure}, which takes {images}: give them with --dataset."
+        )
+
+
+def _stem(spec: ModelSpec | ClassifierSpec, request: Request) -> str:
     """The model's name, and the sizes where they are others than its own."""
     sizes = [] if request.sizes_hw == (spec.input_hw,) else request.sizes_hw
     return "-".join([safe_file_name(spec.name), *map(describe_size, sizes)])

@@ -12,13 +12,15 @@ import numpy as np
 from tqdm import tqdm
 
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.data.dataset import Dataset, DatasetImage
 from detector.data.folder import load_labelled_folder
+from detector.data.named_pictures import CLASS_FOLDERS, refuse_named_pictures
 from detector.data.sample import SAMPLE_FOLDER
 from detector.data.selection import find_dataset
 from detector.errors import DatasetError, DetectorError, ImageError
-from detector.images import find_images, load_image
-from detector.preprocess import Preprocessor
+from detector.images import Image, find_images, load_image
+from detector.preprocess import ClassifierPreprocessor, Preprocessor
 from detector.spec import ModelSpec
 from detector.system.progress import bars_hidden
 from detector.system.reading import parsing, read_whole
@@ -60,8 +62,8 @@ def find_calibration_images(folder: Path | None, model: str) -> list[Path]:
     record = Path(model) / RUN_RECORD
     if not record.is_file():
         raise DatasetError(
-            "int8 is calibrated on images like those that the detector will see, and this model does not say "
-            "what it was trained on: give some hundred of them with --calibration FOLDER."
+            "int8 is calibrated on images like those that the model will see, and it does not say what it "
+            "was trained on: give some hundred of them with --calibration FOLDER."
         )
     sentence = f"The images that {model} was trained on cannot be read; give some with --calibration FOLDER"
     with parsing(sentence, DatasetError):
@@ -82,16 +84,23 @@ def find_calibration_images(folder: Path | None, model: str) -> list[Path]:
 
 
 def find_trial_images(
-    dataset: Path | Dataset | None, calibration: Path | None, model: str, spec: ModelSpec
+    dataset: Path | Dataset | None, calibration: Path | None, model: str, spec: ModelSpec | ClassifierSpec
 ) -> TrialImages:
     """The annotated dataset that is given, or a run's validation images, or image files, or the bundled
     photographs: the first of these that there is.
+
+    Raises:
+        DetectorError: it cannot be read, or is labelled with boxes and the model names pictures, or the other
+            way round.
     """
     validation = Path(model) / RUN_VALIDATION
+    given = dataset is not None
     if dataset is None and validation.is_file():
         dataset = validation
     if dataset is not None:
         whole = dataset if isinstance(dataset, Dataset) else find_dataset(dataset, None, None, None)
+        if given:  # a run's own are of its kind
+            _check_labels(whole, spec)
         images = _spread(list(whole.images), _COMPARED_IMAGES)
         return TrialImages(
             whole.select({image.id for image in images}),
@@ -108,6 +117,16 @@ def find_trial_images(
     return TrialImages(unlabelled, False, "the bundled photographs" if calibration is None else str(source))
 
 
+def _check_labels(dataset: Dataset, spec: ModelSpec | ClassifierSpec) -> None:
+    """Raise DatasetError unless the labels are of the kind that the model gives."""
+    if isinstance(spec, ModelSpec):
+        refuse_named_pictures(dataset, "the export of a detector")
+    elif not dataset.names_pictures:
+        raise DatasetError(
+            f"{dataset.source} is labelled with boxes; the export of a classifier takes {CLASS_FOLDERS}."
+        )
+
+
 def _is_readable(path: Path) -> bool:
     try:
         load_image(path)
@@ -117,14 +136,14 @@ def _is_readable(path: Path) -> bool:
 
 
 def load_network_inputs(
-    files: list[Path], spec: ModelSpec, say: Callable[[str], None]
+    files: list[Path], spec: ModelSpec | ClassifierSpec, say: Callable[[str], None]
 ) -> Iterator[FloatArray]:
     """Network inputs of image files; a file that cannot be read is named and left out.
 
     Raises:
         ImageError: none can be read.
     """
-    preprocess = Preprocessor(spec)
+    preprocess = _preprocessor(spec)
     read = 0
     for path in tqdm(files, desc="calibrating", unit="image", disable=bars_hidden(), leave=False):
         try:
@@ -137,6 +156,15 @@ def load_network_inputs(
     if not read:
         raise ImageError("None of the images to calibrate on could be read.")
     say(f"Calibrated on {counted(read, 'image')}.")
+
+
+def _preprocessor(spec: ModelSpec | ClassifierSpec) -> Callable[[Image], FloatArray]:
+    """From a BGR image to the normalised input of the network."""
+    if isinstance(spec, ModelSpec):
+        return Preprocessor(spec)
+    view = ClassifierPreprocessor(spec)
+    scale, offset = np.float32(spec.pixel_scale), np.float32(spec.pixel_offset)
+    return lambda image: view(image).astype(np.float32) * scale + offset
 
 
 def _spread(items: list[T], most: int) -> list[T]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from detector.architecture import anchors_of
+from detector.architecture import PROBABILITIES, anchors_of
 from detector.errors import ModelError
-from detector.formats.table import read_spec
+from detector.formats.table import read_classifier_spec, read_spec
 from detector.layers import IMAGE
 
 RAW_OUTPUTS = ("box_encodings", "class_logits")
@@ -36,7 +36,19 @@ def check_network(path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
     anchors = len(anchors_of(spec))
     columns = (4, len(spec.classes) + 1)
     expected = dict(zip(RAW_OUTPUTS, ((1, anchors, each) for each in columns), strict=True))
-    for name, shape in {IMAGE: (1, *spec.input_hw, 3), **expected}.items():
+    _check_shapes(path, shapes, {IMAGE: (1, *spec.input_hw, 3), **expected})
+
+
+def check_classifier(path: Path, shapes: Mapping[str, Sequence[int]]) -> None:
+    """The same of a classifier."""
+    spec = read_classifier_spec(path)
+    _check_shapes(path, shapes, {IMAGE: (1, *spec.input_hw, 3), PROBABILITIES: (1, len(spec.classes))})
+
+
+def _check_shapes(
+    path: Path, shapes: Mapping[str, Sequence[int]], expected: Mapping[str, tuple[int, ...]]
+) -> None:
+    for name, shape in expected.items():
         if tuple(shapes.get(name, ())) != shape:
             raise ModelError(
                 f"{path} has the spec of another network: {name} should have the shape {shape} and has "

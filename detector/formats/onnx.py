@@ -20,11 +20,12 @@ import numpy as np
 from onnx import TensorProto
 
 from detector.architecture import Architecture, build_architecture
-from detector.boxes import FloatArray, xyxy_to_cxcywh
+from detector.boxes import xyxy_to_cxcywh
 from detector.formats.looks import Look, growth_factors, growth_limits, pooled_anchors
 from detector.formats.onnx_graph import Graph
+from detector.formats.onnx_layers import add_image, add_layers
 from detector.input_sizes import describe_size
-from detector.layers import IMAGE, Layer
+from detector.layers import IMAGE
 from detector.spec import ModelSpec
 from detector.weights import Weights, fold_batch_norm
 
@@ -49,8 +50,7 @@ def build_onnx(
         smaller: looks at smaller sizes, the smallest first; see ``formats.looks``.
     """
     graph = Graph(half)
-    image = _add_image(graph, spec, as_bytes=postprocess)
-    image = graph.add("Transpose", [image], f"{IMAGE}/channels_first", perm=(0, 3, 1, 2))
+    image = add_image(graph, spec, as_bytes=postprocess)
     label = f"{describe_size(spec.input_hw)}/" if smaller else ""
     shapes = _add_network(graph, weights, spec, image, label)
     for look in reversed(smaller):
@@ -73,10 +73,7 @@ def build_onnx(
 def _add_network(graph: Graph, weights: Weights, spec: ModelSpec, image: str, label: str) -> _Shapes:
     """Add the network and its outputs, which are named so; their shapes come back by their own names."""
     architecture = build_architecture(spec)
-    activations = {IMAGE: image}
-    folded = fold_batch_norm(weights, architecture)
-    for layer in architecture.layers:
-        activations[layer.name] = _add_layer(graph, layer, *folded[layer.name], activations)
+    activations = add_layers(graph, architecture, fold_batch_norm(weights, architecture), image)
     heads = (
         ("box_encodings", architecture.box_heads, 4),
         ("class_logits", architecture.class_heads, len(spec.classes) + 1),
@@ -99,63 +96,6 @@ def _resize(graph: Graph, image: str, spec: ModelSpec) -> str:
         mode="linear",
         coordinate_transformation_mode="half_pixel",
     )
-
-
-def _add_image(graph: Graph, spec: ModelSpec, *, as_bytes: bool) -> str:
-    """The name of the normalised image."""
-    if not as_bytes:
-        return IMAGE
-    x = graph.add("Cast", [IMAGE], f"{IMAGE}/float", to=TensorProto.FLOAT)
-    x = graph.add("Mul", [x, graph.constant(f"{IMAGE}/scale", spec.pixel_scale)], f"{IMAGE}/scaled")
-    return graph.add("Add", [x, graph.constant(f"{IMAGE}/offset", spec.pixel_offset)], f"{IMAGE}/normalised")
-
-
-def _add_layer(
-    graph: Graph, layer: Layer, kernel: FloatArray, bias: FloatArray, activations: dict[str, str]
-) -> str:
-    """Add a layer whose source is there; its output comes back."""
-    (rows, top, bottom), (columns, left, right) = (
-        _taps(size, out, layer.kernel, layer.stride)
-        for size, out in zip(layer.in_hw, layer.out_hw, strict=True)
-    )
-    kernel = kernel[rows, columns]
-    # Both kinds of kernel: (height, width, in, out) and (height, width, channels, 1).
-    order = (3, 2, 0, 1) if layer.kind == "conv" else (2, 3, 0, 1)
-    inputs = [
-        activations[layer.source],
-        graph.kernel(f"{layer.name}/kernel", np.ascontiguousarray(kernel.transpose(order))),
-        graph.constant(f"{layer.name}/bias", bias),
-    ]
-    ends_here = not layer.relu6 and not layer.shortcut
-    x = graph.add(
-        "Conv",
-        inputs,
-        layer.name if ends_here else f"{layer.name}/conv",
-        group=1 if layer.kind == "conv" else layer.in_channels,
-        kernel_shape=kernel.shape[:2],
-        strides=(layer.stride, layer.stride),
-        pads=(top, left, bottom, right),
-    )
-    if layer.relu6:
-        limits = [graph.constant("relu6/least", 0.0), graph.constant("relu6/greatest", 6.0)]
-        x = graph.add("Clip", [x, *limits], f"{layer.name}/relu6" if layer.shortcut else layer.name)
-    if layer.shortcut:
-        x = graph.add("Add", [activations[layer.shortcut], x], layer.name)
-    return x
-
-
-def _taps(size: int, out: int, kernel: int, stride: int) -> tuple[slice, int, int]:
-    """Along one axis the part of the kernel that ever meets a cell, and the padding before and after.
-
-    TensorFlow's SAME puts an odd cell of padding after. The padding is spelt out, for OpenCV 5 takes auto_pad
-    the wrong way round; and OpenCV 4 errs where a kernel is larger than its map, so what would only ever
-    meet padding is cut off.
-    """
-    before = max((out - 1) * stride + kernel - size, 0) // 2
-    first = max(0, before - (out - 1) * stride)
-    end = min(kernel, size + before)
-    before -= first
-    return slice(first, end), before, max((out - 1) * stride + end - first - size - before, 0)
 
 
 def _join(

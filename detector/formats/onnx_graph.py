@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.formats.spec_reader import LABELS_KEY, SPEC_KEY
 from detector.labels import one_line_names
 from detector.spec import ModelSpec
@@ -79,7 +80,7 @@ class Graph:
         self,
         inputs: dict[str, tuple[int, tuple[int, ...]]],
         outputs: dict[str, tuple[int, ...]],
-        spec: ModelSpec,
+        spec: ModelSpec | ClassifierSpec,
     ) -> bytes:
         """The graph as the bytes of a file. Outputs are float32."""
         graph = helper.make_graph(

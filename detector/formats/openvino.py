@@ -16,22 +16,16 @@ post-processing also ``model_info``, by which OpenVINO's Model API knows what to
 
 from __future__ import annotations
 
-import tempfile
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.errors import ModelError
 from detector.formats.looks import growth_factors, growth_limits, pooled_anchors
-from detector.formats.openvino_kernels import fit_int8_kernels
-from detector.formats.spec_reader import LABELS_KEY, SPEC_KEY
-from detector.labels import one_line_names
+from detector.formats.openvino_file import join_labels, save_from_tflite
 from detector.layers import IMAGE
 from detector.spec import DEFAULT_SCORE_THRESHOLD, ModelSpec
-from detector.system.files import cannot_write, replacing
 from detector.system.telemetry import import_openvino
 
 if TYPE_CHECKING:
@@ -70,89 +64,29 @@ def save_openvino(
         ModelError: the path has another suffix.
         DetectorError: the folder cannot be written to, or the disk is full.
     """
-    if path.suffix != ".xml":
-        raise ModelError(f"OpenVINO's models are files that end in .xml, got {path}.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the target, so that both files can be renamed.
-        folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=".openvino-")
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    with folder as name:
-        model = _read_tflite(tflite, spec.network_name, Path(name))
+
+    def change(model: Model) -> Model:
         _resize_in_float32(model)
-        if postprocess:
-            model = _add_postprocess(model, [*smaller, spec])
-        _name_nodes(model)
-        model.set_rt_info(spec.to_json(), SPEC_KEY)
-        model.set_rt_info("\n".join(one_line_names(spec.classes)), LABELS_KEY)
-        if postprocess:
-            for key, value in _describe_for_model_api(spec).items():
-                model.set_rt_info(value, ["model_info", key])
-        written = Path(name) / path.name
-        try:
-            openvino.save_model(model, written, compress_to_fp16=half)
-        except RuntimeError as error:  # OpenVINO's only word for a full disk
-            raise ModelError(f"OpenVINO could not write {path} ({error}); is the disk full?") from error
-        _ask_for_float32(written)
-        for suffix in (".bin", ".xml"):
-            with replacing(path.with_suffix(suffix)) as temporary:
-                written.with_suffix(suffix).replace(temporary)
+        return _add_postprocess(model, [*smaller, spec]) if postprocess else model
+
+    info = _describe_for_model_api(spec) if postprocess else {}
+    save_from_tflite(path, tflite, spec, change, half=half, model_info=info)
 
 
 def _describe_for_model_api(spec: ModelSpec) -> dict[str, str]:
     """What OpenVINO's Model API wants to know of an SSD; it takes pictures as OpenCV has them.
 
-    It parts labels at white space, so that a name has underscores in place of its own.
-
     Source: openvino-model-api 0.4, ``model_api/models/ssd.py`` and ``parameters.py``.
     """
-    names = ("background", *("_".join(name.split()) for name in one_line_names(spec.classes)))
     return {
         "model_type": "ssd",
-        "labels": " ".join(names),
+        "labels": join_labels(("background", *spec.classes)),
         "confidence_threshold": str(DEFAULT_SCORE_THRESHOLD),
         "iou_threshold": str(spec.iou_threshold),
         "nms_execute": "False",  # it is inside
         "resize_type": "standard",  # squashed to the input
         "reverse_input_channels": "True",
     }
-
-
-def _read_tflite(content: bytes, name: str, folder: Path) -> Model:
-    """The model under a name, with no trace of the file that it was read from."""
-    file = folder / "model.tflite"
-    file.write_bytes(content)
-    model = openvino.Core().read_model(file)
-    fit_int8_kernels(model)
-    model.set_friendly_name(name)
-    return model
-
-
-def _name_nodes(model: Model) -> None:
-    """Number the nodes: OpenVINO's own numbers count on from model to model, so they would differ."""
-    for number, node in enumerate(model.get_ordered_ops()):
-        kind = node.get_type_name()
-        if kind != "Parameter":
-            node.set_friendly_name(f"{kind}_{number}")
-
-
-def _ask_for_float32(path: Path) -> None:
-    """Mark every layer of a written model as one that needs its precision.
-
-    Programs that compile it without a word on precision would otherwise get bfloat16 on processors that have
-    it, and AP 32.17 in place of 32.34. Layers in int8 stay in int8.
-
-    Source: OpenVINO, ``transformations/rt_info/disable_fp16_compression.hpp``, the attribute ``precise``.
-    """
-    tree = ElementTree.parse(path)
-    for layer in tree.iter("layer"):
-        info = layer.find("rt_info")
-        if info is None:
-            info = ElementTree.SubElement(layer, "rt_info")
-        if info.find("attribute[@name='precise']") is None:  # OpenVINO 2025 reads no file that says it twice
-            ElementTree.SubElement(info, "attribute", name="precise", version="0")
-    tree.write(path, encoding="utf-8", xml_declaration=True)
 
 
 def _resize_in_float32(model: Model) -> None:

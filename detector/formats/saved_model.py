@@ -1,7 +1,7 @@
 """Writes the network as a SavedModel; needs TensorFlow.
 
-Two shapes, the same as those of ``tflite.writer``; the signature is ``serving_default``, and the loaded model
-can be called as well:
+A detector has two shapes, the same as those of ``tflite.writer``; the signature is ``serving_default``, and
+the loaded model can be called as well:
 
 - Raw outputs. Input ``image``: float32 (1, H, W, 3), RGB, normalised as the spec says. Outputs
   ``box_encodings`` float32 (1, A, 4) and ``class_logits`` float32 (1, A, K + 1).
@@ -15,17 +15,18 @@ The spec and the names of the classes lie in the folder as ``model_spec.json`` a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from detector.architecture import build_architecture
+from detector.architecture import LOGITS, PROBABILITIES, build_architecture, build_classifier
 from detector.boxes import FloatArray, xyxy_to_cxcywh
+from detector.classifier_spec import ClassifierSpec
 from detector.formats.looks import Look, growth_factors, growth_limits, pooled_anchors
 from detector.formats.spec_reader import write_spec
-from detector.layers import IMAGE
+from detector.layers import IMAGE, Layers
 from detector.spec import ModelSpec
 from detector.system.files import replacing_folder
 from detector.weights import Weights, fold_batch_norm
@@ -74,8 +75,40 @@ def save_saved_model(
         pooled = {name: tf.concat([look[name] for look in outputs], axis=1) for name in outputs[0]}
         return _add_postprocess(specs, **pooled)
 
+    _save(folder, run, spec, tf.uint8 if postprocess else tf.float32)
+
+
+def save_classifier_saved_model(folder: Path, weights: Weights, spec: ClassifierSpec) -> None:
+    """Write a classifier as a SavedModel; the folder appears whole or not at all.
+
+    Input ``image``: uint8 (1, H, W, 3), RGB. Output ``probabilities``: float32 (1, K), which add up to 1.
+
+    Args:
+        folder: to make; it may be there if it is empty.
+        weights: of the spec's network.
+        spec: what network it is.
+
+    Raises:
+        DetectorError: the folder is occupied or cannot be written.
+    """
+    layers = build_classifier(spec)
+    folded = fold_batch_norm(weights, layers)
+
+    def run(image: tf.Tensor) -> Tensors:
+        kernels = {name: tf.constant(kernel) for name, (kernel, _) in folded.items()}
+        normalised = tf.cast(image, tf.float32) * spec.pixel_scale + spec.pixel_offset
+        biases = {name: bias for name, (_, bias) in folded.items()}
+        logits = _run_layers(normalised, layers, kernels, biases)[LOGITS]
+        return {PROBABILITIES: tf.nn.softmax(tf.reshape(logits, (1, len(spec.classes))))}
+
+    _save(folder, run, spec, tf.uint8)
+
+
+def _save(
+    folder: Path, run: Callable[[tf.Tensor], Tensors], spec: ModelSpec | ClassifierSpec, kind: tf.DType
+) -> None:
+    """Write a function of an image of that type, with the spec beside it."""
     module = tf.Module()
-    kind = tf.uint8 if postprocess else tf.float32
     image = tf.TensorSpec((1, *spec.input_hw, 3), kind, name="image")
     # What `tf.saved_model.load` gives back is then called as it is, as programs do with models of the Object
     # Detection API, or by its signature.
@@ -92,18 +125,9 @@ def _fold_biases(weights: Weights, spec: ModelSpec) -> dict[str, FloatArray]:
 def _run_network(
     image: tf.Tensor, spec: ModelSpec, kernels: Tensors, biases: dict[str, FloatArray]
 ) -> Tensors:
-    """The raw outputs. Kernels are constants, which TensorFlow fuses with what follows them."""
+    """The raw outputs."""
     architecture = build_architecture(spec)
-    outputs = {IMAGE: image}
-    for layer in architecture.layers:
-        convolve = tf.nn.conv2d if layer.kind == "conv" else tf.nn.depthwise_conv2d
-        kernel, strides = kernels[layer.name], [1, layer.stride, layer.stride, 1]
-        x = tf.nn.bias_add(convolve(outputs[layer.source], kernel, strides, "SAME"), biases[layer.name])
-        if layer.relu6:
-            x = tf.nn.relu6(x)
-        if layer.shortcut:
-            x = x + outputs[layer.shortcut]
-        outputs[layer.name] = x
+    outputs = _run_layers(image, architecture, kernels, biases)
     heads = (
         ("box_encodings", architecture.box_heads, 4),
         ("class_logits", architecture.class_heads, len(spec.classes) + 1),
@@ -112,6 +136,24 @@ def _run_network(
         name: tf.concat([tf.reshape(outputs[layer], (1, -1, columns)) for layer in layers], axis=1)
         for name, layers, columns in heads
     }
+
+
+def _run_layers(image: tf.Tensor, layers: Layers, kernels: Tensors, biases: dict[str, FloatArray]) -> Tensors:
+    """The output of each layer. Kernels are constants, which TensorFlow fuses with what follows them."""
+    outputs = {IMAGE: image}
+    for layer in layers.layers:
+        if layer.kind == "mean":
+            outputs[layer.name] = tf.reduce_mean(outputs[layer.source], axis=(1, 2), keepdims=True)
+            continue
+        convolve = tf.nn.conv2d if layer.kind == "conv" else tf.nn.depthwise_conv2d
+        kernel, strides = kernels[layer.name], [1, layer.stride, layer.stride, 1]
+        x = tf.nn.bias_add(convolve(outputs[layer.source], kernel, strides, "SAME"), biases[layer.name])
+        if layer.relu6:
+            x = tf.nn.relu6(x)
+        if layer.shortcut:
+            x = x + outputs[layer.shortcut]
+        outputs[layer.name] = x
+    return outputs
 
 
 def _add_postprocess(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from detector.classifier_spec import ClassifierSpec
+from detector.classifier_spec import CLASSIFIER, ClassifierSpec
 from detector.errors import BackendError, ModelError
-from detector.formats.looks import Look
+from detector.formats.network import PRECISIONS, ClassifierNetwork, Network
 from detector.formats.spec_reader import (
     is_saved_model,
     read_onnx_text,
@@ -17,59 +17,10 @@ from detector.formats.spec_reader import (
     read_saved_model_text,
 )
 from detector.formats.tflite.metadata import read_spec_text as read_tflite_text
-from detector.spec import ModelSpec
+from detector.spec import ModelSpec, read_values
 from detector.system.invocation import with_extra
 from detector.system.telemetry import quieten_tensorflow
-from detector.weights import Weights, read_weights_text, save_weights
-
-if TYPE_CHECKING:
-    from detector.formats.tflite.quantization import Quantization
-
-PRECISIONS = ("none", "fp16", "int8")
-
-
-@dataclass(frozen=True)
-class Network:
-    """What is to be exported, and how.
-
-    Attributes:
-        weights, spec: the network.
-        precision: one of ``PRECISIONS``.
-        quantization: how it is quantized; for int8 alone.
-        postprocess: bytes in and detections out, instead of raw inputs and outputs.
-        smaller: looks at smaller sizes, the smallest first; with post-processing alone.
-    """
-
-    weights: Weights
-    spec: ModelSpec
-    precision: str = "none"
-    quantization: Quantization | None = None
-    postprocess: bool = False
-    smaller: tuple[Look, ...] = ()
-
-    @property
-    def specs(self) -> tuple[ModelSpec, ...]:
-        """Of each look, the smallest first."""
-        return (*(look.spec for look in self.smaller), self.spec)
-
-    @property
-    def half(self) -> bool:
-        """Whether kernels are stored as float16."""
-        return self.precision == "fp16"
-
-    def to_tflite(self, *, postprocess: bool) -> bytes:
-        """The network as a TFLite file."""
-        # Imported here: TFLite's schema is large, and start-up time counts.
-        from detector.formats.tflite.writer import build_tflite
-
-        return build_tflite(
-            self.weights,
-            self.spec,
-            half=self.half,
-            quantization=self.quantization,
-            postprocess=postprocess,
-            smaller=self.smaller,
-        )
+from detector.weights import read_weights_text, save_weights
 
 
 @dataclass(frozen=True)
@@ -83,7 +34,8 @@ class Format:
         precisions: those that it can be exported in.
         read_text: reads the JSON of the spec inside, without what runs it; raises ModelError where there is
             none.
-        write: writes a network to a path; raises BackendError where what writes it is not installed.
+        write, write_classifier: write a network to a path; raise BackendError where what writes it is not
+            installed.
         beside: suffix of the file that belongs to it and lies beside it, if there is one.
         maker: whose files they are, where the suffix alone says too little.
     """
@@ -94,6 +46,7 @@ class Format:
     precisions: tuple[str, ...]
     read_text: Callable[[Path], str]
     write: Callable[[Path, Network], None]
+    write_classifier: Callable[[Path, ClassifierNetwork], None]
     beside: str = ""
     maker: str = ""
 
@@ -107,11 +60,13 @@ def _write_tflite(path: Path, network: Network) -> None:
     path.write_bytes(network.to_tflite(postprocess=network.postprocess))
 
 
+def _write_tflite_classifier(path: Path, network: ClassifierNetwork) -> None:
+    path.write_bytes(network.to_tflite())
+
+
 def _write_onnx(path: Path, network: Network) -> None:
-    try:
+    with _installed("ONNX", "onnx"):
         from detector.formats.onnx import build_onnx
-    except ImportError as error:
-        raise BackendError(f"ONNX is not installed here ({error}): {with_extra('onnx')}.") from error
     model = build_onnx(
         network.weights,
         network.spec,
@@ -122,11 +77,15 @@ def _write_onnx(path: Path, network: Network) -> None:
     path.write_bytes(model)
 
 
+def _write_onnx_classifier(path: Path, network: ClassifierNetwork) -> None:
+    with _installed("ONNX", "onnx"):
+        from detector.formats.onnx_classifier import build_classifier_onnx
+    path.write_bytes(build_classifier_onnx(network.weights, network.spec, half=network.half))
+
+
 def _write_openvino(path: Path, network: Network) -> None:
-    try:
+    with _installed("OpenVINO", "openvino"):
         from detector.formats.openvino import save_openvino
-    except ImportError as error:
-        raise BackendError(f"OpenVINO is not installed here ({error}): {with_extra('openvino')}.") from error
     model = network.to_tflite(postprocess=False)
     save_openvino(
         path,
@@ -138,24 +97,60 @@ def _write_openvino(path: Path, network: Network) -> None:
     )
 
 
+def _write_openvino_classifier(path: Path, network: ClassifierNetwork) -> None:
+    with _installed("OpenVINO", "openvino"):
+        from detector.formats.openvino_classifier import save_classifier_openvino
+    save_classifier_openvino(path, network.to_tflite(), network.spec, half=network.half)
+
+
 def _write_saved_model(path: Path, network: Network) -> None:
     quieten_tensorflow()
-    try:
+    with _installed("TensorFlow", "train"):
         from detector.formats.saved_model import save_saved_model
-    except ImportError as error:
-        raise BackendError(f"TensorFlow is not installed here ({error}): {with_extra('train')}.") from error
     save_saved_model(
         path, network.weights, network.spec, postprocess=network.postprocess, smaller=network.smaller
     )
 
 
+def _write_saved_model_classifier(path: Path, network: ClassifierNetwork) -> None:
+    quieten_tensorflow()
+    with _installed("TensorFlow", "train"):
+        from detector.formats.saved_model import save_classifier_saved_model
+    save_classifier_saved_model(path, network.weights, network.spec)
+
+
+@contextmanager
+def _installed(name: str, extra: str) -> Iterator[None]:
+    """Raise BackendError where what is imported within is not there."""
+    try:
+        yield
+    except ImportError as error:
+        raise BackendError(f"{name} is not installed here ({error}): {with_extra(extra)}.") from error
+
+
+def _write_weights(path: Path, network: Network | ClassifierNetwork) -> None:
+    save_weights(path, network.weights, network.spec)
+
+
 # What is exported, by the name that the user types.
 FORMATS = {
     "tflite": Format(
-        "a TFLite file", ".tflite", ("litert", "openvino"), PRECISIONS, read_tflite_text, _write_tflite
+        "a TFLite file",
+        ".tflite",
+        ("litert", "openvino"),
+        PRECISIONS,
+        read_tflite_text,
+        _write_tflite,
+        _write_tflite_classifier,
     ),
     "onnx": Format(
-        "an ONNX file", ".onnx", ("onnxruntime", "openvino"), ("none", "fp16"), read_onnx_text, _write_onnx
+        "an ONNX file",
+        ".onnx",
+        ("onnxruntime", "openvino"),
+        ("none", "fp16"),
+        read_onnx_text,
+        _write_onnx,
+        _write_onnx_classifier,
     ),
     "openvino": Format(
         "an OpenVINO model",
@@ -164,11 +159,18 @@ FORMATS = {
         PRECISIONS,
         read_openvino_text,
         _write_openvino,
+        _write_openvino_classifier,
         beside=".bin",
         maker="OpenVINO",
     ),
     "saved_model": Format(
-        "a SavedModel", "", ("tensorflow",), ("none",), read_saved_model_text, _write_saved_model
+        "a SavedModel",
+        "",
+        ("tensorflow",),
+        ("none",),
+        read_saved_model_text,
+        _write_saved_model,
+        _write_saved_model_classifier,
     ),
 }
 SAVED_MODEL = FORMATS["saved_model"]
@@ -179,7 +181,8 @@ WEIGHTS = Format(
     ("litert", "tensorflow", "openvino", "onnxruntime"),
     (),
     read_weights_text,
-    lambda path, network: save_weights(path, network.weights, network.spec),
+    _write_weights,
+    _write_weights,
 )
 *_FIRST, _LAST = (f"{each.maker} {each.suffix}".strip() for each in FORMATS.values() if each.suffix)
 EXPORTED_FILES = f"{', '.join(_FIRST)} or {_LAST} file"  # in words
@@ -224,6 +227,15 @@ def read_classifier_spec(path: Path) -> ClassifierSpec:
         ModelError: no such file, not such a file, cut short, without a spec, or a detector.
     """
     return ClassifierSpec.from_json(_read_text(path))
+
+
+def is_classifier(path: Path) -> bool:
+    """Whether a model file or the folder of a SavedModel holds a classifier.
+
+    Raises:
+        ModelError: no such file, not such a file, cut short, or without a spec.
+    """
+    return read_values(_read_text(path)).get("kind") == CLASSIFIER
 
 
 def _read_text(path: Path) -> str:

@@ -10,6 +10,7 @@ from detector.boxes import FloatArray
 from detector.classifier_spec import ClassifierSpec
 from detector.input_sizes import SizeHW
 from detector.layers import IMAGE, Layer, Layers
+from detector.model.dropout import CountedDropout
 from detector.spec import ModelSpec
 from detector.weights import BATCH_NORM_EPSILON, Weights, check_weights
 
@@ -51,6 +52,7 @@ def build_classifier_network(
     frozen_until: str | None = None,
     live_batch_norm: bool = True,
     batch_norm_momentum: float = 0.997,
+    dropout: float = 0.0,
 ) -> tf_keras.Model:
     """The classifier with fresh weights.
 
@@ -60,15 +62,21 @@ def build_classifier_network(
     Args:
         spec: input size, width multiplier and classes.
         frozen_until, live_batch_norm, batch_norm_momentum: as for ``build_network``.
+        dropout: share of what the logits read that is left out, while training.
     """
     layers = build_classifier(spec)
-    outputs = _add_layers(spec.input_hw, layers, frozen_until, live_batch_norm, batch_norm_momentum)
+    outputs = _add_layers(spec.input_hw, layers, frozen_until, live_batch_norm, batch_norm_momentum, dropout)
     rows = tf_keras.layers.Flatten(name=f"{LOGITS}_rows", dtype="float32")(outputs[LOGITS])
     return tf_keras.Model(outputs[IMAGE], {LOGITS: rows}, name=spec.network_name)
 
 
 def _add_layers(
-    input_hw: SizeHW, layers: Layers, frozen_until: str | None, live_batch_norm: bool, momentum: float
+    input_hw: SizeHW,
+    layers: Layers,
+    frozen_until: str | None,
+    live_batch_norm: bool,
+    momentum: float,
+    dropout: float = 0.0,
 ) -> dict[str, tf.Tensor]:
     """The output of each layer by its name, and the image."""
     outputs = {IMAGE: tf_keras.Input((*input_hw, 3), name=IMAGE)}
@@ -80,7 +88,10 @@ def _add_layers(
             outputs[layer.name] = mean(outputs[layer.source])
             continue
         folded = layer.batch_norm is not None and not (trained and live_batch_norm)
-        x = _add_convolution(layer, outputs[layer.source], folded, trained, momentum)
+        x = outputs[layer.source]
+        if layer.name == LOGITS and dropout:
+            x = CountedDropout(dropout, name=f"{LOGITS}_dropout")(x)
+        x = _add_convolution(layer, x, folded, trained, momentum)
         if layer.relu6:
             x = tf_keras.layers.ReLU(6.0, name=layer.relu6)(x)
         if layer.shortcut:

@@ -21,6 +21,7 @@ from detector.report.markup import (
     percent,
     scrolling,
     section,
+    shaded,
     shorten,
     table,
     with_bounds,
@@ -195,9 +196,7 @@ def _matrix_table(titles: Sequence[str], counts: np.ndarray[tuple[int, int], np.
                 cells.append('<td class="missed"></td>')
                 continue
             share = counts[row, column] / totals[row]
-            tone = "var(--c2)" if row == column and row < last else "var(--c1)"
-            # More of the colour, and numbers could not be read on it.
-            ground = f"background: color-mix(in srgb, {tone} {45 * share:.0f}%, var(--paper))"
+            ground = shaded(share, good=row == column and row < last)
             kind = ' class="missed"' if column == last else ""
             cells.append(f'<td{kind} style="{ground}">{counts[row, column] or ""}</td>')
         title = escape(titles[row]) if row < last else "<b>ghost</b> (nothing is there)"

@@ -30,7 +30,20 @@ def encode_cutout(image: DatasetImage, truth: Box, detection: Box) -> bytes | No
         drawn = draw_cutout(load_dataset_image(image), truth, detection)
     except DetectorError:
         return None
+    return _encode(drawn)
+
+
+def _encode(drawn: Image) -> bytes:
     return cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+
+
+def encode_whole(image: DatasetImage) -> bytes | None:
+    """The whole image as JPEG, not larger than cutouts are; None where it cannot be read."""
+    try:
+        pixels = load_dataset_image(image)
+    except DetectorError:
+        return None
+    return _encode(_resized(pixels))
 
 
 def draw_cutout(pixels: Image, truth: Box, detection: Box) -> Image:
@@ -46,15 +59,24 @@ def draw_cutout(pixels: Image, truth: Box, detection: Box) -> Image:
     left, right = _span([(box[0], box[0] + box[2]) for box in boxes], width)
     top, bottom = _span([(box[1], box[1] + box[3]) for box in boxes], height)
     view = pixels[top:bottom, left:right]
-    scale = min(_LONGER / max(view.shape[:2]), 4.0)
-    size_wh = max(1, round(view.shape[1] * scale)), max(1, round(view.shape[0] * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    drawn = np.asarray(cv2.resize(view, size_wh, interpolation=method), np.uint8)
+    scale = _scale_of(view)
+    drawn = _resized(view)
     if detection is not None:
         draw_outline(drawn, _moved(detection, left, top, scale), _DETECTION, thickness=2)
     if truth is not None:
         draw_outline(drawn, _moved(truth, left, top, scale), _TRUTH, _BLACK, thickness=2, dash=7)
     return drawn
+
+
+def _scale_of(view: Image) -> float:
+    return min(_LONGER / max(view.shape[:2]), 4.0)
+
+
+def _resized(view: Image) -> Image:
+    scale = _scale_of(view)
+    size_wh = max(1, round(view.shape[1] * scale)), max(1, round(view.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(view, size_wh, interpolation=method), np.uint8)
 
 
 def _moved(box_xywh: Sequence[float], left: int, top: int, scale: float) -> list[int]:

@@ -33,6 +33,14 @@ def shorten(name: str, most: int = 22) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
+def shaded(share: float, *, good: bool) -> str:
+    """The style of a cell that is the stronger coloured the greater its share is, in [0, 1]."""
+    # More of the colour, and numbers could not be read on it.
+    return (
+        f"background: color-mix(in srgb, var({'--c2' if good else '--c1'}) {45 * share:.0f}%, var(--paper))"
+    )
+
+
 def header(title: str, subtitle: str, content: str) -> str:
     """The head of a page: its title, what it is of, and HTML."""
     breakable = escape(title).replace("_", "_<wbr>")

@@ -137,11 +137,11 @@ def build_errors(analysis: Analysis) -> str:
     )
 
 
-def build_method(analysis: Analysis, settings: Mapping[str, object], versions: Mapping[str, str]) -> str:
+def build_method(settings: Mapping[str, object], versions: Mapping[str, str]) -> str:
     """With what the numbers were measured, so that others can measure them again."""
     rows = [
         (escape(str(key).replace("_", " ")), f'<span class="soft">{escape(str(value))}</span>')
-        for key, value in {**settings, "bootstrap_rounds": analysis.rounds, **versions}.items()
+        for key, value in {**settings, **versions}.items()
         if value is not None
     ]
     return section(

@@ -85,7 +85,7 @@ def write_report(folder: Path, analysis: Analysis, about: About) -> None:
         "calibration": build_calibration(analysis),
         "slices": build_slices(analysis),
         "pictures": build_pictures(draw_pictures(analysis), len(analysis.tables.images)),
-        "method": build_method(analysis, about.settings, about.versions),
+        "method": build_method({**about.settings, "bootstrap_rounds": analysis.rounds}, about.versions),
     }
     state = build_state(run) if run else ""
     head = build_head(analysis, about.title, about.subtitle, about.notes, state)

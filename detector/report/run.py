@@ -31,7 +31,7 @@ class Evaluated:
     Attributes:
         when: its step, or of which trial.
         step: None for a trial.
-        ap, ap50: on the validation images.
+        ap, ap50: on the validation images; of a classifier, its accuracy and balanced accuracy.
     """
 
     when: str
@@ -74,6 +74,7 @@ class RunFacts:
         kept: of a run that goes on from another, what it has kept.
         folds: what was judged so far by models that have not seen it, for a training in folds.
         pooled: sentences on all folds together.
+        measures: what the two numbers of an evaluation are called.
     """
 
     name: str
@@ -90,6 +91,7 @@ class RunFacts:
     kept: Kept | None = None
     folds: Sequence[Evaluated] = ()
     pooled: Sequence[str] = ()
+    measures: tuple[str, str] = ("AP", "AP50")
 
     @property
     def best(self) -> Evaluated | None:
@@ -113,7 +115,7 @@ def percent_of(value: float) -> str:
 
 
 def build_training(facts: RunFacts) -> str:
-    """Losses and AP over the steps."""
+    """Losses and what is measured over the steps."""
     if not facts.losses and not facts.evaluations:
         return section("training", "Training", paragraph("There is nothing to show before the first steps."))
     return section(
@@ -150,7 +152,8 @@ def _losses(facts: RunFacts) -> str:
 
 
 def _precisions(facts: RunFacts) -> str:
-    title = "<h3>AP on the validation images</h3>"
+    name, other = facts.measures
+    title = f"<h3>{escape(_capital(name))} on the validation images</h3>"
     run = [each for each in facts.evaluations if each.step is not None and each.ap >= 0]
     trials = [each.ap for each in facts.evaluations if each.step is None]
     if not run and not trials and facts.folds:
@@ -158,22 +161,27 @@ def _precisions(facts: RunFacts) -> str:
     if not run and not trials:
         return title + paragraph("There is none before the first evaluation.")
     at = [(each.step or 0) / max(1, facts.steps) for each in run]
-    lines = [Line("AP50", at, [each.ap50 for each in run], 1), Line("AP", at, [each.ap for each in run], 0)]
+    lines = [Line(other, at, [each.ap50 for each in run], 1), Line(name, at, [each.ap for each in run], 0)]
     if trials and max(trials) >= 0:
-        lines.append(Line("best AP of the trials", [0, 1], [max(trials)] * 2, -1, True))
+        lines.append(Line(f"best {name} of the trials", [0, 1], [max(trials)] * 2, -1, True))
     best = max(run, key=lambda each: each.ap, default=None)
     marks = []
     if best is not None:
-        marks = [Mark((best.step or 0) / max(1, facts.steps), best.ap, f"AP {percent_of(best.ap)}")]
+        marks = [Mark((best.step or 0) / max(1, facts.steps), best.ap, f"{name} {percent_of(best.ap)}")]
     told = facts.best
     return title + line_chart(
         lines,
         x_label="step",
         y_label="percent",
         marks=marks,
-        title="AP over steps" + (f", the best {percent_of(told.ap)} at {told.when}" if told else ""),
+        title=f"{_capital(name)} over steps"
+        + (f", the best {percent_of(told.ap)} at {told.when}" if told else ""),
         ticks=(make_ticks(facts.steps), _PERCENT),
     )
+
+
+def _capital(name: str) -> str:
+    return f"{name[:1].upper()}{name[1:]}"
 
 
 def _evaluation_table(facts: RunFacts) -> str:
@@ -192,7 +200,7 @@ def _evaluation_table(facts: RunFacts) -> str:
     title = counted(len(rows), "evaluation") + " in numbers"
     return (
         f"<details><summary>{title}</summary>"
-        + table("Evaluations", ("evaluated", "AP", "AP50"), rows, kind="")
+        + table("Evaluations", ("evaluated", *facts.measures), rows, kind="")
         + "</details>"
     )
 
@@ -208,7 +216,7 @@ def build_folds(facts: RunFacts) -> str:
         "folds",
         "The folds",
         paragraph("Each part of the images is judged by a model that was trained on the others."),
-        table("The folds", ("judged", "AP", "AP50"), rows, kind=""),
+        table("The folds", ("judged", *facts.measures), rows, kind=""),
         *(paragraph(sentence) for sentence in facts.pooled),
     )
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from detector.architecture import PROBABILITIES
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.formats.contract import RAW_OUTPUTS, check_network
+from detector.formats.contract import RAW_OUTPUTS, check_classifier, check_network
+from detector.images import Image
+from detector.layers import IMAGE
 
 _STDERR_LOCK = threading.Lock()
 
@@ -53,6 +56,35 @@ class LiteRTBackend:
         return [LiteRTBackend(self._path, 1) for _ in range(count)]
 
 
+class LiteRTClassifier:
+    """Runs the ``.tflite`` file of a classifier in LiteRT's interpreter.
+
+    Raises:
+        ModelError: LiteRT cannot load the file, or its inputs and outputs are not a classifier's.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path = path
+        self._interpreter = open_interpreter(path, threads)
+        try:
+            signature = self._interpreter.get_signature_runner()
+            inputs, outputs = signature.get_input_details(), signature.get_output_details()
+            details = {**inputs, **outputs}
+            check_classifier(path, {name: details[name]["shape"].tolist() for name in details})
+            self._input: Image = _memory(self._interpreter, inputs[IMAGE]["index"], np.uint8)
+            self._output = _memory(self._interpreter, outputs[PROBABILITIES]["index"])[0]
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise _cannot_run(path, error) from error
+
+    def run(self, image: Image) -> FloatArray:
+        np.copyto(self._input, image)
+        self._interpreter.invoke()
+        return self._output.copy()
+
+    def split(self, count: int) -> Sequence[LiteRTClassifier]:
+        return [LiteRTClassifier(self._path, 1) for _ in range(count)]
+
+
 def open_interpreter(model: Path | bytes, threads: int) -> Interpreter:
     """LiteRT's interpreter with that file, or the content of one, in it.
 
@@ -75,18 +107,18 @@ def _cannot_run(path: Path, error: Exception) -> ModelError:
     return ModelError(f"LiteRT cannot run {path} ({type(error).__name__}: {error}); get it again.")
 
 
-def _memory(interpreter: Interpreter, index: int) -> FloatArray:
-    """A float32 tensor of an interpreter whose tensors are allocated, as an array over the same memory.
+def _memory(interpreter: Interpreter, index: int, kind: Any = np.float32) -> Any:
+    """A tensor of that type of an interpreter whose tensors are allocated, as an array over the same memory.
 
     It stays where it is, for no tensor changes its size. LiteRT's own array would not do: while one is there,
     LiteRT refuses to run.
     """
     tensor = interpreter.tensor(index)()
-    if tensor.dtype != np.float32:
-        raise ValueError(f"expected an input and outputs of float32, got {tensor.dtype}")
-    memory = (ctypes.c_float * tensor.size).from_address(tensor.ctypes.data)
+    if tensor.dtype != kind:
+        raise ValueError(f"expected an input or output of {np.dtype(kind)}, got {tensor.dtype}")
+    memory = (np.ctypeslib.as_ctypes_type(kind) * tensor.size).from_address(tensor.ctypes.data)
     memory.owner = interpreter  # which must not go before the array has gone
-    return np.frombuffer(memory, np.float32).reshape(tensor.shape)
+    return np.frombuffer(memory, kind).reshape(tensor.shape)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class Looks:
         looks: a network and what makes its input, for each input size, the smallest first.
     """
 
-    def __init__(self, looks: Sequence[tuple[SharedNetwork, Preprocessor]]) -> None:
+    def __init__(self, looks: Sequence[tuple[SharedNetwork[Backend], Preprocessor]]) -> None:
         self._looks = tuple(looks)
 
     @classmethod
@@ -52,7 +52,7 @@ class Looks:
         return [preprocess.spec for _, preprocess in self._looks]
 
     @property
-    def first(self) -> tuple[SharedNetwork, Preprocessor]:
+    def first(self) -> tuple[SharedNetwork[Backend], Preprocessor]:
         """The network of the smallest input, and what makes that."""
         return self._looks[0]
 
@@ -116,7 +116,7 @@ class Looks:
         own = {preprocess.input_hw: (network, preprocess) for network, preprocess in self._looks}
         return Looks([own.get(size) or self._open(size) for size in sizes])
 
-    def _open(self, size: SizeHW) -> tuple[SharedNetwork, Preprocessor]:
+    def _open(self, size: SizeHW) -> tuple[SharedNetwork[Backend], Preprocessor]:
         network, preprocess = self.first
         opened, spec = network.resized(size)
         return opened, Preprocessor(spec, preprocess.resize)

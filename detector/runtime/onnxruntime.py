@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from detector.architecture import PROBABILITIES
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.formats.contract import RAW_OUTPUTS, check_network
+from detector.formats.contract import RAW_OUTPUTS, check_classifier, check_network
+from detector.images import Image
+from detector.layers import IMAGE
 from detector.system.telemetry import import_onnxruntime
 
 if TYPE_CHECKING:
@@ -40,6 +45,27 @@ class ONNXRuntimeBackend:
 
     def split(self, count: int) -> Sequence[ONNXRuntimeBackend]:
         return [ONNXRuntimeBackend(self._path, 1) for _ in range(count)]
+
+
+class ONNXRuntimeClassifier:
+    """Runs the ``.onnx`` file of a classifier in ONNX Runtime on the CPU.
+
+    Raises:
+        ModelError: ONNX Runtime cannot load the file, or its inputs and outputs are not a classifier's.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path = path
+        self._session = open_session(path, threads)
+        ports = (*self._session.get_inputs(), *self._session.get_outputs())
+        check_classifier(path, {port.name: port.shape for port in ports})
+
+    def run(self, image: Image) -> FloatArray:
+        (probabilities,) = self._session.run([PROBABILITIES], {IMAGE: image})
+        return np.asarray(probabilities[0], np.float32)
+
+    def split(self, count: int) -> Sequence[ONNXRuntimeClassifier]:
+        return [ONNXRuntimeClassifier(self._path, 1) for _ in range(count)]
 
 
 def open_session(path: Path, threads: int) -> InferenceSession:

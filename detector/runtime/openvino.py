@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detector.architecture import PROBABILITIES
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.formats.contract import RAW_OUTPUTS, check_network
+from detector.formats.contract import RAW_OUTPUTS, check_classifier, check_network
 from detector.formats.openvino_kernels import fit_int8_kernels
+from detector.images import Image
 from detector.system.telemetry import import_openvino
 
 if TYPE_CHECKING:
@@ -59,6 +61,37 @@ class OpenVINOBackend:
 
     def split(self, count: int) -> Sequence[OpenVINOBackend]:
         return [OpenVINOBackend(self._path, 1, self._precision) for _ in range(count)]
+
+
+class OpenVINOClassifier:
+    """Runs the file of a classifier in OpenVINO on the CPU: in float32, an int8 one in int8.
+
+    Args:
+        precision: see ``compile_model``.
+
+    Raises:
+        ModelError: OpenVINO cannot load the file, or its inputs and outputs are not a classifier's.
+    """
+
+    def __init__(self, path: Path, threads: int, precision: str | None = "f32") -> None:
+        self._path = path
+        self._precision = precision
+        model = read_model(path)
+        check_classifier(path, _shapes(model))
+        compiled = compile_model(path, model, threads, precision)
+        self._request = compiled.create_infer_request()
+        self._input = self._request.get_input_tensor().data
+        self._output = self._request.get_tensor(compiled.output(PROBABILITIES)).data[0]
+
+    def run(self, image: Image) -> FloatArray:
+        np.copyto(self._input, image)
+        self._request.start_async()
+        self._request.wait()
+        probabilities: FloatArray = self._output.copy()
+        return probabilities
+
+    def split(self, count: int) -> Sequence[OpenVINOClassifier]:
+        return [OpenVINOClassifier(self._path, 1, self._precision) for _ in range(count)]
 
 
 def _shapes(model: Model) -> dict[str, list[int]]:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from detector.architecture import PROBABILITIES
 from detector.boxes import FloatArray
 from detector.errors import ModelError
-from detector.formats.contract import check_network
+from detector.formats.contract import check_classifier, check_network
 from detector.formats.saved_model import SIGNATURE
+from detector.images import Image
 
 
 def open_saved_model(folder: Path, threads: int) -> tuple[object, tf.types.experimental.ConcreteFunction]:
@@ -44,8 +46,7 @@ class SavedModelBackend:
 
     def __init__(self, folder: Path, threads: int) -> None:
         self._module, self._signature = open_saved_model(folder, threads)
-        ports = {**self._signature.structured_input_signature[1], **self._signature.structured_outputs}
-        check_network(folder, {name: port.shape.as_list() for name, port in ports.items()})
+        check_network(folder, _shapes(self._signature))
 
     def run(self, network_input: FloatArray) -> tuple[FloatArray, FloatArray]:
         outputs = self._signature(image=tf.constant(network_input))
@@ -54,3 +55,29 @@ class SavedModelBackend:
     def split(self, count: int) -> Sequence[SavedModelBackend]:
         """This backend for every caller: TensorFlow takes several at once and shares its threads out."""
         return [self] * count
+
+
+class SavedModelClassifier:
+    """Runs the SavedModel of a classifier in TensorFlow.
+
+    Raises:
+        ModelError: TensorFlow cannot load it, or its inputs and outputs are not a classifier's.
+    """
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._module, self._signature = open_saved_model(folder, threads)
+        check_classifier(folder, _shapes(self._signature))
+
+    def run(self, image: Image) -> FloatArray:
+        probabilities: FloatArray = self._signature(image=tf.constant(image))[PROBABILITIES].numpy()[0]
+        return probabilities
+
+    def split(self, count: int) -> Sequence[SavedModelClassifier]:
+        """This backend for every caller: TensorFlow takes several at once and shares its threads out."""
+        return [self] * count
+
+
+def _shapes(signature: tf.types.experimental.ConcreteFunction) -> dict[str, list[int]]:
+    """Shapes of inputs and outputs by name."""
+    ports = {**signature.structured_input_signature[1], **signature.structured_outputs}
+    return {name: port.shape.as_list() for name, port in ports.items()}

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from detector.anchors import AnchorSpec
 from detector.backbones import DEFAULT_BACKBONE, BackboneName
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import DetectorError
 from detector.input_sizes import SizeHW, read_size
 from detector.labels import COCO_CLASSES
@@ -33,7 +34,7 @@ class ModelConfig:
     Attributes:
         classes: ``dataset`` for those of the data, ``coco`` for COCO's 80, or a list of names.
         input_size: side of the input in pixels, or HEIGHTxWIDTH; ``auto`` by the sizes of the objects in the
-            data. Initial weights are made to fit it.
+            data, of a classifier by those of the pictures. Initial weights are made to fit it.
         backbone: the network under the heads: ``mobilenet_v2`` or ``mobilenet_v1``.
         width_multiplier: its multiplier of channels.
     """
@@ -47,6 +48,33 @@ class ModelConfig:
     def input_hw(self) -> SizeHW:
         """Height and width of the input; where nothing has decided them yet, those of the released model."""
         return read_size(RELEASED_SIDE if self.input_size == AUTO else self.input_size)
+
+    def build_classifier_spec(
+        self, name: str, dataset_classes: Iterable[str] | None = None
+    ) -> ClassifierSpec:
+        """The spec of the classifier, with the classes of a dataset where the config leaves them to it.
+
+        Args:
+            name: what the model is called.
+            dataset_classes: class names of the dataset.
+
+        Raises:
+            ConfigError: the config leaves the classes to a dataset and there is none.
+        """
+        return ClassifierSpec(
+            name,
+            self._class_names(dataset_classes),
+            input_hw=self.input_hw,
+            backbone=self.backbone,
+            width_multiplier=float(self.width_multiplier),
+        )
+
+    def _class_names(self, dataset_classes: Iterable[str] | None) -> tuple[str, ...]:
+        if self.classes != "dataset":
+            return COCO_CLASSES if self.classes == "coco" else tuple(self.classes)
+        if dataset_classes is None:
+            raise ConfigError("The config takes its classes from a dataset (`model.classes: dataset`).")
+        return tuple(dataset_classes)
 
     def build_spec(
         self,
@@ -65,15 +93,9 @@ class ModelConfig:
         Raises:
             ConfigError: the config leaves the classes to a dataset and there is none.
         """
-        if self.classes == "dataset":
-            if dataset_classes is None:
-                raise ConfigError("The config takes its classes from a dataset (`model.classes: dataset`).")
-            classes = tuple(dataset_classes)
-        else:
-            classes = COCO_CLASSES if self.classes == "coco" else tuple(self.classes)
         return ModelSpec(
             name,
-            classes,
+            self._class_names(dataset_classes),
             input_hw=self.input_hw,
             backbone=self.backbone,
             width_multiplier=float(self.width_multiplier),
@@ -87,8 +109,9 @@ class TrainingConfig:
 
     Attributes:
         initial_weights: ``released`` (COCO), ``imagenet`` (the backbone alone, of keras.applications),
-            ``none``, a ``.npz`` file, or a file with a classifier of ImageNet: Keras's ``.h5``, torchvision's
-            ``.pth``, a checkpoint or a frozen graph of TF-Slim.
+            ``auto`` for the first of a detector and the second of a classifier, ``none``, a ``.npz`` file, or
+            a file with a classifier of ImageNet: Keras's ``.h5``, torchvision's ``.pth``, a checkpoint or a
+            frozen graph of TF-Slim.
         keep_classes: classes of the initial weights that stay beside those of the data, held by distillation:
             ``none``, ``coco`` for those of COCO, or a list of names.
         batch_size: images a step, over all devices and workers together.
@@ -109,7 +132,7 @@ class TrainingConfig:
         seed: of the order of the images, the augmentation and new weights.
     """
 
-    initial_weights: str = "released"
+    initial_weights: str = AUTO
     keep_classes: Literal["none", "coco"] | list[str] = "none"
     batch_size: int = 8
     steps: int | Auto = AUTO
@@ -159,7 +182,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """SSD's losses.
+    """SSD's losses; those of a classifier have no keys here.
 
     Attributes:
         classification_weight, localization_weight: factors of the two.
@@ -175,6 +198,19 @@ class LossConfig:
     match_iou: float = 0.5
     negatives_per_positive: float = 3.0
     min_negatives: int = 3
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Of a classifier alone, which is what a folder of pictures for each class trains.
+
+    Attributes:
+        label_smoothing: share of what is asked for that all classes have in equal parts.
+        dropout: share of what the last layer reads that is left out, another one for each picture.
+    """
+
+    label_smoothing: float = 0.1
+    dropout: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -230,6 +266,7 @@ class ExperimentConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 

@@ -12,7 +12,7 @@ from reprlib import Repr
 from types import UnionType
 from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from detector.architecture import build_architecture
+from detector.architecture import LOGITS, build_architecture
 from detector.backbones import BACKBONES
 from detector.errors import ArgumentError
 from detector.input_sizes import describe_size
@@ -159,6 +159,8 @@ _RANGES = (
     ("loss", "match_iou", 0.1, 0.95),
     ("loss", "negatives_per_positive", 0, 1000),
     ("loss", "min_negatives", 0, 2000),
+    ("classifier", "label_smoothing", 0, 0.9),
+    ("classifier", "dropout", 0, 0.9),
     ("augmentation", "flip", 0, 1),
     ("augmentation", "expand", 0, 1),
     ("augmentation", "expand_up_to", 1, 8),
@@ -201,7 +203,7 @@ def _check_first_layer(config: ExperimentConfig, origin: str) -> None:
     layers = [layer.name for layer in build_architecture(config.model.build_spec("", ("object",))).layers]
     backbone = BACKBONES[config.model.backbone]
     first = config.training.frozen_until
-    if first not in (AUTO, "none", "heads", *layers):
+    if first not in (AUTO, "none", "heads", LOGITS, *layers):
         near = get_close_matches(first, layers, n=1, cutoff=0)[0]
         raise ConfigError(
             f"{origin}: training.frozen_until should be `auto`, `none`, `heads` or a layer of "

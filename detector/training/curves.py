@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.system.files import replacing
-from detector.training.history import HistoryEntry, read_series, smooth
+from detector.training.history import HistoryEntry, read_series, smooth, value_of
+from detector.training.measure import ACCURACY, AP, Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ _LOSSES = {
     "classification_loss": ("classification", "#d55e00"),
     "localization_loss": ("localization", "#0072b2"),
 }  # colours that differ for the colour-blind, too: Okabe and Ito, Color Universal Design, 2008
-_PRECISIONS = {"AP50": ("AP50", "#e69f00"), "AP": ("AP", "#009e73")}
+_COLOURS = ("#009e73", "#e69f00")  # of the number that chooses the best weights, and of the other
 _STYLE: dict[str, object] = {
     "font.size": 15,
     "axes.titlesize": 17,
@@ -36,15 +37,16 @@ _ROOM = 1.45  # of the greatest AP: the legend stands above it, where 100 % is n
 
 
 def draw_curves(history: Sequence[HistoryEntry], path: Path) -> None:
-    """Write a PNG with three panels over the steps: losses, AP and AP50 in percent, learning rate.
+    """Write a PNG with three panels over the steps: losses, AP and AP50 (or a classifier's accuracy) in
+    percent, learning rate.
 
     Losses are drawn as they came, in light colours, and smoothed. The best AP of the run is marked; that of
     the trials before it is a dashed line.
 
     Args:
         history: records in order, each with ``step`` and any of ``loss``, ``classification_loss``,
-            ``localization_loss``, ``learning_rate``, ``AP`` and ``AP50`` (in [0, 1]; -1 for none). Those of
-            trials have ``trial``.
+            ``localization_loss``, ``learning_rate``, ``AP`` and ``AP50``, or ``accuracy`` and
+            ``balanced_accuracy`` (in [0, 1]; -1 for none). Those of trials have ``trial``.
         path: file to write, ``.png``.
 
     Raises:
@@ -60,10 +62,12 @@ def draw_curves(history: Sequence[HistoryEntry], path: Path) -> None:
         figure = Figure(figsize=(16, 4.8), dpi=120, layout="constrained")
         FigureCanvasAgg(figure)  # needs no display
         losses, precisions, rates = figure.subplots(1, 3)
-        trials = [record["AP"] for record in history if "trial" in record and "AP" in record]
+        measure = ACCURACY if any("accuracy" in record for record in history) else AP
+        of_trials = (value_of(record, measure.key) for record in history if "trial" in record)
+        trials = [value for value in of_trials if value is not None]
         history = [record for record in history if "trial" not in record]
         _draw_losses(losses, history)
-        _draw_precisions(precisions, history, best_trial=max(trials, default=-1))
+        _draw_precisions(precisions, history, max(trials, default=-1), measure)
         _draw_rates(rates, history)
         for axes in (losses, precisions, rates):
             axes.set_xlabel("step")
@@ -94,13 +98,16 @@ def _draw_losses(axes: Axes, history: Sequence[HistoryEntry]) -> None:
     axes.legend(loc="upper right")
 
 
-def _draw_precisions(axes: Axes, history: Sequence[HistoryEntry], best_trial: float) -> None:
-    axes.set_title("AP on the validation set, %")
+def _draw_precisions(
+    axes: Axes, history: Sequence[HistoryEntry], best_trial: float, measure: Measure = AP
+) -> None:
+    axes.set_title(f"{measure.title} on the validation set, %")
     top = 0.0
     if best_trial >= 0:
         top = 100 * best_trial
-        axes.axhline(top, color="#009e73", linestyle="--", label=f"AP {top:.1f} of the trial")
-    for key, (label, colour) in _PRECISIONS.items():
+        axes.axhline(top, color=_COLOURS[0], linestyle="--", label=f"{measure.key} {top:.1f} of the trial")
+    drawn = ((measure.second_key, measure.second_name), (measure.key, measure.key))
+    for (key, label), colour in zip(drawn, reversed(_COLOURS), strict=True):
         steps, values = read_series(history, key)
         steps, values = steps[values >= 0], 100 * values[values >= 0]
         if not len(steps):
@@ -109,8 +116,8 @@ def _draw_precisions(axes: Axes, history: Sequence[HistoryEntry], best_trial: fl
             steps, values, color=colour, linewidth=2.2, marker="o", markersize=4, label=label, clip_on=False
         )
         top = max(top, values.max())
-        if key == "AP":
-            _mark_best(axes, steps, values, colour)
+        if key == measure.key:
+            _mark_best(axes, steps, values, colour, measure)
     if not axes.lines:
         _say(axes, "no evaluation yet")
         return
@@ -118,10 +125,16 @@ def _draw_precisions(axes: Axes, history: Sequence[HistoryEntry], best_trial: fl
     axes.legend(loc="upper left" if _ROOM * top <= 100 else "lower right")
 
 
-def _mark_best(axes: Axes, steps: NDArray[np.float64], values: NDArray[np.float64], colour: str) -> None:
-    """A star on the best AP, its value above it, and both in the legend."""
+def _mark_best(
+    axes: Axes,
+    steps: NDArray[np.float64],
+    values: NDArray[np.float64],
+    colour: str,
+    measure: Measure,
+) -> None:
+    """A star on the best one, its value above it, and both in the legend."""
     best = int(values.argmax())
-    text = f"best AP {values[best]:.1f} at step {steps[best]:,.0f}"
+    text = f"best {measure.key} {values[best]:.1f} at step {steps[best]:,.0f}"
     axes.plot(
         steps[best : best + 1],
         values[best : best + 1],

@@ -20,8 +20,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from detector.architecture import build_architecture, crossing_layers
+from detector.architecture import crossing_layers, layers_of
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.data.dataset import Dataset
 from detector.formats.tflite.features import build_features
 from detector.runtime.litert import open_interpreter
@@ -29,8 +30,7 @@ from detector.spec import ModelSpec
 from detector.system.machine import available_threads
 from detector.system.terminal import counted
 from detector.training.config import AugmentationConfig, ExperimentConfig
-from detector.training.samples import Sample, SampleSource, Source
-from detector.training.targets import Targets
+from detector.training.picture_source import ArrayType, Packed, PictureSource, Sample, Source
 from detector.weights import Weights
 
 _POOL = 4  # variants of a picture
@@ -78,14 +78,14 @@ def choose_pool(augmentation: AugmentationConfig, images: int, sample_bytes: int
     return Pool(min(wanted, fits), not plain) if fits >= least else None
 
 
-def feature_shapes(spec: ModelSpec, first: str) -> tuple[tuple[int, int, int], ...]:
+def feature_shapes(spec: ModelSpec | ClassifierSpec, first: str) -> tuple[tuple[int, int, int], ...]:
     """(h, w, C) of everything that the layers from ``first`` on read."""
-    architecture = build_architecture(spec)
+    architecture = layers_of(spec)
     layers = (architecture[name] for name in crossing_layers(architecture, first))
     return tuple((*layer.out_hw, layer.out_channels) for layer in layers)
 
 
-def feature_bytes(spec: ModelSpec, first: str) -> int:
+def feature_bytes(spec: ModelSpec | ClassifierSpec, first: str) -> int:
     """Bytes that the features of one sample take, as they are kept."""
     return sum(2 * math.prod(shape) for shape in feature_shapes(spec, first))
 
@@ -102,7 +102,9 @@ class Sources:
         pictures: as given.
     """
 
-    def __init__(self, pictures: SampleSource, spec: ModelSpec, config: ExperimentConfig) -> None:
+    def __init__(
+        self, pictures: PictureSource, spec: ModelSpec | ClassifierSpec, config: ExperimentConfig
+    ) -> None:
         self.pictures = pictures
         self._spec = spec
         self._config = config
@@ -168,8 +170,8 @@ class FeatureSource:
 
     def __init__(
         self,
-        samples: SampleSource,
-        spec: ModelSpec,
+        samples: PictureSource,
+        spec: ModelSpec | ClassifierSpec,
         first: str,
         pool: Pool,
         *,
@@ -203,11 +205,12 @@ class FeatureSource:
             assert self._frozen is not None, "there are no frozen layers yet"
             sample = self._samples.variant(index, variant)
             features = self._frozen(np.asarray(sample.inputs[0], np.uint8))
-            kept = _Kept.pack(variant, features, sample.targets)
+            halves = tuple(values.astype(np.float16) for values in features)
+            kept = _Kept(variant, halves, sample.targets.pack())
             with self._lock:
                 if place in self._kept or len(self._kept) < self._most_kept:
                     self._kept[place] = kept
-        return Sample(kept.features, kept.targets, index)
+        return Sample(kept.features, kept.targets.unpack(), index)
 
     @property
     def kept_bytes(self) -> int:
@@ -253,9 +256,9 @@ class FeatureSource:
         return self._samples.dataset
 
     @property
-    def num_anchors(self) -> int:
-        """Number of anchors of the network."""
-        return self._samples.num_anchors
+    def target_types(self) -> tuple[ArrayType, ...]:
+        """Type and shape of each array of a sample's targets."""
+        return self._samples.target_types
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -266,8 +269,8 @@ class FeatureSource:
 class _FrozenLayers:
     """Layers of a network in LiteRT, with an interpreter for each thread that may ask at the same time."""
 
-    def __init__(self, weights: Weights, spec: ModelSpec, first: str) -> None:
-        self._names = crossing_layers(build_architecture(spec), first)
+    def __init__(self, weights: Weights, spec: ModelSpec | ClassifierSpec, first: str) -> None:
+        self._names = crossing_layers(layers_of(spec), first)
         model = build_features(weights, spec, first)
         self._free: queue.SimpleQueue[Interpreter] = queue.SimpleQueue()
         for _ in range(available_threads()):
@@ -284,27 +287,8 @@ class _FrozenLayers:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A sample in little room: features in half precision, boxes of matched anchors alone."""
+    """A sample in little room: features in half precision, and packed targets."""
 
     variant: int
     features: tuple[NDArray[np.float16], ...]
-    classes: NDArray[np.int16]
-    matched: NDArray[np.int64]
-    boxes: FloatArray
-
-    @staticmethod
-    def pack(variant: int, features: tuple[FloatArray, ...], targets: Targets) -> _Kept:
-        matched = np.flatnonzero(targets.classes > 0)
-        return _Kept(
-            variant,
-            tuple(values.astype(np.float16) for values in features),
-            targets.classes.astype(np.int16),
-            matched,
-            targets.boxes[matched],
-        )
-
-    @property
-    def targets(self) -> Targets:
-        boxes = np.zeros((len(self.classes), 4), np.float32)
-        boxes[self.matched] = self.boxes
-        return Targets(boxes, self.classes.astype(np.int32))
+    targets: Packed

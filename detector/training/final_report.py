@@ -13,15 +13,17 @@ from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
 from detector.system.invocation import command, program
 from detector.system.terminal import counted
+from detector.training.classification.chance import tell_guesses
 from detector.training.clock import describe_minutes
 from detector.training.curves import draw_curves
 from detector.training.fold_numbers import FoldNumbers
 from detector.training.gallery import draw_gallery
 from detector.training.job import Job
 from detector.training.manifest import NotWholeError, read_manifest
+from detector.training.measure import measure_of
 from detector.training.run_folder import RunFolder
-from detector.training.validation import evaluate_weights
-from detector.weights import load_weights
+from detector.training.run_record import CLASSIFIER
+from detector.weights import load_network
 
 if TYPE_CHECKING:
     from detector.training.run import Outcome
@@ -35,9 +37,10 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     run, say = job.folder, job.say
     best = _read_best(run)
     job.validation.complete()
-    metrics, detections = json.loads(run.metrics.read_bytes()), json.loads(run.detections.read_bytes())
+    metrics, measure = json.loads(run.metrics.read_bytes()), measure_of(job.spec)
     if outcome.stopped_early:
-        say(f"The last {counted(job.plan.config.training.patience, 'evaluation')} brought no higher AP.")
+        patience = counted(job.plan.config.training.patience, "evaluation")
+        say(f"The last {patience} brought no higher {measure.key}.")
     validation = job.validation
     share = validation.seconds / max(job.budget.seconds, 1e-9)
     speed = f" at {outcome.images_per_second:.0f} images/s" if outcome.images_per_second else ""
@@ -45,33 +48,51 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
         f"Trained {counted(outcome.steps, 'step')}{speed}; with all else "
         f"{describe_minutes(job.budget.seconds / 60)}, {share:.0%} of it for "
         f"{counted(validation.count, 'evaluation')}. Best weights: {best}, "
-        f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on "
-        f"{len(folder.val.images):,} validation images."
+        f"{measure.describe(metrics)} on {len(folder.val.images):,} validation images."
     )
-    if metrics["AP"] < _HOPELESS_AP:
-        say("An AP this low has a reason. What was found:")
-        for finding in diagnose(folder.val, detections, training=folder.train):
-            say(f"- {finding}")
     draw_curves(run.load_history(), run.curves)
-    draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
+    if folder.names_pictures:
+        tell_guesses(folder.val, metrics["accuracy"], say)
+    else:
+        _show_detections(run, folder, metrics["AP"], say)
     if folder.test is not None:
         _evaluate_test(job, folder.test)
     save_coco(folder.val, run.validation)
     if run.load_record().get("fold") is not None:  # what folds tell is told once, of all of them
         return
     say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
-    say(f"  {run.predictions}   predictions against truth\n  {run.curves}   losses and AP over time")
+    shown = "" if folder.names_pictures else f"  {run.predictions}   predictions against truth\n"
+    say(f"{shown}  {run.curves}   losses and {measure.key} over time")
     _say_next(run, say)
+
+
+def _show_detections(run: RunFolder, folder: LabelledFolder, ap: float, say: Callable[[str], None]) -> None:
+    """Pictures of a detector's answers, and what its AP comes from where that is next to nothing; the
+    validation images for ``ssdlite eval``.
+    """
+    detections = json.loads(run.detections.read_bytes())
+    if ap < _HOPELESS_AP:
+        say("An AP this low has a reason. What was found:")
+        for finding in diagnose(folder.val, detections, training=folder.train):
+            say(f"- {finding}")
+    draw_gallery(folder.val, detections, run.predictions, score_threshold=_SHOWN_SCORE)
 
 
 def next_commands(run: RunFolder) -> list[tuple[str, str]]:
     """What can be done with a run that is over: what it is, and what to type for it."""
+    curves = ("see the curves in TensorBoard", program("tensorboard", "--logdir", run.tensorboard))
+    if run.load_record().get("kind") == CLASSIFIER:
+        return [
+            ("name what a photograph shows", command("classify", "PHOTO", "--model", run.root)),
+            ("export it", command("export", "--model", run.root)),
+            curves,
+        ]
     again = ("measure it again, in more ways", command("eval", run.validation, "--model", run.root))
     return [
         *([] if run.fold_numbers.exists() else [again]),  # a model of all images has none to be measured on
         ("find objects in a photograph", command("detect", "PHOTO", "--model", run.root)),
         ("see it live", command("demo", "--model", run.root)),
-        ("see the curves in TensorBoard", program("tensorboard", "--logdir", run.tensorboard)),
+        curves,
     ]
 
 
@@ -112,11 +133,10 @@ def _read_best(run: RunFolder) -> str:
 
 def _evaluate_test(job: Job, test: Dataset) -> None:
     """The number on the split that had no part in choosing anything."""
-    evaluation = evaluate_weights(load_weights(job.folder.weights)[0], job.spec, test)
+    evaluation = job.validation.look(load_network(job.folder.weights)[0], test)
     source = {"dataset": str(test.source), "split": test.split}
     evaluation.save(job.folder.root / "test", {"model": job.spec.name, **source})
-    metrics = evaluation.metrics.summary
-    numbers = f"AP {100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f}"
+    numbers = measure_of(job.spec).describe(evaluation.summary)
     job.say(
         f"On {counted(evaluation.images, 'image')} of {test.split}, which had no say in anything: {numbers}."
     )

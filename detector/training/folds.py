@@ -22,22 +22,14 @@ from detector.training.budget import Budget, Speed, budget_of, measure_speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.config_file import load_config
-from detector.training.data_notes import tell_findings
+from detector.training.data_notes import refuse_named_pictures, tell_findings
 from detector.training.division import Division
 from detector.training.fold_numbers import Fold, FoldNumbers
 from detector.training.fold_results import judge_folds
 from detector.training.fold_time import check_time, describe_shortage, divide_budget
-from detector.training.initial_weights import initial_size
+from detector.training.initial_weights import initial_size, settle_detector
 from detector.training.job import Progress
-from detector.training.launch import (
-    Beginning,
-    Say,
-    alone,
-    choose_folder,
-    go_on,
-    start,
-    with_whole_paths,
-)
+from detector.training.launch import Beginning, Say, alone, choose_folder, go_on, start, with_whole_paths
 from detector.training.plan import build_plan, describe_depth
 from detector.training.resumption import check_dataset, load_dataset
 from detector.training.run_folder import RunFolder, fingerprint
@@ -71,9 +63,10 @@ def begin_folds(
     assert division.folds is not None
     if worker_count():
         raise DetectorError("--folds trains on one machine; unset TF_CONFIG, or leave --folds out.")
-    experiment = with_whole_paths(experiment)
+    experiment = settle_detector(with_whole_paths(experiment))
     budget = budget_of(experiment)
     whole = division.load(dataset, experiment.training.seed)
+    refuse_named_pictures(whole, "--folds pools the detections of detectors")
     tell_findings(whole, say)
     run = RunFolder(output or choose_folder(dataset))
     run.check_free()

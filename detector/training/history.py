@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 _SMOOTHED_OVER = 25  # parts of the training; the mean follows what lasts for longer than one
 
 
+LOSSES = ("classification_loss", "localization_loss")
+"""The parts of the loss; a classifier has the first alone."""
+
+
 class _Point(TypedDict):
     step: int
 
@@ -19,8 +23,8 @@ class _Point(TypedDict):
 class HistoryEntry(_Point, total=False):
     """A line of ``history.jsonl``: means of losses since the line before, or the metrics of an evaluation.
 
-    Besides what is named here an evaluation has all of COCO's numbers, in [0, 1]; -1 for none. Entries of
-    trials have ``trial``, the depth that was tried.
+    Besides what is named here an evaluation has all of COCO's numbers, in [0, 1]; -1 for none. That of a
+    classifier has its accuracies in their place. Entries of trials have ``trial``, the depth that was tried.
     """
 
     trial: str
@@ -32,6 +36,8 @@ class HistoryEntry(_Point, total=False):
     images_per_second: float
     AP: float
     AP50: float
+    accuracy: float
+    balanced_accuracy: float
 
 
 def build_entry(step: int, numbers: Mapping[str, float], *, trial: str | None = None) -> HistoryEntry:
@@ -49,6 +55,11 @@ def parse_entry(line: bytes) -> HistoryEntry | None:
         return None
     numbers = all(type(value) in (int, float) for key, value in entry.items() if key != "trial")
     return cast(HistoryEntry, entry) if numbers and isinstance(entry.get("trial", ""), str) else None
+
+
+def value_of(entry: HistoryEntry, key: str) -> float | None:
+    """A number of an entry by its name; None where it has none."""
+    return cast("Mapping[str, float]", entry).get(key)
 
 
 def read_series(history: Sequence[HistoryEntry], key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

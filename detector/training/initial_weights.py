@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from detector.any_size import resize_network
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import WeightsError
 from detector.input_sizes import SizeHW
 from detector.labels import normalise_name
@@ -17,7 +18,7 @@ from detector.pretrained.imagenet.files import FILES, fetch_imagenet, is_imagene
 from detector.pretrained.releases import DEFAULT_MODEL, RELEASES, weights_path
 from detector.spec import ModelSpec
 from detector.system.run_names import RUN_WEIGHTS
-from detector.training.config import ExperimentConfig
+from detector.training.config import AUTO, ExperimentConfig
 from detector.weights import Weights, load_weights
 
 # A new class starts out improbable, so that the many anchors on background do not drown the first steps;
@@ -61,11 +62,11 @@ def load_initial_weights(
     if start == "none":
         return InitialWeights({}, "nothing: all weights are new", {})
     if not is_of_detector(start):
-        return _load_imagenet(start, spec, say)
+        return load_imagenet(start, spec, say)
     path = weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
-    _check_backbone(str(path), source.backbone, spec.backbone)
+    check_backbone(str(path), source.backbone, spec.backbone)
     card = dict(source.card)
     weights, source = resize_network(weights, source, spec.input_hw)
     if source.width_multiplier != spec.width_multiplier or source.anchors != spec.anchors:
@@ -80,18 +81,25 @@ def load_initial_weights(
     return InitialWeights(fitted, f"{source.name}", card, copied)
 
 
+def settle_detector(experiment: ExperimentConfig) -> ExperimentConfig:
+    """The experiment of a detector, ``auto`` initial weights decided: the released ones."""
+    if experiment.training.initial_weights != AUTO:
+        return experiment
+    return replace(experiment, training=replace(experiment.training, initial_weights="released"))
+
+
 def is_of_detector(start: str) -> bool:
     """Whether ``training.initial_weights`` names weights with heads, and not of a backbone alone or none."""
     return start not in ("none", "imagenet") and not is_imagenet_file(start)
 
 
-def _load_imagenet(start: str, spec: ModelSpec, say: Callable[[str], None]) -> InitialWeights:
-    """A backbone from ImageNet; heads and extra maps are not among the weights."""
+def load_imagenet(start: str, spec: ModelSpec | ClassifierSpec, say: Callable[[str], None]) -> InitialWeights:
+    """A backbone from ImageNet; what is on it is not among the weights."""
     if start == "imagenet":
         network, origin = fetch_imagenet(spec, say), "keras.applications"
     else:
         network, origin = read_imagenet(Path(start)), Path(start).name
-        _check_backbone(start, network.backbone, spec.backbone)
+        check_backbone(start, network.backbone, spec.backbone)
     if network.width != spec.width_multiplier:
         raise WeightsError(
             f"{start} is {network.title} and the network to be trained has the width multiplier "
@@ -114,15 +122,16 @@ def initial_size(
     start, backbone = experiment.training.initial_weights, experiment.model.backbone
     if not is_of_detector(start):
         return None, None
-    if start == "released":  # before they are fetched for nothing
-        _check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
+    if start in (AUTO, "released"):  # before they are fetched for nothing
+        check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
     path = weights_file(start, say)
     spec = load_weights(path)[1]
-    _check_backbone(str(path), spec.backbone, backbone)
+    check_backbone(str(path), spec.backbone, backbone)
     return spec.input_hw, spec.anchors.reference_hw or spec.input_hw
 
 
-def _check_backbone(origin: str, found: str, expected: str) -> None:
+def check_backbone(origin: str, found: str, expected: str) -> None:
+    """Raise WeightsError where weights are of another backbone than is expected."""
     if found != expected:
         raise WeightsError(
             f"{origin} has the backbone {found} and model.backbone is {expected}: set "
@@ -137,13 +146,13 @@ def weights_file(start: str, say: Callable[[str], None]) -> Path:
     Raises:
         WeightsError: it cannot be had, or what is named is none.
     """
-    path = weights_path(DEFAULT_MODEL, say=say) if start == "released" else Path(start)
+    path = weights_path(DEFAULT_MODEL, say=say) if start in (AUTO, "released") else Path(start)
     if (path / RUN_WEIGHTS).is_file():
         path /= RUN_WEIGHTS
     if path.suffix != ".npz":
         raise WeightsError(
-            f"training.initial_weights should be released, imagenet, none, a training run or a .npz file, or "
-            f"a classifier of ImageNet ({FILES}), is {start!r}."
+            "training.initial_weights should be auto, released, imagenet, none, a training run, a .npz file "
+            f"or a classifier of ImageNet ({FILES}), is {start!r}."
         )
     return path
 

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from detector.classifier_spec import ClassifierSpec
 from detector.data.dataset import Dataset
 from detector.spec import ModelSpec
 from detector.system.terminal import ignore
 from detector.training.budget import SECONDS_AT_END, Budget
+from detector.training.classification.samples import ClassSource
 from detector.training.features import Sources, picture_bytes
+from detector.training.picture_source import PictureSource
 from detector.training.plan import Plan
 from detector.training.run_folder import RunFolder
 from detector.training.samples import SampleSource
@@ -29,9 +32,10 @@ class Progress:
     Attributes:
         step: how many steps are done.
         steps: how many there are; where time is limited it may be another number later on.
-        losses: ``loss``, ``classification_loss`` and ``localization_loss``, means since the point before;
-            empty for an evaluation.
-        metrics: the COCO numbers of the validation images, in [0, 1]; empty for a point of the losses.
+        losses: ``loss``, ``classification_loss`` and, of a detector, ``localization_loss``, means since the
+            point before; empty for an evaluation.
+        metrics: the COCO numbers of the validation images, or ``accuracy`` and ``balanced_accuracy`` of a
+            classifier, in [0, 1]; empty for a point of the losses.
         is_best: whether the weights are the best so far.
         fold: which of the folds it is of, from 1 on; None without folds, and for the model of all images.
     """
@@ -71,7 +75,7 @@ class Job:
     """
 
     plan: Plan
-    spec: ModelSpec
+    spec: ModelSpec | ClassifierSpec
     weights: Weights
     data: Dataset
     strategy: tf.distribute.Strategy
@@ -100,12 +104,18 @@ class Job:
     def build_sources(self) -> Sources:
         """Where its samples come from; images and features are kept, so one serves the trial and the run."""
         config = self.plan.config
-        pictures = SampleSource(
-            self.data,
-            self.spec,
-            config.augmentation,
-            iou_threshold=config.loss.match_iou,
-            seed=config.training.seed,
-            cache_bytes=picture_bytes(config, self.plan.frozen_until is not None),
-        )
+        seed = config.training.seed
+        room = picture_bytes(config, self.plan.frozen_until is not None)
+        pictures: PictureSource
+        if isinstance(self.spec, ClassifierSpec):
+            pictures = ClassSource(self.data, self.spec, config.augmentation, seed=seed, cache_bytes=room)
+        else:
+            pictures = SampleSource(
+                self.data,
+                self.spec,
+                config.augmentation,
+                iou_threshold=config.loss.match_iou,
+                seed=seed,
+                cache_bytes=room,
+            )
         return Sources(pictures, self.spec, config)

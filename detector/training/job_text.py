@@ -29,7 +29,9 @@ def describe_job(job: Job, folder: LabelledFolder, start: InitialWeights) -> Ite
     epochs = job.steps * training.batch_size / len(folder.train.images)
     rows = {
         "dataset": f"{folder.root} ({folder.format})",
-        "images": f"{images}; {counted(len(folder.train.annotations), 'object')} to train on",
+        "images": images
+        if folder.names_pictures
+        else f"{images}; {counted(len(folder.train.annotations), 'object')} to train on",
         "split": folder.split_note,
         "classes": f"{len(job.spec.classes)}: {listing(job.spec.classes)}",
         "weights": weights,

@@ -11,26 +11,28 @@ from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.data.readers.coco import save_coco
 from detector.errors import DetectorError
+from detector.spec import ModelSpec
 from detector.system.files import free_folder
 from detector.system.invocation import command
-from detector.training.budget import Budget, budget_of, measure_speed
+from detector.training.budget import Budget, budget_of
 from detector.training.chance import describe_expected
+from detector.training.classification.chance import expected_accuracy
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO, ExperimentConfig
-from detector.training.data_notes import tell_findings
+from detector.training.data_notes import refuse_named_pictures, tell_findings
 from detector.training.division import Division
 from detector.training.final_report import report_final, report_run
-from detector.training.initial_weights import InitialWeights, initial_size, load_initial_weights
+from detector.training.initial_weights import InitialWeights
 from detector.training.job import Job, Progress, StopError
 from detector.training.job_text import describe_job, model_card
-from detector.training.plan import Plan, build_plan
 from detector.training.predecessor import GoingOn, find_predecessor, reload_predecessor
-from detector.training.preparation import build_job, keep_classes, prepare
+from detector.training.preparation import build_job, keep_classes, make_plan, prepare, settled_plan
 from detector.training.resumption import reload_initial_weights, reload_teacher, take_up, weights_digest
 from detector.training.retention import leave_retention
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_lock import locked
-from detector.training.run_record import RunRecord
+from detector.training.run_record import CLASSIFIER, RunRecord
+from detector.training.start_weights import load_start
 from detector.training.teacher import load_teacher
 from detector.training.tensorflow_import import import_with_tensorflow
 from detector.version import __version__
@@ -85,6 +87,8 @@ def begin(
     if earlier is not None:
         experiment = earlier.fit(experiment)
     folder = division.load(dataset, experiment.training.seed)
+    if earlier is not None:
+        refuse_named_pictures(folder, "--from goes on with a detector")
     tell_findings(folder, say)
     record: RunRecord = {"dataset": str(dataset.absolute()), **division.to_record()}
     old_validation = None
@@ -115,10 +119,7 @@ def start(
         DetectorError: what is wrong and what to do, in a sentence.
     """
     origin, budget = beginning.record, beginning.budget or budget_of(experiment)
-    own_hw, reference_hw = initial_size(experiment, say)
-    speed = None if budget.minutes is None else measure_speed(experiment.model.backbone)
-    plan = build_plan(experiment, folder, own_hw, speed)
-    reference_hw = None if reference_hw == plan.config.model.input_hw else reference_hw
+    plan, reference_hw = make_plan(experiment, folder, say)
     over = origin.get("folded", False)
     if not over:
         run.check_free()
@@ -127,7 +128,7 @@ def start(
     spec, strategy = prepare(run, plan, folder, reference_hw, say, origin)
     training, asked = plan.config.training, experiment.training
     usual = int(training.steps) if asked.steps == asked.epochs == AUTO and not worker_count() else 0
-    start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
+    start = load_start(training, spec, say)
     spec = replace(spec, card={**model_card(start, folder), **origin.get("card", {})})
     record: RunRecord = {
         **origin,
@@ -141,9 +142,10 @@ def start(
         "finished": False,
         "weights": weights_digest(start.weights),
         "card": spec.card,
-        "reference_hw": spec.anchors.reference_hw,
+        "reference_hw": spec.anchors.reference_hw if isinstance(spec, ModelSpec) else None,
         "most_steps": int(training.steps),
         "usual_steps": usual,
+        **({"kind": CLASSIFIER} if folder.names_pictures else {}),
     }
     job = build_job(plan, spec, start.weights, folder, strategy, run, record)
     job = replace(job, budget=budget, say=say, on_progress=on_progress, teacher=teacher)
@@ -152,7 +154,8 @@ def start(
             (run.start_again if over else run.start)(plan.config.to_yaml(), record)
             if beginning.old_validation is not None:
                 save_coco(beginning.old_validation, run.old_validation)
-            if not folder.folds and "fold" not in origin and (line := describe_expected(folder.val)):
+            expected = expected_accuracy if folder.names_pictures else describe_expected
+            if not folder.folds and "fold" not in origin and (line := expected(folder.val)):
                 say(line)
         _train(job, folder, start)
 
@@ -193,7 +196,8 @@ def go_on(
     run.load_record()
     with alone(run, say):
         resumed = take_up(run, moved_to, lambda folder: _complete(run, folder, say), loaded)
-        plan, folder, step = Plan(resumed.config), resumed.folder, resumed.step
+        folder, step = resumed.folder, resumed.step
+        plan = settled_plan(resumed.config, folder)
         recorded = resumed.record.get("reference_hw")
         reference_hw = None if recorded is None else (recorded[0], recorded[1])
         spec, strategy = prepare(run, plan, folder, reference_hw, say, resumed.record)
@@ -229,7 +233,7 @@ def _complete(run: RunFolder, folder: LabelledFolder, say: Say) -> LabelledFolde
 def with_whole_paths(config: ExperimentConfig) -> ExperimentConfig:
     """The config as it can be read from any folder."""
     start = config.training.initial_weights
-    if start in ("released", "imagenet", "none"):
+    if start in (AUTO, "released", "imagenet", "none"):
         return config
     return replace(config, training=replace(config.training, initial_weights=str(Path(start).absolute())))
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from detector.architecture import build_architecture
+from detector.architecture import layers_of
+from detector.classifier_spec import ClassifierSpec
 from detector.spec import ModelSpec
 
 # Measured at 512 from block_3 on, where 8 images have outputs of 560 MiB: a step of 8 at a time takes .94 GB,
@@ -15,7 +16,7 @@ from detector.spec import ModelSpec
 _MOST_BYTES = 224 << 20
 
 
-def micro_batch_size(spec: ModelSpec, first: str | None, batch: int) -> int:
+def micro_batch_size(spec: ModelSpec | ClassifierSpec, first: str | None, batch: int) -> int:
     """The number of images at a time: a divisor of the batch, whose layers' outputs take 224 MiB at most
     where that is possible.
 
@@ -24,7 +25,7 @@ def micro_batch_size(spec: ModelSpec, first: str | None, batch: int) -> int:
         first: name of the first layer that is trained, None for all: what goes before it keeps no outputs.
         batch: number of images in the batch.
     """
-    layers = build_architecture(spec).layers
+    layers = layers_of(spec).layers
     names = [layer.name for layer in layers]
     trained = layers[0 if first is None else names.index(first) :]
     each = sum(4 * math.prod(layer.out_hw) * layer.out_channels for layer in trained)
@@ -38,15 +39,17 @@ def add_in_parts(
     size: int,
     variables: Sequence[tf.Variable],
     gradients: list[tf.Tensor],
+    num_losses: int,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """(3,) losses of a batch, and the gradients with those of the losses' sum added.
+    """(N,) losses of a batch, and the gradients with those of the losses' sum added.
 
     Args:
-        losses_of: (3,) losses of some of the samples, which add up to those of all.
+        losses_of: (N,) losses of some of the samples, which add up to those of all.
         samples: tensors (B, ...), whose parts ``losses_of`` takes.
         size: how many go through the network at a time; divides B.
         variables: that the gradients are of.
         gradients: what is there already.
+        num_losses: N.
     """
     count = int(tf.nest.flatten(samples)[0].shape[0]) // size
     parts = tf.nest.map_structure(lambda each: tf.reshape(each, (count, size, *each.shape[1:])), samples)
@@ -60,7 +63,7 @@ def add_in_parts(
         more = tape.gradient(total, variables)
         return number + 1, losses + own, [a + b for a, b in zip(sums, more, strict=True)]
 
-    state = (tf.constant(0), tf.zeros(3), gradients)
+    state = (tf.constant(0), tf.zeros(num_losses), gradients)
     if count > 1:  # one after another, so that only one has its outputs in memory
         state = tf.while_loop(lambda number, *_: number < count, add, state, parallel_iterations=1)
     else:

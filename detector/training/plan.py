@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from detector.architecture import LOGITS
 from detector.backbones import BACKBONES
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
@@ -17,14 +18,15 @@ from detector.training.budget import EVALUATIONS, Speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig, ModelConfig
 from detector.training.initial_weights import is_of_detector
+from detector.training.kind_checks import check_detector_config
 
 FIRST_HEAD = "extra_2_reduce"
 _EPOCHS = 25
 _FEW_IMAGES = 250
 _LARGE_SIDE = 0.35
 _CROP, _COLOURS = 0.5, 0.3
-_MANY_IMAGES = 5_000
-_LEAST_STEPS = 360
+MANY_IMAGES = 5_000
+LEAST_STEPS = 360
 _LIVE_BATCH = 32
 _LEAST_OBJECTS = 10
 _RUN_SHARE = 0.25  # of a limited time; where a whole run takes more, there is no room for a trial
@@ -49,8 +51,8 @@ class Plan:
     def with_steps(self, steps: int) -> Plan:
         """The plan with another number of steps, and its evaluations spread over them if they were before."""
         training = self.config.training
-        if training.evaluate_every == _spread(int(training.steps)):
-            training = replace(training, evaluate_every=_spread(steps))
+        if training.evaluate_every == spread(int(training.steps)):
+            training = replace(training, evaluate_every=spread(steps))
         training = replace(training, steps=steps)
         return replace(self, config=replace(self.config, training=training))
 
@@ -61,7 +63,7 @@ class Plan:
         return {"none": None, "heads": FIRST_HEAD}.get(name, name)
 
     @property
-    def depths(self) -> tuple[str, str]:
+    def depths(self) -> tuple[str, ...]:
         """First layers that are tried out, from the least that is trained to the most."""
         backbone = BACKBONES[self.config.model.backbone]
         return backbone.little, backbone.much
@@ -89,6 +91,7 @@ def build_plan(
             no detector.
         speed: of this machine, where the time is limited.
     """
+    check_detector_config(config)
     training = config.training
     fine_tuning = is_of_detector(training.initial_weights)
     images = len(folder.train.images)
@@ -99,14 +102,14 @@ def build_plan(
         model = replace(model, input_size=size)
         reasons.insert(0, reason)
         if speed is not None and training.minutes != AUTO:
-            wanted = _usual_steps(images, training.batch_size) * training.batch_size
+            wanted = usual_steps(images, training.batch_size) * training.batch_size
             model, slower = _choose_smaller_size(model, own_hw, wanted, float(training.minutes), speed)
             reasons += slower
     if training.epochs != AUTO:
         steps_in_all = -(-images * int(training.epochs) // training.batch_size)
         training = replace(training, steps=steps_in_all, epochs=AUTO)
     elif training.steps == AUTO:
-        training = replace(training, steps=_usual_steps(images, training.batch_size))
+        training = replace(training, steps=usual_steps(images, training.batch_size))
         reasons.append(f"steps: for {counted(images, 'image')}")
     steps = int(training.steps)
     if training.frozen_until == AUTO:
@@ -122,11 +125,11 @@ def build_plan(
         training = replace(training, frozen_until=depth)
         reasons.append(reason)
     if training.batch_norm == AUTO:
-        live, reason = _choose_batch_norm(images, training.batch_size, fine_tuning)
+        live, reason = choose_batch_norm(images, training.batch_size, fine_tuning)
         training = replace(training, batch_norm="live" if live else "frozen")
         reasons.append(reason)
     if training.evaluate_every == AUTO:
-        training = replace(training, evaluate_every=_spread(steps))
+        training = replace(training, evaluate_every=spread(steps))
     settled = replace(
         config,
         model=model,
@@ -154,7 +157,7 @@ def _choose_smaller_size(
     return replace(model, input_size=side), [reason]
 
 
-def _spread(steps: int) -> int:
+def spread(steps: int) -> int:
     """Steps from one evaluation to the next."""
     return max(1, -(-steps // EVALUATIONS))
 
@@ -225,10 +228,10 @@ def median_side(dataset: Dataset) -> float:
     return float(np.sqrt(np.median(ratios))) if ratios else 0.0
 
 
-def _usual_steps(images: int, batch_size: int) -> int:
+def usual_steps(images: int, batch_size: int) -> int:
     """The same number of epochs for every small dataset, fewer for large ones."""
     epochs_here = _EPOCHS * min(1.0, (_FEW_IMAGES / images) ** 0.5)
-    return max(_LEAST_STEPS, round(images * epochs_here / batch_size))
+    return max(LEAST_STEPS, round(images * epochs_here / batch_size))
 
 
 def _choose_depth(
@@ -240,11 +243,11 @@ def _choose_depth(
         return "none", "depth: everything, for heads and extra maps are new"
     if keeps:
         return little, "depth: little, for the images show little of the classes that are kept"
-    if images >= _MANY_IMAGES:
+    if images >= MANY_IMAGES:
         return "none", f"depth: everything, for there are {images:,} images"
     if worker_count():
         return "none", "depth: everything, for several workers have nothing to save"
-    if steps < _LEAST_STEPS:
+    if steps < LEAST_STEPS:
         return little, f"depth: little, for a trial would take longer than {steps} steps"
     if objects < _LEAST_OBJECTS:
         return (
@@ -257,11 +260,11 @@ def _choose_depth(
     )
 
 
-def _choose_batch_norm(images: int, batch_size: int, fine_tuning: bool) -> tuple[bool, str]:
+def choose_batch_norm(images: int, batch_size: int, fine_tuning: bool) -> tuple[bool, str]:
     """Whether each batch's own statistics hold, and why."""
     if not fine_tuning:
         return True, "batch norm: live, for there are no statistics of heads and extra maps to keep"
-    if batch_size >= _LIVE_BATCH and images >= _MANY_IMAGES:
+    if batch_size >= _LIVE_BATCH and images >= MANY_IMAGES:
         return True, f"batch norm: live, for batches of {batch_size} measure {images:,} images well"
     return (
         False,
@@ -271,6 +274,8 @@ def _choose_batch_norm(images: int, batch_size: int, fine_tuning: bool) -> tuple
 
 def describe_depth(frozen_until: str) -> str:
     """What is trained, in words."""
+    if frozen_until == LOGITS:
+        return "the last layer alone"
     if frozen_until in (AUTO, "none"):
         return "as much as pays" if frozen_until == AUTO else "all layers"
     return "heads and extra maps" if frozen_until == "heads" else f"from {frozen_until} on"

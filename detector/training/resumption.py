@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from detector.classifier_spec import ClassifierSpec
 from detector.data.folder import LabelledFolder
 from detector.errors import DatasetError, DetectorError, WeightsError
 from detector.labels import listing
@@ -20,11 +21,12 @@ from detector.training.checkpoints import find_checkpoint
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
 from detector.training.config_file import load_config
 from detector.training.division import Division
-from detector.training.initial_weights import InitialWeights, load_initial_weights
+from detector.training.initial_weights import InitialWeights
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_record import RunRecord, origin_options
+from detector.training.start_weights import load_start
 from detector.training.teacher import Teacher, load_teacher
-from detector.weights import Weights, load_weights
+from detector.weights import Weights, load_network
 
 # All else decides what has been trained already, and stays.
 _MAY_CHANGE = (
@@ -91,7 +93,7 @@ def take_up(
 def _refuse_finished(run: RunFolder, record: RunRecord) -> None:
     """Raise DetectorError where the weights of a finished run are whole, so that nothing is left to do."""
     try:
-        load_weights(run.weights)
+        load_network(run.weights)
     except DetectorError:
         return
     raise DetectorError(
@@ -211,7 +213,7 @@ def check_dataset(run: RunFolder, record: RunRecord, folder: LabelledFolder) -> 
 
 
 def reload_initial_weights(
-    run: RunFolder, resumed: Resumed, spec: ModelSpec, say: Callable[[str], None]
+    run: RunFolder, resumed: Resumed, spec: ModelSpec | ClassifierSpec, say: Callable[[str], None]
 ) -> InitialWeights:
     """The weights that a run began with, for one that has no checkpoint yet.
 
@@ -219,7 +221,7 @@ def reload_initial_weights(
         WeightsError: they cannot be had any more, or are others now.
     """
     training, record = resumed.config.training, resumed.record
-    start = load_initial_weights(training.initial_weights, spec, seed=training.seed, say=say)
+    start = load_start(training, spec, say)
     if weights_digest(start.weights) != record["weights"]:
         raise WeightsError(
             f"The weights {training.initial_weights} are not those that the run in {run.root} began with; "
@@ -256,7 +258,7 @@ def _way_out(run: RunFolder, record: RunRecord) -> str:
     """What can be done with a run that cannot go on, as a sentence."""
     train = ("train", record["dataset"], *Division.of_record(record).options, *origin_options(record))
     try:
-        load_weights(run.weights)
+        load_network(run.weights)
     except DetectorError:
         return f"Start again: {command(*train)}"
     again = command(

@@ -1,4 +1,4 @@
-"""A training run from its first step to its last: the loop around ``DetectionTask.train_step``."""
+"""A training run from its first step to its last: the loop around ``NetworkTask.train_step``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import orbit
 import tensorflow as tf
 
+from detector.spec import ModelSpec
 from detector.system.invocation import command
 from detector.system.silence import make_silenceable, silenced
 from detector.training.budget import FIRST_STEPS, Costs, fit_steps, still_rises
@@ -15,11 +16,12 @@ from detector.training.checkpoints import Checkpoint, find_checkpoint
 from detector.training.cluster import is_chief, worker_count
 from detector.training.config import AUTO
 from detector.training.job import Job, StopError
+from detector.training.measure import measure_of
 from detector.training.run_folder import RunFolder
 from detector.training.run_log import RunLog
 from detector.training.samples import Source
 from detector.training.saved_state import SavedState, TrainingError, first_line
-from detector.training.task import DetectionTask
+from detector.training.tasks import build_task
 from detector.training.trainer import Trainer, build_trainer
 from detector.training.trial import find_depth
 
@@ -96,9 +98,10 @@ class Run:
         checkpoint: what it goes on from; None for a run that begins.
     """
 
-    # One step: `Trainer` (trainer.py) loops over batches that `DetectionTask.build_inputs` makes of the
-    # samples, and has each replica do `DetectionTask.train_step` (task.py): network, losses (losses.py),
-    # gradients. Then it calls `_after_step` here. Orbit's controller calls `_record_losses` after each loop.
+    # One step: `Trainer` (trainer.py) loops over batches that `NetworkTask.build_inputs` (network_task.py)
+    # makes of the samples, and has each replica do `NetworkTask.train_step`: network, losses (task.py of a
+    # detector, classification/task.py), gradients. Then it calls `_after_step` here. Orbit's controller calls
+    # `_record_losses` after each loop.
 
     def __init__(self, job: Job, samples: Source, checkpoint: Checkpoint | None) -> None:
         self._job = job
@@ -106,15 +109,7 @@ class Run:
         first_step = 0 if checkpoint is None else checkpoint.step
         if is_chief() and (line := samples.describe()):
             job.say(line)
-        task = DetectionTask(
-            job.plan,
-            job.spec,
-            job.weights,
-            samples,
-            first_step=first_step,
-            on_bad_loss=self._note_bad_loss,
-            teacher=job.teacher,
-        )
+        task = build_task(job, job.plan, samples, first_step=first_step, on_bad_loss=self._note_bad_loss)
         self._trainer = build_trainer(task, job.plan.config, job.strategy, self._after_step)
         self._saved = SavedState(self._trainer, job.folder, checkpoint)
         task.freeze(self._trainer.model)
@@ -212,16 +207,16 @@ class Run:
         self._told = True
 
     def _lengthen(self) -> None:
-        """Take as many steps again where AP still rises late in a run whose steps are the usual ones."""
+        """Take as many steps again where AP or accuracy still rises late in a run of the usual steps."""
         job, usual = self._job, self._job.usual_steps
-        if not usual == job.most_steps == job.steps or not still_rises(self._log.run_aps, usual):
+        if not usual == job.most_steps == job.steps or not still_rises(self._log.run_values, usual):
             return
-        longer = 2 * usual
+        longer, rises = 2 * usual, f"{measure_of(job.spec).title} still rises"
         if job.budget.left is None:
             job = self._change_steps(longer)
-            job.say(f"AP still rises, so there will be {longer:,} steps in place of {usual:,}.")
+            job.say(f"{rises}, so there will be {longer:,} steps in place of {usual:,}.")
         else:
-            job.say(f"AP still rises, so there will be up to {longer:,} steps, if the time is enough.")
+            job.say(f"{rises}, so there will be up to {longer:,} steps, if the time is enough.")
         self._job = replace(job, most_steps=longer)
         job.folder.update_record(most_steps=longer)
 
@@ -248,7 +243,7 @@ class Run:
 
     def _evaluate(self) -> None:
         weights = self._trainer.averaged_weights(self._job.spec)
-        if self._job.teacher is not None:
+        if self._job.teacher is not None and isinstance(self._job.spec, ModelSpec):
             weights = self._job.teacher.draw_back(weights, self._job.spec)
         step = self._trainer.step
         self._log.evaluated.add(step)

@@ -78,6 +78,11 @@ class RunFolder:
         return self.root / "detections.json"
 
     @property
+    def scores(self) -> Path:
+        """A classifier's scores of the validation images, in place of detections."""
+        return self.root / "predictions.json"
+
+    @property
     def validation(self) -> Path:
         """The validation images and their objects as COCO JSON, for ``ssdlite eval``."""
         return self.root / RUN_VALIDATION
@@ -176,8 +181,8 @@ class RunFolder:
         """Raise DetectorError when a folder lies where a file belongs, or the other way round."""
         folders = (self.checkpoints, self.tensorboard)
         written = (self.config, self.history, self.weights, self.best, self.tflite)
-        shown = (self.metrics, self.detections, self.validation, self.curves, self.predictions)
-        for path in (*written, *shown, *folders):
+        shown = (self.metrics, self.detections, self.scores, self.validation, self.curves)
+        for path in (*written, *shown, self.predictions, *folders):
             if path.exists() and path.is_dir() != (path in folders):
                 raise DetectorError(f"{path} is a {'file' if path in folders else 'folder'}; remove it.")
 

@@ -14,8 +14,9 @@ from detector.system.terminal import counted
 from detector.training.budget import Costs
 from detector.training.clock import Clock, describe_minutes
 from detector.training.cluster import is_chief, worker_count
-from detector.training.history import HistoryEntry, build_entry
+from detector.training.history import LOSSES, HistoryEntry, build_entry, value_of
 from detector.training.job import Job, Progress
+from detector.training.measure import measure_of
 from detector.training.trainer import Trainer
 
 
@@ -39,12 +40,15 @@ class RunLog:
             self._summaries = tf.summary.create_file_writer(str(job.folder.tensorboard / "validation"))
         self._bar: tqdm[NoReturn] | None = None
         self.clock = Clock(job.plan.config.training.batch_size)
-        self.evaluated = {step for step, _ in self.run_aps}
+        self._measure = measure_of(job.spec)
+        self.evaluated = {step for step, _ in self.run_values}
 
     @property
-    def run_aps(self) -> list[tuple[int, float]]:
-        """Step and AP of each evaluation of the run."""
-        return [(e["step"], e["AP"]) for e in self._history if "AP" in e and "trial" not in e]
+    def run_values(self) -> list[tuple[int, float]]:
+        """Step and AP, or accuracy, of each evaluation of the run."""
+        own = [entry for entry in self._history if "trial" not in entry]
+        found = ((entry["step"], value_of(entry, self._measure.key)) for entry in own)
+        return [(step, value) for step, value in found if value is not None]
 
     @contextmanager
     def bar_from(self, step: int) -> Iterator[None]:
@@ -87,11 +91,8 @@ class RunLog:
     def record_losses(self, step: int, output: Mapping[str, tf.Tensor]) -> None:
         """Keep the means over the steps of a loop, as Orbit has them."""
         values = {name: float(value) for name, value in output.items()}
-        losses = {
-            "loss": values["training_loss"],
-            "classification_loss": values["classification_loss"],
-            "localization_loss": values["localization_loss"],
-        }
+        told = [name for name in LOSSES if name in values]
+        losses = {"loss": values["training_loss"], **{name: values[name] for name in told}}
         rates = {
             "learning_rate": values["learning_rate"],
             "images_per_second": round(self.clock.images_per_second, 1),
@@ -109,9 +110,11 @@ class RunLog:
             for name, value in metrics.items():
                 tf.summary.scalar(name, value, step=step)
         self._summaries.flush()
+        first = self._measure
         loss = next((entry["loss"] for entry in reversed(self._history) if "loss" in entry), float("nan"))
         self._job.say(
-            f"step {step:,}: AP {100 * metrics['AP']:.1f}  AP50 {100 * metrics['AP50']:.1f}  "
+            f"step {step:,}: {first.key} {100 * metrics[first.key]:.1f}  "
+            f"{first.second_name} {100 * metrics[first.second_key]:.1f}  "
             f"loss {loss:.2f}{'  best so far' if is_best else ''}"
         )
         self._job.on_progress(

@@ -7,6 +7,9 @@ from typing import Any, TypedDict
 
 from detector.input_sizes import is_size
 
+CLASSIFIER = "classifier"
+"""What the record of a classifier's run says of its kind; that of a detector's says nothing."""
+
 
 class OriginRecord(TypedDict):
     """What a run that goes on from an earlier one says of it."""
@@ -47,6 +50,7 @@ class RunRecord(TypedDict, total=False):
     objects: Mapping[str, int]  # that are trained on, by class
     origin: OriginRecord  # of a run that goes on from another
     teacher: str  # digest of the weights that classes are kept of
+    kind: str  # of network; missing in the records of detectors
     step: int
     finished: bool
 
@@ -77,6 +81,7 @@ _MAYBE: dict[str, tuple[type, ...]] = {
     "usual_steps": (int,),
     "origin": (dict,),
     "teacher": (str,),
+    "kind": (str,),
 }
 
 

@@ -1,16 +1,9 @@
-"""Training samples: a pure function from a sample's number to an augmented image and its targets.
-
-Which image sample ``n`` shows and how it is augmented follows from the seed and ``n`` alone. So a resumed
-run goes on exactly where it was, and several workers that share a batch train on the very samples that one
-worker would.
-"""
+"""Training samples of a detector: augmented pictures, and what each anchor should answer."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -19,8 +12,7 @@ from numpy.typing import NDArray
 from detector.architecture import anchors_of
 from detector.boxes import FloatArray, area, clip, xywh_to_xyxy
 from detector.data.annotations import Annotation
-from detector.data.dataset import Dataset, load_dataset_image
-from detector.errors import DetectorError
+from detector.data.dataset import Dataset
 from detector.images import Image
 from detector.labels import normalise_name
 from detector.spec import ModelSpec
@@ -32,67 +24,13 @@ from detector.training.augmentation import (
     sample_expansion,
 )
 from detector.training.config import AugmentationConfig
-from detector.training.targets import Targets, build_targets
-from detector.weights import Weights
+from detector.training.picture_source import ArrayType, PictureSource, Sample, Source
+from detector.training.targets import build_targets
 
-# Images in memory are at most so many times as large as the input: an augmented crop of a tenth of the area
-# still fills it.
-_CACHED_INPUTS = 3.4
-# A third number in the seed makes another stream than that of any sample.
-_ORDER = 1
-_VARIANT = 2
+__all__ = ["Sample", "SampleSource", "Source"]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One training sample.
-
-    Attributes:
-        inputs: what the network reads: (H, W, 3) uint8, RGB, at its input size; or, of a network whose first
-            layers are frozen, what these make of it.
-        targets: of the image's anchors.
-        index: which image of the dataset it shows.
-    """
-
-    inputs: tuple[NDArray[np.generic], ...]
-    targets: Targets
-    index: int
-
-
-class Source(Protocol):
-    """Where training samples come from: pictures, or what the first layers of a network make of them."""
-
-    @property
-    def dataset(self) -> Dataset:
-        """The images and their objects."""
-
-    @property
-    def first(self) -> str | None:
-        """Name of the first layer that reads the inputs; None for pictures, which the whole network reads."""
-
-    @property
-    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of a sample's inputs."""
-
-    @property
-    def input_type(self) -> np.dtype[np.generic]:
-        """Type of the numbers in them."""
-
-    @property
-    def num_anchors(self) -> int:
-        """Number of anchors of the network."""
-
-    def __call__(self, number: int) -> Sample:
-        """Sample ``number``, counted from 0."""
-
-    def freeze(self, weights: Callable[[], Weights]) -> None:
-        """Take over the weights of the layers before the first, before a sample is asked for."""
-
-    def describe(self) -> str:
-        """What is kept for the next time, as a sentence; nothing where that is not worth one."""
-
-
-class SampleSource:
+class SampleSource(PictureSource):
     """Makes the samples of a dataset: pictures.
 
     Args:
@@ -102,12 +40,6 @@ class SampleSource:
         iou_threshold: of the matching.
         seed: of the order and of the augmentation.
         cache_bytes: decoded images up to this sum are kept in memory.
-
-    Attributes:
-        dataset: as given.
-        first: None, for the whole network reads pictures.
-        input_type: uint8.
-        failure: the last image that could not be read, if any, for callers that an exception does not reach.
     """
 
     def __init__(
@@ -120,45 +52,21 @@ class SampleSource:
         seed: int,
         cache_bytes: int,
     ) -> None:
-        self.dataset = dataset
-        self.first = None
-        self.input_type = np.dtype(np.uint8)
+        super().__init__(dataset, spec.input_hw, augmentation, seed=seed, cache_bytes=cache_bytes)
         self._spec = spec
-        self._augmentation = augmentation
         self._iou_threshold = iou_threshold
-        self._seed = seed
         self._anchors = anchors_of(spec)
         self._objects = _objects_by_image(dataset, spec.classes)
-        self._cached_side = _CACHED_INPUTS * max(spec.input_hw)
-        self._cache: dict[int, Image] = {}
-        self._cache_left = cache_bytes
-        self._lock = threading.Lock()
-        self.failure: DetectorError | None = None
-        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
-    def __call__(self, number: int) -> Sample:
-        """Sample ``number``, counted from 0."""
-        return self._make(self.image_index(number), np.random.default_rng((self._seed, number)))
-
-    def variant(self, index: int, number: int) -> Sample:
-        """Variant ``number`` of an image, counted from 0; every second one is mirrored where half of the
-        samples are.
-        """
-        mirrored = bool(number % 2) if self._augmentation.flip == 0.5 else None
-        return self._make(index, np.random.default_rng((self._seed, index, number, _VARIANT)), mirrored)
-
-    def _make(self, index: int, rng: np.random.Generator, mirrored: bool | None = None) -> Sample:
-        try:
-            labelled = self._load(index)
-        except DetectorError as error:
-            self.failure = error
-            raise
+    def _build(self, image: Image, index: int, rng: np.random.Generator, mirrored: bool | None) -> Sample:
+        objects = self._objects[index]
+        labelled = LabelledImage(image, objects.boxes, objects.labels, objects.crowd)
         sample = self._augment(labelled, rng, mirrored)
         height, width = self._spec.input_hw
-        image = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_LINEAR)
+        resized = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_LINEAR)
         if self._augmentation.colours:
-            image = sample_colours(
-                np.asarray(image, np.uint8), rng, strength=float(self._augmentation.colours)
+            resized = sample_colours(
+                np.asarray(resized, np.uint8), rng, strength=float(self._augmentation.colours)
             )
         kept = area(sample.boxes) > 0
         targets = build_targets(
@@ -169,39 +77,17 @@ class SampleSource:
             iou_threshold=self._iou_threshold,
             scales=self._spec.box_coder_scales,
         )
-        return Sample((np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8),), targets, index)
-
-    def freeze(self, weights: Callable[[], Weights]) -> None:
-        """Nothing: there is no layer before the first."""
-
-    def describe(self) -> str:
-        """Nothing."""
-        return ""
-
-    @property
-    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of a sample's inputs."""
-        return ((*self._spec.input_hw, 3),)
+        return Sample((np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8),), targets, index)
 
     @property
     def num_anchors(self) -> int:
         """Number of anchors of the network."""
         return len(self._anchors)
 
-    def image_index(self, number: int) -> int:
-        """Which image sample ``number`` shows: every epoch has each image once, in an order of its own."""
-        epoch, position = divmod(number, len(self.dataset.images))
-        known, order = self._order
-        if known != epoch:
-            order = np.random.default_rng((self._seed, epoch, _ORDER)).permutation(len(self.dataset.images))
-            self._order = (epoch, order)
-        return int(order[position])
-
     @property
-    def wanted_bytes(self) -> int:
-        """Bytes that all images take as they are kept in memory."""
-        sizes = (image.size_wh or (0, 0) for image in self.dataset.images)
-        return sum(3 * round(w * h * min(1.0, self._cached_side / max(w, h, 1)) ** 2) for w, h in sizes)
+    def target_types(self) -> tuple[ArrayType, ...]:
+        """Types and shapes of boxes and classes of the anchors."""
+        return (np.float32, (self.num_anchors, 4)), (np.int32, (self.num_anchors,))
 
     def _augment(
         self, sample: LabelledImage, rng: np.random.Generator, mirrored: bool | None
@@ -220,25 +106,6 @@ class SampleSource:
                 keep_aspect=self._augmentation.crop_keeps_aspect,
             )
         return sample
-
-    def _load(self, index: int) -> LabelledImage:
-        image = self._cache.get(index)
-        if image is None:
-            image = _shrink(load_dataset_image(self.dataset.images[index]), self._cached_side)
-            with self._lock:
-                if index not in self._cache and image.nbytes <= self._cache_left:
-                    self._cache[index] = image
-                    self._cache_left -= image.nbytes
-        objects = self._objects[index]
-        return LabelledImage(image, objects.boxes, objects.labels, objects.crowd)
-
-
-def _shrink(image: Image, longest_side: float) -> Image:
-    scale = longest_side / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    size_wh = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @dataclass(frozen=True)

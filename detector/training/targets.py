@@ -27,6 +27,31 @@ class Targets:
     boxes: FloatArray
     classes: NDArray[np.int32]
 
+    @property
+    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+        """Boxes and classes."""
+        return self.boxes, self.classes
+
+    def pack(self) -> PackedTargets:
+        """The same in little room."""
+        matched = np.flatnonzero(self.classes > 0)
+        return PackedTargets(self.classes.astype(np.int16), matched, self.boxes[matched])
+
+
+@dataclass(frozen=True)
+class PackedTargets:
+    """Targets in little room: boxes of matched anchors alone."""
+
+    classes: NDArray[np.int16]
+    matched: NDArray[np.int64]
+    boxes: FloatArray
+
+    def unpack(self) -> Targets:
+        """The targets."""
+        boxes = np.zeros((len(self.classes), 4), np.float32)
+        boxes[self.matched] = self.boxes
+        return Targets(boxes, self.classes.astype(np.int32))
+
 
 def match_anchors(
     anchors: FloatArray, gt_boxes: FloatArray, *, iou_threshold: float = 0.5

@@ -15,12 +15,13 @@ from official.core import base_trainer, config_definitions
 from official.modeling import optimization, performance
 
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.model.network import variables_by_key
 from detector.spec import ModelSpec
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
+from detector.training.network_task import NetworkTask
 from detector.training.schedule import Schedule
-from detector.training.task import DetectionTask
 
 
 class Trainer(base_trainer.Trainer):  # type: ignore[misc]
@@ -43,7 +44,7 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
 
     def create_train_loop_fn(self) -> Callable[[Iterator[object], tf.Tensor], None]:
         """A loop in Python: it can be interrupted, and shown, after every step."""
-        # `train_step` is Model Garden's: it runs `DetectionTask.train_step` on each replica and adds to the
+        # `train_step` is Model Garden's: it runs `NetworkTask.train_step` on each replica and adds to the
         # means of the losses. One traced step is called again and again; between two of them Python has its
         # turn, which costs next to nothing beside a step.
         step = tf.function(self.train_step)
@@ -63,7 +64,7 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
         """Number of steps done."""
         return int(self.global_step.numpy())
 
-    def averaged_weights(self, spec: ModelSpec) -> dict[str, FloatArray]:
+    def averaged_weights(self, spec: ModelSpec | ClassifierSpec) -> dict[str, FloatArray]:
         """The network's weights by key, the trained ones as their moving average."""
         # Model Garden keeps the averages as slots of its optimizer, and none where the decay is 0.
         averages: dict[object, tf.Variable] = {}
@@ -161,7 +162,7 @@ def build_strategy(config: ExperimentConfig) -> tf.distribute.Strategy:
 
 
 def build_trainer(
-    task: DetectionTask,
+    task: NetworkTask,
     config: ExperimentConfig,
     strategy: tf.distribute.Strategy,
     after_step: Callable[[Trainer], object],

@@ -19,13 +19,14 @@ from detector.system.terminal import ignore
 from detector.training.features import Sources
 from detector.training.history import build_entry
 from detector.training.job import Job
+from detector.training.measure import measure_of
 from detector.training.plan import Plan, describe_depth
-from detector.training.task import DetectionTask
+from detector.training.tasks import build_task
 from detector.training.trainer import build_trainer
 
 _STEPS = 120
 # Training more has to be better by more than chance, which is the coarser the fewer objects there are: this
-# much AP, divided by the root of their number.
+# much AP or accuracy, divided by the root of their number; a classifier's pictures are objects here.
 _MARGIN = 0.2
 _SHARE = 0.2  # of the time that is left, where it is limited, for one more depth
 
@@ -36,12 +37,12 @@ def find_depth(job: Job, sources: Sources) -> Plan:
     Depths are tried from the least on, as long as the last one was better than the one before. The weights
     of the trials take part in the race for the best of the run, with the same evaluation.
     """
-    validation = job.validation
+    validation, key = job.validation, measure_of(job.spec).key
     job.folder.rewind_history(-1)  # of a trial that was interrupted
-    best_depth, best_ap, took = job.plan.depths[0], -1.0, 0.0
+    best_depth, best, took = job.plan.depths[0], -1.0, 0.0
     objects = sum(not annotation["iscrowd"] for annotation in validation.evaluated.annotations)
     margin = _MARGIN / max(1, objects) ** 0.5
-    reason = f"training more has to bring {100 * margin:.1f} AP to be worth it"
+    reason = f"training more has to bring {100 * margin:.1f} {key} to be worth it"
     for depth in job.plan.depths:
         left, start = job.budget.left, time.monotonic()
         if left is not None and 2 * took > _SHARE * left:
@@ -53,12 +54,12 @@ def find_depth(job: Job, sources: Sources) -> Plan:
         metrics, is_best = validation.try_out(trained, words)
         seconds = {"seconds": round(job.budget.seconds, 1)}
         job.folder.append_history(build_entry(0, {**metrics, **seconds}, trial=depth))
-        ap, took = metrics["AP"], time.monotonic() - start
+        value, took = metrics[key], time.monotonic() - start
         kept = "; its weights are kept until the run has better ones" if is_best else ""
-        job.say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: AP {100 * ap:.1f}{kept}")
-        if ap <= best_ap + margin:
+        job.say(f"Trial of {_STEPS} steps, {describe_depth(depth)}: {key} {100 * value:.1f}{kept}")
+        if value <= best + margin:
             break
-        best_depth, best_ap = depth, ap
+        best_depth, best = depth, value
     job.say(f"So {describe_depth(best_depth)} ({reason}).")
     chosen = _at_depth(job.plan, best_depth)
     sources.keep_only(chosen.frozen_until)
@@ -75,15 +76,7 @@ def _train_briefly(plan: Plan, job: Job, sources: Sources) -> dict[str, FloatArr
     """The averaged weights after a short training, the learning rate falling to 0 within it."""
     config = replace(plan.config, training=replace(plan.config.training, steps=_STEPS))
     samples = sources.before(plan.frozen_until)
-    task = DetectionTask(
-        replace(plan, config=config),
-        job.spec,
-        job.weights,
-        samples,
-        first_step=0,
-        on_bad_loss=ignore,
-        teacher=job.teacher,
-    )
+    task = build_task(job, replace(plan, config=config), samples, first_step=0, on_bad_loss=ignore)
     with tqdm(total=_STEPS, desc="trial", unit="step", disable=bars_hidden(), leave=False) as bar:
         trainer = build_trainer(task, config, job.strategy, lambda _: bar.update())
         task.freeze(trainer.model)

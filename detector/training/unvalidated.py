@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.formats.tflite.writer import build_tflite
 from detector.system.files import replacing
 from detector.training.history import HistoryEntry
 from detector.training.manifest import NotWholeError, read_manifest, write_manifest
-from detector.training.validation import Validation
+from detector.training.validation import Validation, to_tflite
 from detector.weights import Weights, save_weights
 
 
@@ -46,7 +45,7 @@ class Unvalidated(Validation):
         folder, spec = self._folder, replace(self._spec, card={**self._spec.card, "step": words})
         save_weights(folder.weights, weights, spec)
         with replacing(folder.tflite) as path:
-            path.write_bytes(build_tflite(weights, spec))
+            path.write_bytes(to_tflite(weights, spec))
         estimate = folder.load_estimate()
         files = (folder.weights, folder.tflite, folder.metrics, folder.detections)
         write_manifest(folder.best, files, {"AP": estimate, "weights": words})

@@ -7,24 +7,44 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from detector.boxes import FloatArray
+from detector.classifier_spec import ClassifierSpec
 from detector.data.coco_part import fixed_part
 from detector.data.dataset import Dataset
 from detector.errors import DetectorError
 from detector.evaluation.evaluate import Evaluation, evaluate
+from detector.formats.tflite.classifier import build_classifier_tflite
 from detector.formats.tflite.writer import build_tflite
 from detector.runtime import Detector
 from detector.spec import ModelSpec
 from detector.system.files import replacing
-from detector.training.history import HistoryEntry
+from detector.training.classification.judging import judge_weights
+from detector.training.history import HistoryEntry, value_of
 from detector.training.manifest import NotWholeError, read_manifest, write_manifest
+from detector.training.measure import measure_of
 from detector.training.run_folder import RunFolder
-from detector.weights import Weights, load_weights, save_weights
+from detector.weights import Weights, load_network, save_weights
 
 _FEW_IMAGES = 8  # that show what an evaluation takes
+
+
+class Measured(Protocol):
+    """What an evaluation has found."""
+
+    @property
+    def summary(self) -> Mapping[str, float]:
+        """Numbers by name, in [0, 1]."""
+
+    @property
+    def images(self) -> int:
+        """How many there were."""
+
+    def save(self, folder: Path, about: Mapping[str, str]) -> None:
+        """Write the numbers, and what they were found from, into a folder."""
 
 
 class Validation:
@@ -43,14 +63,15 @@ class Validation:
         evaluated: the images that evaluations take.
         seconds: what evaluations took so far.
         count: how many there were.
-        best: the greatest AP so far; None without any.
+        measure: what says how good weights are.
+        best: the greatest AP (or accuracy) so far; None without any.
         best_from: when the weights that had it came about, in words.
     """
 
     def __init__(
         self,
         dataset: Dataset,
-        spec: ModelSpec,
+        spec: ModelSpec | ClassifierSpec,
         folder: RunFolder,
         patience: int,
         most_images: int | None = None,
@@ -63,6 +84,7 @@ class Validation:
         self._looked_at = 0
         self._spec = spec
         self._folder = folder
+        self.measure = measure_of(spec)
         self._patience = patience
         self._margin = margin
         self._since_best = 0
@@ -82,39 +104,39 @@ class Validation:
         for the best begins anew.
         """
         for entry in history:
-            if "AP" in entry and "trial" not in entry:
-                self._count_for_patience(entry["AP"])
+            value = value_of(entry, self.measure.key)
+            if value is not None and "trial" not in entry:
+                self._count_for_patience(value)
         try:
             facts = read_manifest(self._folder.best)
-            self.best, self.best_from = float(facts["AP"]), str(facts["weights"])
+            self.best, self.best_from = float(facts[self.measure.key]), str(facts["weights"])
         except (NotWholeError, LookupError, TypeError, ValueError) as error:
             if self._folder.weights.exists() or self._run_best is not None:
                 self._measure_again(str(error).rstrip("."), say)
 
     def _measure_again(self, fault: str, say: Callable[[str], None]) -> None:
         try:
-            weights, spec = load_weights(self._folder.weights)
+            weights, spec = load_network(self._folder.weights)
         except DetectorError as error:
             say(f"The best weights so far are lost; the next evaluation writes new ones. {error}")
             return
-        own = self._spec
-        if (spec.classes, spec.input_hw, spec.anchors) != (own.classes, own.input_hw, own.anchors):
+        if _shape(spec) != _shape(self._spec):
             say(f"{self._folder.weights} is of another network; the next evaluation replaces it.")
             return
         words = spec.card.get("step", "a step that is not recorded")
         evaluation = self._evaluate(weights)
-        self.best, self.best_from = evaluation.metrics.summary["AP"], words
+        self.best, self.best_from = evaluation.summary[self.measure.key], words
         self._save(weights, evaluation, words)
-        say(f"The best weights were measured again ({fault}): AP {100 * self.best:.1f}.")
+        say(f"The best weights were measured again ({fault}): {self.measure.key} {100 * self.best:.1f}.")
 
     def __call__(self, weights: Weights, step: int) -> tuple[dict[str, float], bool]:
-        """The COCO numbers of the run's weights, and whether they are the best so far; those are saved."""
+        """The numbers of the run's weights, and whether they are the best so far; those are saved."""
         summary, is_best = self.try_out(weights, f"step {step:,}")
-        self._count_for_patience(summary["AP"])
+        self._count_for_patience(summary[self.measure.key])
         return summary, is_best
 
     def try_out(self, weights: Weights, words: str) -> tuple[dict[str, float], bool]:
-        """The COCO numbers of any weights, and whether they are the best so far; then they are saved.
+        """The numbers of any weights, and whether they are the best so far; then they are saved.
 
         Args:
             weights: of the run or of a trial.
@@ -129,12 +151,14 @@ class Validation:
                 "rate (--set optimizer.learning_rate=...)."
             )
         evaluation = self._evaluate(weights)
-        ap = evaluation.metrics.summary["AP"]
-        is_best = _is_better(ap + self._margin, self._run_best if self._margin else self.best)
+        value = evaluation.summary[self.measure.key]
+        is_best = _is_better(value + self._margin, self._run_best if self._margin else self.best)
+        # Accuracies are often equal, and then what has seen more pictures is the better guess.
+        is_best = is_best or (isinstance(self._spec, ClassifierSpec) and value == self.best)
         if is_best:
             self._save(weights, evaluation, words)
-            self.best, self.best_from = ap, words
-        return evaluation.metrics.summary, is_best
+            self.best, self.best_from = value, words
+        return dict(evaluation.summary), is_best
 
     @property
     def seconds_each(self) -> float:
@@ -155,7 +179,7 @@ class Validation:
         """Look at a few images, so that it is known what an evaluation takes."""
         few = self.evaluated.select(None, _FEW_IMAGES)
         start = time.monotonic()
-        evaluate_weights(weights, self._spec, few)
+        self.look(weights, few)
         self._looked_at += len(few.images)
         self.seconds += time.monotonic() - start
 
@@ -164,38 +188,59 @@ class Validation:
         if not self.images_left:
             return
         facts = read_manifest(self._folder.best)
-        weights, _ = load_weights(self._folder.weights)
+        weights, _ = load_network(self._folder.weights)
         self.evaluated = self.dataset
         self._save(weights, self._evaluate(weights), str(facts["weights"]))
 
-    def _evaluate(self, weights: Weights) -> Evaluation:
+    def _evaluate(self, weights: Weights) -> Measured:
         start = time.monotonic()
-        evaluation = evaluate_weights(weights, self._spec, self.evaluated)
+        evaluation = self.look(weights, self.evaluated)
         self.seconds += time.monotonic() - start
         self.count += 1
         self._looked_at += len(self.evaluated.images)
         return evaluation
 
-    def _count_for_patience(self, ap: float) -> None:
-        if _is_better(ap, self._run_best):
-            self._run_best, self._since_best = ap, 0
+    def _count_for_patience(self, value: float) -> None:
+        if _is_better(value, self._run_best):
+            self._run_best, self._since_best = value, 0
         else:
             self._since_best += 1
 
-    def _save(self, weights: Weights, evaluation: Evaluation, words: str) -> None:
-        metrics, folder = evaluation.metrics.summary, self._folder
+    def _save(self, weights: Weights, evaluation: Measured, words: str) -> None:
+        numbers, folder = evaluation.summary, self._folder
+        key, second = self.measure.key, self.measure.second_key
         measured = (
-            f"{100 * metrics['AP']:.2f}, AP50 {100 * metrics['AP50']:.2f} on the {evaluation.images} "
-            f"validation images, at {words}"
+            f"{100 * numbers[key]:.2f}, {self.measure.second_name} {100 * numbers[second]:.2f} on the "
+            f"{evaluation.images} validation images, at {words}"
         )
-        spec = replace(self._spec, card={**self._spec.card, "AP": measured, "step": words})
+        spec = replace(self._spec, card={**self._spec.card, key: measured, "step": words})
         save_weights(folder.weights, weights, spec)
         with replacing(folder.tflite) as path:
-            path.write_bytes(build_tflite(weights, spec))
+            path.write_bytes(to_tflite(weights, spec))
         source = {"dataset": str(self.dataset.source), "split": self.dataset.split}
         evaluation.save(folder.root, {"model": spec.name, "weights": words, **source})
-        files = (folder.weights, folder.tflite, folder.metrics, folder.detections)
-        write_manifest(folder.best, files, {"AP": metrics["AP"], "weights": words})
+        answers = folder.detections if isinstance(spec, ModelSpec) else folder.scores
+        files = (folder.weights, folder.tflite, folder.metrics, answers)
+        write_manifest(folder.best, files, {key: numbers[key], "weights": words})
+
+    def look(self, weights: Weights, dataset: Dataset) -> Measured:
+        """The numbers of weights on some images."""
+        if isinstance(self._spec, ClassifierSpec):
+            return judge_weights(weights, self._spec, dataset)
+        return evaluate_weights(weights, self._spec, dataset)
+
+
+def to_tflite(weights: Weights, spec: ModelSpec | ClassifierSpec) -> bytes:
+    """A network of either kind as a TFLite file."""
+    if isinstance(spec, ClassifierSpec):
+        return build_classifier_tflite(weights, spec)
+    return build_tflite(weights, spec)
+
+
+def _shape(spec: ModelSpec | ClassifierSpec) -> tuple[object, ...]:
+    """What has to be the same for weights to be of the same network."""
+    anchors = spec.anchors if isinstance(spec, ModelSpec) else None
+    return type(spec), spec.classes, spec.input_hw, anchors
 
 
 def _fixed_part(dataset: Dataset, most_images: int | None) -> Dataset:

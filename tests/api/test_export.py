@@ -14,7 +14,8 @@ from detector.commands.export import export_command
 from detector.exports import exporter
 from detector.exports.bundles import BUNDLES
 from detector.exports.outcome import ExportError
-from detector.formats.table import FORMATS, PRECISIONS, Network, read_spec
+from detector.formats.network import PRECISIONS, Network
+from detector.formats.table import FORMATS, read_spec
 from detector.weights import Weights
 
 

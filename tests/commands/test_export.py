@@ -15,7 +15,8 @@ import pytest
 from detector import Detector, load_image
 from detector.data.sample import SAMPLE_FOLDER
 from detector.exports import exporter
-from detector.formats.table import Network, read_spec
+from detector.formats.network import Network
+from detector.formats.table import read_spec
 from detector.weights import Weights
 from tests.commands.running import Run, assert_mistake
 

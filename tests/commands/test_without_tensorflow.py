@@ -13,8 +13,8 @@ from detector.data.sample import SAMPLE_FOLDER
 WITHOUT_TENSORFLOW = """
 import importlib, pkgutil, sys
 NEEDING_IT = {f"detector.training.{name}" for name in (
-    "losses", "micro_batches", "record_writer", "run", "run_log", "saved_state", "schedule", "task",
-    "trainer", "trial",
+    "classification.task", "losses", "micro_batches", "network_task", "record_writer", "run", "run_log",
+    "saved_state", "schedule", "task", "tasks", "trainer", "trial",
 )} | {f"detector.{name}" for name in (
     "formats.onnx", "formats.openvino", "formats.openvino_kernels", "formats.saved_model",
     "pretrained.official_graph", "runtime.onnxruntime", "runtime.openvino",

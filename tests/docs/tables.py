@@ -44,6 +44,10 @@ PARSED_ONLY: dict[str, str] = {
     "ssdlite data coco": "fetches gigabytes",
     "ssdlite data example": "fetches a dataset",
     "initial_weights=imagenet": "fetches weights; tests/training/test_initial_weights.py has such",
+    "ssdlite train birds": "a training of a classifier; tests/training has small ones",
+    "ssdlite export runs/birds": "nobody trained that one; tests/exports has some that know something",
+    "ssdlite export imagenet": "fetches weights; tests/exports writes and runs small ones",
+    "--model imagenet": "fetches weights; tests/pretrained/imagenet/test_classifier.py has such",
     "mobilenet_v2-b0353104.pth": "a file of 14 MB; tests/pretrained/imagenet writes and reads such",
     "ssdlite train NEW": "goes on from a run and its dataset; tests/training has such",
     "ssdlite train records": "a training of days",
@@ -87,6 +91,7 @@ NOT_COMMANDS: dict[str, str] = {
     "Choosing 3 of 140 pictures": "what labelling prints",
     "What is kept, on 44 images": "what a training prints",
     "photos/": "folders",
+    "birds/  ": "folders",
 }
 
 # Examples in Python that test_loggers.py runs, each in a process of its own, by their first lines.

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from detector import evaluate, export
+from detector.classifier_spec import ClassifierSpec
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import load_image
 from detector.weights import load_weights, save_weights, select_classes
 from tests.pretrained.graph_files import graph, resize_nodes, slim_tensors
+from tests.random_networks import random_weights
 from tests.training.small_run import begin_run
 
+BIRDS = ("robin", "wren", "tit")
 CLASSES = ("person", "cat", "cup", "spoon", "dining table")
 _SMALL = 1 << 20
 
@@ -35,12 +40,25 @@ def build_workplace(root: Path, weights: Path) -> Path:
             film.write(cv2.resize(load_image(path), (320, 240)))
         film.release()
     _write_runs(root, weights)
+    _write_classifiers(root)
     _write_old_model(root, weights)
     for folder in ("A", "B"):
         evaluate(root / "coco").save(root / folder)
     for name in ("results.json", "detections.json"):
         shutil.copy(root / "A/detections.json", root / name)
     return root
+
+
+def _write_classifiers(root: Path) -> None:
+    """Runs of classifiers, which nobody trained, and a folder with pictures of each class."""
+    for name, classes in {"birds": BIRDS, "birds-2": BIRDS, "cats": ("tabby", "lynx")}.items():
+        spec = ClassifierSpec(name, classes, (96, 96), width_multiplier=0.35)
+        save_weights(root / "runs" / name / "model.npz", random_weights(spec), spec)
+    noise = np.random.default_rng(0)
+    for part, name, number in itertools.product(("train", "val"), BIRDS, range(4)):
+        path = root / "birds" / part / name / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), noise.integers(0, 256, (64, 64, 3), np.uint8))
 
 
 def _write_old_model(root: Path, weights: Path) -> None:

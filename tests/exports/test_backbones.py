@@ -7,7 +7,8 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.exports.gate import Gate
 from detector.exports.trial_images import find_trial_images
 from detector.formats.looks import Look
-from detector.formats.table import FORMATS, Network, read_spec
+from detector.formats.network import Network
+from detector.formats.table import FORMATS, read_spec
 from detector.spec import ModelSpec
 from tests.formats.tflite.test_writer import random_weights
 

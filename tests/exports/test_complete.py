@@ -11,7 +11,8 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.errors import ModelError
 from detector.exports.complete import open_complete
 from detector.formats.looks import Look
-from detector.formats.table import FORMATS, Network
+from detector.formats.network import Network
+from detector.formats.table import FORMATS
 from detector.formats.tflite.writer import build_tflite
 from detector.numpy_network import NumpyNetwork, PooledNetworks
 from detector.postprocess import Postprocessor

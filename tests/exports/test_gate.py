@@ -6,7 +6,8 @@ from detector.data.sample import SAMPLE_FOLDER
 from detector.exports.gate import Gate
 from detector.exports.trial_images import find_trial_images
 from detector.formats.looks import Look
-from detector.formats.table import FORMATS, Network
+from detector.formats.network import Network
+from detector.formats.table import FORMATS
 from detector.weights import load_weights
 
 pytestmark = pytest.mark.slow

@@ -165,6 +165,8 @@ RANGES = [
     ("loss.match_iou", 0.1, 0.95, 0, 1),
     ("loss.negatives_per_positive", 0, 1000, -1, 1001),
     ("loss.min_negatives", 0, 2000, -1, 2001),
+    ("classifier.label_smoothing", 0, 0.9, -0.1, 1),
+    ("classifier.dropout", 0, 0.9, -0.1, 1),
     ("augmentation.flip", 0, 1, -0.1, 1.1),
     ("augmentation.expand", 0, 1, -0.1, 1.1),
     ("augmentation.expand_up_to", 1, 8, 0.9, 8.1),
@@ -196,7 +198,7 @@ def test_every_number_has_a_range():
         for key, value in values.items()
         if (isinstance(value, int | float) and not isinstance(value, bool)) or value == AUTO
     }
-    words = {"training.frozen_until", "training.batch_norm", "model.input_size"}
+    words = {"training.frozen_until", "training.batch_norm", "model.input_size", "training.initial_weights"}
     assert numbers - words == {key for key, *_ in RANGES}
 
 

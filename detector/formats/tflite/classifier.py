@@ -1,6 +1,7 @@
 """Writes a classifier as a TFLite file, straight from the weights and without TensorFlow.
 
-Input ``image``: uint8 (1, H, W, 3), RGB. Output ``probabilities``: float32 (1, K), which add up to 1.
+Input ``image``: uint8 (1, H, W, 3), RGB. Output ``probabilities``: float32 (1, K), which add up to 1. TFLite
+Metadata say what they are to programs that know nothing of this project; see ``tflite.task_metadata``.
 """
 
 from __future__ import annotations
@@ -8,17 +9,16 @@ from __future__ import annotations
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from detector.architecture import LOGITS, build_classifier
+from detector.architecture import LOGITS, PROBABILITIES, build_classifier
 from detector.backbones import BACKBONES
 from detector.classifier_spec import ClassifierSpec
 from detector.formats.tflite.graph import OPERATORS, Graph
 from detector.formats.tflite.layers import Constants, LayerWriter
 from detector.formats.tflite.metadata import pack_spec
 from detector.formats.tflite.quantization import Quantization
+from detector.formats.tflite.task_metadata import NAME, build_classifier_metadata
 from detector.layers import IMAGE
 from detector.weights import Weights, fold_batch_norm
-
-PROBABILITIES = "probabilities"
 
 
 def build_classifier_tflite(
@@ -54,6 +54,9 @@ def build_classifier_tflite(
     probabilities = graph.tensor(PROBABILITIES, (1, count))
     graph.operator(OPERATORS.SOFTMAX, softmax, [rows], probabilities)
     content = graph.finish(
-        {IMAGE: image}, {PROBABILITIES: probabilities}, description=BACKBONES[spec.backbone].title
+        {IMAGE: image},
+        {PROBABILITIES: probabilities},
+        {NAME: build_classifier_metadata(spec, quantized=quantization is not None)},
+        description=BACKBONES[spec.backbone].title,
     )
     return content + pack_spec(spec)

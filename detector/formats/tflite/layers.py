@@ -87,10 +87,13 @@ class LayerWriter:
         shape = self._shapes[IMAGE] = (1, *spec.input_hw, 3)
         if not as_bytes:
             return self._tensor(IMAGE, FLOAT32)
+        kind = INT8 if self._quantization else FLOAT32
+        # A name of its own: OpenVINO knows tensors by their names.
+        network_input = self._tensor(IMAGE, kind, f"{self._scope}{IMAGE}/normalised")
         if self._quantization:
             zero_point = round(-spec.pixel_offset / spec.pixel_scale)
             image = graph.tensor(IMAGE, shape, UINT8, Scale(np.array([spec.pixel_scale]), zero_point))
-            graph.operator(OPERATORS.QUANTIZE, None, [image], self._tensor(IMAGE, INT8), version=2)
+            graph.operator(OPERATORS.QUANTIZE, None, [image], network_input, version=2)
             return image
         image = graph.tensor(IMAGE, shape, UINT8)
         cast = schema.CastOptionsT()
@@ -100,7 +103,7 @@ class LayerWriter:
         factor = graph.constant(f"{IMAGE}/scale", np.array([spec.pixel_scale], np.float32))
         x = graph.operator(OPERATORS.MUL, schema.MulOptionsT(), [x, factor], scaled)
         offset = graph.constant(f"{IMAGE}/offset", np.array([spec.pixel_offset], np.float32))
-        graph.operator(OPERATORS.ADD, schema.AddOptionsT(), [x, offset], self._tensor(IMAGE, FLOAT32))
+        graph.operator(OPERATORS.ADD, schema.AddOptionsT(), [x, offset], network_input)
         return image
 
     def take_image(self, larger: LayerWriter, spec: ModelSpec) -> None:
@@ -215,10 +218,11 @@ class LayerWriter:
         source = self._tensors[name, INT8]
         return self._graph.operator(OPERATORS.DEQUANTIZE, None, [source], self._tensor(name, kind), version=2)
 
-    def _tensor(self, name: str, kind: int) -> int:
-        """Add the activation in that type."""
-        other = (name, FLOAT32 if kind == INT8 else INT8) in self._tensors
-        label = f"{self._scope}{name}/converted" if other else f"{self._scope}{name}"
+    def _tensor(self, name: str, kind: int, label: str | None = None) -> int:
+        """Add the activation in that type, under its own name if no label is given."""
+        if label is None:
+            other = (name, FLOAT32 if kind == INT8 else INT8) in self._tensors
+            label = f"{self._scope}{name}/converted" if other else f"{self._scope}{name}"
         index = self._graph.tensor(label, self._shapes[name], kind, self._scale(name, kind))
         self._tensors[name, kind] = index
         return index

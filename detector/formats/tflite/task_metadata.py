@@ -1,7 +1,7 @@
-"""What a detector's tensors mean, for programs that know nothing of this project.
+"""What a model's tensors mean, for programs that know nothing of this project.
 
 MediaPipe Tasks, the TFLite Task Library and Android Studio read it: how pixels become the input, what each
-of the four outputs is, and which file in the archive behind the model names the classes.
+of the outputs is, and which file in the archive behind the model names the classes.
 
 Source: ``metadata_schema.fbs`` of MediaPipe, version 1.5.0; the numbers of fields and types are its.
 """
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import flatbuffers
 import numpy as np
 
+from detector.classifier_spec import ClassifierSpec
 from detector.formats.tflite.metadata import LABELS_MEMBER
 from detector.spec import ModelSpec
 
@@ -23,7 +24,8 @@ _MIN_PARSER_VERSION = "1.2.0"  # the first that knows groups of tensors
 _RGB = np.int8(1)  # ColorSpaceType
 _BOUNDARIES = np.int8(1)  # BoundingBoxType: left, top, right, bottom
 _RATIO = np.int8(0)  # CoordinateType: shares of the image
-_TENSOR_VALUE_LABELS = np.int8(3)  # AssociatedFileType: line k names class k
+# AssociatedFileType: line k names column k of an output, or what an output means by k.
+_TENSOR_AXIS_LABELS, _TENSOR_VALUE_LABELS = np.int8(2), np.int8(3)
 _FEATURE, _IMAGE, _BOUNDING_BOX = np.uint8(1), np.uint8(2), np.uint8(3)  # ContentProperties
 _NORMALIZATION = np.uint8(1)  # ProcessUnitOptions
 _LEFT_TOP_RIGHT_BOTTOM = (1, 0, 3, 2)  # where they stand in (top, left, bottom, right)
@@ -33,29 +35,43 @@ _Field = np.generic | int | None
 
 
 def build_task_metadata(spec: ModelSpec, *, quantized: bool) -> bytes:
-    """The metadata of a model with post-processing inside, as a FlatBuffer.
+    """The metadata of a detector with post-processing inside, as a FlatBuffer.
 
     Args:
         spec: of the model.
         quantized: the input has a scale. The normalisation is then the one that comes before it; else bytes
             go in as they are.
     """
-    mean, std = (-spec.pixel_offset / spec.pixel_scale, 1 / spec.pixel_scale) if quantized else (0.0, 1.0)
     packer = _Packer()
-    subgraph = packer.table(
-        None,
-        None,
-        packer.tables([_image(packer, mean, std)]),
-        packer.tables(_outputs(packer)),
-        None,
-        None,
-        None,
-        None,
-        packer.tables([_group(packer)]),
-    )
+    inputs = packer.tables([_image(packer, spec, quantized=quantized)])
+    outputs = packer.tables(_outputs(packer))
+    nothing = (None,) * 4
+    subgraph = packer.table(None, None, inputs, outputs, *nothing, packer.tables([_group(packer)]))
+    purpose = f"Finds {len(spec.classes)} classes of objects and their bounding boxes."
+    return _finish(packer, spec, purpose, subgraph)
+
+
+def build_classifier_metadata(spec: ClassifierSpec, *, quantized: bool) -> bytes:
+    """The metadata of a classifier, as a FlatBuffer.
+
+    Args:
+        spec: of the model.
+        quantized: as for ``build_task_metadata``.
+    """
+    packer = _Packer()
+    inputs = packer.tables([_image(packer, spec, quantized=quantized)])
+    labels = packer.tables([_labels(packer, _TENSOR_AXIS_LABELS)])
+    names = packer.string("probability"), packer.string("The probability of each class.")
+    content = packer.table(_FEATURE, packer.table())
+    outputs = packer.tables([packer.table(*names, None, content, None, None, labels)])
+    subgraph = packer.table(None, None, inputs, outputs)
+    return _finish(packer, spec, f"Tells {len(spec.classes)} classes of pictures apart.", subgraph)
+
+
+def _finish(packer: _Packer, spec: ModelSpec | ClassifierSpec, purpose: str, subgraph: int) -> bytes:
     model = packer.table(
         packer.string(spec.name),
-        packer.string(f"Finds {len(spec.classes)} classes of objects and their bounding boxes."),
+        packer.string(purpose),
         None,
         packer.tables([subgraph]),
         None,
@@ -66,7 +82,8 @@ def build_task_metadata(spec: ModelSpec, *, quantized: bool) -> bytes:
     return packer.finish(model)
 
 
-def _image(packer: _Packer, mean: float, std: float) -> int:
+def _image(packer: _Packer, spec: ModelSpec | ClassifierSpec, *, quantized: bool) -> int:
+    mean, std = (-spec.pixel_offset / spec.pixel_scale, 1 / spec.pixel_scale) if quantized else (0.0, 1.0)
     content = packer.table(_IMAGE, packer.table(_RGB))
     normalization = packer.table(packer.floats([mean]), packer.floats([std]))
     units = packer.tables([packer.table(_NORMALIZATION, normalization)])
@@ -77,7 +94,7 @@ def _image(packer: _Packer, mean: float, std: float) -> int:
 def _outputs(packer: _Packer) -> list[int]:
     """The four outputs; MediaPipe goes by these very names."""
     box = packer.table(packer.integers(_LEFT_TOP_RIGHT_BOTTOM), _BOUNDARIES, _RATIO)
-    labels = packer.table(packer.string(LABELS_MEMBER), packer.string("The classes."), _TENSOR_VALUE_LABELS)
+    labels = _labels(packer, _TENSOR_VALUE_LABELS)
     rows = packer.table(np.int32(2), np.int32(2))  # each item along dimension 2 is one detection
     outputs = (
         ("location", "The boxes.", _BOUNDING_BOX, box, rows, None),
@@ -97,6 +114,11 @@ def _outputs(packer: _Packer) -> list[int]:
         )
         for name, description, kind, properties, along, files in outputs
     ]
+
+
+def _labels(packer: _Packer, kind: np.int8) -> int:
+    """The file with the names of the classes."""
+    return packer.table(packer.string(LABELS_MEMBER), packer.string("The classes."), kind)
 
 
 def _group(packer: _Packer) -> int:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import WeightsError
-from detector.pretrained.imagenet.keras_file import read_keras_file
+from detector.pretrained.imagenet.keras_file import check_reader, read_keras_file
 from detector.pretrained.imagenet.network import ImagenetNetwork
 from detector.pretrained.imagenet.slim_file import ARCHIVES, read_slim_file
 from detector.pretrained.imagenet.torchvision import read_torchvision
@@ -77,31 +78,65 @@ def published_address(
     return f"{_HOME}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{label}_{size}{end}"
 
 
-def fetch_imagenet(spec: ModelSpec, say: Callable[[str], None] = print) -> ImagenetNetwork:
+def fetch_imagenet(spec: ModelSpec | ClassifierSpec, say: Callable[[str], None] = print) -> ImagenetNetwork:
     """The backbone of a spec as keras.applications publishes it, from the cache once it was fetched.
-
-    No digest is published of these files, so what is checked is that every array is there, is finite and has
-    the shape that it should.
 
     Raises:
         WeightsError: there are none of that width, or they cannot be had.
     """
-    address = published_address(spec.backbone, spec.width_multiplier, spec.input_hw)
-    folder = cache_folder() / "imagenet"
-    path = folder / address.rsplit("/", 1)[1]
-    if not path.is_file():
-        say(f"Fetching {path.name} of keras.applications.")
-        with no_empty_folders(folder):
-            make_in_cache(folder)
-            try:
-                download(address, path, most_bytes=_MOST_BYTES)
-            except DownloadError as error:
-                raise WeightsError(
-                    f"The ImageNet weights cannot be fetched ({str(error).rstrip('.')}). Get {address} on a "
-                    "machine with a network and name the file as training.initial_weights here."
-                ) from error
+    remedy = "name the file as training.initial_weights here"
+    path = fetch_file(spec.backbone, spec.width_multiplier, spec.input_hw, remedy=remedy, say=say)
+    return read_fetched(path)
+
+
+def read_fetched(path: Path) -> ImagenetNetwork:
+    """The network in a file that was fetched; one that is damaged goes, to be fetched anew the next time.
+
+    Raises:
+        WeightsError: it is damaged.
+    """
     try:
         return read_imagenet(path)
     except WeightsError:
-        path.unlink(missing_ok=True)  # to be fetched anew the next time
+        path.unlink(missing_ok=True)
         raise
+
+
+def fetch_file(
+    backbone: str,
+    width: float,
+    input_hw: tuple[int, int],
+    *,
+    classifier: bool = False,
+    remedy: str,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """A file of keras.applications, as ``published_address`` has it, from the cache once it was fetched.
+
+    No digest is published of these files, so what is checked is, when it is read, that every array is there,
+    is finite and has the shape that it should.
+
+    Args:
+        remedy: what to do with a file that was got in another way.
+        say: takes a line before it is fetched.
+
+    Raises:
+        WeightsError: there is none of that width, or it cannot be had.
+    """
+    address = published_address(backbone, width, input_hw, classifier=classifier)
+    folder = cache_folder() / "imagenet"
+    path = folder / address.rsplit("/", 1)[1]
+    if path.is_file():
+        return path
+    check_reader(path.name)
+    say(f"Fetching {path.name} of keras.applications.")
+    with no_empty_folders(folder):
+        make_in_cache(folder)
+        try:
+            download(address, path, most_bytes=_MOST_BYTES)
+        except DownloadError as error:
+            raise WeightsError(
+                f"The ImageNet weights cannot be fetched ({str(error).rstrip('.')}). Get {address} on a "
+                f"machine with a network and {remedy}."
+            ) from error
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from detector.pretrained.imagenet.network import (
     backbone_of_length,
     build_network,
 )
+from detector.system.invocation import install
 from detector.system.reading import parsing, read_whole
 
 _MOST_BYTES = 1 << 28
@@ -34,12 +36,9 @@ def read_keras_file(path: Path) -> ImagenetNetwork:
     Raises:
         WeightsError: no such file, damaged, or of another network.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise WeightsError(
-            f"{path} is read by h5py, which comes with TensorFlow: install ssdlite[train]."
-        ) from error
+    check_reader(str(path))
+    import h5py
+
     data = read_whole(path, _MOST_BYTES, WeightsError)
     with parsing(f"{path} is damaged or is no weights file of Keras 2", WeightsError):
         # From memory, so that nothing in it can lead to another file.
@@ -49,6 +48,12 @@ def read_keras_file(path: Path) -> ImagenetNetwork:
                 raise ValueError("it does not list its layers")
             layers = [_read_layer(root, _text(name)) for name in root.attrs["layer_names"]]
         return _assemble([layer for layer in layers if layer], str(path))
+
+
+def check_reader(what: str) -> None:
+    """Raise WeightsError unless the package that reads such files is installed."""
+    if find_spec("h5py") is None:
+        raise WeightsError(f"{what} is read by the package h5py, which is not installed: {install('h5py')}.")
 
 
 def _read_layer(root: Any, name: str) -> dict[str, FloatArray]:

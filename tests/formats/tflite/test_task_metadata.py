@@ -9,6 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
+from detector.classifier_spec import ClassifierSpec
+from detector.formats.tflite.classifier import build_classifier_tflite
 from detector.formats.tflite.quantization import Quantization
 from detector.formats.tflite.task_metadata import NAME
 from detector.formats.tflite.writer import build_tflite
@@ -135,3 +137,21 @@ def test_the_classes_are_in_the_file_that_is_named(model):
 def test_raw_outputs_have_no_metadata():
     model = schema.Model.GetRootAs(build_tflite(random_weights(SMALL), SMALL))
     assert model.MetadataLength() == 0
+
+
+@pytest.mark.parametrize(("quantized", "mean", "std"), [(False, 0.0, 1.0), (True, 127.5, 127.5)])
+def test_a_classifiers_image_and_probabilities_are_named(quantized, mean, std):
+    spec = ClassifierSpec("birds", ("robin", "great tit"), (32, 32), width_multiplier=0.35)
+    quantization = Quantization(_Everything()) if quantized else None
+    model = build_classifier_tflite(random_weights(spec), spec, quantization=quantization)
+    (subgraph,) = read(model).tables(3)
+    (image,), (probabilities,) = subgraph.tables(2), subgraph.tables(3)
+    (unit,) = image.tables(4)
+    assert unit.table(1).numbers(0, "<f4") == pytest.approx([mean])
+    assert unit.table(1).numbers(1, "<f4") == pytest.approx([std])
+    assert probabilities.text(0) == "probability"
+    assert probabilities.table(3).byte(0) == 1  # Feature
+    (labels,) = probabilities.tables(6)
+    assert labels.byte(2) == 2  # TENSOR_AXIS_LABELS
+    with zipfile.ZipFile(io.BytesIO(model)) as archive:
+        assert archive.read(labels.text(0)).decode().splitlines() == ["robin", "great tit"]

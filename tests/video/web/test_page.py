@@ -6,12 +6,14 @@ import itertools
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import pytest
 from playwright.sync_api import expect
 
+from detector.classification import NamedScore
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import load_image
 from detector.runtime import Detector
@@ -175,6 +177,22 @@ def test_names_are_text(open_view: OpenView, feed: MakeFeed, open_page: OpenPage
     page.locator("#found button").click()
     expect(page.locator("#filter-summary")).to_have_text("1 of 4")
     assert page.locator("main b, main img").count() == 0
+
+
+def test_kinds_stand_beside_their_class(open_view: OpenView, feed: MakeFeed, open_page: OpenPage) -> None:
+    view = open_view()
+    kinds = (None, NamedScore("<i>tabby</i>", 0.71))
+
+    def named() -> Iterator[LiveFrame]:
+        for number in itertools.count():
+            live = live_frame(number, labels=(1, 1))
+            yield replace(live, detections=replace(live.detections, kinds=kinds))
+
+    feed(view, named())
+    page = open_page(view)
+    row = page.locator("#found li").first
+    expect(row.locator(".name")).to_have_text("cat")
+    expect(row.locator(".scores")).to_have_text("90% · <i>tabby</i> 71%")
 
 
 def test_it_comes_back_with_the_server(

@@ -1,0 +1,1 @@
+"""Training a classifier: what differs from a detector, and nothing else."""
