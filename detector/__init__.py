@@ -3,6 +3,9 @@
 =====================  ==============================================================
 ``Detector``           a model, ready to be shown images; ``Detector.load`` makes one
 ``Detections``         what it returns: ``boxes``, ``scores``, ``labels``, ``names``
+``Classifier``         a model that names whole pictures; ``Classifier.load`` makes one
+``Classification``     what that returns: ``name``, ``score``, ``top``
+``SecondStage``        a detector, and classifiers that give what it finds its finer names
 ``ModelSpec``          all that has to be known about a network to use it
 ``load_dataset``       a folder of annotated images as a ``Dataset``, whatever its format
 ``evaluate``           the COCO numbers of a model on a dataset: an ``Evaluation``
@@ -29,17 +32,22 @@ if TYPE_CHECKING:
     from detector.api.export import export
     from detector.api.inputs import load_dataset
     from detector.api.training import TrainedRun, train
+    from detector.classification import Classification
     from detector.data.dataset import Dataset
     from detector.detections import Detections, draw_detections
     from detector.exports.outcome import Export
     from detector.images import load_image
     from detector.runtime import Detector
+    from detector.runtime.classifier import Classifier
+    from detector.runtime.second_stage import SecondStage
     from detector.spec import ModelSpec
     from detector.training.job import Progress
     from detector.video.pipeline import LivePipeline
     from detector.video.sources import open_source
 
 __all__ = [
+    "Classification",
+    "Classifier",
     "Comparison",
     "Dataset",
     "Detections",
@@ -50,6 +58,7 @@ __all__ = [
     "LivePipeline",
     "ModelSpec",
     "Progress",
+    "SecondStage",
     "TrainedRun",
     "compare",
     "draw_detections",
@@ -62,6 +71,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "Classification": "detector.classification",
+    "Classifier": "detector.runtime.classifier",
     "Comparison": "detector.api.comparison",
     "Dataset": "detector.data.dataset",
     "Detections": "detector.detections",
@@ -71,6 +82,7 @@ _HOME = {
     "LivePipeline": "detector.video.pipeline",
     "ModelSpec": "detector.spec",
     "Progress": "detector.training.job",
+    "SecondStage": "detector.runtime.second_stage",
     "TrainedRun": "detector.api.training",
     "compare": "detector.api.comparison",
     "draw_detections": "detector.detections",

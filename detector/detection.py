@@ -47,6 +47,10 @@ class _Found(TypedDict):
 
 
 class PlainDetection(_Found, total=False):
-    """A detection as plain values: ``box`` is xyxy, pixels; ``track`` is there where objects are tracked."""
+    """A detection as plain values: ``box`` is xyxy, pixels; ``track`` is there where objects are tracked,
+    ``kind``, its finer name, and ``kind_score`` where a classifier looks at them.
+    """
 
     track: int | None
+    kind: str | None
+    kind_score: float | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector import detection_tables
 from detector.boxes import FloatArray
+from detector.classification import NamedScore
 from detector.colours import class_colour
 from detector.detection import Detection, PlainDetection
 from detector.drawing import draw_labelled
@@ -22,7 +23,6 @@ from detector.image_memory import ImageMemory
 from detector.images import Image, save_image
 from detector.system.bounds import as_path
 from detector.system.html_table import html_table
-from detector.system.invocation import install
 from detector.system.terminal import counted, printable
 
 if TYPE_CHECKING:
@@ -66,12 +66,15 @@ class Detections:
         scores: (N,) float32 in [0, 1].
         labels: (N,) int64, indices into ``classes``.
         classes: name of each label.
+        kinds: the finer name of each, and how likely that is, where a classifier has looked at it (see
+            ``SecondStage``); None for one without; None altogether where there is no classifier.
     """
 
     boxes: FloatArray
     scores: FloatArray
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    kinds: tuple[NamedScore | None, ...] | None = None
     _memory: ImageMemory | None = None
 
     def __post_init__(self) -> None:
@@ -87,6 +90,8 @@ class Detections:
             raise ValueError(
                 f"expected labels from 0 to {len(self.classes) - 1}, those of {len(self.classes)} classes"
             )
+        if self.kinds is not None and len(self.kinds) != len(self.scores):
+            raise ValueError(f"expected {len(self.scores)} kinds, one for each score, got {len(self.kinds)}")
 
     @property
     def image(self) -> Image | None:
@@ -134,6 +139,14 @@ class Detections:
         """Class name of each detection."""
         return [self.classes[label] for label in self.labels]
 
+    @property
+    def shown_names(self) -> list[NamedScore]:
+        """What each is called in pictures: its kind where it has one, otherwise its class, with the score."""
+        own = [NamedScore(name, score) for _, score, name in self]
+        return (
+            own if self.kinds is None else [kind or each for kind, each in zip(self.kinds, own, strict=True)]
+        )
+
     def __len__(self) -> int:
         return len(self.scores)
 
@@ -165,7 +178,8 @@ class Detections:
                     f"got {index.dtype} of shape {index.shape}"
                 )
         boxes, scores, labels = self.boxes[index], self.scores[index], self.labels[index]
-        return Detections(boxes, scores, labels, self.classes, self._memory)
+        kinds = self.kinds and tuple(self.kinds[number] for number in np.arange(len(self))[index])
+        return Detections(boxes, scores, labels, self.classes, kinds, self._memory)
 
     def __iter__(self) -> Iterator[Detection]:
         """(box, score, name) of each detection."""
@@ -179,7 +193,7 @@ class Detections:
         if not isinstance(other, Detections):
             return NotImplemented
         return (
-            self.classes == other.classes
+            (self.classes, self.kinds) == (other.classes, other.kinds)
             and np.array_equal(self.labels, other.labels)
             and np.array_equal(self.scores, other.scores)
             and np.array_equal(self.boxes, other.boxes)
@@ -232,47 +246,28 @@ class Detections:
         return html_table(counted(len(self), "object"), ("class", "score", "box: x1, y1, x2, y2"), rows)
 
     def to_dicts(self) -> list[PlainDetection]:
-        """Plain values for JSON: name, score and box (xyxy, pixels, to a hundredth)."""
-        return [
-            {"name": name, "score": round(score, 4), "box": [round(float(v), 2) for v in box]}
-            for box, score, name in self
-        ]
+        """Plain values for JSON: name, score and box (xyxy, pixels, to a hundredth), and where a classifier
+        has looked at them ``kind`` and ``kind_score``, None for one without.
+        """
+        return detection_tables.plain_values(self)
 
     def to_supervision(self) -> supervision.Detections:
-        """The same for the package supervision; its ``data["class_name"]`` has the names.
+        """The same for the package supervision; its ``data["class_name"]`` has the names, and where a
+        classifier has looked at them ``data["kind"]`` and ``data["kind_score"]`` what it says.
 
         Raises:
             DetectorError: the package is not installed.
         """
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what it has to say to its own developers
-                import supervision
-        except ImportError as error:
-            raise DetectorError(
-                f"to_supervision needs the package supervision ({error}): {install('supervision<0.30')}."
-            ) from error
-        return supervision.Detections(
-            xyxy=self.boxes,
-            confidence=self.scores,
-            class_id=self.labels,
-            data={"class_name": np.array(self.names, np.str_)},
-        )
+        return detection_tables.supervision_table(self)
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """A row for each detection: ``name``, ``score``, ``x1``, ``y1``, ``x2``, ``y2`` in pixels.
+        """A row for each detection: ``name``, ``score``, ``x1``, ``y1``, ``x2``, ``y2`` in pixels, and where
+        a classifier has looked at them ``kind`` and ``kind_score``.
 
         Raises:
             DetectorError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise DetectorError(
-                f"to_dataframe needs the package pandas ({error}): {install('pandas')}."
-            ) from error
-        corners = {corner: self.boxes[:, column] for column, corner in enumerate(("x1", "y1", "x2", "y2"))}
-        return pandas.DataFrame({"name": self.names, "score": self.scores, **corners})
+        return detection_tables.data_frame(self)
 
 
 def draw_detections(image: ImageLike, detections: Detections) -> Image:
@@ -295,6 +290,6 @@ def draw_detections(image: ImageLike, detections: Detections) -> Image:
     """
     if not isinstance(detections, Detections):
         raise ValueError(f"expected Detections, got {type(detections).__name__}")
-    texts = [f"{name} {score:.0%}" for _, score, name in detections]
+    texts = [f"{name} {score:.0%}" for name, score in detections.shown_names]
     colours = [class_colour(name, detections.classes) for name in detections.names]
     return draw_labelled(to_image(image), detections.boxes, texts, colours)

@@ -15,6 +15,7 @@ import detector
 from detector.system.processes import code_command
 
 NAMES = {
+    *("Classification", "Classifier", "SecondStage"),
     *("Comparison", "Dataset", "Detections", "Detector", "DetectorError", "Evaluation", "Export"),
     *(
         "LivePipeline",
@@ -60,7 +61,16 @@ def test_the_examples_do_what_they_say(example: doctest.DocTest) -> None:
 
 def test_there_are_examples() -> None:
     have = {example.name.split(".")[0] for example in _examples()}
-    without = {"Comparison", "Dataset", "DetectorError", "Evaluation", "Export", "ModelSpec", "Progress"}
+    without = {
+        "Classification",
+        "Comparison",
+        "Dataset",
+        "DetectorError",
+        "Evaluation",
+        "Export",
+        "ModelSpec",
+        "Progress",
+    }
     assert NAMES - have == without | {"TrainedRun", "train"}  # which take minutes: see docs/three_jobs.py
 
 
@@ -86,6 +96,9 @@ WRONG = (
     Anything(),
 )
 TAKE_ONE = {
+    "Classifier.load": lambda wrong: detector.Classifier.load(wrong, say=None),
+    "second_stage": lambda wrong: detector.SecondStage(detector.Detector.load(), wrong),
+    "second_stage_of": lambda wrong: detector.SecondStage(wrong, {"bird": wrong}),
     "compare": lambda wrong: detector.compare(wrong, wrong, wrong),
     "detect": lambda wrong: detector.Detector.load().detect(wrong),
     "detect_batch": lambda wrong: list(detector.Detector.load().detect_batch(wrong)),

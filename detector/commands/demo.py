@@ -69,13 +69,14 @@ def demo_command(
     import cv2
 
     from detector.commands import screens
+    from detector.commands.classifiers import open_second_stage, open_tracker, read_classifiers
     from detector.video.outputs import Outputs, check_outputs
     from detector.video.overlay import live_drawer
-    from detector.video.tracking import Tracker
     from detector.video.window import DisplayProbe
 
     look.check()
     files.check()
+    named = read_classifiers(tracked.classify)
     counters = read_counters(tracked.count_line, tracked.zone)
     web = screens.needs_page(looked_at.source, screen.web, screen.headless)
     check_outputs(looked_at.source, files.save, files.jsonl, files.collect)
@@ -84,8 +85,9 @@ def demo_command(
     to_errors = str(files.jsonl) == "-"
     say, tell = partial(echo, err=to_errors), partial(write_line, to_errors=to_errors)
     with ExitStack() as stack:
-        tracker = Tracker() if tracked.track or counters else None
+        tracker = open_tracker(needed=tracked.track or bool(counters), wished=bool(named), say=say)
         detector, reason = load_detector(chosen, look, score_threshold, say)
+        stage = open_second_stage(detector, named, chosen, say)
         problem = probe.problem() if probe else None
         # Late, so that no old frames are waiting when the first one is read.
         opened = stack.enter_context(closing(screens.open_looked_at(looked_at.source, looked_at.insecure)))
@@ -96,7 +98,7 @@ def demo_command(
             detector, opened, score_threshold, fps=look.fps or DEFAULT_FPS, reason=reason, tell=tell
         )
         say(screens.describe_start(opened, detector, reason))
-        scene = screens.Scene(opened, detector, settings, live_drawer(counters))
+        scene = screens.Scene(opened, detector, settings, live_drawer(counters), stage)
         view = screens.open_view(
             scene, say, headless=screen.headless, web=web, host=screen.host, port=screen.port
         )

@@ -13,6 +13,7 @@ from detector.commands.option_kinds import PATH, InputSizes
 from detector.commands.options import (
     AccuracyOptions,
     accurate_option,
+    classify_option,
     host_option,
     joined,
     port_option,
@@ -95,9 +96,10 @@ class FileOptions:
 
 @dataclass(frozen=True)
 class TrackOptions:
-    """What is tracked and counted."""
+    """What is tracked and counted, and named by a classifier."""
 
     track: bool
+    classify: tuple[str, ...]
     count_line: tuple[str, ...]
     zone: tuple[str, ...]
 
@@ -174,6 +176,7 @@ ending_options = joined(
 )
 track_options = joined(
     click.option("--track", is_flag=True, help="Number each object, the same from frame to frame."),
+    classify_option,
     click.option(
         "--count-line",
         multiple=True,

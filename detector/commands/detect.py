@@ -18,6 +18,7 @@ from detector.commands.options import (
     AccuracyOptions,
     ModelOptions,
     accuracy_options,
+    classify_option,
     collected,
     model_options,
     score_option,
@@ -29,6 +30,7 @@ from detector.system.terminal import counted, write_line
 if TYPE_CHECKING:
     from detector.detections import Detections
     from detector.runtime import Detector
+    from detector.runtime.second_stage import SecondStage
 
 _MOST_LINES = 20
 _DEFAULT_OUTPUT = Path("output/detect")
@@ -45,6 +47,7 @@ _END_OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
     help="Least score of a detection.  [default: the model's for each class, else 0.4]",
 )
 @accuracy_options
+@classify_option
 @click.option(
     "--output",
     type=PATH,
@@ -58,6 +61,7 @@ def detect_command(
     chosen: ModelOptions,
     score_threshold: float | None,
     accuracy: AccuracyOptions,
+    classify: tuple[str, ...],
     output: Path | None,
 ) -> None:
     """Find objects in pictures and videos.
@@ -68,6 +72,7 @@ def detect_command(
     """
     from tqdm import tqdm
 
+    from detector.commands.classifiers import open_second_stage, read_classifiers
     from detector.commands.detect_sources import sort_sources
     from detector.commands.picture_names import names_below, picture_names
     from detector.data.sample import SAMPLE_FOLDER
@@ -79,6 +84,7 @@ def detect_command(
     if not sources:
         sources = (str(SAMPLE_FOLDER),)
         write_line("Looking at the photographs that come with the package.")
+    named = read_classifiers(classify)
     output = output or free_folder(_DEFAULT_OUTPUT)
     found = sort_sources(sources, output)
     check_writable(output)
@@ -95,13 +101,14 @@ def detect_command(
         **chosen.for_loading(),
         **accuracy.for_loading(),
     )
+    stage = open_second_stage(detector, named, chosen, write_line)
     if score_threshold is None and (own := detector.spec.class_thresholds):
         least, most = min(own.values()), max(own.values())
         other = detector.input_sizes != (detector.own_hw,)
         note = f", as measured at input size {describe_size(detector.own_hw)}" * other
         write_line(f"Score thresholds of the model, class by class: {least:g} to {most:g}{note}")
     earlier = files_of_run(output)
-    batch = _Batch(detector, output, failures=list(found.failures))
+    batch = _Batch(stage or detector, output, failures=list(found.failures))
     names = names_below(found.pictures)
     progress = tqdm(found.pictures, desc="detecting", unit="image", disable=None, leave=False)
     try:
@@ -129,7 +136,7 @@ class _Entry(TypedDict):
 class _Batch:
     """What was found so far, and what was left out."""
 
-    detector: Detector
+    detector: Detector | SecondStage
     output: Path
     images: list[_Entry] = field(default_factory=list)
     results: list[Mapping[str, object]] = field(default_factory=list)
@@ -222,7 +229,11 @@ class _Batch:
 
 
 def describe(detections: Detections) -> str:
-    """The detections in words: ``2 person, 1 dog``."""
+    """The detections in words: ``2 person, 1 dog``, and with kinds ``2 bird (1 robin)``."""
     names = detections.names
-    counts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)]
-    return ", ".join(counts) or "nothing found"
+    kinds = [(name, kind.name) for name, kind in zip(names, detections.kinds or (), strict=False) if kind]
+    said = []
+    for name in dict.fromkeys(names):
+        own = [f"{kinds.count(each)} {each[1]}" for each in dict.fromkeys(kinds) if each[0] == name]
+        said.append(f"{names.count(name)} {name}" + (f" ({', '.join(own)})" if own else ""))
+    return ", ".join(said) or "nothing found"

@@ -14,6 +14,7 @@ from detector.commands.detect_sources import shown_source
 from detector.detections import Detections
 from detector.errors import SourceError
 from detector.runtime import Detector
+from detector.runtime.second_stage import SecondStage
 from detector.system.invocation import command
 from detector.system.progress import bars_hidden
 from detector.system.terminal import counted
@@ -28,7 +29,7 @@ from detector.video.tally import Tally
 def detect_in_video(
     source: str,
     stem: Path,
-    detector: Detector,
+    detector: Detector | SecondStage,
     say: Callable[[str], None],
     *,
     begun: Callable[[dict[str, str]], None],
@@ -70,7 +71,7 @@ def detect_in_video(
             say(remark)
 
 
-def _look_at(source: Source, detector: Detector) -> Iterator[LiveFrame]:
+def _look_at(source: Source, detector: Detector | SecondStage) -> Iterator[LiveFrame]:
     """Each frame with what is found in it, by all processors."""
     ahead, shown = itertools.tee(_frames(source))
     found: Iterator[Detections] = detector.detect_batch(frame.image for frame in ahead)

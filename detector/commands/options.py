@@ -215,6 +215,13 @@ accuracy_options = joined(
 )
 """For a command with an argument ``accuracy: AccuracyOptions`` under ``collected``."""
 
+classify_option = click.option(
+    "--classify",
+    multiple=True,
+    metavar="CLASS=RUN",
+    help="Give the objects of a class their finer names by a classifier: the folder of its training run, or "
+    "what `ssdlite classify --model` takes. May be given for several classes.",
+)
 images_option = click.option("--images", type=PATH, help="Folder of images, if it is not found by itself.")
 selection_options = joined(
     click.option(

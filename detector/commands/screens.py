@@ -15,6 +15,7 @@ from detector.errors import DetectorError
 from detector.images import Image
 from detector.input_sizes import describe_sizes, name_sizes
 from detector.runtime import Detector
+from detector.runtime.second_stage import SecondStage
 from detector.system.terminal import counted
 from detector.video.counting import CountLine, CountZone
 from detector.video.frames import LiveFrame
@@ -44,6 +45,7 @@ class Scene:
     detector: Detector
     settings: LiveSettings
     draw: Callable[[LiveFrame], Image]
+    second_stage: SecondStage | None = None
 
 
 def needs_page(source: str, web: bool, headless: bool) -> bool:
@@ -130,7 +132,7 @@ def follow(
     """
     pipeline = LivePipeline(
         scene.source,
-        scene.detector,
+        scene.second_stage or scene.detector,
         settings=scene.settings,
         tracker=tracker,
         counters=counters,

@@ -50,6 +50,10 @@ def to_named_results(detections: Detections, file_name: str) -> list[dict[str, o
     if None in ids:
         ids = list(range(1, len(ids) + 1))
     stem = PurePosixPath(file_name).stem
+    kinds: list[dict[str, object]] = [
+        {key: value for key, value in each.items() if key in ("kind", "kind_score")}
+        for each in detections.to_dicts()
+    ]
     return [
         {
             "image_id": int(stem) if _NUMBER.fullmatch(stem) else stem,
@@ -58,6 +62,7 @@ def to_named_results(detections: Detections, file_name: str) -> list[dict[str, o
             "category_name": name,
             "bbox": each["bbox"],
             "score": each["score"],
+            **kind,
         }
-        for each, name in zip(to_results(detections, 0, ids), detections.names, strict=True)
+        for each, name, kind in zip(to_results(detections, 0, ids), detections.names, kinds, strict=True)
     ]

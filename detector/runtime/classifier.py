@@ -32,6 +32,11 @@ _MOST_NAMED = 5  # classes
 class Classifier:
     """Names what pictures show. ``Classifier.load`` makes one.
 
+    >>> from detector import Classifier
+    >>> classifier = Classifier.load("runs/birds")  # doctest: +SKIP
+    >>> classifier.classify("garden.jpg")  # doctest: +SKIP
+    <Classification: robin 0.93, wren 0.04, tit 0.03>
+
     Any number of threads may share one. They take turns at its network, which has all of its processors in
     each turn. After a fork the child opens the model again when it first needs it, and a pickled Classifier
     opens it where it arrives.

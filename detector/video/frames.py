@@ -83,8 +83,8 @@ class LiveFrame:
         return self.frame.image
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: frame number, timestamp, size, detections with track ids, counts, and the
-        input size that found them.
+        """Plain values for JSON: frame number, timestamp, size, detections with track ids and kinds, counts,
+        and the input size that found them.
         """
         objects = self.detections.to_dicts()
         if self.track_ids is not None:

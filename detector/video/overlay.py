@@ -34,7 +34,7 @@ def live_drawer(counters: Sequence[CountLine | CountZone] = ()) -> Callable[[Liv
         ids = [UNTRACKED] * len(live.detections) if live.track_ids is None else live.track_ids.tolist()
         texts = [
             f"{name} {score:.0%}" if id_ == UNTRACKED else f"{name} {id_}  {score:.0%}"
-            for (_, score, name), id_ in zip(live.detections, ids, strict=True)
+            for (name, score), id_ in zip(live.detections.shown_names, ids, strict=True)
         ]
         colours = [class_colour(name, live.detections.classes) for name in live.detections.names]
         picture = draw_labelled(live.image, live.detections.boxes, texts, colours)

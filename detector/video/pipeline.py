@@ -16,10 +16,12 @@ from detector.detections import Detections
 from detector.errors import ArgumentError
 from detector.input_sizes import describe_sizes
 from detector.runtime import Detector
+from detector.runtime.second_stage import SecondStage
 from detector.video.capture import STALL_SECONDS
 from detector.video.channel import Channel, ChannelClosedError
 from detector.video.counting import CountLine, CountZone
 from detector.video.frames import Frame, LiveFrame
+from detector.video.kinds import TrackKinds
 from detector.video.meter import Meter
 from detector.video.resizing import Resizer
 from detector.video.settings import LiveSettings
@@ -49,7 +51,8 @@ class LivePipeline:
     Args:
         source: where frames come from; the pipeline closes it.
         detector: finds the objects, with the score threshold of ``settings``, at its own input size until
-            they want another; it may be that of several pipelines, and keeps its own threshold and size.
+            they want another; it may be that of several pipelines, and keeps its own threshold and size. A
+            ``SecondStage`` gives them their kinds, too.
         settings: threshold, classes, input size and pause, to be changed at any time; made if not given.
         tracker: gives track ids; must be there if there are counters.
         counters: lines and zones.
@@ -64,7 +67,7 @@ class LivePipeline:
     def __init__(
         self,
         source: Source,
-        detector: Detector,
+        detector: Detector | SecondStage,
         *,
         settings: LiveSettings | None = None,
         tracker: Tracker | None = None,
@@ -72,6 +75,9 @@ class LivePipeline:
         on_frame: Callable[[LiveFrame], None] | None = None,
         max_frames: int | None = None,
     ) -> None:
+        self._kinds: TrackKinds | None = None
+        if isinstance(detector, SecondStage):
+            self._kinds, detector = TrackKinds(detector), detector.detector
         if not (hasattr(source, "read") and hasattr(detector, "share")):
             raise ArgumentError("Expected what open_source gives, and a Detector")
         self.source = source
@@ -252,14 +258,25 @@ class LivePipeline:
             # The threshold may have been raised since.
             shown = detections.scores >= score_threshold
             weak = detections[~shown] if self._wants_weak else None
-            return replace(found, detections=detections[shown], weak=weak)
+            return self._with_kinds(replace(found, detections=detections[shown], weak=weak))
         everything = detections
         detections, track_ids = self._tracker(everything, frame.timestamp, score_threshold)
         size_wh = (frame.image.shape[1], frame.image.shape[0])
         counts = tuple(counter.update(detections.boxes, track_ids, size_wh) for counter in self._counters)
         self.meter.add_stage("track", time.monotonic() - start)
         weak = _without(everything, detections) if self._wants_weak else None
-        return replace(found, detections=detections, track_ids=track_ids, counts=counts, weak=weak)
+        return self._with_kinds(
+            replace(found, detections=detections, track_ids=track_ids, counts=counts, weak=weak)
+        )
+
+    def _with_kinds(self, live: LiveFrame) -> LiveFrame:
+        if self._kinds is None:
+            return live
+        start = time.monotonic()
+        frame = live.frame
+        detections = self._kinds(frame.image, live.detections, live.track_ids, frame.timestamp)
+        self.meter.add_stage("classify", time.monotonic() - start)
+        return replace(live, detections=detections)
 
     @property
     def _wants_weak(self) -> bool:

@@ -18,6 +18,7 @@ from detector.runtime.classifier import Classifier
 from detector.weights import save_weights
 from tests.commands.running import PHOTOS, Run, assert_mistake
 from tests.random_networks import random_weights
+from tests.system.file_server import FileServer
 
 CHELSEA = SAMPLE_FOLDER / "chelsea.jpg"
 NAMES = ("robin", "wren", "tit", "=1+1")
@@ -102,6 +103,15 @@ def test_what_cannot_be_read_is_named_and_the_others_are_written(
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 1
 
 
+def test_addresses_are_looked_at(run: Run, birds: Path) -> None:
+    with FileServer() as server:
+        server.files["/cat.jpg"] = CHELSEA.read_bytes()
+        outcome = run("classify", f"{server.url}/cat.jpg", f"{server.url}/none.jpg", "--model", birds)
+    assert "1 of 2 were left out" in assert_mistake(outcome)
+    name, _ = Classifier.load(birds).classify(CHELSEA).top(1)[0]
+    assert f"{server.url}/cat.jpg: {name} " in outcome.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -109,7 +119,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_written(
         (("--top", "0"), "0 is not in the range"),
         (("--input-size", "32,64"), "one input size"),
         (("--model", "absent.npz"), "absent.npz"),
-        (("--backend", "onnxruntime"), "onnxruntime"),
+        (("--backend", "abacus"), "abacus"),
     ],
 )
 def test_mistakes(run: Run, birds: Path, arguments: tuple[str, str], said: str) -> None:

@@ -19,6 +19,8 @@ OWN = {
     "bench input_size": "several times, each with rows of its own",
     "bench rounds": "rounds of timing, not resamplings",
     "bench threads": "several numbers, each with rows of its own",
+    "classify input_size": "one: a classifier looks once",
+    "classify model": "a classifier, and another default",
     "demo input_size": "may be auto as well",
     "data check input_size": "sizes are counted for it; nothing is built",
     "data check tool": "writes what --with-model has found, and need not be given",

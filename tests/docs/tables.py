@@ -44,6 +44,7 @@ PARSED_ONLY: dict[str, str] = {
     "ssdlite data coco": "fetches gigabytes",
     "ssdlite data example": "fetches a dataset",
     "initial_weights=imagenet": "fetches weights; tests/training/test_initial_weights.py has such",
+    "--model imagenet": "fetches weights; tests/pretrained/imagenet/test_classifier.py has such",
     "mobilenet_v2-b0353104.pth": "a file of 14 MB; tests/pretrained/imagenet writes and reads such",
     "ssdlite train NEW": "goes on from a run and its dataset; tests/training has such",
     "ssdlite train records": "a training of days",

@@ -10,10 +10,12 @@ from pathlib import Path
 import cv2
 
 from detector import evaluate, export
+from detector.classifier_spec import ClassifierSpec
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import load_image
 from detector.weights import load_weights, save_weights, select_classes
 from tests.pretrained.graph_files import graph, resize_nodes, slim_tensors
+from tests.random_networks import random_weights
 from tests.training.small_run import begin_run
 
 CLASSES = ("person", "cat", "cup", "spoon", "dining table")
@@ -35,12 +37,20 @@ def build_workplace(root: Path, weights: Path) -> Path:
             film.write(cv2.resize(load_image(path), (320, 240)))
         film.release()
     _write_runs(root, weights)
+    _write_classifiers(root)
     _write_old_model(root, weights)
     for folder in ("A", "B"):
         evaluate(root / "coco").save(root / folder)
     for name in ("results.json", "detections.json"):
         shutil.copy(root / "A/detections.json", root / name)
     return root
+
+
+def _write_classifiers(root: Path) -> None:
+    """Runs of classifiers, which nobody trained."""
+    for name in ("birds", "cats"):
+        spec = ClassifierSpec(name, ("one", "another", "a third"), (96, 96), width_multiplier=0.35)
+        save_weights(root / "runs" / name / "model.npz", random_weights(spec), spec)
 
 
 def _write_old_model(root: Path, weights: Path) -> None:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from detector.classification import NamedScore
 from detector.detections import Detections
 from detector.video import tally as tally_module
 from detector.video.frames import UNTRACKED, Count, Frame, LiveFrame
@@ -9,9 +10,9 @@ from detector.video.tally import Tally
 NAMES = ("person", "cat", "dog", "cup", "bus", "car", "cow")
 
 
-def live(labels, ids=None, counts=()):
+def live(labels, ids=None, counts=(), kinds=None):
     boxes = np.zeros((len(labels), 4), np.float32)
-    detections = Detections(boxes, np.ones(len(labels), np.float32), np.array(labels, np.int64), NAMES)
+    detections = Detections(boxes, np.ones(len(labels), np.float32), np.array(labels, np.int64), NAMES, kinds)
     frame = Frame(np.zeros((4, 4, 3), np.uint8), 0, 0.0, 0.0)
     return LiveFrame(frame, detections, None if ids is None else np.array(ids, np.int64), counts)
 
@@ -76,3 +77,34 @@ def test_a_long_run_needs_no_more_memory_and_what_is_in_view_is_not_forgotten(mo
     tally = tally_of(*(live([0, 0], [0, number]) for number in range(1, 500)))
     assert len(tally._known) == 10
     assert tally.to_dict()["classes"]["person"]["tracks"] == 500
+
+
+def kinds(*names):
+    return tuple(name and NamedScore(name, 0.9) for name in names)
+
+
+def test_a_track_is_of_the_kind_that_it_was_last_known_by():
+    tally = tally_of(
+        live([1, 1], [UNTRACKED, 1], kinds=kinds(None, None)),
+        live([1, 1, 0], [2, 1, 3], kinds=kinds("tabby", "lynx", None)),
+        live([1, 1], [2, 1], kinds=kinds("tabby", "tabby")),
+        live([1, 1], [2, 4], kinds=kinds(None, "lynx")),
+    )
+    classes = tally.to_dict()["classes"]
+    assert classes["cat"]["kinds"] == {
+        "lynx": {"frames": 2, "tracks": 1},
+        "tabby": {"frames": 2, "tracks": 2},
+    }
+    assert "kinds" not in classes["person"]
+    assert tally.sentences() == ["Tracked: cat 3 (tabby 2, lynx 1), person 1."]
+
+
+def test_without_tracks_the_frames_of_each_kind_are_counted():
+    tally = tally_of(live([1, 1], kinds=kinds("tabby", "tabby")), live([1], kinds=kinds("lynx")), live([1]))
+    assert tally.to_dict()["classes"]["cat"]["kinds"]["tabby"] == {"frames": 1, "tracks": None}
+    assert tally.sentences() == ["Found: cat in 3 frames, up to 2 at once (tabby in 1, lynx in 1)."]
+
+
+def test_classes_with_kinds_are_said_first():
+    many = live([0, 0, 0, 1], [1, 2, 3, 4], kinds=kinds(None, None, None, "tabby"))
+    assert tally_of(many).sentences() == ["Tracked: cat 1 (tabby 1), person 3."]

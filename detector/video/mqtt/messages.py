@@ -30,7 +30,8 @@ class Entities:
     """A device with a sensor for each class, for each line and zone, and for all detections.
 
     Counts are those of the last period, the most of any of its frames: an object that is missed in one frame
-    has not gone. A class gets its sensor when it is first seen, or at the start where there are few.
+    has not gone. A class gets its sensor when it is first seen, or at the start where there are few; a kind
+    of a class, where classifiers name them, when it is first seen.
 
     Args:
         camera: identifies the device among others; an ``identifier``.
@@ -58,6 +59,8 @@ class Entities:
         # Also of classes that have no sensor yet: one of an earlier run may be there, with what it saw last.
         self._states: Messages = {self._class_topic(name): "0" for name in self._keys}
         self._most: Counter[str] = Counter()
+        self._kind_keys: dict[tuple[str, str], str] = {}  # by class and kind
+        self._most_of_kind: Counter[tuple[str, str]] = Counter()
         self._newest: LiveFrame | None = None
         self._announce("detections", "objects", attributes=f"{self.topic}/detections")
         self._states[f"{self.topic}/objects"] = "0"
@@ -74,6 +77,9 @@ class Entities:
         for name, number in Counter(live.detections.names).items():
             self._most[name] = max(self._most[name], number)
         self._most[""] = max(self._most[""], len(live.detections))  # of all classes together
+        kinds = zip(live.detections.names, live.detections.kinds or (), strict=False)
+        for of, number in Counter((name, kind.name) for name, kind in kinds if kind).items():
+            self._most_of_kind[of] = max(self._most_of_kind[of], number)
 
     def changes(self) -> Messages:
         """What has become of the frames since the last call: what is new alone. A new period begins."""
@@ -85,11 +91,25 @@ class Entities:
                 self._announce_class(name)
             self._states[self._class_topic(name)] = str(self._most[name])
         self._states[f"{self.topic}/objects"] = str(self._most[""])
+        self._count_kinds()
         self._count_lines_and_zones(self._newest)
         self._states[f"{self.topic}/detections"] = json.dumps(self._newest.to_dict())
         self._most.clear()
+        self._most_of_kind.clear()
         self._newest = None
         return {topic: text for topic, text in self.everything().items() if before.get(topic) != text}
+
+    def _count_kinds(self) -> None:
+        for name, kind in self._most_of_kind:
+            if (name, kind) not in self._kind_keys and name in self._keys:
+                key = identifier(kind)
+                taken = {each for (own, _), each in self._kind_keys.items() if own == name}
+                key = key if key and key not in taken else f"kind_{len(self._kind_keys)}"
+                self._kind_keys[name, kind] = key
+                self._announce(f"{name}: {kind}", f"classes/{self._keys[name]}/{key}")
+        for (name, kind), key in self._kind_keys.items():
+            topic = f"{self.topic}/classes/{self._keys[name]}/{key}"
+            self._states[topic] = str(self._most_of_kind[name, kind])
 
     def _count_lines_and_zones(self, live: LiveFrame) -> None:
         for count in live.counts:

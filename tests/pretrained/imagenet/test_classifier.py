@@ -146,3 +146,12 @@ def test_a_checkpoint_is_known_by_its_index(tmp_path):
             index.write_bytes(content)
             names.add(ClassifierFile(path).tflite().name)
     assert len(names) == 2
+
+
+def test_without_what_reads_the_file_nothing_is_fetched(monkeypatch):
+    monkeypatch.setattr("detector.pretrained.imagenet.keras_file.find_spec", lambda name: None)
+    monkeypatch.setattr(files, "download", lambda *arguments, **options: pytest.fail("fetched"))
+    with pytest.raises(
+        WeightsError, match=r"read by the package h5py, which is not installed: .*install h5py"
+    ):
+        Classifier.load(say=None)

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 
+from detector.classification import NamedScore
 from detector.detections import Detections
 from detector.video.frames import Count, Frame, LiveFrame
 from detector.video.mqtt.messages import Entities, identifier
@@ -10,9 +11,12 @@ CLASSES = ("person", "traffic light", "traffic_light", "猫")
 MANY = tuple(f"class {number}" for number in range(80))
 
 
-def live(*labels, classes=CLASSES, counts=()):
+def live(*labels, classes=CLASSES, counts=(), kinds=None):
     boxes = np.tile(np.array([[1, 2, 30, 40]], np.float32), (len(labels), 1))
-    found = Detections(boxes, np.full(len(labels), 0.9, np.float32), np.array(labels, np.int64), classes)
+    scores = np.full(len(labels), 0.9, np.float32)
+    if kinds is not None:
+        kinds = tuple(name and NamedScore(name, 0.9) for name in kinds)
+    found = Detections(boxes, scores, np.array(labels, np.int64), classes, kinds)
     return LiveFrame(Frame(np.zeros((48, 64, 3), np.uint8), 7, 0.5, 0.0), found, counts=counts)
 
 
@@ -93,3 +97,20 @@ def test_the_detections_are_attributes():
     assert told["detections"] == [{"name": "person", "score": 0.9, "box": [1.0, 2.0, 30.0, 40.0]}]
     (config,) = [each for each in configs(entities.everything()).values() if each["name"] == "detections"]
     assert config["json_attributes_topic"] == "ssdlite/door/detections"
+
+
+def test_kinds_have_sensors_of_their_own_once_they_are_seen():
+    entities = Entities("door", "model", CLASSES)
+    assert entities.changes() == {}
+    entities.add(live(0, 0, 1, kinds=("postman", "postman", None)))
+    entities.add(live(0, kinds=("Post-man!",)))
+    changes = entities.changes()
+    assert changes["ssdlite/door/classes/person/postman"] == "2"
+    names = {config["name"]: config["state_topic"] for config in configs(changes).values()}
+    assert names["person: postman"] == "ssdlite/door/classes/person/postman"
+    assert changes[names["person: Post-man!"]] == "1"
+    assert len({config["unique_id"] for config in configs(entities.everything()).values()}) == len(
+        configs(entities.everything())
+    )
+    entities.add(live(0, kinds=(None,)))
+    assert entities.changes()["ssdlite/door/classes/person/postman"] == "0"

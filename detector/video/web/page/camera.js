@@ -193,7 +193,7 @@ function drawBox(context, [x, y, width, height], found, colour, edge) {
   context.strokeStyle = context.fillStyle = colour;
   context.strokeRect(x, y, width, height);
   const track = found.track == null ? "" : ` #${found.track}`;
-  const text = `${found.name}${track} ${Math.round(100 * found.score)}%`;
+  const text = `${found.kind ?? found.name}${track} ${Math.round(100 * (found.kind_score ?? found.score))}%`;
   context.font = "600 13px system-ui, sans-serif";
   context.textBaseline = "middle";
   const across = context.measureText(text).width + 12;

@@ -15,8 +15,9 @@ function setText(target, text) {
 }
 
 function describe(found) {
-  const percent = `${Math.round(100 * found.score)}%`;
-  return found.track == null ? percent : `#${found.track} ${percent}`;
+  const percent = `${Math.round(100 * (found.kind_score ?? found.score))}%`;
+  const track = found.track == null ? "" : `#${found.track} `;
+  return `${found.kind ? `${found.kind} ` : ""}${track}${percent}`;
 }
 
 /** What is in view now, by class; a row that is pressed asks for its class alone. */
