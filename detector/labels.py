@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 
 from detector.errors import ModelError
 
@@ -93,6 +94,23 @@ def _hint(form: str, classes: Sequence[str]) -> str:
             return f'if {name!r} is meant, put it in double quotes: "{name}".'
     near = get_close_matches(form, of_form, n=1)
     return f"did you mean {of_form[near[0]]!r}?" if near else f"it has {listing(classes)}."
+
+
+def short_names(names: Sequence[str], most: int) -> list[str]:
+    """The names cut to a length, without their common first words where two became the same."""
+    cut = [_cut(name, most) for name in names]
+    if len(set(cut)) == len(set(names)):
+        return cut
+    columns = zip(*(name.split(" ") for name in names if len(name) > most), strict=False)
+    common = sum(len(words[0]) + 1 for words in takewhile(lambda words: len(set(words)) == 1, columns))
+    return [
+        _cut(f"…{name[common:]}", most) if common and len(name) > most else short
+        for name, short in zip(names, cut, strict=True)
+    ]
+
+
+def _cut(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def listing(classes: Sequence[str], most: int = 10) -> str:

@@ -10,6 +10,7 @@ from detector.labels import (
     normalise_name,
     one_line_names,
     parse_classes,
+    short_names,
     tidy_name,
 )
 
@@ -96,3 +97,12 @@ def test_names_separated_by_commas(text, names):
 def test_a_comma_in_a_name_is_explained():
     with pytest.raises(ModelError, match="if 'cup, large' is meant, put it in double quotes"):
         find_classes(["cup", "large"], ("cat", "cup, large"))
+
+
+def test_names_that_are_cut_stay_different():
+    names = ["a bird that is a robin of the garden", "a bird that is a wren of the garden", "crow"]
+    assert short_names(names, 14) == ["…robin of the…", "…wren of the …", "crow"]
+    assert short_names(names, 40) == names
+    assert short_names(["robin", "a" * 20], 10) == ["robin", "aaaaaaaaa…"]
+    assert short_names(["a" * 20 + "b", "a" * 20 + "c"], 10) == ["aaaaaaaaa…"] * 2
+    assert short_names(["a bird of all", "a bird of all or so"], 6) == ["…", "…or so"]

@@ -91,7 +91,7 @@ class ClassifierEvaluation:
         """
         measured = {"images_per_second": self.images_per_second, "unmatched_classes": list(self.unmatched)}
         self.result.save(
-            as_path("the folder", folder), {**self.settings, **measured, "versions": versions_used()}
+            as_path("the folder", folder), {**self.settings, **measured, "versions": _versions()}
         )
 
     def report(self, folder: str | Path, *, progress: bool = False) -> None:
@@ -111,7 +111,7 @@ class ClassifierEvaluation:
             f"{date.today().isoformat()}",
             notes=[left_out] * bool(self.unmatched),
             settings=self.settings,
-            versions=versions_used(),
+            versions=_versions(),
         )
         with bars_wanted(progress):
             write_classifier_report(as_path("the folder", folder), self.result, self.dataset.images, about)
@@ -189,6 +189,11 @@ def evaluate_classifier(
     }
     name = classifier.spec.name
     return ClassifierEvaluation(result, name, pictures, settings, columns.unknown, seconds, classifier)
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what the numbers depend on, by package; nothing here is counted by pycocotools."""
+    return {package: each for package, each in versions_used().items() if package != "pycocotools"}
 
 
 def _select(dataset: Dataset, options: ClassifierOptions) -> tuple[Dataset, ClassifierLoadOptions]:

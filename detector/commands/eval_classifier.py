@@ -10,6 +10,7 @@ import click
 from detector.commands.command_line import echo
 from detector.commands.options import ModelOptions, Selection, is_given
 from detector.errors import DatasetError
+from detector.labels import short_names
 from detector.system.files import check_writable
 from detector.system.terminal import counted, printable
 
@@ -123,13 +124,12 @@ def _print_classes(result: ClassificationResult, all_classes: bool) -> None:
     """The classes that have images, from the worst to the best."""
     ordered = sorted((each for each in result.per_class if each.images), key=lambda each: each.recall.value)
     shown = ordered if all_classes else ordered[:_MOST_CLASSES]
-    width = min(_LONGEST_NAME, max(5, *(len(each.name) for each in shown)))
+    names = short_names([printable(each.name) for each in shown], _LONGEST_NAME)
+    width = max(5, *map(len, names))
     echo(f"\n  {'class':{width}}{'images':>8}  {'recall':24}precision")
-    for each in shown:
+    for name, each in zip(names, shown, strict=True):
         precision = _shown(each.precision) if each.predicted else "none called so"
-        echo(
-            f"  {printable(each.name)[:width]:{width}}{each.images:>8,}  {_shown(each.recall):24}{precision}"
-        )
+        echo(f"  {name:{width}}{each.images:>8,}  {_shown(each.recall):24}{precision}")
     if len(shown) < len(ordered):
         echo(f"  and {len(ordered) - len(shown):,} better ones; --per-class shows all")
 

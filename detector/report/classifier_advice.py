@@ -33,7 +33,7 @@ def find_lowest(result: ClassificationResult) -> list[Lowest]:
     candidates = [
         Lowest(facts, sure, "below the others by more than chance" if sure else "may be chance")
         for number, facts in enumerate(result.per_class)
-        if facts.images >= LEAST_IMAGES and facts.right < facts.images
+        if facts.images >= LEAST_IMAGES and facts.recall.value < result.accuracy
         for sure in [result.below_the_rest(number).high < 0]
     ]
     candidates.sort(key=lambda each: (not each.sure, each.facts.recall.value))
@@ -54,7 +54,7 @@ def advise(result: ClassificationResult) -> str:
     sure = [each for each in lowest if each.sure]
     if not sure:
         return (
-            f"Which class needs more cannot be told: on {images} none is called what it is less often than "
+            f"Which class needs more cannot be told: on {images} no class is named rightly less often than "
             "the others by more than chance. Any pictures of the kind that the classifier will see help "
             "alike; more validation images would tell more. The lowest:"
         )
@@ -62,7 +62,7 @@ def advise(result: ClassificationResult) -> str:
     confused = {each.truth: each for each in reversed(result.confusions())}
     first = confused[sure[0].facts.name]
     return (
-        f"Photograph more of {names}: called what they are less often than the others, by more than chance. "
+        f"Photograph more of {names}: named rightly less often than the others, by more than chance. "
         f"{first.truth} is most often called {first.predicted} ({first.count:,} of {first.images:,}), so "
         "take pictures that show what tells the two apart."
     )

@@ -10,10 +10,11 @@ import numpy as np
 from detector.data.class_notes import LEAST_OBJECTS
 from detector.data.dataset import DatasetImage
 from detector.evaluation.classification import ClassFacts, ClassificationResult, Labels, Miss
+from detector.labels import short_names
 from detector.report.charts import interval_bar
 from detector.report.classifier_advice import LEAST_IMAGES, Lowest, advise, find_lowest
 from detector.report.cutout import encode_whole
-from detector.report.markup import paragraph, percent, scrolling, section, shaded, shorten, table, with_bounds
+from detector.report.markup import paragraph, percent, scrolling, section, shaded, table, with_bounds
 from detector.report.parts import figure
 from detector.report.pictures import Picture
 from detector.system.parallel import map_threads
@@ -22,6 +23,7 @@ from detector.system.terminal import counted
 MOST_PICTURES = 24
 _MOST_OF_A_PAIR = 4  # pictures of one class that are called the same, so that many things are shown
 _MOST_CELLS = 15  # rows of the confusion matrix
+_TITLE = 22  # characters of a name that stands upright
 _MOST_ROWS = 200  # of the table of classes
 _MOST_PAIRS = 8
 _NOWHERE = float("nan")
@@ -87,7 +89,7 @@ def build_classes(result: ClassificationResult) -> str:
             f"line is the accuracy, {percent(result.accuracy)}; orange is below all others together by more "
             "than chance, green above."
         ),
-        table("Classes", ("class", "", "recall", "precision", "?else called"), rows),
+        table("Classes", ("class", "", "recall", "precision", "?otherwise called"), rows),
         paragraph(f"{counted(more, 'class', 'classes')} more: report.json has all.", "note") if more else "",
         _name_absent([each for each in result.per_class if not each.images]),
     )
@@ -124,7 +126,7 @@ def build_confusions(result: ClassificationResult) -> str:
     shown = sorted(present[np.argsort(-weight[present], kind="stable")][:_MOST_CELLS].tolist())
     rest = [label for label in present.tolist() if label not in shown]
     groups = [[label] for label in shown] + ([rest] if rest else [])
-    titles = [shorten(result.classes[label]) for label in shown]
+    titles = short_names([result.classes[label] for label in shown], _TITLE)
     if rest:
         titles.append(counted(len(rest), "other class", "other classes"))
     counts = np.array([[matrix[np.ix_(rows, columns)].sum() for columns in groups] for rows in groups])
