@@ -67,9 +67,7 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
 
 
 def _show_detections(run: RunFolder, folder: LabelledFolder, ap: float, say: Callable[[str], None]) -> None:
-    """Pictures of a detector's answers, and what its AP comes from where that is next to nothing; the
-    validation images for ``ssdlite eval``.
-    """
+    """Leave a picture of a detector's answers, and say what its AP comes from where it is next to nothing."""
     detections = json.loads(run.detections.read_bytes())
     if ap < _HOPELESS_AP:
         say("An AP this low has a reason. What was found:")

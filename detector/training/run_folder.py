@@ -59,7 +59,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The AP of the best weights, and the list of the files that were written with them."""
+        """AP or accuracy of the best weights, and the list of the files that were written with them."""
         return self.root / "best.json"
 
     @property
@@ -220,11 +220,7 @@ class RunFolder:
         return cast(RunRecord, content)
 
     def is_finished(self) -> bool:
-        """Whether a run has come to its end in it.
-
-        Raises:
-            DetectorError: its record is damaged.
-        """
+        """Whether a run has come to its end in it; DetectorError where its record is damaged."""
         return self.record.exists() and self.load_record().get("finished") is True
 
     def check_record(self, record: Mapping[str, object]) -> None:

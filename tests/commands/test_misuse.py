@@ -13,6 +13,7 @@ import pytest
 from detector.data.sample import SAMPLE_FOLDER
 from tests.commands.running import Run
 from tests.data.labelled import Photo, write_yolo
+from tests.named_pictures import write_colours
 
 LIST = Path(__file__).with_name("misuse.txt")
 CUP = SAMPLE_FOLDER / "coffee.jpg"
@@ -53,6 +54,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "nothing").mkdir()
     objects = (("cat", 10, 10, 60, 70),)
     write_yolo(root / "labelled", [Photo(f"{number}.jpg", objects, "", (90, 90)) for number in range(6)])
+    write_colours(root / "birds", {"robin": 8, "wren": 8})
     noise = np.random.default_rng(0)
     for path in (root / "labelled").rglob("*.jpg"):
         cv2.imwrite(str(path), noise.integers(0, 256, (90, 90, 3), np.uint8))
