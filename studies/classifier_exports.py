@@ -17,10 +17,14 @@ import numpy as np
 from detector.commands.cli import main
 from detector.commands.command_line import echo
 from detector.data.dataset import Dataset, DatasetImage
-from detector.data.selection import find_dataset
 from detector.exports.classifier_gate import ClassifierGate
 from detector.exports.classifier_parity import ClassifierParity
-from detector.exports.trial_images import CALIBRATION_IMAGES, TrialImages, load_network_inputs
+from detector.exports.trial_images import (
+    CALIBRATION_IMAGES,
+    TrialImages,
+    find_trial_images,
+    load_network_inputs,
+)
 from detector.formats.network import ClassifierNetwork
 from detector.formats.table import FORMATS, model_files
 from detector.formats.tflite.calibration import calibrate
@@ -37,10 +41,13 @@ from detector.system.terminal import ignore
 def command(models: tuple[str, ...], pictures: Path, dataset: Path | None) -> None:
     """Print a table of formats and precisions for each of MODELS."""
     files = find_images([str(pictures)])
-    shown = _unnamed(pictures, files[1::2]) if dataset is None else _named(dataset)
     for model in models:
         file = ClassifierFile(model, say=ignore)
-        echo(f"{file.spec.name}, {len(shown.dataset.images)} pictures of {shown.origin}")
+        if dataset is None:
+            shown = _unnamed(pictures, files[1::2])
+        else:
+            shown = find_trial_images(dataset, None, model, file.spec)
+        echo(f"{file.spec.name}, {len(shown.dataset.images)} pictures of {Path(shown.origin).name}")
         echo("| | MB | accuracy | same class, sure | others | moved, median | at most | kept |")
         echo("|---|---|---|---|---|---|---|---|")
         for row in _rows(file, files[::2] if dataset is None else files, shown):
@@ -52,13 +59,10 @@ def _unnamed(source: Path, files: list[Path]) -> TrialImages:
     return TrialImages(Dataset(source, images, (), {}, "unlabelled"), False, source.name)
 
 
-def _named(dataset: Path) -> TrialImages:
-    return TrialImages(find_dataset(dataset, None, None, None), True, dataset.name)
-
-
 def _rows(file: ClassifierFile, calibrating: list[Path], shown: TrialImages) -> Iterator[str]:
     weights, spec = file.weights()
-    inputs = load_network_inputs(calibrating[:CALIBRATION_IMAGES], spec, ignore)
+    step = -(-len(calibrating) // CALIBRATION_IMAGES)
+    inputs = load_network_inputs(calibrating[::step], spec, ignore)
     quantization = calibrate(weights, spec, inputs)
     gate = ClassifierGate(weights, spec, shown, None, ignore)
     for name, format_ in FORMATS.items():

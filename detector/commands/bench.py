@@ -18,6 +18,7 @@ from detector.system.files import check_writable
 
 if TYPE_CHECKING:
     from detector.bench.rows import Row
+    from detector.data.dataset import Dataset
     from detector.runtime.classifier_file import ClassifierFile
     from detector.runtime.model_file import ModelFile
 
@@ -163,19 +164,26 @@ def bench_command(
         throughput = measurement.measure_throughput(row, annotated, effort.images, echo)
         echo(report.format_throughput(row, throughput))
     if output is not None:
-        settings = {
-            "frame_wh": report.FRAME_WH,
-            "seconds": None if effort.rounds is not None else effort.seconds,
-            "rounds": effort.rounds,
-            "classes": parse_classes(asked.classes),
-            "input_sizes": list(asked.input_size) or None,
-            "score_threshold": asked.score_threshold,
-            "free_share": [round(share, 3) for share in free],
-            "dataset": None if annotated is None else annotated.split,
-            "dataset_images": None if annotated is None else len(annotated.images),
-        }
+        settings = _settings(asked, effort, annotated)
+        settings["free_share"] = [round(share, 3) for share in free]
         report.save_record(output, report.to_record(machine, settings, figures, throughput), figures, machine)
         echo(f"Wrote {output / 'bench.json'} and {output / 'bench.svg'}.")
+
+
+def _settings(asked: _Asked, effort: _Effort, annotated: Dataset | None) -> dict[str, object]:
+    """What was asked for, for the record."""
+    from detector.bench.report import FRAME_WH
+
+    return {
+        "frame_wh": FRAME_WH,
+        "seconds": None if effort.rounds is not None else effort.seconds,
+        "rounds": effort.rounds,
+        "classes": parse_classes(asked.classes),
+        "input_sizes": list(asked.input_size) or None,
+        "score_threshold": asked.score_threshold,
+        "dataset": None if annotated is None else annotated.split,
+        "dataset_images": None if annotated is None else len(annotated.images),
+    }
 
 
 def _are_classifiers(context: click.Context, asked: _Asked) -> bool:

@@ -12,7 +12,12 @@ from detector.architecture import Architecture
 from detector.boxes import FloatArray
 from detector.classifier_spec import ClassifierSpec
 from detector.formats.tflite.graph import FLOAT32, INT8, OPERATORS, UINT8, Graph, Scale
-from detector.formats.tflite.quantization import Quantization, quantize_kernel, range_to_scale
+from detector.formats.tflite.quantization import (
+    GREATEST_BIAS,
+    Quantization,
+    quantize_kernel,
+    range_to_scale,
+)
 from detector.layers import IMAGE, Layer
 from detector.spec import ModelSpec
 
@@ -191,10 +196,13 @@ class LayerWriter:
         self, quantization: Quantization, layer: Layer, stored: FloatArray, bias: FloatArray
     ) -> list[int]:
         axis = 0 if layer.kind == "conv" else 3
-        kernel, scales = quantize_kernel(stored, axis)
         bias = bias + quantization.bias_corrections.get(layer.name, np.float32(0))
-        bias_scales = scales * range_to_scale(*quantization.ranges[layer.source]).scale
-        integers = np.clip(np.round(bias / bias_scales), -(2**30), 2**30).astype(np.int32)
+        source_scale = range_to_scale(*quantization.ranges[layer.source]).scale
+        # A channel that hardly reads its source has steps so fine that its bias would be no integer any more.
+        least = np.asarray(np.abs(bias) / (GREATEST_BIAS * source_scale), np.float32)
+        kernel, scales = quantize_kernel(stored, axis, least)
+        bias_scales = scales * source_scale
+        integers = np.round(bias / bias_scales).astype(np.int32)
         return [
             self._constant(f"{layer.name}/kernel", kernel, Scale(scales, 0, axis)),
             self._constant(f"{layer.name}/bias", integers, Scale(bias_scales)),

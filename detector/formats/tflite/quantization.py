@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detector.boxes import FloatArray
 from detector.formats.tflite.graph import Scale
 
+GREATEST_BIAS = 2**30  # as an integer; as much again is left for what is added to it
 _LEAST = 1e-8  # of a scale
 
 
@@ -46,11 +47,14 @@ def range_to_scale(low: float, high: float) -> Scale:
     return Scale(np.array([scale], np.float32), int(np.clip(round(-128 - low / scale), -128, 127)))
 
 
-def quantize_kernel(kernel: FloatArray, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """The kernel as int8 in [-127, 127], and the scale of each channel along ``axis``."""
+def quantize_kernel(
+    kernel: FloatArray, axis: int, least: FloatArray | float = 0
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """The kernel as int8 in [-127, 127], and the scale of each channel along ``axis``: ``least`` at least."""
     others = tuple(other for other in range(kernel.ndim) if other != axis)
     scales = (np.abs(kernel).max(axis=others) / 127).astype(np.float32)
     scales[scales < _LEAST] = 1 / 127  # a channel of zeros
+    scales = np.maximum(scales, least).astype(np.float32)
     return np.round(kernel / _along(scales, axis)).astype(np.int8), scales
 
 

@@ -62,6 +62,21 @@ def test_kernels_are_rounded_by_channel():
     assert dequantize_kernel(integers, scales, 0)[0, 0, 0].tolist() == pytest.approx([1.27, -0.5, 0])
 
 
+def test_a_bias_is_what_it_was_where_its_channel_hardly_reads_anything(tmp_path, inputs, quantization):
+    """Batch norm leaves channels with kernels of next to nothing and a bias as large as any."""
+    name, weights = "box_head_0_depthwise", dict(WEIGHTS)
+    layer = build_architecture(SMALL)[name]
+    weights[f"{layer.batch_norm}/gamma"] = np.full(layer.out_channels, 1e-4, np.float32)
+    weights[f"{layer.batch_norm}/beta"] = np.linspace(-5, 5, layer.out_channels, dtype=np.float32)
+    expected = fold_batch_norm(weights, build_architecture(SMALL))[name][1]
+    path = tmp_path / "model.tflite"
+    path.write_bytes(build_tflite(weights, SMALL, quantization=replace(quantization, bias_corrections={})))
+    interpreter = Interpreter(str(path))
+    (bias,) = (each for each in interpreter.get_tensor_details() if each["name"] == f"{name}/bias")
+    scales = bias["quantization_parameters"]["scales"]
+    assert interpreter.get_tensor(bias["index"]) * scales == pytest.approx(expected, abs=2e-4)
+
+
 def test_ranges_are_what_occurred(inputs, quantization):
     network = NumpyNetwork(WEIGHTS, SMALL)
     activations = [dict(network.activations(network_input)) for network_input in inputs]
