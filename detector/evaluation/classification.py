@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector.boxes import FloatArray
 from detector.evaluation.bootstrap import Interval
 from detector.evaluation.measure import nan_to_minus_1
-from detector.evaluation.proportion import difference_of_shares, mean_share, share
+from detector.evaluation.proportion import chance_of_fewer, mean_share, share
 from detector.system.files import replacing
 
 Labels = NDArray[np.int64]
@@ -23,6 +23,7 @@ Labels = NDArray[np.int64]
 METRICS, PREDICTIONS = "metrics.json", "predictions.json"
 TOP = 5  # classes; that the right one is among them is asked where there are more
 _BINS = 10  # of the calibration
+_LUCK = 0.05
 
 
 @dataclass(frozen=True)
@@ -221,16 +222,18 @@ class ClassificationResult:
         rights = np.bincount(number, self.right.astype(np.float64), _BINS)
         return float(np.abs(scores - rights).sum() / len(score))
 
-    def below_the_rest(self, number: int) -> Interval:
-        """The recall of a class less that of all others together, with an interval that holds for all
-        classes at once: that any is below by luck is one case of twenty.
+    def unlike_the_rest(self, number: int) -> int:
+        """-1 where a class is named rightly less often than all others together, 1 where it is more often,
+        both by more than chance; otherwise 0. That any class is not 0 by luck is one case of twenty.
 
-        Source: the confidence is Bonferroni's.
+        Source: Fisher's exact test, with Bonferroni's correction for as many classes as have images.
         """
         own, whole = self.per_class[number], int(self.right.sum())
         tested = sum(each.images > 0 for each in self.per_class)
-        rest = whole - own.right, len(self.names) - own.images
-        return difference_of_shares((own.right, own.images), rest, 1 - 0.05 / max(1, tested))
+        one, rest = (own.right, own.images), (whole - own.right, len(self.names) - own.images)
+        if chance_of_fewer(one, rest) < _LUCK / 2 / tested:
+            return -1
+        return int(chance_of_fewer(rest, one) < _LUCK / 2 / tested)
 
     def summary(self) -> dict[str, object]:
         """The numbers as plain values, for JSON; shares in [0, 1], -1 where there is none."""

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 from detector.evaluation.bootstrap import Interval
 
-_CONFIDENCE = 0.95
+_Z = 1.959964  # of the normal distribution: 95 % lie so many standard deviations around its mean
 
 
-def share(right: int, count: int, confidence: float = _CONFIDENCE) -> Interval:
+def share(right: int, count: int) -> Interval:
     """The share ``right / count`` with Wilson's interval; NaN where nothing was counted.
 
     Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
     """
     if not count:
         return Interval(math.nan, math.nan, math.nan)
-    z = _z(confidence)
-    value, room = right / count, z**2 / count
+    value, room = right / count, _Z**2 / count
     middle = (value + room / 2) / (1 + room)
-    half = z / (1 + room) * math.sqrt(value * (1 - value) / count + room / (4 * count))
+    half = _Z / (1 + room) * math.sqrt(value * (1 - value) / count + room / (4 * count))
     low, high = max(0.0, middle - half), min(1.0, middle + half)
     return Interval(value, min(low, value), max(high, value))
 
@@ -39,18 +37,27 @@ def mean_share(shares: Sequence[Interval]) -> Interval:
     return Interval(value, max(0.0, value - below), min(1.0, value + above))
 
 
-def difference_of_shares(first: tuple[int, int], second: tuple[int, int], confidence: float) -> Interval:
-    """The first share less the second, of things that were counted apart; each is ``right, count``.
+def chance_of_fewer(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """How likely the first is right so seldom, or more seldom still, if it were as often right as the second;
+    each is ``right, count``.
 
-    Source: Newcombe, Interval estimation for the difference between independent proportions, 1998, method 10.
+    Source: Fisher's exact test, one-sided; intervals promise too much where one of the shares is nearly 1.
     """
-    one, other = share(*first, confidence), share(*second, confidence)
-    value = one.value - other.value
-    return Interval(
-        value,
-        value - math.hypot(one.value - one.low, other.high - other.value),
-        value + math.hypot(one.high - one.value, other.value - other.low),
+    right, count = first
+    total, rights = count + second[1], right + second[0]
+    least = max(0, rights - second[1])
+    whole = _log_choose(total, count)
+    return min(
+        1.0,
+        math.fsum(
+            math.exp(_log_choose(rights, k) + _log_choose(total - rights, count - k) - whole)
+            for k in range(least, right + 1)
+        ),
     )
+
+
+def _log_choose(count: int, chosen: int) -> float:
+    return math.lgamma(count + 1) - math.lgamma(chosen + 1) - math.lgamma(count - chosen + 1)
 
 
 def paired_difference(lost: int, won: int, count: int) -> Interval:
@@ -67,9 +74,5 @@ def paired_difference(lost: int, won: int, count: int) -> Interval:
     if not count:
         return Interval(math.nan, math.nan, math.nan)
     up, down = (won + 1) / (count + 2), (lost + 1) / (count + 2)
-    half = _z(_CONFIDENCE) * math.sqrt((up + down - (up - down) ** 2) / (count + 2))
+    half = _Z * math.sqrt((up + down - (up - down) ** 2) / (count + 2))
     return Interval((won - lost) / count, max(-1.0, up - down - half), min(1.0, up - down + half))
-
-
-def _z(confidence: float) -> float:
-    return NormalDist().inv_cdf((1 + confidence) / 2)

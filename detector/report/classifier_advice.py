@@ -34,7 +34,7 @@ def find_lowest(result: ClassificationResult) -> list[Lowest]:
         Lowest(facts, sure, "below the others by more than chance" if sure else "may be chance")
         for number, facts in enumerate(result.per_class)
         if facts.images >= LEAST_IMAGES and facts.recall.value < result.accuracy
-        for sure in [result.below_the_rest(number).high < 0]
+        for sure in [result.unlike_the_rest(number) < 0]
     ]
     candidates.sort(key=lambda each: (not each.sure, each.facts.recall.value))
     return candidates[:_MOST_SHOWN]

@@ -103,8 +103,7 @@ def _bar(facts: ClassFacts, accuracy: float, tone: str) -> str:
 
 def _tone(result: ClassificationResult, number: int) -> str:
     """The colour of a class whose recall is unlike that of all others by more than chance."""
-    difference = result.below_the_rest(number)
-    return "bad" if difference.high < 0 else "good" if difference.low > 0 else ""
+    return ("bad", "", "good")[result.unlike_the_rest(number) + 1]
 
 
 def _name_absent(absent: Sequence[ClassFacts]) -> str:

@@ -104,6 +104,3 @@ def test_whole_pictures_are_looked_through(run: Run, birds: Path, tmp_path: Path
         sentence = assert_mistake(run("data", "check", birds, "--output", tmp_path / "check", *options))
         assert f"{options[0]} takes labels with boxes" in sentence
     assert not (tmp_path / "fix").exists()
-    records = run("data", "records", birds, tmp_path / "records")
-    assert "takes labels with boxes" in assert_mistake(records)
-    assert not (tmp_path / "records").exists()

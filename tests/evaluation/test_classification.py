@@ -68,9 +68,11 @@ def test_scores_that_are_probabilities_have_no_calibration_error() -> None:
 
 def test_a_class_is_below_the_rest_only_by_more_than_chance() -> None:
     weak = answers([(0, 0, 0.9)] * 40 + [(1, 1, 0.9)] * 20 + [(1, 0, 0.9)] * 20)
-    assert weak.below_the_rest(1).high < 0 < weak.below_the_rest(0).low
+    assert [weak.unlike_the_rest(number) for number in range(2)] == [1, -1]
     few = answers([(0, 0, 0.9)] * 4 + [(1, 1, 0.9)] * 2 + [(1, 0, 0.9)] * 2)
-    assert few.below_the_rest(1).high > 0
+    assert [few.unlike_the_rest(number) for number in range(2)] == [0, 0]
+    one_miss = answers([(0, 0, 0.9)] * 500 + [(1, 1, 0.9)] * 40 + [(1, 0, 0.9)])
+    assert [one_miss.unlike_the_rest(number) for number in range(2)] == [0, 0]
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
