@@ -107,9 +107,7 @@ class SharedNetwork(Generic[B]):
         not_forked = NOT_FORKED.get(self.name)
         if not_forked or self._open_again is None:
             reason = not_forked or "it was not made by Detector.load"
-            raise BackendError(
-                f"What was opened before a fork cannot be used in the child here: {reason}."
-            )
+            raise BackendError(f"What was opened before a fork cannot be used in the child here: {reason}.")
         return self._open_again()
 
     def __reduce__(self) -> tuple[Callable[..., SharedNetwork[B]], tuple[Callable[[], B], str]]:
