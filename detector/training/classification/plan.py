@@ -85,8 +85,8 @@ def build_classifier_plan(
         if depth == AUTO and speed is not None and training.minutes != AUTO:
             seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
             if seconds > _RUN_SHARE * 60 * float(training.minutes):
-                depth = BACKBONES[model.backbone].much
-                reason = "depth: as is usual, for there is no time to try it out"
+                depth = BACKBONES[model.backbone].little
+                reason = "depth: little, which is quick, for there is no time to try it out"
         training = replace(training, frozen_until=depth)
         reasons.append(reason)
     if training.batch_norm == AUTO:
