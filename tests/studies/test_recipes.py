@@ -14,6 +14,7 @@ from detector.data.folder import load_labelled_folder
 from detector.spec import ModelSpec
 from detector.training.augmentation import LabelledImage
 from detector.training.config import AugmentationConfig
+from detector.training.samples import SampleSource
 from detector.training.targets import match_anchors
 from studies.recipe_pictures import Balanced, join_corners, match_top, paste, repeat_factors
 from studies.recipe_results import DEFAULT, Run, differences, table
@@ -180,6 +181,33 @@ def test_rare_classes_are_shown_more_often(tmp_path: Path) -> None:
     shown = [source.image_index(n) for n in range(3 * number)]
     assert set(shown) == set(range(number))
     assert shown == [source.image_index(n) for n in range(3 * number)]
+
+
+def test_shared_features_are_those_of_the_product(tmp_path: Path) -> None:
+    from detector.training.features import FeatureSource, Pool
+    from studies.recipes import Features
+
+    folder = load_labelled_folder(write_voc(tmp_path, [Photo(f"{n}.jpg", look=n) for n in range(10)]))
+    spec = ModelSpec("test", folder.classes, input_hw=(64, 64))
+    changed = AugmentationConfig(flip=0.5, crop=1.0, colours=1.0)
+    pictures = SampleSource(folder.train, spec, changed, iou_threshold=0.5, seed=0, cache_bytes=0)
+    own, *others = (
+        kind(pictures, spec, "block_13_expand", Pool(2, True), seed=1, cache_bytes=1 << 20)
+        for kind in (FeatureSource, Features, Features)
+    )
+    known: dict[tuple[int, int], object] = {}
+    for source in (own, *others):
+        source._frozen = lambda image: (image[::8, ::8].astype(np.float32),)
+        source.known = known
+    assert own.dataset is others[0].dataset
+    for number in range(8 * len(folder.train.images)):
+        expected = own(number)
+        for found in (other(number) for other in others):
+            assert found.index == expected.index
+            assert np.array_equal(found.inputs[0], expected.inputs[0])
+            assert np.array_equal(found.targets.boxes, expected.targets.boxes)
+            assert np.array_equal(found.targets.classes, expected.targets.classes)
+    assert len(known) > 2 * len(folder.train.images)
 
 
 def test_table() -> None:
