@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from detector.boxes import FloatArray, area, intersection, intersection_over_union
 from detector.training.augmentation import LabelledImage, flip
-from detector.training.samples import SampleSource
-from detector.training.targets import match_anchors
+from detector.training.features import FeatureSource
+from detector.training.samples import Sample, SampleSource
+from detector.training.targets import Targets, match_anchors
 
 _MOSAICS = 0.5  # share of the samples
 _PASTED = 0.5
@@ -20,6 +21,30 @@ _LARGEST_PASTED = 0.5  # side, as a share of the picture's
 _MOST_HIDDEN = 0.1  # of an object that is there already
 _LEAST_PIXELS = 4
 _TIMES_SHOWN = 7  # makes another stream than those of samples
+
+
+class Features(FeatureSource):
+    """The product's features, of which all variants are kept, and shared by trainings that show the same.
+
+    Attributes:
+        known, targets: features and targets by image and variant.
+    """
+
+    known: dict[tuple[int, int], tuple[NDArray[np.float16], ...]]
+    targets: dict[tuple[int, int], Targets]
+
+    def __call__(self, number: int) -> Sample:
+        """Sample ``number``, as the product makes it."""
+        index = self._samples.image_index(number)
+        key = index, self._variant(index, number // len(self.dataset.images))
+        if key not in self.targets:
+            sample = self._samples.variant(*key)
+            self.targets[key] = sample.targets
+            if key not in self.known:
+                assert self._frozen is not None, "there are no frozen layers yet"
+                values = self._frozen(np.asarray(sample.inputs[0], np.uint8))
+                self.known[key] = tuple(each.astype(np.float16) for each in values)
+        return Sample(self.known[key], self.targets[key], index)
 
 
 class Mosaics(SampleSource):

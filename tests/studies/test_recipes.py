@@ -14,9 +14,10 @@ from detector.data.folder import load_labelled_folder
 from detector.spec import ModelSpec
 from detector.training.augmentation import LabelledImage
 from detector.training.config import AugmentationConfig
+from detector.training.features import FeatureSource, Pool
 from detector.training.samples import SampleSource
 from detector.training.targets import match_anchors
-from studies.recipe_pictures import Balanced, join_corners, match_top, paste, repeat_factors
+from studies.recipe_pictures import Balanced, Features, join_corners, match_top, paste, repeat_factors
 from studies.recipe_results import DEFAULT, Run, differences, table
 from tests.data.labelled import Photo, write_voc
 
@@ -184,8 +185,6 @@ def test_rare_classes_are_shown_more_often(tmp_path: Path) -> None:
 
 
 def test_shared_features_are_those_of_the_product(tmp_path: Path) -> None:
-    from detector.training.features import FeatureSource, Pool
-    from studies.recipes import Features
 
     folder = load_labelled_folder(write_voc(tmp_path, [Photo(f"{n}.jpg", look=n) for n in range(10)]))
     spec = ModelSpec("test", folder.classes, input_hw=(64, 64))
@@ -198,7 +197,7 @@ def test_shared_features_are_those_of_the_product(tmp_path: Path) -> None:
     known: dict[tuple[int, int], object] = {}
     for source in (own, *others):
         source._frozen = lambda image: (image[::8, ::8].astype(np.float32),)
-        source.known = known
+        source.known, source.targets = known, {}
     assert own.dataset is others[0].dataset
     for number in range(8 * len(folder.train.images)):
         expected = own(number)
