@@ -8,6 +8,7 @@
 ``quantization``       what int8 costs, by what stays in float32; docs/export.md
 ``frame_stages``       where the time of a frame goes; docs/performance.md
 ``training_speed``     training everything against training on a frozen backbone; docs/training.md
+``recipes``            other losses, assignments and pictures beside the default; docs/training.md
 ``live``               the age of frames, throughput, viewers and a long run; docs/live.md
 =====================  ==============================================================
 
