@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from detector.boxes import FloatArray, area, intersection, intersection_over_union
 from detector.training.augmentation import LabelledImage, flip
 from detector.training.features import FeatureSource
+from detector.training.picture_source import Answer
 from detector.training.samples import Sample, SampleSource
-from detector.training.targets import Targets, match_anchors
+from detector.training.targets import match_anchors
 
 _MOSAICS = 0.5  # share of the samples
 _PASTED = 0.5
@@ -31,7 +32,7 @@ class Features(FeatureSource):
     """
 
     known: dict[tuple[int, int], tuple[NDArray[np.float16], ...]]
-    targets: dict[tuple[int, int], Targets]
+    targets: dict[tuple[int, int], Answer]
 
     def __call__(self, number: int) -> Sample:
         """Sample ``number``, as the product makes it."""
@@ -55,7 +56,7 @@ class Mosaics(SampleSource):
     ) -> LabelledImage:
         if rng.random() < _MOSAICS:
             others = rng.integers(len(self.dataset.images), size=3)
-            parts = [sample, *(self._load(int(index)) for index in others)]
+            parts = [sample, *(self._label(self._load(int(index)), int(index)) for index in others)]
             parts = [flip(part) if rng.random() < 0.5 else part for part in parts]
             rng.shuffle(parts)  # type: ignore[arg-type]
             middle = rng.uniform(0.4, 0.6, 2).astype(np.float32)
@@ -89,7 +90,8 @@ class Pasted(SampleSource):
         self, sample: LabelledImage, rng: np.random.Generator, mirrored: bool | None
     ) -> LabelledImage:
         if rng.random() < _PASTED:
-            other = self._load(int(rng.integers(len(self.dataset.images))))
+            index = int(rng.integers(len(self.dataset.images)))
+            other = self._label(self._load(index), index)
             for number in rng.permutation(np.flatnonzero(~other.crowd))[:_MOST_PASTED]:
                 sample = paste(sample, other, int(number), rng)
         return super()._augment(sample, rng, mirrored)

@@ -128,13 +128,13 @@ class Task(DetectionTask):
         return tf.Variable(0), tf.Variable(0)
 
     def _losses(
-        self, inputs: tuple[tf.Tensor, ...], boxes: tf.Tensor, classes: tf.Tensor, positives: tf.Tensor
+        self, inputs: tuple[tf.Tensor, ...], targets: tuple[tf.Tensor, ...], count: tf.Tensor
     ) -> tf.Tensor:
+        boxes, classes = targets
         outputs = self._trained_part(self._prepare(inputs), training=True)
         sums = sum_losses(outputs["box_encodings"], outputs["class_logits"], boxes, classes)
-        to_boxes = functools.partial(
-            decode, anchors=anchors_of(self._spec), scales=self._spec.box_coder_scales
-        )
+        spec = self._detector
+        to_boxes = functools.partial(decode, anchors=anchors_of(spec), scales=spec.box_coder_scales)
         answers = Answers(
             outputs["class_logits"], classes, to_boxes(outputs["box_encodings"]), to_boxes(boxes)
         )
@@ -147,7 +147,7 @@ class Task(DetectionTask):
                 (self._chosen[1], _BOX_LOSSES, lambda: sums.localization),
             )
         ]
-        return tf.stack([*(loss / positives for loss in chosen), tf.constant(0.0)])
+        return tf.stack([*(loss / count for loss in chosen), tf.constant(0.0)])
 
 
 class Course:

@@ -59,9 +59,7 @@ class SampleSource(PictureSource):
         self._objects = _objects_by_image(dataset, spec.classes)
 
     def _build(self, image: Image, index: int, rng: np.random.Generator, mirrored: bool | None) -> Sample:
-        objects = self._objects[index]
-        labelled = LabelledImage(image, objects.boxes, objects.labels, objects.crowd)
-        sample = self._augment(labelled, rng, mirrored)
+        sample = self._augment(self._label(image, index), rng, mirrored)
         height, width = self._spec.input_hw
         resized = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_LINEAR)
         if self._augmentation.colours:
@@ -78,6 +76,10 @@ class SampleSource(PictureSource):
             scales=self._spec.box_coder_scales,
         )
         return Sample((np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8),), targets, index)
+
+    def _label(self, image: Image, index: int) -> LabelledImage:
+        objects = self._objects[index]
+        return LabelledImage(image, objects.boxes, objects.labels, objects.crowd)
 
     @property
     def num_anchors(self) -> int:
