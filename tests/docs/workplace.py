@@ -39,6 +39,7 @@ def build_workplace(root: Path, weights: Path) -> Path:
         for path in photographs:
             film.write(cv2.resize(load_image(path), (320, 240)))
         film.release()
+    shutil.copytree(Path(__file__).parents[2] / "configs", root / "configs")
     _write_runs(root, weights)
     _write_classifiers(root)
     _write_old_model(root, weights)

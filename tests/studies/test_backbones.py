@@ -21,7 +21,7 @@ def test_all_start_otherwise_and_are_trained_alike() -> None:
     assert next(iter(configs)) == REFERENCE
     assert configs.pop("V2, COCO, defaults") == load_config(None, ())
     begun = {(each.model.backbone, each.training.initial_weights) for each in configs.values()}
-    assert begun == {("mobilenet_v2", "v2.pth"), ("mobilenet_v1", "v1.pb"), ("mobilenet_v2", "released")}
+    assert begun == {("mobilenet_v2", "v2.pth"), ("mobilenet_v1", "v1.pb"), ("mobilenet_v2", "auto")}
     trained = {
         (each.training.steps, each.training.frozen_until, each.training.batch_norm)
         for each in configs.values()

@@ -111,5 +111,5 @@ def test_fetching_leaves_nothing_to_be_written_later(
         pytest.skip("the published file is not in the cache")
     monkeypatch.setenv("SSDLITE_CACHE", str(tmp_path))
     main(["weights", "fetch", "--from", str(published)])
-    monkeypatch.setattr("detector.runtime.model_file.keep_conversion", pytest.fail)
+    monkeypatch.setattr("detector.runtime.convertible.keep_conversion", pytest.fail)
     assert Detector.load(say=None).detect(CAT).names == ["cat"]

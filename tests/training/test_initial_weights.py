@@ -147,11 +147,14 @@ def test_nothing():
     [
         ("{folder}/absent.npz", ("Cannot read", "absent.npz")),
         ("{folder}/weights.h5", ("weights.h5 is damaged", "Keras 2")),
-        ("{folder}/weights.txt", ("released, imagenet, none, a training run or a .npz file", "weights.txt")),
-        ("relaesed", ("released, imagenet, none, a training run or a .npz file", "relaesed")),
-        ("", ("released, imagenet, none, a training run or a .npz file", "''")),
+        (
+            "{folder}/weights.txt",
+            ("auto, released, imagenet, none, a training run, a .npz file", "weights.txt"),
+        ),
+        ("relaesed", ("auto, released, imagenet, none, a training run, a .npz file", "relaesed")),
+        ("", ("auto, released, imagenet, none, a training run, a .npz file", "''")),
         ("{folder}/damaged.npz", ("damaged.npz", "not a weights file")),
-        ("{folder}", ("released, imagenet, none, a training run or a .npz file",)),
+        ("{folder}", ("auto, released, imagenet, none, a training run, a .npz file",)),
     ],
 )
 def test_what_is_no_start_is_named(start, parts, tmp_path):
