@@ -82,7 +82,7 @@ def next_commands(run: RunFolder) -> list[tuple[str, str]]:
     if run.load_record().get("kind") == CLASSIFIER:
         return [
             ("name what a photograph shows", command("classify", "PHOTO", "--model", run.root)),
-            ("export it", command("export", "--model", run.root)),
+            ("export it", command("export", run.root)),
             curves,
         ]
     again = ("measure it again, in more ways", command("eval", run.validation, "--model", run.root))
