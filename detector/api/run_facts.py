@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.report.run import Evaluated, Kept, RunFacts, Series, percent_of
+from detector.report.run import Evaluated, Kept, RunFacts, Series, best_of, percent_of
 from detector.system.invocation import command
 from detector.system.reading import parsing, read_whole
 from detector.system.terminal import counted
@@ -127,7 +127,7 @@ def _cards(
 ) -> list[tuple[str, str, str]]:
     done = max((entry["step"] for entry in own), default=0)
     evaluated = [_evaluated(entry, measure) for entry in own if measure.key in entry]
-    best = max(evaluated, key=lambda each: each.ap, default=None)
+    best = best_of(evaluated, measure.key)
     at = "no evaluation yet" if best is None else f"best so far, {best.when}"
     cards = [
         ("step", f"{done:,}", f"of {steps:,}" if steps else ""),

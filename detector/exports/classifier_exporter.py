@@ -67,5 +67,5 @@ def _refuse_what_detectors_have(request: Request) -> None:
     if words := [name for name, is_asked in asked.items() if is_asked]:
         raise ArgumentError(
             f"{request.model} is a classifier, and only detectors are exported with {' and '.join(words)}; a "
-            "classifier's files take bytes and give probabilities as they are"
+            "classifier's files take bytes and give probabilities as they are."
         )

@@ -95,8 +95,14 @@ class RunFacts:
 
     @property
     def best(self) -> Evaluated | None:
-        """The evaluation with the greatest AP; None without any."""
-        return max(self.evaluations, key=lambda each: each.ap, default=None)
+        """The evaluation whose weights are kept; None without any."""
+        return best_of(self.evaluations, self.measures[0])
+
+
+def best_of(evaluations: Sequence[Evaluated], measure: str) -> Evaluated | None:
+    """That whose weights are kept: of equal accuracies the last, of equal AP the first; None without any."""
+    in_order = evaluations[::-1] if measure == "accuracy" else evaluations
+    return max(in_order, key=lambda each: each.ap, default=None)
 
 
 def build_run_head(facts: RunFacts) -> str:
@@ -164,7 +170,7 @@ def _precisions(facts: RunFacts) -> str:
     lines = [Line(other, at, [each.ap50 for each in run], 1), Line(name, at, [each.ap for each in run], 0)]
     if trials and max(trials) >= 0:
         lines.append(Line(f"best {name} of the trials", [0, 1], [max(trials)] * 2, -1, True))
-    best = max(run, key=lambda each: each.ap, default=None)
+    best = best_of(run, name)
     marks = []
     if best is not None:
         marks = [Mark((best.step or 0) / max(1, facts.steps), best.ap, f"{name} {percent_of(best.ap)}")]

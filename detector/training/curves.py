@@ -133,7 +133,8 @@ def _mark_best(
     measure: Measure,
 ) -> None:
     """A star on the best one, its value above it, and both in the legend."""
-    best = int(values.argmax())
+    equal = np.flatnonzero(values == values.max())
+    best = int(equal[-1 if measure == ACCURACY else 0])  # the one that is kept
     text = f"best {measure.key} {values[best]:.1f} at step {steps[best]:,.0f}"
     axes.plot(
         steps[best : best + 1],

@@ -60,7 +60,8 @@ def report_run(job: Job, folder: LabelledFolder, outcome: Outcome) -> None:
     save_coco(folder.val, run.validation)
     if run.load_record().get("fold") is not None:  # what folds tell is told once, of all of them
         return
-    say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, pictures")
+    answers = "predictions.json" if folder.names_pictures else "pictures"
+    say(f"{run.root} holds model.npz and model.tflite, config.yaml, metrics.json, history.jsonl, {answers}")
     shown = "" if folder.names_pictures else f"  {run.predictions}   predictions against truth\n"
     say(f"{shown}  {run.curves}   losses and {measure.key} over time")
     _say_next(run, say)

@@ -19,7 +19,7 @@ from detector.training.division import Division
 from detector.training.joined_data import OldData, added_classes, join_data
 from detector.training.resumption import weights_digest
 from detector.training.run_folder import RunFolder, fingerprint
-from detector.training.run_record import OriginRecord, RunRecord
+from detector.training.run_record import CLASSIFIER, OriginRecord, RunRecord
 from detector.weights import Weights, load_weights
 
 NOTHING = "nothing"
@@ -121,11 +121,17 @@ def find_predecessor(asked: GoingOn, new: Path, say: Say) -> Predecessor:
         say: takes a line for each thing worth telling.
 
     Raises:
-        DetectorError: there is no such run, it has no weights yet, or the dataset to keep cannot be read.
+        DetectorError: there is no such run, it is a classifier's or has no weights yet, or the dataset to
+            keep cannot be read.
     """
     run = RunFolder(asked.run.absolute())
     record = run.load_record()
     run.check_record(record)
+    if record.get("kind") == CLASSIFIER:
+        raise DetectorError(
+            f"--from goes on with a detector, and {asked.run} is a classifier: leave it out; its weights are "
+            f"started from with --set training.initial_weights={asked.run}."
+        )
     weights, spec = _load_weights(run)
     if not record["finished"]:
         say(f"Note: the run in {asked.run} is not finished; its best weights so far are gone on from.")

@@ -48,6 +48,14 @@ def test_curves_are_drawn_over_the_steps_of_the_whole_run():
     assert "-1" in table
 
 
+@pytest.mark.parametrize(("measure", "kept"), [("AP", 10), ("accuracy", 20)])
+def test_of_equal_ones_the_mark_is_on_the_one_that_is_kept(measure, kept):
+    equal = [Evaluated(f"step {step}", step, 0.4, 0.3) for step in (10, 20)]
+    html = build_training(facts(evaluations=equal, measures=(measure, "the other")))
+    assert f"the best 40.0 at step {kept}" in html
+    assert re.findall(r"<th[^>]*>(step \d+)</th>[^/]*<b>40.0</b> best", html) == [f"step {kept}"]
+
+
 def test_what_is_not_there_yet_is_said():
     assert "before the first steps" in build_training(facts(losses=[], evaluations=[]))
     assert "before the first evaluation" in build_training(facts(evaluations=[]))

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from detector.training.curves import _draw_precisions, draw_curves
 from detector.training.history import read_series, smooth
+from detector.training.measure import ACCURACY
+from detector.training.measure import AP as AVERAGE_PRECISION
 
 TRAINING = {"seconds": 1.0, "loss": 3.0, "classification_loss": 2.0, "localization_loss": 1.0}
 # Of the lines, in BGR.
@@ -44,6 +46,14 @@ def test_losses_precisions_and_the_best_are_drawn(tmp_path):
     lower = rows > image.shape[0] * 0.35
     heights = np.bincount(columns[lower], minlength=third)
     assert heights.argmax() / third == pytest.approx(0.67, abs=0.06)
+
+
+@pytest.mark.parametrize(("measure", "kept"), [(AVERAGE_PRECISION, 20), (ACCURACY, 40)])
+def test_of_equal_ones_the_star_is_on_the_one_that_is_kept(measure, kept):
+    axes = Figure().subplots()
+    history = [{"step": step, measure.key: value} for step, value in ((10, 0.2), (20, 0.9), (40, 0.9))]
+    _draw_precisions(axes, history, best_trial=-1, measure=measure)
+    assert axes.get_legend_handles_labels()[1][-1] == f"best {measure.key} 90.0 at step {kept}"
 
 
 @pytest.mark.parametrize("best", [0.0, 0.003, 0.3, 0.69, 0.7, 0.97, 1.0])

@@ -12,7 +12,7 @@ import pytest
 
 import detector
 from detector.api.training import TrainedRun, train
-from detector.errors import ArgumentError, DatasetError, DetectorError
+from detector.errors import ArgumentError, DetectorError
 from detector.evaluation.classification_file import load_result
 from detector.training.job import Progress
 from detector.weights import load_network
@@ -64,6 +64,8 @@ def test_a_run_leaves_what_a_classifier_needs_and_nothing_of_a_detector(
     left = {path.name for path in whole.folder.iterdir()}
     assert {"model.tflite", "predictions.json", "report.html", "curves.png", "history.jsonl"} <= left
     assert not {"detections.json", "predictions.jpg"} & left
+    told = next(line for line in said if " holds " in line).split(" holds ")[1]
+    assert set(told.replace(" and ", ", ").split(", ")) <= left
     assert whole.finished
     assert not any("AP" in line for line in said)
     assert "balanced accuracy" in "\n".join(said)
@@ -138,10 +140,10 @@ def test_what_a_classifier_has_not_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_detectors_run_cannot_be_gone_on_with_on_named_pictures(
-    whole: TrainedRun, birds: Path, tmp_path: Path
-) -> None:
-    with pytest.raises((DatasetError, DetectorError), match="classifier"):
+def test_a_classifiers_run_cannot_be_gone_on_with(whole: TrainedRun, birds: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        DetectorError, match=r"--from goes on with a detector.* --set training\.initial_weights="
+    ):
         train(birds, output=tmp_path / "run", from_run=whole.folder)
 
 
