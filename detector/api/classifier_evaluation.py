@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, TypedDict
 from detector.api.inputs import Say, load_dataset, refuse_unknown
 from detector.data.dataset import Dataset
 from detector.data.selection import select_images
+from detector.data.split_names import role_of
+from detector.errors import DetectorError
 from detector.evaluation.classification import ClassificationResult
 from detector.evaluation.classifier_evaluation import (
     check_named_pictures,
@@ -29,10 +32,19 @@ from detector.runtime.classifier import Classifier
 from detector.system.bounds import as_path
 from detector.system.html_table import html_table
 from detector.system.progress import bars_wanted
+from detector.system.reading import read_whole
+from detector.system.run_names import RUN_RECORD
 from detector.system.terminal import counted, ignore
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+
+TRAINED_ON = (
+    "this model was trained on pictures of this folder, and names those better than any others; a test split "
+    "that training has not seen would tell the truth."
+)
+_MOST_BYTES = 16 << 20  # of a run's record
 
 
 class ClassifierLoadOptions(TypedDict, total=False):
@@ -79,6 +91,11 @@ class ClassifierEvaluation:
         return self.result.accuracy
 
     @property
+    def contaminated(self) -> bool:
+        """Whether the model was trained on pictures of this folder, as the record of its run says."""
+        return self.settings["trained_on_this_folder"] is True
+
+    @property
     def images_per_second(self) -> float:
         """Decoding and network together."""
         return round(len(self.dataset.images) / self.seconds, 2)
@@ -105,11 +122,12 @@ class ClassifierEvaluation:
             DetectorError: the folder cannot be written to, or the disk is full.
         """
         left_out = f"Left out, because the model has no such class: {', '.join(self.unmatched)}."
+        notes = [*[left_out] * bool(self.unmatched), *[f"Warning: {TRAINED_ON}"] * self.contaminated]
         about = About(
             title=f"{self.name} on {self.dataset.split}",
             subtitle=f"{counted(len(self.dataset.images), 'image')} of {self.dataset.source}, "
             f"{date.today().isoformat()}",
-            notes=[left_out] * bool(self.unmatched),
+            notes=notes,
             settings=self.settings,
             versions=_versions(),
         )
@@ -180,6 +198,7 @@ def evaluate_classifier(
         "model_file": None if isinstance(model, Classifier) else str(model),
         "dataset": str(pictures.source),
         "split": pictures.split,
+        "trained_on_this_folder": _has_been_trained_on(model, pictures),
         "image_ids": str(ids) if isinstance(ids, str | Path) else ids if ids is None else sorted(ids),
         "limit": options.get("limit"),
         "backend": classifier.backend_name,
@@ -189,6 +208,18 @@ def evaluate_classifier(
     }
     name = classifier.spec.name
     return ClassifierEvaluation(result, name, pictures, settings, columns.unknown, seconds, classifier)
+
+
+def _has_been_trained_on(model: str | Path | Classifier, pictures: Dataset) -> bool:
+    """Whether pictures of a run's training may be among these, by the record beside its weights."""
+    if isinstance(model, Classifier) or role_of(pictures.split) in ("val", "test"):
+        return False
+    run = Path(model) if Path(model).is_dir() else Path(model).parent
+    try:
+        trained_on = json.loads(read_whole(run / RUN_RECORD, _MOST_BYTES))["dataset"]
+        return Path(trained_on).resolve() == pictures.source.resolve()
+    except (DetectorError, ValueError, LookupError, TypeError):  # no run, or one whose record is of no use
+        return False
 
 
 def _versions() -> dict[str, str]:

@@ -14,7 +14,7 @@ from detector.commands.command_line import OneValueCommand
 from detector.commands.option_kinds import PATH, InputSizes
 from detector.commands.options import RuntimeOptions, collected, runtime_options
 from detector.errors import DetectorError
-from detector.system.files import replacing
+from detector.system.files import check_writable, replacing
 from detector.system.terminal import printable, write_line
 
 if TYPE_CHECKING:
@@ -136,13 +136,14 @@ def look_at(
 
 
 def check_output(output: Path | None) -> None:
-    """Raise UsageError for a file of another kind than those that are written."""
+    """Raise UsageError for a file of another kind than those that are written, DetectorError for no place."""
     if output is None or output == _STANDARD_OUTPUT:
         return
     if output.suffix not in (".jsonl", ".csv"):
         raise click.UsageError(f"--output is a file that ends in .jsonl or .csv, or -, got {str(output)!r}.")
     if output.is_dir():
         raise click.UsageError(f"--output is a file; {output} is a folder.")
+    check_writable(output.parent)
 
 
 def write_answers(output: Path, answers: list[Answer]) -> None:

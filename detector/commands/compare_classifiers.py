@@ -70,7 +70,7 @@ def _result(
     name: str, dataset: Dataset, selection: Selection, runtime: RuntimeOptions
 ) -> ClassificationResult:
     """What a model says of the pictures, or what it said by its file."""
-    from detector.api.classifier_evaluation import evaluate_classifier
+    from detector.api.classifier_evaluation import TRAINED_ON, evaluate_classifier
     from detector.evaluation.classification_file import load_result
 
     if Path(name).suffix.lower() == ".json":
@@ -86,6 +86,8 @@ def _result(
     )
     if evaluation.unmatched:
         echo(f"Left out, because {name} has no such class: {', '.join(evaluation.unmatched)}")
+    if evaluation.contaminated:
+        echo(f"Warning: of {name}: {TRAINED_ON}")
     return evaluation.result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +9,9 @@ import click
 
 from detector.commands.command_line import echo
 from detector.commands.options import ModelOptions, Selection, is_given
-from detector.data.split_names import role_of
-from detector.errors import DatasetError, DetectorError
+from detector.errors import DatasetError
 from detector.labels import short_names
 from detector.system.files import check_writable
-from detector.system.reading import read_whole
-from detector.system.run_names import RUN_RECORD
 from detector.system.terminal import counted, printable
 
 if TYPE_CHECKING:
@@ -32,7 +28,6 @@ _TAKEN = {
 _MOST_CLASSES = 30  # in the table, unless all are asked for
 _MOST_PAIRS, _MOST_MISSES = 5, 5
 _LONGEST_NAME = 28
-_MOST_BYTES = 16 << 20  # of a run's record
 
 
 def evaluate_pictures(
@@ -50,7 +45,7 @@ def evaluate_pictures(
         UsageError: an option that is of detectors.
         DetectorError: no classifier is named, or it cannot be evaluated on these pictures.
     """
-    from detector.api.classifier_evaluation import evaluate_classifier
+    from detector.api.classifier_evaluation import TRAINED_ON, evaluate_classifier
 
     others = [each for each in context.command.params if each.name not in _TAKEN]
     given = [each.opts[0] for each in others if is_given(context, each.name or "")]
@@ -80,23 +75,9 @@ def evaluate_pictures(
         input_size=context.params["input_size"],
     )
     _print(evaluation, all_classes=context.params["per_class"])
-    if _has_been_trained_on(chosen.model, evaluation.dataset):
-        echo(
-            "Warning: this model was trained on pictures of this folder, and names those better than any "
-            "others; a test split that training has not seen would tell the truth."
-        )
+    if evaluation.contaminated:
+        echo(f"Warning: {TRAINED_ON}")
     _write(evaluation, output, report)
-
-
-def _has_been_trained_on(model: str, dataset: Dataset) -> bool:
-    """Whether pictures of a run's training may be among these, by its record."""
-    if role_of(dataset.split) in ("val", "test"):
-        return False
-    try:
-        trained_on = json.loads(read_whole(Path(model) / RUN_RECORD, _MOST_BYTES))["dataset"]
-        return Path(trained_on).resolve() == dataset.source.resolve()
-    except (DetectorError, ValueError, LookupError, TypeError):  # no run, or one whose record is of no use
-        return False
 
 
 def _write(evaluation: ClassifierEvaluation, output: Path | None, report: Path | None) -> None:

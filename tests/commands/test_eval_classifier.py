@@ -57,8 +57,13 @@ def test_a_run_that_was_trained_on_the_pictures_is_said_to_be(run: Run, birds: P
     save_colour_classifier(tmp_path / "model.npz")
     (tmp_path / RUN_RECORD).write_text(json.dumps({"dataset": str(birds)}))
     assert "Warning" not in run("eval", birds, "--model", tmp_path).out
-    outcome = run("eval", birds, "--model", tmp_path, "--split", "train")
-    assert "Warning: this model was trained on pictures of this folder" in outcome.out
+    warning = "this model was trained on pictures of this folder"
+    for model in (tmp_path, tmp_path / "model.npz"):
+        outcome = run("eval", birds, "--model", model, "--split", "train", "--report", tmp_path / "page")
+        assert f"Warning: {warning}" in outcome.out
+        assert warning in (tmp_path / "page/report.html").read_text()
+    outcome = run("compare", tmp_path, tmp_path, birds, "--split", "train")
+    assert outcome.out.count(warning) == 2
 
 
 def test_what_is_of_detectors_is_refused(run: Run, classifier: Path, birds: Path, tmp_path: Path) -> None:
