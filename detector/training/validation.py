@@ -22,6 +22,7 @@ from detector.formats.tflite.writer import build_tflite
 from detector.runtime import Detector
 from detector.spec import ModelSpec
 from detector.system.files import replacing
+from detector.training.classification.chance import commonest_class
 from detector.training.classification.judging import judge_weights
 from detector.training.history import HistoryEntry, value_of
 from detector.training.manifest import NotWholeError, read_manifest, write_manifest
@@ -85,6 +86,7 @@ class Validation:
         self._spec = spec
         self._folder = folder
         self.measure = measure_of(spec)
+        self._guessed = commonest_class(self.evaluated)[1] if isinstance(spec, ClassifierSpec) else 0.0
         self._patience = patience
         self._margin = margin
         self._since_best = 0
@@ -201,8 +203,9 @@ class Validation:
         return evaluation
 
     def _count_for_patience(self, value: float) -> None:
-        if _is_better(value, self._run_best):
-            self._run_best, self._since_best = value, 0
+        # What is no better than to guess has not begun to learn what can be measured.
+        if _is_better(value, self._run_best) or (self._run_best or 0.0) <= self._guessed:
+            self._run_best, self._since_best = max(value, self._run_best or 0.0), 0
         else:
             self._since_best += 1
 

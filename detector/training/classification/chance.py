@@ -26,14 +26,19 @@ def expected_accuracy(dataset: Dataset) -> str:
     return f"{line}. That is too few to tell one training from another: keep more of them for it."
 
 
-def tell_guesses(dataset: Dataset, accuracy: float, say: Callable[[str], None]) -> None:
-    """Say so where a classifier is no better than to call every picture by the commonest name."""
+def commonest_class(dataset: Dataset) -> tuple[str, float]:
+    """The name of the class with the most pictures, and the share of them that are of it, in [0, 1]."""
     counts = Counter(each["category_id"] for each in dataset.annotations)
     commonest, count = counts.most_common(1)[0]
-    share = count / len(dataset.images)
+    return dataset.categories[commonest], count / len(dataset.images)
+
+
+def tell_guesses(dataset: Dataset, accuracy: float, say: Callable[[str], None]) -> None:
+    """Say so where a classifier is no better than to call every picture by the commonest name."""
+    commonest, share = commonest_class(dataset)
     if accuracy <= share:
         say(
-            f"Note: to call every picture {dataset.categories[commonest]} is right for {100 * share:.2f} %, "
+            f"Note: to call every picture {commonest} is right for {100 * share:.2f} %, "
             "and this classifier is no better: look at the pictures with `ssdlite data check`, and train for "
             "longer."
         )
