@@ -12,6 +12,7 @@ from detector.any_size import resize_network
 from detector.boxes import FloatArray
 from detector.classifier_spec import ClassifierSpec
 from detector.errors import WeightsError
+from detector.formats.table import is_classifier
 from detector.input_sizes import SizeHW
 from detector.labels import normalise_name
 from detector.pretrained.imagenet.files import FILES, fetch_imagenet, is_imagenet_file, read_imagenet
@@ -125,6 +126,11 @@ def initial_size(
     if start in (AUTO, "released"):  # before they are fetched for nothing
         check_backbone("The released COCO detector", RELEASES[DEFAULT_MODEL].spec.backbone, backbone)
     path = weights_file(start, say)
+    if is_classifier(path):
+        raise WeightsError(
+            f"training.initial_weights is {start}, a classifier, and labels with boxes train a detector: "
+            "start from weights of a detector, from `imagenet`, or from a file with a classifier of ImageNet."
+        )
     spec = load_weights(path)[1]
     check_backbone(str(path), spec.backbone, backbone)
     return spec.input_hw, spec.anchors.reference_hw or spec.input_hw

@@ -7,15 +7,16 @@ from detector.anchors import AnchorSpec
 from detector.any_size import resize_network, resize_spec
 from detector.architecture import build_architecture
 from detector.backbones import BACKBONES
+from detector.classifier_spec import ClassifierSpec
 from detector.errors import WeightsError
 from detector.labels import COCO_CLASSES
 from detector.spec import ModelSpec
 from detector.training.config_file import load_config
 from detector.training.initial_weights import fit_classes, initial_size, load_initial_weights
 from detector.weights import check_weights, load_weights, save_weights
-from tests.formats.tflite.test_writer import random_weights
 from tests.pretrained.graph_files import graph
 from tests.pretrained.imagenet.networks import random_network, slim_tensors, torch_tensors, write_torch
+from tests.random_networks import random_weights
 
 SOURCE = ModelSpec(
     "earlier",
@@ -163,6 +164,14 @@ def test_what_is_no_start_is_named(start, parts, tmp_path):
     with pytest.raises(WeightsError) as caught:
         load_initial_weights(start.format(folder=tmp_path), SOURCE, seed=0)
     assert_one_line(caught, parts)
+
+
+def test_a_detector_does_not_start_from_a_classifier(tmp_path):
+    spec = ClassifierSpec("birds", ("robin", "wren"), (32, 32), width_multiplier=0.1)
+    save_weights(tmp_path / "model.npz", random_weights(spec), spec)
+    with pytest.raises(WeightsError) as caught:
+        initial_size(load_config(None, [f"training.initial_weights={tmp_path}"]), print)
+    assert_one_line(caught, ("training.initial_weights", "a classifier", "train a detector"))
 
 
 @pytest.mark.parametrize(
