@@ -81,7 +81,8 @@ class TrackKinds:
     def __init__(self, stage: SecondStage, clock: Callable[[], float] = time.monotonic) -> None:
         self._stage = stage
         self._clock = clock
-        self._votes: dict[int, _Votes] = {}
+        # A track that is a bird in one frame and a cat in the next has votes of two classifiers.
+        self._votes: dict[tuple[int, int], _Votes] = {}
         self._next = -np.inf  # when there may be another look
 
     def __call__(
@@ -109,7 +110,7 @@ class TrackKinds:
         for row, (track, name) in enumerate(zip(tracks, detections.names, strict=True)):
             if track == UNTRACKED or name not in self._stage.classifiers or areas[row] < 1:
                 continue
-            votes = self._votes.get(track)
+            votes = self._votes.get(self._key(track, name))
             if votes is None or votes.wants_look(areas[row], timestamp):
                 waiting.append((votes.looks if votes else 0, -areas[row], row))
         if not waiting:
@@ -121,18 +122,23 @@ class TrackKinds:
         now = self._clock()
         self._next = now + (now - start) * (1 / _SHARE - 1)
         if answer is not None:
-            self._vote(tracks[row], answer, areas[row], timestamp)
+            self._vote(self._key(tracks[row], detections.names[row]), answer, areas[row], timestamp)
 
-    def _vote(self, track: int, answer: Classification, area: float, timestamp: float) -> None:
-        votes = self._votes.pop(track, None) or _Votes(np.zeros_like(answer.scores))
+    def _key(self, track: int, name: str) -> tuple[int, int]:
+        return track, id(self._stage.classifiers[name])
+
+    def _vote(self, key: tuple[int, int], answer: Classification, area: float, timestamp: float) -> None:
+        votes = self._votes.pop(key, None) or _Votes(np.zeros_like(answer.scores))
         votes.add(answer.scores, area, timestamp)
-        self._votes[track] = votes  # now it is the newest
+        self._votes[key] = votes  # now it is the newest
         while len(self._votes) > _REMEMBERED:
             del self._votes[next(iter(self._votes))]
 
     def _kind(self, track: int, name: str) -> NamedScore | None:
-        votes = self._votes.get(track)
-        if votes is None or votes.looks < _LEAST_LOOKS or name not in self._stage.classifiers:
+        if name not in self._stage.classifiers:
+            return None
+        votes = self._votes.get(self._key(track, name))
+        if votes is None or votes.looks < _LEAST_LOOKS:
             return None
         mean = Classification(
             np.asarray(votes.total / votes.weight, np.float32), self._stage.classifiers[name].classes

@@ -14,8 +14,8 @@ NAMES = ("robin", "wren")
 class ToyClassifier:
     """Takes red for a robin and blue for a wren, as sure as the picture is red or blue; notes what it saw."""
 
-    def __init__(self, seconds=0.0, clock=None):
-        self.classes = NAMES
+    def __init__(self, seconds=0.0, clock=None, names=NAMES):
+        self.classes = names
         self.spec = SimpleNamespace(name="toy")
         self.seen = []
         self._seconds, self._clock = seconds, clock
@@ -25,8 +25,9 @@ class ToyClassifier:
         if self._clock:
             self._clock.now += self._seconds
         blue, _, red = picture.reshape(-1, 3).mean(axis=0) / 255
-        scores = np.array([red, blue], np.float32) / max(red + blue, 1e-6)
-        return Classification(scores, NAMES)
+        scores = np.zeros(len(self.classes), np.float32)
+        scores[:2] = np.array([red, blue]) / max(red + blue, 1e-6)
+        return Classification(scores, self.classes)
 
     def classify_crops(self, image, boxes):
         raise NotImplementedError

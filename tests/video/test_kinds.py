@@ -44,6 +44,23 @@ def test_a_track_is_looked_at_a_few_times_and_keeps_its_name():
     assert len(classifier.seen) == 3
 
 
+def test_a_track_whose_class_flips_has_the_name_of_the_classifier_of_its_class():
+    """A tracker does not look at classes, and classifiers have other names and other numbers of them."""
+    cats = ("tabby", "lynx", "puma")
+    stage = SecondStage(
+        ToyDetector(scene()[1]), {"bird": ToyClassifier(), "cat": ToyClassifier(names=cats)}, least=0.5
+    )
+    clock = Clock()
+    kinds = TrackKinds(stage, clock)
+    for number in range(200):
+        name = ("bird", "cat")[number // 3 % 2]
+        image, found = scene((name, (20, 20, 60, 60), 1.0))
+        known = kinds(image, found, np.array([7], np.int64), number * 0.04).kinds[0]
+        clock.now += 0.04
+        assert known is None or known.name == {"bird": "robin", "cat": "tabby"}[name]
+    assert known is not None
+
+
 def test_an_unsure_vote_is_looked_at_more_and_not_for_ever():
     known, classifier = follow([([still(0.6)], [7])] * 300)
     assert len(classifier.seen) == 8
