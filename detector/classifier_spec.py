@@ -6,22 +6,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from detector.anchors import LARGEST_SIDE
-from detector.backbones import BACKBONES, DEFAULT_BACKBONE, BackboneName
+from detector.backbones import DEFAULT_BACKBONE, BackboneName
 from detector.errors import ModelError
-from detector.spec import (
-    FORMAT,
-    MOST_CARD,
-    MOST_CARD_TEXT,
-    MOST_INPUT_PIXELS,
-    MOST_NAME,
-    UNREADABLE,
-    as_tuple,
-    check_classes,
-    check_mapping,
-    read_values,
-)
-from detector.system.bounds import check_count, check_integer, check_number, check_text, shown
+from detector.spec import FORMAT, UNREADABLE, as_tuple, check_card, check_network, read_values
+from detector.system.bounds import check_number, shown
 from detector.system.reading import parsing
 from detector.system.terminal import counted, printable
 
@@ -66,25 +54,12 @@ class ClassifierSpec:
         )
 
     def __post_init__(self) -> None:
-        check_text("name", self.name, MOST_NAME)
-        check_classes(self.classes)
-        check_count("input_hw", self.input_hw, 2, 2)
-        for side in self.input_hw:
-            check_integer("input_hw", side, 1, LARGEST_SIDE)
-        check_integer("input in pixels", self.input_hw[0] * self.input_hw[1], 1, MOST_INPUT_PIXELS)
-        if not isinstance(self.backbone, str) or self.backbone not in BACKBONES:
-            raise ModelError(
-                f"The model's backbone should be one of {', '.join(BACKBONES)}, is {shown(self.backbone)}; "
-                "update ssdlite if the model is of a later version."
-            )
-        check_number("width_multiplier", self.width_multiplier, 0.01, 4)
+        check_network(self)
         if self.view not in _VIEWS:
             raise ModelError(f"The model's view should be whole or middle, is {shown(self.view)}.")
         check_number("pixel_scale", self.pixel_scale, 1e-6, 1e3)
         check_number("pixel_offset", self.pixel_offset, -1e6, 1e6)
-        check_mapping("card", self.card, MOST_CARD)
-        for text in self.card.values():
-            check_text("card", text, MOST_CARD_TEXT, lines=True)
+        check_card(self.card)
 
     @property
     def network_name(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from detector.anchors import LARGEST_SIDE, AnchorSpec
 from detector.backbones import BACKBONES, DEFAULT_BACKBONE, BackboneName
@@ -25,10 +25,10 @@ MOST_BYTES = 1 << 23  # of a spec's JSON: all classes with long names, and their
 
 # Wide of what is used: the network's memory and time grow with these.
 MOST_INPUT_PIXELS = 1 << 22
-MOST_CLASSES, MOST_NAME = 10_000, 500
+_MOST_CLASSES, _MOST_NAME = 10_000, 500
 _MOST_DETECTIONS = 10_000
 _MAPS = 6  # that the network has
-MOST_CARD, MOST_CARD_TEXT = 100, 10_000
+_MOST_CARD, _MOST_CARD_TEXT = 100, 10_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,18 +80,7 @@ class ModelSpec:
         )
 
     def __post_init__(self) -> None:
-        check_text("name", self.name, MOST_NAME)
-        check_classes(self.classes)
-        check_count("input_hw", self.input_hw, 2, 2)
-        for side in self.input_hw:
-            check_integer("input_hw", side, 1, LARGEST_SIDE)
-        check_integer("input in pixels", self.input_hw[0] * self.input_hw[1], 1, MOST_INPUT_PIXELS)
-        if not isinstance(self.backbone, str) or self.backbone not in BACKBONES:
-            raise ModelError(
-                f"The model's backbone should be one of {', '.join(BACKBONES)}, is {shown(self.backbone)}; "
-                "update ssdlite if the model is of a later version."
-            )
-        check_number("width_multiplier", self.width_multiplier, 0.01, 4)
+        check_network(self)
         if not isinstance(self.anchors, AnchorSpec) or self.anchors.num_maps != _MAPS:
             raise ModelError(
                 f"The model's anchors should be those of {_MAPS} maps, got {shown(self.anchors)}."
@@ -104,12 +93,10 @@ class ModelSpec:
         check_number("score_threshold", self.score_threshold, 0, 1)
         check_number("iou_threshold", self.iou_threshold, 0, 1)
         check_integer("max_detections", self.max_detections, 1, _MOST_DETECTIONS)
-        check_mapping("class_thresholds", self.class_thresholds, MOST_CLASSES)
+        _check_mapping("class_thresholds", self.class_thresholds, _MOST_CLASSES)
         for threshold in self.class_thresholds.values():
             check_number("class_thresholds", threshold, 0, 1)
-        check_mapping("card", self.card, MOST_CARD)
-        for text in self.card.values():
-            check_text("card", text, MOST_CARD_TEXT, lines=True)
+        check_card(self.card)
 
     @property
     def network_name(self) -> str:
@@ -171,20 +158,58 @@ def read_values(text: str | bytes) -> dict[str, Any]:
         return dict(values)
 
 
-def check_classes(classes: Sequence[str]) -> None:
-    check_count("classes", classes, 1, MOST_CLASSES)
+class _Network(Protocol):
+    """What every network has that takes pictures and has classes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def input_hw(self) -> tuple[int, int]: ...
+    @property
+    def backbone(self) -> BackboneName: ...
+    @property
+    def width_multiplier(self) -> float: ...
+
+
+def check_network(spec: _Network) -> None:
+    """Raise ModelError for a name, classes, an input or a backbone that no network of this project has."""
+    check_text("name", spec.name, _MOST_NAME)
+    _check_classes(spec.classes)
+    check_count("input_hw", spec.input_hw, 2, 2)
+    for side in spec.input_hw:
+        check_integer("input_hw", side, 1, LARGEST_SIDE)
+    check_integer("input in pixels", spec.input_hw[0] * spec.input_hw[1], 1, MOST_INPUT_PIXELS)
+    if not isinstance(spec.backbone, str) or spec.backbone not in BACKBONES:
+        raise ModelError(
+            f"The model's backbone should be one of {', '.join(BACKBONES)}, is {shown(spec.backbone)}; "
+            "update ssdlite if the model is of a later version."
+        )
+    check_number("width_multiplier", spec.width_multiplier, 0.01, 4)
+
+
+def check_card(card: dict[str, str]) -> None:
+    """Raise ModelError for a card that is no mapping of texts, or a very large one."""
+    _check_mapping("card", card, _MOST_CARD)
+    for text in card.values():
+        check_text("card", text, _MOST_CARD_TEXT, lines=True)
+
+
+def _check_classes(classes: Sequence[str]) -> None:
+    check_count("classes", classes, 1, _MOST_CLASSES)
     for name in classes:
-        check_text("class name", name, MOST_NAME)
+        check_text("class name", name, _MOST_NAME)
     if len(set(classes)) != len(classes):
         raise ModelError("The model has two classes of one name.")
 
 
-def check_mapping(what: str, values: object, most: int) -> None:
+def _check_mapping(what: str, values: object, most: int) -> None:
     if not isinstance(values, dict):
         raise ModelError(f"The model's {what} should be a mapping, got {shown(values)}.")
     check_count(what, values, 0, most)
     for key in values:
-        check_text(what, key, MOST_NAME)
+        check_text(what, key, _MOST_NAME)
 
 
 def as_tuple(values: object) -> tuple[object, ...]:
