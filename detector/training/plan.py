@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +17,14 @@ from detector.input_sizes import SizeHW, describe_size
 from detector.system.terminal import counted
 from detector.training.budget import EVALUATIONS, Speed
 from detector.training.cluster import worker_count
-from detector.training.config import AUTO, RELEASED_SIDE, AugmentationConfig, ExperimentConfig, ModelConfig
+from detector.training.config import (
+    AUTO,
+    RELEASED_SIDE,
+    AugmentationConfig,
+    ExperimentConfig,
+    ModelConfig,
+    TrainingConfig,
+)
 from detector.training.initial_weights import is_of_detector
 from detector.training.kind_checks import check_detector_config
 
@@ -47,6 +55,7 @@ class Plan:
 
     config: ExperimentConfig
     reasons: tuple[str, ...] = ()
+    _first_head: ClassVar[str] = FIRST_HEAD
 
     def with_steps(self, steps: int) -> Plan:
         """The plan with another number of steps, and its evaluations spread over them if they were before."""
@@ -60,7 +69,7 @@ class Plan:
     def frozen_until(self) -> str | None:
         """First layer that is trained; None when all are."""
         name = self.config.training.frozen_until
-        return {"none": None, "heads": FIRST_HEAD}.get(name, name)
+        return {"none": None, "heads": self._first_head}.get(name, name)
 
     @property
     def depths(self) -> tuple[str, ...]:
@@ -102,26 +111,20 @@ def build_plan(
         model = replace(model, input_size=size)
         reasons.insert(0, reason)
         if speed is not None and training.minutes != AUTO:
-            wanted = usual_steps(images, training.batch_size) * training.batch_size
+            wanted = _usual_steps(images, training.batch_size) * training.batch_size
             model, slower = _choose_smaller_size(model, own_hw, wanted, float(training.minutes), speed)
             reasons += slower
-    if training.epochs != AUTO:
-        steps_in_all = -(-images * int(training.epochs) // training.batch_size)
-        training = replace(training, steps=steps_in_all, epochs=AUTO)
-    elif training.steps == AUTO:
-        training = replace(training, steps=usual_steps(images, training.batch_size))
-        reasons.append(f"steps: for {counted(images, 'image')}")
+    training, reason = settle_steps(training, images)
+    reasons += [reason] if reason else []
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         backbone = BACKBONES[model.backbone]
         keeps = training.keep_classes != "none"
         depth, reason = _choose_depth(folder, steps, fine_tuning, keeps, backbone.little)
-        if depth == AUTO and speed is not None and training.minutes != AUTO:
-            seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
-            if seconds > _RUN_SHARE * 60 * float(training.minutes):
-                depth = backbone.much if augmentation.crop else backbone.little
-                size = "small" if augmentation.crop else "large"
-                reason = f"depth: as is usual for {size} objects, for there is no time to try it out"
+        if depth == AUTO and not has_time_for_trial(training, model.input_hw, speed):
+            depth = backbone.much if augmentation.crop else backbone.little
+            size = "small" if augmentation.crop else "large"
+            reason = f"depth: as is usual for {size} objects, for there is no time to try it out"
         training = replace(training, frozen_until=depth)
         reasons.append(reason)
     if training.batch_norm == AUTO:
@@ -137,6 +140,25 @@ def build_plan(
         augmentation=augmentation,
     )
     return Plan(settled, tuple(reasons))
+
+
+def settle_steps(training: TrainingConfig, images: int) -> tuple[TrainingConfig, str]:
+    """The section with its number of steps decided, and why; nothing where the number was asked for."""
+    if training.epochs != AUTO:
+        steps_in_all = -(-images * int(training.epochs) // training.batch_size)
+        return replace(training, steps=steps_in_all, epochs=AUTO), ""
+    if training.steps != AUTO:
+        return training, ""
+    steps = _usual_steps(images, training.batch_size)
+    return replace(training, steps=steps), f"steps: for {counted(images, 'image')}"
+
+
+def has_time_for_trial(training: TrainingConfig, input_hw: SizeHW, speed: Speed | None) -> bool:
+    """Whether there is room for a trial beside the steps, which are decided; without a limit there is."""
+    if speed is None or training.minutes == AUTO:
+        return True
+    seconds = int(training.steps) * training.batch_size * speed.seconds_per_sample(input_hw)
+    return seconds <= _RUN_SHARE * 60 * float(training.minutes)
 
 
 def _choose_smaller_size(
@@ -228,7 +250,7 @@ def median_side(dataset: Dataset) -> float:
     return float(np.sqrt(np.median(ratios))) if ratios else 0.0
 
 
-def usual_steps(images: int, batch_size: int) -> int:
+def _usual_steps(images: int, batch_size: int) -> int:
     """The same number of epochs for every small dataset, fewer for large ones."""
     epochs_here = _EPOCHS * min(1.0, (_FEW_IMAGES / images) ** 0.5)
     return max(LEAST_STEPS, round(images * epochs_here / batch_size))

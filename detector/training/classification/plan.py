@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,17 +14,23 @@ from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder
 from detector.input_sizes import SizeHW, describe_size
 from detector.labels import listing
-from detector.system.terminal import counted
 from detector.training.budget import Speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, AugmentationConfig, ExperimentConfig
 from detector.training.kind_checks import check_classifier_config
-from detector.training.plan import LEAST_STEPS, MANY_IMAGES, Plan, choose_batch_norm, spread, usual_steps
+from detector.training.plan import (
+    LEAST_STEPS,
+    MANY_IMAGES,
+    Plan,
+    choose_batch_norm,
+    has_time_for_trial,
+    settle_steps,
+    spread,
+)
 
 SIZES = (96, 128, 160, 192, 224)  # those that the backbones were published for
 _MAGNIFIED = 1.5  # times that pictures may be stretched for the next larger size
 _CROP, _COLOURS = 0.5, 0.3
-_RUN_SHARE = 0.25  # of a limited time; where a whole run takes more, there is no room for a trial
 _LEAST_PICTURES = 10  # that validate, for a trial to tell something
 _FEW_OF_A_CLASS = 10
 
@@ -32,11 +39,7 @@ _FEW_OF_A_CLASS = 10
 class ClassifierPlan(Plan):
     """The plan of a classifier's training."""
 
-    @property
-    def frozen_until(self) -> str | None:
-        """First layer that is trained; None when all are."""
-        name = self.config.training.frozen_until
-        return {"none": None, "heads": LOGITS}.get(name, name)
+    _first_head: ClassVar[str] = LOGITS
 
     @property
     def depths(self) -> tuple[str, ...]:
@@ -73,20 +76,14 @@ def build_classifier_plan(
         model, reasons = replace(model, input_size=size), [reason]
     augmentation, reason = _choose_augmentation(config.augmentation)
     reasons += [reason] if reason else []
-    if training.epochs != AUTO:
-        steps_in_all = -(-images * int(training.epochs) // training.batch_size)
-        training = replace(training, steps=steps_in_all, epochs=AUTO)
-    elif training.steps == AUTO:
-        training = replace(training, steps=usual_steps(images, training.batch_size))
-        reasons.append(f"steps: for {counted(images, 'image')}")
+    training, reason = settle_steps(training, images)
+    reasons += [reason] if reason else []
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         depth, reason = _choose_depth(folder, steps, fine_tuning)
-        if depth == AUTO and speed is not None and training.minutes != AUTO:
-            seconds = steps * training.batch_size * speed.seconds_per_sample(model.input_hw)
-            if seconds > _RUN_SHARE * 60 * float(training.minutes):
-                depth = BACKBONES[model.backbone].little
-                reason = "depth: little, which is quick, for there is no time to try it out"
+        if depth == AUTO and not has_time_for_trial(training, model.input_hw, speed):
+            depth = BACKBONES[model.backbone].little
+            reason = "depth: little, which is quick, for there is no time to try it out"
         training = replace(training, frozen_until=depth)
         reasons.append(reason)
     if training.batch_norm == AUTO:
