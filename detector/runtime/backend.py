@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -114,6 +115,15 @@ def check_name(name: str | None) -> None:
         raise BackendError(f"There is no backend {name!r}; there are {', '.join(BACKENDS)}.")
 
 
+@contextmanager
+def installed(library: str, extra: str) -> Iterator[None]:
+    """A block that imports a library; BackendError with the extra to install where that is not there."""
+    try:
+        yield
+    except ImportError as error:
+        raise BackendError(f"{library} is not installed here ({error}): {with_extra(extra)}.") from error
+
+
 def _open_litert(model: ModelFile, threads: int) -> Backend:
     from detector.runtime.litert import LiteRTBackend
 
@@ -121,30 +131,24 @@ def _open_litert(model: ModelFile, threads: int) -> Backend:
 
 
 def _open_openvino(model: ModelFile, threads: int) -> Backend:
-    try:
+    with installed("OpenVINO", "openvino"):
         from detector.runtime.openvino import OpenVINOBackend
-    except ImportError as error:
-        raise BackendError(f"OpenVINO is not installed here ({error}): {with_extra('openvino')}.") from error
     return OpenVINOBackend(model.tflite().absolute(), threads)
 
 
 def _open_onnxruntime(model: ModelFile, threads: int) -> Backend:
-    try:
+    with installed("ONNX Runtime", "onnx"):
         from detector.runtime.onnxruntime import ONNXRuntimeBackend
 
         path = model.onnx()
-    except ImportError as error:
-        raise BackendError(f"ONNX Runtime is not installed here ({error}): {with_extra('onnx')}.") from error
     return ONNXRuntimeBackend(path.absolute(), threads)
 
 
 def _open_tensorflow(model: ModelFile, threads: int) -> Backend:
     quieten_tensorflow()
-    try:
+    with installed("TensorFlow", "train"):
         from detector.runtime.saved_model import SavedModelBackend
         from detector.runtime.tensorflow import TensorFlowBackend
-    except ImportError as error:
-        raise BackendError(f"TensorFlow is not installed here ({error}): {with_extra('train')}.") from error
     if model.path.is_dir():
         return SavedModelBackend(model.path, threads)
     return TensorFlowBackend(*model.weights(), threads)

@@ -12,8 +12,8 @@ from detector.classifier_spec import ClassifierSpec
 from detector.errors import BackendError, ModelError
 from detector.images import Image
 from detector.pretrained.imagenet.classifier import IMAGENET
+from detector.runtime.backend import installed
 from detector.runtime.classifier_file import ClassifierFile
-from detector.system.invocation import with_extra
 from detector.system.telemetry import quieten_tensorflow
 
 
@@ -108,30 +108,24 @@ def _open_litert(model: ClassifierFile, threads: int) -> ClassifierBackend:
 
 
 def _open_openvino(model: ClassifierFile, threads: int) -> ClassifierBackend:
-    try:
+    with installed("OpenVINO", "openvino"):
         from detector.runtime.openvino import OpenVINOClassifier
-    except ImportError as error:
-        raise BackendError(f"OpenVINO is not installed here ({error}): {with_extra('openvino')}.") from error
     return OpenVINOClassifier(model.tflite().absolute(), threads)
 
 
 def _open_onnxruntime(model: ClassifierFile, threads: int) -> ClassifierBackend:
-    try:
+    with installed("ONNX Runtime", "onnx"):
         from detector.runtime.onnxruntime import ONNXRuntimeClassifier
 
         path = model.onnx()
-    except ImportError as error:
-        raise BackendError(f"ONNX Runtime is not installed here ({error}): {with_extra('onnx')}.") from error
     return ONNXRuntimeClassifier(path.absolute(), threads)
 
 
 def _open_tensorflow(model: ClassifierFile, threads: int) -> ClassifierBackend:
     quieten_tensorflow()
-    try:
+    with installed("TensorFlow", "train"):
         from detector.runtime.saved_model import SavedModelClassifier
         from detector.runtime.tensorflow import TensorFlowClassifier
-    except ImportError as error:
-        raise BackendError(f"TensorFlow is not installed here ({error}): {with_extra('train')}.") from error
     if model.path.is_dir():
         return SavedModelClassifier(model.path, threads)
     return TensorFlowClassifier(*model.weights(), threads)
