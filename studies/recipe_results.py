@@ -1,4 +1,4 @@
-"""What ``studies.recipes`` has measured: differences to the default, paired by dataset and seed."""
+"""What ``studies.recipes`` has measured: differences to SSD's losses, paired by dataset and seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from studies.choosing_results import interval
 
-DEFAULT = "the default"
+BASELINE = "SSD's losses"
 _NORMAL = 1.96
 
 
@@ -40,11 +40,11 @@ def read_runs(results: Path) -> dict[Key, Run]:
 
 
 def differences(runs: Mapping[Key, Run], recipe: str) -> dict[tuple[str, int], float]:
-    """AP of a recipe less that of the default by dataset and seed."""
+    """AP of a recipe less that of the baseline by dataset and seed."""
     return {
-        key[:2]: run["AP"] - runs[(*key[:2], DEFAULT)]["AP"]
+        key[:2]: run["AP"] - runs[(*key[:2], BASELINE)]["AP"]
         for key, run in runs.items()
-        if key[2] == recipe and (*key[:2], DEFAULT) in runs
+        if key[2] == recipe and (*key[:2], BASELINE) in runs
     }
 
 
@@ -57,14 +57,14 @@ def table(runs: Mapping[Key, Run]) -> list[str]:
     """
     datasets = list(dict.fromkeys(key[0] for key in runs))
     rows = [f"| | {' | '.join(datasets)} | all | 95 % interval | runs |", "|---" * (len(datasets) + 4) + "|"]
-    own = [[run["AP"] for key, run in runs.items() if key[::2] == (name, DEFAULT)] for name in datasets]
+    own = [[run["AP"] for key, run in runs.items() if key[::2] == (name, BASELINE)] for name in datasets]
     means = " | ".join(f"{np.mean(each):.1f}" for each in own)
     rows.append(
-        f"| AP of {DEFAULT} | {means} | {np.mean(np.concatenate(own)):.1f} | | {sum(map(len, own))} |"
+        f"| AP of {BASELINE} | {means} | {np.mean(np.concatenate(own)):.1f} | | {sum(map(len, own))} |"
     )
     residuals: dict[str, list[float]] = {name: [] for name in datasets}
     freedom, seeds = dict.fromkeys(datasets, 0), max(map(len, own))
-    for recipe in dict.fromkeys(key[2] for key in runs if key[2] != DEFAULT):
+    for recipe in dict.fromkeys(key[2] for key in runs if key[2] != BASELINE):
         found = differences(runs, recipe)
         cells = []
         for name in datasets:

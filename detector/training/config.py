@@ -21,6 +21,7 @@ from detector.spec import ModelSpec
 RELEASED_SIDE = 300  # of the input of the released weights
 AUTO: Final = "auto"
 Auto = Literal["auto"]
+ClassLoss = Literal["quality_focal", "hard_negatives"]
 
 
 class ConfigError(DetectorError):
@@ -182,16 +183,19 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """SSD's losses; those of a classifier have no keys here.
+    """What boxes and classes lose; the loss of a classifier has no keys here.
 
     Attributes:
+        classification: ``quality_focal``, whose scores tell how well boxes fit, or ``hard_negatives``, SSD's.
         classification_weight, localization_weight: factors of the two.
         distillation_weight: factor of what holds the classes that are kept.
         match_iou: least overlap of an anchor with its object.
-        negatives_per_positive: hard negatives for each positive in an image.
+        negatives_per_positive: hard negatives for each positive in an image; of ``hard_negatives``, like the
+            next one.
         min_negatives: hard negatives of an image at least.
     """
 
+    classification: ClassLoss = "quality_focal"
     classification_weight: float = 1.0
     localization_weight: float = 1.0
     distillation_weight: float = 0.03

@@ -12,8 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 
-import yaml
-
 from detector.data.folder import LabelledFolder
 from detector.errors import DetectorError
 from detector.system.invocation import command
@@ -31,7 +29,7 @@ from detector.training.initial_weights import initial_size, settle_detector
 from detector.training.job import Progress
 from detector.training.launch import Beginning, Say, alone, choose_folder, go_on, start, with_whole_paths
 from detector.training.plan import build_plan, describe_depth
-from detector.training.resumption import check_dataset, load_dataset
+from detector.training.resumption import check_dataset, differs, load_dataset, load_run_config
 from detector.training.run_folder import RunFolder, fingerprint
 from detector.training.run_record import RunRecord
 from detector.version import __version__
@@ -146,10 +144,8 @@ def share_plan(experiment: ExperimentConfig, planned: ExperimentConfig) -> Exper
 
 def _load_shared(run: RunFolder, record: RunRecord) -> ExperimentConfig:
     """The experiment of a run whose folds are not trained yet; ConfigError where it was changed."""
-    if not run.config.exists():
-        run.save_config(yaml.safe_dump(record["config"], sort_keys=False))
-    config = load_config(run.config)
-    if asdict(config) != record["config"]:
+    config = load_run_config(run, record)
+    if differs(config, record):
         raise ConfigError(
             f"{run.config} was changed, and all folds have to be trained alike: set it back (delete it to "
             f"have it written anew), or start a new run. {command('train', record['dataset'])}"

@@ -1,4 +1,4 @@
-"""SSD's losses, with hard negatives."""
+"""What boxes and classes lose: SSD's losses, and the quality focal loss of the classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from detector.box_coder import Scales
+from detector.training.config import ClassLoss
 from detector.training.targets import BACKGROUND
+
+# So much stronger than its paper has it: what fine-tuning in few steps needs beside smooth L1.
+_QUALITY_FACTOR = 4.0
+_LARGEST_LOG = 4.0  # of a side in anchors; what a network says before it knows better may overflow
+_TINY = 1e-7
 
 
 @dataclass(frozen=True)
@@ -28,46 +35,60 @@ def sum_losses(
     box_targets: tf.Tensor,
     class_targets: tf.Tensor,
     *,
+    class_loss: ClassLoss,
+    scales: Scales = (10.0, 10.0, 5.0, 5.0),
     negatives_per_positive: float = 3.0,
     min_negatives: int = 3,
     columns: Sequence[float] | None = None,
 ) -> LossSums:
-    """SSD's losses over a batch: sigmoid cross-entropy of the classes, smooth L1 of the boxes.
+    """What a batch loses: smooth L1 of the boxes, and of the classes one of two.
 
-    Of the anchors on background, only those with the greatest classification loss take part: in each image
-    ``negatives_per_positive`` for each positive, and ``min_negatives`` at least. Shapes are static and
-    nothing depends on the data but values, so it compiles for any device.
+    ``hard_negatives`` is SSD's sigmoid cross-entropy. Of the anchors on background, only those with the
+    greatest loss take part: in each image ``negatives_per_positive`` for each positive, and
+    ``min_negatives`` at least.
+
+    ``quality_focal`` is the quality focal loss: the score of an anchor on an object should be the IoU of the
+    object with the box that the anchor predicts, and not 1. All anchors take part, the less the nearer they
+    are to their targets. Nothing is asked of background's column, for no score depends on it.
+
+    Shapes are static and nothing depends on the data but values, so it compiles for any device.
 
     Args:
         box_encodings: (B, A, 4) float32.
         class_logits: (B, A, K + 1) float32, background in column 0.
         box_targets: (B, A, 4) float32, (ty, tx, th, tw).
         class_targets: (B, A) int32, as in ``Targets.classes``.
-        negatives_per_positive: the ratio.
+        class_loss: which of the two.
+        scales: the box coder's; of ``quality_focal``.
+        negatives_per_positive: the ratio; of ``hard_negatives``, like the next one.
         min_negatives: for images with no or few positives.
         columns: 1 for each of the K + 1 that takes part and 0 for others, of which only the targets of
             positives do; None for all.
 
-    Source: Liu et al., SSD, 2016, section 2.2; the released model's recipe for the rest.
+    Source: Liu et al., SSD, 2016, section 2.2, and the released model's recipe for the rest; Li et al.,
+    Generalized Focal Loss, 2020, section 3.1, with beta 2.
     """
-    # The losses of all anchors are computed and then multiplied with masks: an image's number of positives
-    # changes values and never a shape. Hard negatives are those that the network is most wrong about: with
-    # all of them, the many anchors on background would outweigh the few on objects.
     positive = tf.cast(class_targets > BACKGROUND, tf.float32)
-    negative = class_targets == BACKGROUND
     # An ignored anchor has an all-zero row; it is neither positive nor negative and takes no part.
     one_hot = tf.one_hot(class_targets, class_logits.shape[-1])
-    by_column = tf.nn.sigmoid_cross_entropy_with_logits(labels=one_hot, logits=class_logits)
-    if columns is not None:
-        by_column *= tf.maximum(tf.constant(columns), one_hot * positive[..., None])
-    class_losses = tf.reduce_sum(by_column, axis=-1)
-    wanted = tf.reduce_sum(positive, axis=1) * negatives_per_positive
-    hard = _hardest(class_losses, negative, tf.maximum(wanted, float(min_negatives)))
+    counted = 1.0 if columns is None else tf.maximum(tf.constant(columns), one_hot * positive[..., None])
     smooth_l1 = _smooth_l1(box_encodings - box_targets)
-    return LossSums(
-        classification=tf.reduce_sum(class_losses * (positive + hard)),
-        localization=tf.reduce_sum(tf.reduce_sum(smooth_l1, axis=-1) * positive),
-    )
+    if class_loss == "quality_focal":
+        quality = tf.stop_gradient(_overlaps(box_encodings, box_targets, scales))
+        by_column = _quality_focal(class_logits[..., 1:], one_hot[..., 1:] * quality[..., None])
+        by_column *= (tf.ones_like(class_logits) * counted)[..., 1:]
+        taking_part = tf.cast(class_targets >= BACKGROUND, tf.float32)
+        classification = tf.reduce_sum(by_column * taking_part[..., None])
+    else:
+        # The losses of all anchors are computed and then multiplied with masks: an image's number of
+        # positives changes values and never a shape. Hard negatives are those that the network is most wrong
+        # about: with all of them, the many anchors on background would outweigh the few on objects.
+        cross = tf.nn.sigmoid_cross_entropy_with_logits(labels=one_hot, logits=class_logits)
+        losses = tf.reduce_sum(cross * counted, axis=-1)
+        wanted = tf.maximum(tf.reduce_sum(positive, axis=1) * negatives_per_positive, float(min_negatives))
+        hard = _hardest(losses, class_targets == BACKGROUND, wanted)
+        classification = tf.reduce_sum(losses * (positive + hard))
+    return LossSums(classification, localization=tf.reduce_sum(tf.reduce_sum(smooth_l1, axis=-1) * positive))
 
 
 @dataclass(frozen=True)
@@ -124,6 +145,28 @@ def sum_kept(
 def _smooth_l1(differences: tf.Tensor) -> tf.Tensor:
     errors = tf.abs(differences)
     return tf.where(errors < 1, 0.5 * errors * errors, errors - 0.5)
+
+
+def _quality_focal(logits: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """The loss of each logit whose score should be what is wanted, in [0, 1]."""
+    cross = tf.nn.sigmoid_cross_entropy_with_logits(labels=wanted, logits=logits)
+    return _QUALITY_FACTOR * tf.square(wanted - tf.sigmoid(logits)) * cross
+
+
+def _overlaps(encodings: tf.Tensor, others: tf.Tensor, scales: Scales) -> tf.Tensor:
+    """(B, A) IoU of boxes with others of the same anchors, both (B, A, 4) as they are encoded."""
+    # In units of the anchor, whose centre is 0: an overlap is the same in any units.
+    sides, starts, ends = [], [], []
+    for boxes in (encodings, others):
+        centre = boxes[..., :2] / tf.constant(scales[:2])
+        logs = boxes[..., 2:] / tf.constant(scales[2:])
+        side = tf.exp(tf.clip_by_value(logs, -_LARGEST_LOG, _LARGEST_LOG))
+        sides.append(side)
+        starts.append(centre - side / 2)
+        ends.append(centre + side / 2)
+    shared = tf.reduce_prod(tf.nn.relu(tf.minimum(*ends) - tf.maximum(*starts)), axis=-1)
+    areas = [tf.reduce_prod(side, axis=-1) for side in sides]
+    return shared / (areas[0] + areas[1] - shared + _TINY)
 
 
 def _hardest(losses: tf.Tensor, negative: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:

@@ -36,6 +36,8 @@ _MAY_CHANGE = (
     "training.patience",
     "runtime.",
 )
+# What versions did that had no key for it; a run that one of them began goes on so.
+_BEFORE_KEYS = {"loss.classification": "hard_negatives"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def take_up(
     """The run in a folder, everything that could be in the way of going on looked at.
 
     Args:
-        run: the folder; nothing in it is changed, but a config that is missing is written anew.
+        run: the folder; nothing in it is changed, but a config that is missing or of an earlier version is
+            written anew.
         moved_to: where the dataset is now; None for where it was.
         complete: takes the dataset that was named before it is compared with what it was, and returns all
             that was trained on.
@@ -142,10 +145,9 @@ def _load_config(run: RunFolder, record: RunRecord, step: int) -> tuple[Experime
     """
     lines = []
     if not run.config.exists():
-        run.save_config(yaml.safe_dump(record["config"], sort_keys=False))
         lines.append(f"{run.config} was missing and is written anew, as the run began.")
     try:
-        config = load_config(run.config)
+        config = load_run_config(run, record)
     except ConfigError as error:
         raise ConfigError(
             f"{error} Delete {run.config} to have it written anew, as the run began."
@@ -171,6 +173,28 @@ def _load_config(run: RunFolder, record: RunRecord, step: int) -> tuple[Experime
         )
     lines += [f"{key} was {before!r} and is {value!r} now." for key, (before, value) in changed.items()]
     return config, lines
+
+
+def load_run_config(run: RunFolder, record: RunRecord) -> ExperimentConfig:
+    """The experiment of a run; written anew, as the run began, where it is missing or of an earlier version.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if not run.config.exists():
+        run.save_config(yaml.safe_dump(record["config"], sort_keys=False))
+    known = _flat(record["config"])
+    earlier = [f"{key}={value}" for key, value in _BEFORE_KEYS.items() if key not in known]
+    config = load_config(run.config, earlier)
+    if earlier:
+        run.save_config(config.to_yaml())
+    return config
+
+
+def differs(config: ExperimentConfig, record: RunRecord) -> bool:
+    """Whether an experiment is not the one that a run began with; keys that it had not are left aside."""
+    now, then = _flat(asdict(config)), _flat(record["config"])
+    return any(now.get(key) != value for key, value in then.items())
 
 
 def _flat(sections: Mapping[str, object]) -> dict[str, object]:

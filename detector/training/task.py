@@ -93,6 +93,8 @@ class DetectionTask(NetworkTask):
             outputs["class_logits"],
             boxes,
             classes,
+            class_loss=loss.classification,
+            scales=self._detector.box_coder_scales,
             negatives_per_positive=loss.negatives_per_positive,
             min_negatives=loss.min_negatives,
             columns=self._taught,

@@ -5,10 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from detector.box_coder import decode
+from detector.boxes import intersection_over_union
+
 tf = pytest.importorskip("tensorflow")
 losses = pytest.importorskip("detector.training.losses")
 
 B, A, K = 3, 40, 4
+BOTH = pytest.mark.parametrize("class_loss", ["hard_negatives", "quality_focal"])
 
 
 def cross_entropy(logit, label):
@@ -58,17 +62,21 @@ def random_batch(seed=0, positives=(0, 2, 9), ignored=5):
     )
 
 
-def sums_of(batch, **options):
-    found = losses.sum_losses(batch.encodings, batch.logits, batch.boxes, batch.classes, **options)
+def sums_of(batch, class_loss="hard_negatives", **options):
+    found = losses.sum_losses(
+        batch.encodings, batch.logits, batch.boxes, batch.classes, class_loss=class_loss, **options
+    )
     return float(found.classification), float(found.localization)
 
 
-def gradients_of(batch, **options):
+def gradients_of(batch, class_loss="hard_negatives", **options):
     """Gradients of each loss with regard to encodings and logits."""
     encodings, logits = tf.constant(batch.encodings), tf.constant(batch.logits)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([encodings, logits])
-        found = losses.sum_losses(encodings, logits, batch.boxes, batch.classes, **options)
+        found = losses.sum_losses(
+            encodings, logits, batch.boxes, batch.classes, class_loss=class_loss, **options
+        )
     zero = tf.UnconnectedGradients.ZERO
     return {
         (loss, name): tape.gradient(getattr(found, loss), source, unconnected_gradients=zero).numpy()
@@ -144,14 +152,16 @@ def test_three_hard_negatives_for_each_positive_and_three_at_least():
     assert active_anchors(batch, min_negatives=10) == [10, 10, 21]
 
 
-def test_each_image_has_its_own_negatives():
-    """An image's negatives do not depend on the rest of the batch."""
+@BOTH
+def test_what_an_image_loses_does_not_depend_on_the_rest_of_the_batch(class_loss):
     batch = random_batch(4)
     alone = [
-        sums_of(SimpleNamespace(**{name: values[i : i + 1] for name, values in vars(batch).items()}))
+        sums_of(
+            SimpleNamespace(**{name: values[i : i + 1] for name, values in vars(batch).items()}), class_loss
+        )
         for i in range(B)
     ]
-    np.testing.assert_allclose(np.sum(alone, axis=0), sums_of(batch), rtol=1e-5)
+    np.testing.assert_allclose(np.sum(alone, axis=0), sums_of(batch, class_loss), rtol=1e-5)
 
 
 def test_equal_losses_are_not_all_taken():
@@ -160,15 +170,16 @@ def test_equal_losses_are_not_all_taken():
     assert active_anchors(batch) == [3]
 
 
-def test_ignored_anchors_do_not_matter():
+@BOTH
+def test_ignored_anchors_do_not_matter(class_loss):
     batch = random_batch(5)
-    before, ignored = sums_of(batch), batch.classes == -1
+    before, ignored = sums_of(batch, class_loss), batch.classes == -1
     assert ignored.sum() == 15
-    assert all(not values[ignored].any() for values in gradients_of(batch).values())
+    assert all(not values[ignored].any() for values in gradients_of(batch, class_loss).values())
     batch.logits[ignored] = 50
     batch.encodings[ignored] = -50
     batch.boxes[ignored] = 7
-    assert sums_of(batch) == before
+    assert sums_of(batch, class_loss) == before
 
 
 def test_gradients_are_only_where_they_belong():
@@ -203,32 +214,90 @@ def test_every_argument_matters():
     assert sums_of(batch, negatives_per_positive=1.0)[0] < before[0] < sums_of(batch, min_negatives=30)[0]
 
 
-def test_extreme_logits_have_finite_losses_and_gradients():
+@BOTH
+def test_extreme_logits_have_finite_losses_and_gradients(class_loss):
     batch = random_batch(8)
     batch.logits *= 1e4
     batch.encodings *= 1e4
-    np.testing.assert_allclose(sums_of(batch), expected_sums(batch), rtol=1e-4)
-    assert all(np.isfinite(values).all() for values in gradients_of(batch).values())
+    assert all(np.isfinite(values).all() for values in gradients_of(batch, class_loss).values())
+    if class_loss == "hard_negatives":
+        np.testing.assert_allclose(sums_of(batch), expected_sums(batch), rtol=1e-4)
+    assert np.isfinite(sums_of(batch, class_loss)).all()
 
 
+@BOTH
 @pytest.mark.parametrize("xla", [False, True])
-def test_compiled_it_gives_the_same(xla):
+def test_compiled_it_gives_the_same(xla, class_loss):
     batch = random_batch(9)
 
     @tf.function(jit_compile=xla)
     def compiled(*arrays):
-        found = losses.sum_losses(*arrays)
+        found = losses.sum_losses(*arrays, class_loss=class_loss)
         return found.classification, found.localization
 
     found = compiled(*map(tf.constant, (batch.encodings, batch.logits, batch.boxes, batch.classes)))
-    np.testing.assert_allclose([float(value) for value in found], sums_of(batch), rtol=1e-5)
+    np.testing.assert_allclose([float(value) for value in found], sums_of(batch, class_loss), rtol=1e-5)
+
+
+def quality_focal(batch, scales, columns=(1,) * (K + 1)):
+    """Anchor by anchor, as the paper tells it, with the project's factor; boxes on anchors anywhere."""
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 0.5, (A, 2))
+    anchors = np.hstack([corners, corners + rng.uniform(0.1, 0.5, (A, 2))]).astype(np.float32)
+    total = 0.0
+    for encodings, logits, boxes, classes in zip(
+        batch.encodings, batch.logits.astype(float), batch.boxes, batch.classes, strict=True
+    ):
+        predicted, truth = (decode(each, anchors, scales=scales) for each in (encodings, boxes))
+        for anchor in np.flatnonzero(classes >= 0):
+            iou = intersection_over_union(predicted[anchor, None], truth[anchor, None])[0, 0]
+            for column in range(1, K + 1):
+                own = classes[anchor] == column
+                wanted = float(iou) if own else 0.0
+                score = 1 / (1 + np.exp(-logits[anchor, column]))
+                if columns[column] or own:
+                    total += 4 * (wanted - score) ** 2 * cross_entropy(logits[anchor, column], wanted)
+    return total
+
+
+@pytest.mark.parametrize("scales", [(10.0, 10.0, 5.0, 5.0), (2.0, 4.0, 6.0, 8.0)])
+@pytest.mark.parametrize("positives", [(0, 0, 0), (0, 2, 9), (40, 35, 0)], ids=["none", "some", "all"])
+def test_quality_focal_loss_against_plain_numpy(positives, scales):
+    batch = random_batch(10, positives, ignored=0)
+    columns = [0.0, 1.0, 0.0, 1.0, 0.0]
+    for options in ({}, {"columns": columns}):
+        found = sums_of(batch, "quality_focal", scales=scales, **options)[0]
+        assert found == pytest.approx(quality_focal(batch, scales, **options), rel=1e-4)
+
+
+def test_quality_focal_loss_by_hand():
+    # Scores of 1/2. The box fits to a half, and nothing is wanted of the other class and of the anchor on
+    # background: 0, and 4 * .25 ln 2 for each of three. Background's column and ignored anchors: nothing.
+    tall = [0, 0, 5 * np.log(2), 0]
+    zeros = [0, 0, 0, 0]
+    batch = one_image(np.zeros((3, 3)), [1, 0, -1], encodings=[tall, tall, tall], boxes=[zeros] * 3)
+    assert sums_of(batch, "quality_focal")[0] == pytest.approx(3 * np.log(2), rel=1e-5)
+
+
+def test_a_box_is_not_moved_to_please_its_score():
+    batch = random_batch(6)
+    gradients = gradients_of(batch, "quality_focal")
+    assert not gradients["classification", "encodings"].any()
+    assert not gradients["classification", "logits"][..., 0].any()
+    assert gradients["classification", "logits"][batch.classes >= 0][:, 1:].all()
 
 
 def test_columns_that_are_left_out_have_only_the_targets_of_positives():
     batch = random_batch()
     columns = [0.0, 1.0, 0.0, 1.0, 0.0]
     found = losses.sum_losses(
-        batch.encodings, batch.logits, batch.boxes, batch.classes, columns=columns, negatives_per_positive=1e6
+        batch.encodings,
+        batch.logits,
+        batch.boxes,
+        batch.classes,
+        class_loss="hard_negatives",
+        columns=columns,
+        negatives_per_positive=1e6,
     )
     expected = sum(
         cross_entropy(float(logits[column]), float(column == target))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from detector.errors import DetectorError
 from detector.runtime import Detector
 from detector.training.checkpoints import Checkpoint
+from detector.training.config_file import load_config
 from detector.training.initial_weights import load_initial_weights
-from detector.training.resumption import Resumed, reload_initial_weights, take_up
+from detector.training.resumption import Resumed, differs, reload_initial_weights, take_up
 from detector.training.run_folder import RunFolder
 from detector.weights import load_weights, save_weights
 from tests.training.damages import DAMAGES, Damage
@@ -167,6 +169,7 @@ def change(run: RunFolder, old: str, new: str) -> None:
     ("ema_decay: 0.998", "ema_decay: 0", "optimizer.ema_decay"),
     ("flip: 0.5", "flip: 0.2", "augmentation.flip"),
     ("match_iou: 0.5", "match_iou: 0.4", "loss.match_iou"),
+    ("classification: quality_focal", "classification: hard_negatives", "loss.classification"),
 ])  # fmt: skip
 def test_what_would_make_another_run_of_it_is_refused(run: RunFolder, old: str, new: str, key: str) -> None:
     change(run, old, new)
@@ -204,6 +207,23 @@ def test_a_depth_that_was_tried_out_but_not_recorded_is_taken(run: RunFolder) ->
     record["config"]["training"]["frozen_until"] = "auto"
     run.save_record(record)
     assert go_on(run).config.training.frozen_until == "heads"
+
+
+@pytest.mark.parametrize("file", ["whole", "missing"])
+def test_a_run_of_a_version_that_had_one_loss_goes_on_with_it(run: RunFolder, file: str) -> None:
+    record = run.load_record()
+    del record["config"]["loss"]["classification"]
+    run.save_record(record)
+    change(run, "  classification: quality_focal\n", "")
+    if file == "missing":
+        run.config.unlink()
+    resumed = go_on(run)
+    assert resumed.config.loss.classification == "hard_negatives"
+    assert resumed.lines[-1] == "New since the run began: loss.classification is 'hard_negatives'."
+    assert load_config(run.config) == resumed.config  # for all that read it later
+    assert not differs(resumed.config, record)
+    other = replace(resumed.config, loss=replace(resumed.config.loss, match_iou=0.4))
+    assert differs(other, record)
 
 
 def test_a_config_that_is_missing_is_written_anew(run: RunFolder) -> None:

@@ -387,6 +387,7 @@ def test_released_weights_start_from_the_same_loss_with_batch_statistics(
             outputs["class_logits"],
             np.stack([sample.targets.boxes for sample in batch]),
             np.stack([sample.targets.classes for sample in batch]),
+            class_loss="hard_negatives",
         )
         losses.append(float(sums.classification + sums.localization))
     assert losses[1] == pytest.approx(losses[0], rel=0.15)
