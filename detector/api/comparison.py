@@ -51,12 +51,21 @@ _TIMED_ROUNDS = 50
 
 @dataclass(frozen=True)
 class _Found:
-    """One of the two: what it is called, what it looks for, what it found; a detector if it is a model."""
+    """One of the two: what it is called, what it looks for, what it found; a detector if it is a model, which
+    finds nothing before it looks.
+    """
 
     name: str
     category_ids: frozenset[int]
-    detections: list[Result]
+    detections: list[Result] | None
     detector: Detector | None
+
+    def look(self, coco: Dataset) -> list[Result]:
+        """What it found, in images that a model looks at now."""
+        if self.detections is not None:
+            return self.detections
+        assert self.detector is not None
+        return detect_dataset(self.detector, coco).results
 
 
 @dataclass(frozen=True, repr=False)
@@ -189,7 +198,8 @@ def compare(
         looks = _is_model(a) or _is_model(b)
         whole = as_dataset(dataset, images_needed=looks, say=say, progress=progress)
         coco, how = select(whole, options)
-        sides = first, second = [_find(side, whole, coco, how, say) for side in (a, b)]
+        # Both are opened before the first looks, which may take long.
+        sides = first, second = [_open(side, whole, coco, how, say) for side in (a, b)]
         differences = _find_differences(first, second, coco, rounds, say)
     detectors = {letter: each.detector for letter, each in zip("AB", sides, strict=True) if each.detector}
     return Comparison(
@@ -215,7 +225,7 @@ def _find_differences(first: _Found, second: _Found, coco: Dataset, rounds: int,
     if absent:
         say(f"Left out, because not both look for them: {', '.join(absent)}")
     differences = compare_detections(
-        coco, first.detections, second.detections, category_ids=sorted(common), rounds=rounds
+        coco, first.look(coco), second.look(coco), category_ids=sorted(common), rounds=rounds
     )
     difference = differences.summary["AP"].difference.value
     if difference != difference:
@@ -223,7 +233,7 @@ def _find_differences(first: _Found, second: _Found, coco: Dataset, rounds: int,
     return differences
 
 
-def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say) -> _Found:
+def _open(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say) -> _Found:
     if isinstance(side, Evaluation):
         unseen = [image for image in coco.images if image.id not in side.file_names]
         if unseen or side.dataset.source != coco.source:
@@ -235,7 +245,7 @@ def _find(side: Side, whole: Dataset, coco: Dataset, how: LoadOptions, say: Say)
         detector = open_detector(side, how, say)
         matched = frozenset(match_categories(detector.classes, coco.categories).values())
         name = detector.spec.name if isinstance(side, Detector) else str(side)
-        return _Found(name, matched, detect_dataset(detector, coco).results, detector)
+        return _Found(name, matched, None, detector)
     assert not isinstance(side, Detector)
     name = str(side) if isinstance(side, str | Path) else "detections"
     return _Found(name, frozenset(coco.categories), read_detections(side, whole, say), None)

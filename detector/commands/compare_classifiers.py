@@ -52,6 +52,8 @@ def compare_classifiers(
             f"{dataset.source} is a folder of pictures for each class, on which classifiers are compared: "
             f"leave out {', '.join(given)}."
         )
+    for name in names:  # before the first looks at everything
+        _open(name, runtime)
     first, second = (_result(name, dataset, selection, runtime) for name in names)
     comparison = compare_results(first, second)
     _print(comparison, names)
@@ -64,6 +66,17 @@ def compare_classifiers(
         echo(f"B is worse by {loss:.2f} points of accuracy; the tolerance is {tolerance:g}.")
         sys.exit(1)
     echo(f"B is not worse by more than the tolerance of {tolerance:g} points of accuracy.")
+
+
+def _open(name: str, runtime: RuntimeOptions) -> None:
+    """Raise DetectorError where A or B cannot be opened."""
+    from detector.evaluation.classification_file import load_result
+    from detector.runtime.classifier import Classifier
+
+    if Path(name).suffix.lower() == ".json":
+        load_result(Path(name))
+    else:
+        Classifier.load(name, **runtime.for_loading())
 
 
 def _result(

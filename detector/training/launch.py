@@ -81,6 +81,7 @@ def begin(
         DetectorError: what is wrong and what to do, in a sentence.
     """
     run = RunFolder(output or choose_folder(dataset))
+    run.check_free()
     experiment = with_whole_paths(experiment)
     budget = budget_of(experiment)
     earlier = None if going_on is None else find_predecessor(going_on, dataset, say)
@@ -120,9 +121,6 @@ def start(
     """
     origin, budget = beginning.record, beginning.budget or budget_of(experiment)
     plan, reference_hw = make_plan(experiment, folder, say)
-    over = origin.get("folded", False)
-    if not over:
-        run.check_free()
     teacher = load_teacher(plan.config, say)
     origin = keep_classes(origin, teacher, folder, say)
     spec, strategy = prepare(run, plan, folder, reference_hw, say, origin)
@@ -151,7 +149,7 @@ def start(
     job = replace(job, budget=budget, say=say, on_progress=on_progress, teacher=teacher)
     with alone(run, say):
         if is_chief():
-            (run.start_again if over else run.start)(plan.config.to_yaml(), record)
+            (run.start_again if origin.get("folded") else run.start)(plan.config.to_yaml(), record)
             if beginning.old_validation is not None:
                 save_coco(beginning.old_validation, run.old_validation)
             expected = expected_accuracy if folder.names_pictures else describe_expected

@@ -11,7 +11,7 @@ import pytest
 from detector import Detector, compare, evaluate, load_dataset
 from detector.api.evaluation import Evaluation
 from detector.data.sample import SAMPLE_FOLDER
-from detector.errors import DatasetError
+from detector.errors import DatasetError, DetectorError
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,16 @@ def test_a_loss(good: Evaluation, bad: Evaluation, tmp_path: Path) -> None:
     assert record["worse_by_more_than_tolerance"] is False
     assert record["latency_ms"] == {}
     assert record["summary"]["AP"]["difference"]["value"] == found.summary["AP"].difference.value
+
+
+@pytest.mark.parametrize("other", ["absent.npz", "absent.json"])
+def test_what_cannot_be_opened_is_said_before_a_model_looks(
+    model: Path, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.api.comparison.detect_dataset", lambda *_: pytest.fail("it looks"))
+    for pair in ((model, tmp_path / other), (tmp_path / other, model)):
+        with pytest.raises(DetectorError, match=other):
+            compare(*pair, SAMPLE_FOLDER, rounds=10)
 
 
 def test_images_may_be_chosen(good: Evaluation) -> None:

@@ -94,6 +94,10 @@ def test_classifiers_are_compared_on_the_same_pictures(
     outcome = run("compare", tmp_path / "predictions.json", mixed, birds)
     assert outcome.code == 1
     assert "B is worse by " in outcome.out
+    for pair in ((classifier, "absent.npz"), (classifier, "absent.json")):
+        outcome = run("compare", *pair, birds)
+        assert pair[1] in assert_mistake(outcome)
+        assert "images" not in outcome.out  # the first has not looked
     assert "leave out --rounds" in assert_mistake(run("compare", classifier, other, birds, "--rounds", 20))
 
 

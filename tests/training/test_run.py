@@ -14,6 +14,7 @@ import pytest
 
 from detector.data.dataset import Dataset
 from detector.data.folder import LabelledFolder, load_labelled_folder
+from detector.errors import DetectorError
 from detector.evaluation.evaluate import evaluate
 from detector.labels import COCO_CLASSES
 from detector.runtime import Detector
@@ -21,6 +22,7 @@ from detector.training.budget import Budget
 from detector.training.checkpoints import Checkpoint
 from detector.training.config import AugmentationConfig, ExperimentConfig
 from detector.training.config_file import load_config
+from detector.training.division import Division
 from detector.training.features import FeatureSource
 from detector.training.initial_weights import load_initial_weights
 from detector.training.job import Job, Progress, StopError
@@ -164,6 +166,19 @@ def test_the_weights_of_the_trial_take_part_in_the_race(
     assert "63.60" in load_weights(run.weights)[1].card["AP"]
     assert load_config(run.config).training.frozen_until == "heads"
     assert run.load_record()["config"]["training"]["frozen_until"] == "heads"
+
+
+def test_a_folder_that_is_not_free_is_said_before_anything_is_fetched(
+    tmp_path: Path, shapes: LabelledFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from detector.training.launch import begin
+
+    monkeypatch.setattr(
+        "detector.training.initial_weights.weights_path", lambda *_, **__: pytest.fail("it is fetched")
+    )
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DetectorError, match="is not empty"):
+        begin(shapes.root, ExperimentConfig(), Division(), tmp_path, print, print)
 
 
 def test_a_run_after_a_trial_takes_the_steps_of_one_whose_depth_is_given(
