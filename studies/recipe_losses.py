@@ -124,12 +124,12 @@ def focal(weight: float, alpha: float = 0.25, gamma: float = 2.0) -> ClassLoss:
     return loss
 
 
-def varifocal(weight: float, alpha: float = 0.75, gamma: float = 2.0) -> ClassLoss:
-    """Varifocal loss: the IoU is target and weight. Source: Zhang et al., VarifocalNet, 2021."""
+def quality_focal(weight: float, beta: float = 2.0) -> ClassLoss:
+    """Quality focal loss: the IoU is the target. Source: Li et al., Generalized Focal Loss, 2020."""
 
     def loss(answers: Answers) -> tf.Tensor:
         wanted = answers.labels * answers.quality[..., None]
-        weights = wanted + (1 - answers.labels) * alpha * tf.sigmoid(answers.logits) ** gamma
+        weights = tf.abs(wanted - tf.sigmoid(answers.logits)) ** beta
         return weight * _by_quality(answers, wanted, weights)
 
     return loss

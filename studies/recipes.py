@@ -51,9 +51,9 @@ from studies.recipe_losses import (
     decode,
     focal,
     overlap_loss,
+    quality_focal,
     smoothed,
     suppressed,
-    varifocal,
 )
 from studies.recipe_pictures import Balanced, Features, Mosaics, Pasted, match_top
 from studies.recipe_results import BASELINE, Run, read_runs, table
@@ -100,8 +100,8 @@ RECIPES = {
     "DIoU": Recipe(boxes=overlap_loss("diou", 5.0)),
     "CIoU": Recipe(boxes=overlap_loss("ciou", 5.0)),
     "focal loss": Recipe(classes=focal(4.0)),
-    "quality focal loss": Recipe(classes="quality_focal"),
-    "varifocal loss": Recipe(classes=varifocal(3.0)),
+    "quality focal loss": Recipe(classes=quality_focal(4.0)),
+    "varifocal loss": Recipe(classes="varifocal"),
     "labels smoothed by .1": Recipe(classes=smoothed(0.1)),
     "suppression at .99 among hard negatives": Recipe(classes=suppressed(0.99)),
 }

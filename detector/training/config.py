@@ -21,7 +21,7 @@ from detector.spec import ModelSpec
 RELEASED_SIDE = 300  # of the input of the released weights
 AUTO: Final = "auto"
 Auto = Literal["auto"]
-ClassLoss = Literal["quality_focal", "hard_negatives"]
+ClassLoss = Literal["varifocal", "hard_negatives"]
 
 
 class ConfigError(DetectorError):
@@ -186,7 +186,7 @@ class LossConfig:
     """What boxes and classes lose; the loss of a classifier has no keys here.
 
     Attributes:
-        classification: ``quality_focal``, whose scores tell how well boxes fit, or ``hard_negatives``, SSD's.
+        classification: ``varifocal``, whose scores tell how well boxes fit, or ``hard_negatives``, SSD's.
         classification_weight, localization_weight: factors of the two.
         distillation_weight: factor of what holds the classes that are kept.
         match_iou: least overlap of an anchor with its object.
@@ -195,7 +195,7 @@ class LossConfig:
         min_negatives: hard negatives of an image at least.
     """
 
-    classification: ClassLoss = "quality_focal"
+    classification: ClassLoss = "varifocal"
     classification_weight: float = 1.0
     localization_weight: float = 1.0
     distillation_weight: float = 0.03

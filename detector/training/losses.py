@@ -1,4 +1,4 @@
-"""What boxes and classes lose: SSD's losses, and the quality focal loss of the classes."""
+"""What boxes and classes lose: SSD's losses, and the varifocal loss of the classes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from detector.box_coder import Scales
 from detector.training.config import ClassLoss
 from detector.training.targets import BACKGROUND
 
-# So much stronger than its paper has it: what fine-tuning in few steps needs beside smooth L1.
-_QUALITY_FACTOR = 4.0
+# The varifocal loss: how much background counts, by which power of its score, and all of it. The last is 1 in
+# the paper; fine-tuning in few steps needs more beside smooth L1.
+_ALPHA, _GAMMA, _FACTOR = 0.75, 2.0, 3.0
 _LARGEST_LOG = 4.0  # of a side in anchors; what a network says before it knows better may overflow
 _TINY = 1e-7
 
@@ -47,9 +48,10 @@ def sum_losses(
     greatest loss take part: in each image ``negatives_per_positive`` for each positive, and
     ``min_negatives`` at least.
 
-    ``quality_focal`` is the quality focal loss: the score of an anchor on an object should be the IoU of the
-    object with the box that the anchor predicts, and not 1. All anchors take part, the less the nearer they
-    are to their targets. Nothing is asked of background's column, for no score depends on it.
+    ``varifocal`` is the varifocal loss: the score of an anchor on an object should be the IoU of the object
+    with the box that the anchor predicts, and not 1, and the better the box the more it counts. All that is
+    no object takes part, the less the lower its score. Nothing is asked of background's column, for no score
+    depends on it.
 
     Shapes are static and nothing depends on the data but values, so it compiles for any device.
 
@@ -59,23 +61,23 @@ def sum_losses(
         box_targets: (B, A, 4) float32, (ty, tx, th, tw).
         class_targets: (B, A) int32, as in ``Targets.classes``.
         class_loss: which of the two.
-        scales: the box coder's; of ``quality_focal``.
+        scales: the box coder's; of ``varifocal``.
         negatives_per_positive: the ratio; of ``hard_negatives``, like the next one.
         min_negatives: for images with no or few positives.
         columns: 1 for each of the K + 1 that takes part and 0 for others, of which only the targets of
             positives do; None for all.
 
-    Source: Liu et al., SSD, 2016, section 2.2, and the released model's recipe for the rest; Li et al.,
-    Generalized Focal Loss, 2020, section 3.1, with beta 2.
+    Source: Liu et al., SSD, 2016, section 2.2, and the released model's recipe for the rest; Zhang et al.,
+    VarifocalNet, 2021, section 3.2.
     """
     positive = tf.cast(class_targets > BACKGROUND, tf.float32)
     # An ignored anchor has an all-zero row; it is neither positive nor negative and takes no part.
     one_hot = tf.one_hot(class_targets, class_logits.shape[-1])
     counted = 1.0 if columns is None else tf.maximum(tf.constant(columns), one_hot * positive[..., None])
     smooth_l1 = _smooth_l1(box_encodings - box_targets)
-    if class_loss == "quality_focal":
+    if class_loss == "varifocal":
         quality = tf.stop_gradient(_overlaps(box_encodings, box_targets, scales))
-        by_column = _quality_focal(class_logits[..., 1:], one_hot[..., 1:] * quality[..., None])
+        by_column = _varifocal(class_logits[..., 1:], one_hot[..., 1:], quality[..., None])
         by_column *= (tf.ones_like(class_logits) * counted)[..., 1:]
         taking_part = tf.cast(class_targets >= BACKGROUND, tf.float32)
         classification = tf.reduce_sum(by_column * taking_part[..., None])
@@ -147,10 +149,11 @@ def _smooth_l1(differences: tf.Tensor) -> tf.Tensor:
     return tf.where(errors < 1, 0.5 * errors * errors, errors - 0.5)
 
 
-def _quality_focal(logits: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-    """The loss of each logit whose score should be what is wanted, in [0, 1]."""
-    cross = tf.nn.sigmoid_cross_entropy_with_logits(labels=wanted, logits=logits)
-    return _QUALITY_FACTOR * tf.square(wanted - tf.sigmoid(logits)) * cross
+def _varifocal(logits: tf.Tensor, labels: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:
+    """The loss of each logit: its score should be the quality where the label is 1, and 0 where that is 0."""
+    wanted = labels * quality
+    weights = wanted + (1 - labels) * _ALPHA * tf.sigmoid(logits) ** _GAMMA
+    return _FACTOR * weights * tf.nn.sigmoid_cross_entropy_with_logits(labels=wanted, logits=logits)
 
 
 def _overlaps(encodings: tf.Tensor, others: tf.Tensor, scales: Scales) -> tf.Tensor:

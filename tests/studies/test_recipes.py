@@ -70,7 +70,7 @@ def test_without_their_change_losses_are_those_of_the_product(answers) -> None: 
 
 
 def test_losses_over_all_anchors(answers) -> None:  # type: ignore[no-untyped-def]
-    from studies.recipe_losses import focal, varifocal
+    from studies.recipe_losses import focal, quality_focal
 
     logits, classes = answers.logits.numpy().astype(float), answers.classes.numpy()
     predicted, truth = answers.boxes.numpy(), answers.truth.numpy()
@@ -86,8 +86,8 @@ def test_losses_over_all_anchors(answers) -> None:  # type: ignore[no-untyped-de
                 return float(-target * np.log(score) - (1 - target) * np.log(1 - score))
 
             sums[0] += cross(1) * 0.25 * (1 - score) ** 2 if on else cross(0) * 0.75 * score**2
-            sums[1] += cross(iou) * iou if on else cross(0) * 0.75 * score**2
-    found = [float(loss(2.0)(answers)) for loss in (focal, varifocal)]
+            sums[1] += cross(iou if on else 0) * abs((iou if on else 0) - score) ** 2
+    found = [float(loss(2.0)(answers)) for loss in (focal, quality_focal)]
     assert found == pytest.approx(2 * sums, rel=1e-4)
 
 

@@ -112,7 +112,7 @@ MISTAKES = {
     "training: {frozen_until: ''}": "training.frozen_until should be text, is ''",
     "optimizer: {type: adam}": "optimizer.type should be `sgd` or `rmsprop`, is 'adam'",
     "optimizer: {type: {sgd: 1}}": "optimizer.type should be",
-    "loss: {classification: varifocal}": "loss.classification should be `quality_focal` or `hard_negatives`",
+    "loss: {classification: focal}": "loss.classification should be `varifocal` or `hard_negatives`",
     "runtime: {gpus: all}": "runtime.gpus should be a whole number or `auto`, is 'all'",
 }
 

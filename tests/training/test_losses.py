@@ -12,7 +12,7 @@ tf = pytest.importorskip("tensorflow")
 losses = pytest.importorskip("detector.training.losses")
 
 B, A, K = 3, 40, 4
-BOTH = pytest.mark.parametrize("class_loss", ["hard_negatives", "quality_focal"])
+BOTH = pytest.mark.parametrize("class_loss", ["hard_negatives", "varifocal"])
 
 
 def cross_entropy(logit, label):
@@ -239,7 +239,7 @@ def test_compiled_it_gives_the_same(xla, class_loss):
     np.testing.assert_allclose([float(value) for value in found], sums_of(batch, class_loss), rtol=1e-5)
 
 
-def quality_focal(batch, scales, columns=(1,) * (K + 1)):
+def varifocal(batch, scales, columns=(1,) * (K + 1)):
     """Anchor by anchor, as the paper tells it, with the project's factor; boxes on anchors anywhere."""
     rng = np.random.default_rng(0)
     corners = rng.uniform(0, 0.5, (A, 2))
@@ -256,35 +256,37 @@ def quality_focal(batch, scales, columns=(1,) * (K + 1)):
                 wanted = float(iou) if own else 0.0
                 score = 1 / (1 + np.exp(-logits[anchor, column]))
                 if columns[column] or own:
-                    total += 4 * (wanted - score) ** 2 * cross_entropy(logits[anchor, column], wanted)
+                    weight = wanted if own else 0.75 * score**2
+                    total += 3 * weight * cross_entropy(logits[anchor, column], wanted)
     return total
 
 
 @pytest.mark.parametrize("scales", [(10.0, 10.0, 5.0, 5.0), (2.0, 4.0, 6.0, 8.0)])
 @pytest.mark.parametrize("positives", [(0, 0, 0), (0, 2, 9), (40, 35, 0)], ids=["none", "some", "all"])
-def test_quality_focal_loss_against_plain_numpy(positives, scales):
+def test_varifocal_loss_against_plain_numpy(positives, scales):
     batch = random_batch(10, positives, ignored=0)
     columns = [0.0, 1.0, 0.0, 1.0, 0.0]
     for options in ({}, {"columns": columns}):
-        found = sums_of(batch, "quality_focal", scales=scales, **options)[0]
-        assert found == pytest.approx(quality_focal(batch, scales, **options), rel=1e-4)
+        found = sums_of(batch, "varifocal", scales=scales, **options)[0]
+        assert found == pytest.approx(varifocal(batch, scales, **options), rel=1e-4)
 
 
-def test_quality_focal_loss_by_hand():
-    # Scores of 1/2. The box fits to a half, and nothing is wanted of the other class and of the anchor on
-    # background: 0, and 4 * .25 ln 2 for each of three. Background's column and ignored anchors: nothing.
+def test_varifocal_loss_by_hand():
+    # Scores of 1/2. The box fits to a half: 3 * .5 ln 2. Nothing is wanted of the other class, and of the
+    # anchor on background: 3 * .75 * .25 ln 2 for each of three. Background's column and ignored anchors: 0.
     tall = [0, 0, 5 * np.log(2), 0]
     zeros = [0, 0, 0, 0]
     batch = one_image(np.zeros((3, 3)), [1, 0, -1], encodings=[tall, tall, tall], boxes=[zeros] * 3)
-    assert sums_of(batch, "quality_focal")[0] == pytest.approx(3 * np.log(2), rel=1e-5)
+    assert sums_of(batch, "varifocal")[0] == pytest.approx((1.5 + 3 * 0.5625) * np.log(2), rel=1e-5)
 
 
 def test_a_box_is_not_moved_to_please_its_score():
     batch = random_batch(6)
-    gradients = gradients_of(batch, "quality_focal")
+    gradients = gradients_of(batch, "varifocal")
     assert not gradients["classification", "encodings"].any()
     assert not gradients["classification", "logits"][..., 0].any()
-    assert gradients["classification", "logits"][batch.classes >= 0][:, 1:].all()
+    wanted = (batch.classes[..., None] >= 0) & (batch.classes[..., None] != np.arange(K + 1))
+    assert gradients["classification", "logits"][wanted & (np.arange(K + 1) > 0)].all()
 
 
 def test_columns_that_are_left_out_have_only_the_targets_of_positives():

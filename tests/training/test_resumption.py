@@ -169,7 +169,7 @@ def change(run: RunFolder, old: str, new: str) -> None:
     ("ema_decay: 0.998", "ema_decay: 0", "optimizer.ema_decay"),
     ("flip: 0.5", "flip: 0.2", "augmentation.flip"),
     ("match_iou: 0.5", "match_iou: 0.4", "loss.match_iou"),
-    ("classification: quality_focal", "classification: hard_negatives", "loss.classification"),
+    ("classification: varifocal", "classification: hard_negatives", "loss.classification"),
 ])  # fmt: skip
 def test_what_would_make_another_run_of_it_is_refused(run: RunFolder, old: str, new: str, key: str) -> None:
     change(run, old, new)
@@ -214,7 +214,7 @@ def test_a_run_of_a_version_that_had_one_loss_goes_on_with_it(run: RunFolder, fi
     record = run.load_record()
     del record["config"]["loss"]["classification"]
     run.save_record(record)
-    change(run, "  classification: quality_focal\n", "")
+    change(run, "  classification: varifocal\n", "")
     if file == "missing":
         run.config.unlink()
     resumed = go_on(run)
