@@ -61,9 +61,10 @@ def load_initial_weights(
         WeightsError: they cannot be had, or are of a network of other widths or anchors.
     """
     if start == "none":
-        return InitialWeights({}, "nothing: all weights are new", {})
+        return InitialWeights(fresh_biases(spec), "nothing: all weights are new", {})
     if not is_of_detector(start):
-        return load_imagenet(start, spec, say)
+        backbone = load_imagenet(start, spec, say)
+        return replace(backbone, weights={**backbone.weights, **fresh_biases(spec)})
     path = weights_file(start, say)
     weights: Weights
     weights, source = load_weights(path)
@@ -161,6 +162,15 @@ def weights_file(start: str, say: Callable[[str], None]) -> Path:
             f"or a classifier of ImageNet ({FILES}), is {start!r}."
         )
     return path
+
+
+def fresh_biases(spec: ModelSpec) -> dict[str, FloatArray]:
+    """Biases of class heads that are new, by key."""
+    column = [0.0, *[_NEW_CLASS_BIAS] * len(spec.classes)]
+    return {
+        f"class_head_{number}/bias": np.array(column * anchors, np.float32)
+        for number, anchors in enumerate(spec.anchors.per_cell())
+    }
 
 
 def fit_classes(weights: Weights, source: ModelSpec, spec: ModelSpec, *, seed: int) -> dict[str, FloatArray]:

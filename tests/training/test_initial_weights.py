@@ -136,9 +136,18 @@ def test_from_a_file(file, weights):
     assert start.card == {"licence": "CC0"}
 
 
+def assert_classes_are_improbable(weights, spec):
+    """New class heads answer with background and with next to nothing else, whatever they read."""
+    for number, anchors in enumerate(spec.anchors.per_cell()):
+        bias = weights[f"class_head_{number}/bias"].reshape(anchors, len(spec.classes) + 1)
+        assert not bias[:, 0].any()
+        assert 1 / (1 + np.exp(-bias[:, 1:])) == pytest.approx(0.01)
+
+
 def test_nothing():
     start = load_initial_weights("none", SOURCE, seed=0)
-    assert dict(start.weights) == {}
+    assert_classes_are_improbable(start.weights, SOURCE)
+    assert all(key.startswith("class_head_") for key in start.weights)
     assert start.copied == ()
     assert start.card == {}
 
@@ -243,6 +252,7 @@ def test_a_classifier_of_imagenet_gives_its_backbone_alone(backbone, tmp_path):
         np.testing.assert_array_equal(start.weights[key], values)
     missing = build_architecture(spec).weight_shapes.keys() - start.weights.keys()
     assert {key.split("_")[0] for key in missing} == {"extra", "box", "class"}
+    assert_classes_are_improbable(start.weights, spec)
     config = load_config(None, [f"model.backbone={backbone}", f"training.initial_weights={path}"])
     assert initial_size(config, print) == (None, None)
     for change, parts in (
