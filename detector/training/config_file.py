@@ -19,7 +19,7 @@ from detector.input_sizes import describe_size
 from detector.labels import normalise_name
 from detector.system.reading import read_whole
 from detector.system.yaml_text import LARGEST_YAML, load_yaml
-from detector.training.config import AUTO, ConfigError, ExperimentConfig
+from detector.training.config import AUTO, ConfigError, ExperimentConfig, LossConfig
 
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,3}(_?[0-9]{1,3}){0,9}")
@@ -46,11 +46,11 @@ def load_config(path: Path | None = None, settings: Iterable[str] = ()) -> Exper
             raise ConfigError(f"{path}: expected sections such as `model` and `training`.")
         content.update(found)
     config = _check_values(_build(ExperimentConfig, content, str(path), ""), str(path))
-    _check_first_layer(config, str(path))
+    _check_together(config, str(path))
     for setting in settings:
         _apply_setting(content, setting)
         config = _check_values(_build(ExperimentConfig, content, "--set", ""), "--set")
-    _check_first_layer(config, "--set")  # when all are known: the backbone may come after one of its layers
+    _check_together(config, "--set")  # when all are known: the backbone may come after one of its layers
     return config
 
 
@@ -196,6 +196,19 @@ def _check_values(config: ExperimentConfig, origin: str) -> ExperimentConfig:
     if isinstance(classes, list) and len({normalise_name(name) for name in classes}) < len(classes):
         raise ConfigError(f"{origin}: model.classes has a name twice.")
     return config
+
+
+def _check_together(config: ExperimentConfig, origin: str) -> None:
+    """Raise ConfigError where values do not go together."""
+    _check_first_layer(config, origin)
+    defaults = LossConfig()
+    for key in ("negatives_per_positive", "min_negatives"):
+        value = getattr(config.loss, key)
+        if config.loss.classification != "hard_negatives" and value != getattr(defaults, key):
+            raise ConfigError(
+                f"{origin}: loss.{key} is {value} and loss.classification is {config.loss.classification}, "
+                "which takes all negatives: set loss.classification to hard_negatives, too, or leave it out."
+            )
 
 
 def _check_first_layer(config: ExperimentConfig, origin: str) -> None:

@@ -23,7 +23,7 @@ from detector.training.config_file import load_config
 from detector.training.division import Division
 from detector.training.initial_weights import InitialWeights
 from detector.training.run_folder import RunFolder, fingerprint
-from detector.training.run_record import RunRecord, origin_options
+from detector.training.run_record import CLASSIFIER, RunRecord, origin_options
 from detector.training.start_weights import load_start
 from detector.training.teacher import Teacher, load_teacher
 from detector.weights import Weights, load_network
@@ -36,7 +36,7 @@ _MAY_CHANGE = (
     "training.patience",
     "runtime.",
 )
-# What versions did that had no key for it; a run that one of them began goes on so.
+# What versions did that had no key for it; a detector's run that one of them began goes on so.
 _BEFORE_KEYS = {"loss.classification": "hard_negatives"}
 
 
@@ -184,7 +184,8 @@ def load_run_config(run: RunFolder, record: RunRecord) -> ExperimentConfig:
     if not run.config.exists():
         run.save_config(yaml.safe_dump(record["config"], sort_keys=False))
     known = _flat(record["config"])
-    earlier = [f"{key}={value}" for key, value in _BEFORE_KEYS.items() if key not in known]
+    wanted = {} if record.get("kind") == CLASSIFIER else _BEFORE_KEYS
+    earlier = [f"{key}={value}" for key, value in wanted.items() if key not in known]
     config = load_config(run.config, earlier)
     if earlier:
         run.save_config(config.to_yaml())

@@ -184,8 +184,9 @@ RANGES = [
 @pytest.mark.parametrize(("key", "least", "greatest", "below", "above"), RANGES, ids=lambda value: str(value))
 def test_ranges(key, least, greatest, below, above):
     section, name = key.split(".")
+    kind = ["loss.classification=hard_negatives"] if "negatives" in name else []
     for value in (least, greatest):
-        assert getattr(getattr(load_config(None, [f"{key}={value}"]), section), name) == value
+        assert getattr(getattr(load_config(None, [f"{key}={value}", *kind]), section), name) == value
     for value in (below, above):
         with pytest.raises(ConfigError, match=re.escape(f"<= {key} <=")) as caught:
             load_config(None, [f"{key}={value}"])
@@ -286,6 +287,18 @@ def test_layers_are_those_of_the_backbone_whichever_is_set_first():
         ConfigError, match=r"--set: model.backbone should be `mobilenet_v2` or `mobilenet_v1`"
     ):
         load_config(None, ["model.backbone=mobilenet"])
+
+
+@pytest.mark.parametrize("key", ["negatives_per_positive", "min_negatives"])
+def test_what_one_loss_alone_reads_is_refused_with_the_other(load, key):
+    with pytest.raises(ConfigError, match=f"loss.{key} is 5.* set loss.classification to hard_negatives"):
+        load_config(None, [f"loss.{key}=5"])
+    with pytest.raises(ConfigError, match=rf"experiment\.yaml: loss\.{key}"):
+        load(f"loss: {{{key}: 5}}")
+    settings = [f"loss.{key}=5", "loss.classification=hard_negatives"]
+    for order in (settings, settings[::-1]):
+        assert getattr(load_config(None, order).loss, key) == 5
+    assert load_config(None, [f"loss.{key}=3"]).loss.classification == "varifocal"  # as it is anyway
 
 
 def test_a_mistake_in_a_setting_is_not_blamed_on_the_file(load):

@@ -91,7 +91,7 @@ def test_new_weights_are_all_trained_with_live_statistics(birds: LabelledFolder)
 
 @pytest.mark.parametrize(
     "setting",
-    ["loss.min_negatives=5", "augmentation.expand=0.1", "training.keep_classes=coco"],
+    ["loss.match_iou=0.4", "augmentation.expand=0.1", "training.keep_classes=coco"],
 )
 def test_what_is_of_detectors_is_refused_for_a_classifier(birds: LabelledFolder, setting: str) -> None:
     with pytest.raises(ConfigError, match=setting.partition("=")[0]):
