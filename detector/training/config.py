@@ -186,8 +186,9 @@ class LossConfig:
     """What boxes and classes lose; the loss of a classifier has no keys here.
 
     Attributes:
-        classification: ``varifocal``, whose scores tell how well boxes fit, or ``hard_negatives``, SSD's.
-        classification_weight, localization_weight: factors of the two.
+        classification: that of the classes: with ``varifocal`` a score learns how well its box fits, with
+            ``hard_negatives``, SSD's, whether there is an object.
+        classification_weight, localization_weight: factors of the losses of classes and boxes.
         distillation_weight: factor of what holds the classes that are kept.
         match_iou: least overlap of an anchor with its object.
         negatives_per_positive: hard negatives for each positive in an image; of ``hard_negatives``, like the

@@ -70,27 +70,32 @@ def sum_losses(
     Source: Liu et al., SSD, 2016, section 2.2, and the released model's recipe for the rest; Zhang et al.,
     VarifocalNet, 2021, section 3.2.
     """
+    # The losses of all anchors are computed and then multiplied with masks: an image's number of positives
+    # changes values and never a shape.
     positive = tf.cast(class_targets > BACKGROUND, tf.float32)
+    negative = class_targets == BACKGROUND
     # An ignored anchor has an all-zero row; it is neither positive nor negative and takes no part.
     one_hot = tf.one_hot(class_targets, class_logits.shape[-1])
-    counted = 1.0 if columns is None else tf.maximum(tf.constant(columns), one_hot * positive[..., None])
-    smooth_l1 = _smooth_l1(box_encodings - box_targets)
     if class_loss == "varifocal":
         quality = tf.stop_gradient(_overlaps(box_encodings, box_targets, scales))
-        by_column = _varifocal(class_logits[..., 1:], one_hot[..., 1:], quality[..., None])
-        by_column *= (tf.ones_like(class_logits) * counted)[..., 1:]
-        taking_part = tf.cast(class_targets >= BACKGROUND, tf.float32)
-        classification = tf.reduce_sum(by_column * taking_part[..., None])
+        by_column = _varifocal(class_logits, one_hot, quality[..., None])
     else:
-        # The losses of all anchors are computed and then multiplied with masks: an image's number of
-        # positives changes values and never a shape. Hard negatives are those that the network is most wrong
-        # about: with all of them, the many anchors on background would outweigh the few on objects.
-        cross = tf.nn.sigmoid_cross_entropy_with_logits(labels=one_hot, logits=class_logits)
-        losses = tf.reduce_sum(cross * counted, axis=-1)
-        wanted = tf.maximum(tf.reduce_sum(positive, axis=1) * negatives_per_positive, float(min_negatives))
-        hard = _hardest(losses, class_targets == BACKGROUND, wanted)
-        classification = tf.reduce_sum(losses * (positive + hard))
-    return LossSums(classification, localization=tf.reduce_sum(tf.reduce_sum(smooth_l1, axis=-1) * positive))
+        by_column = tf.nn.sigmoid_cross_entropy_with_logits(labels=one_hot, logits=class_logits)
+    if columns is not None:
+        by_column *= tf.maximum(tf.constant(columns), one_hot * positive[..., None])
+    class_losses = tf.reduce_sum(by_column, axis=-1)
+    if class_loss == "varifocal":
+        negatives = tf.cast(negative, tf.float32)
+    else:
+        # Those that the network is most wrong about: with all of them, the many anchors on background would
+        # outweigh the few on objects.
+        wanted = tf.reduce_sum(positive, axis=1) * negatives_per_positive
+        negatives = _hardest(class_losses, negative, tf.maximum(wanted, float(min_negatives)))
+    smooth_l1 = _smooth_l1(box_encodings - box_targets)
+    return LossSums(
+        classification=tf.reduce_sum(class_losses * (positive + negatives)),
+        localization=tf.reduce_sum(tf.reduce_sum(smooth_l1, axis=-1) * positive),
+    )
 
 
 @dataclass(frozen=True)
@@ -150,10 +155,13 @@ def _smooth_l1(differences: tf.Tensor) -> tf.Tensor:
 
 
 def _varifocal(logits: tf.Tensor, labels: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:
-    """The loss of each logit: its score should be the quality where the label is 1, and 0 where that is 0."""
+    """The loss of each column: a score should be the quality where the label is 1, and 0 where that is 0;
+    background's column has none.
+    """
     wanted = labels * quality
     weights = wanted + (1 - labels) * _ALPHA * tf.sigmoid(logits) ** _GAMMA
-    return _FACTOR * weights * tf.nn.sigmoid_cross_entropy_with_logits(labels=wanted, logits=logits)
+    weights *= tf.constant([0.0, *[_FACTOR] * (logits.shape[-1] - 1)])
+    return weights * tf.nn.sigmoid_cross_entropy_with_logits(labels=wanted, logits=logits)
 
 
 def _overlaps(encodings: tf.Tensor, others: tf.Tensor, scales: Scales) -> tf.Tensor:
