@@ -187,8 +187,9 @@ class LossConfig:
 
     Attributes:
         classification: that of the classes: with ``varifocal`` a score learns how well its box fits, with
-            ``hard_negatives``, SSD's, whether there is an object.
-        classification_weight, localization_weight: factors of the losses of classes and boxes.
+            ``hard_negatives``, SSD's, whether there is an object; ``auto`` by the sizes of the objects.
+        classification_weight, localization_weight: factors of the losses of classes and boxes; 1 of
+            ``varifocal`` is three times what its paper has.
         distillation_weight: factor of what holds the classes that are kept.
         match_iou: least overlap of an anchor with its object.
         negatives_per_positive: hard negatives for each positive in an image; of ``hard_negatives``, like the
@@ -196,7 +197,7 @@ class LossConfig:
         min_negatives: hard negatives of an image at least.
     """
 
-    classification: ClassLoss = "varifocal"
+    classification: ClassLoss | Auto = AUTO
     classification_weight: float = 1.0
     localization_weight: float = 1.0
     distillation_weight: float = 0.03

@@ -204,10 +204,10 @@ def _check_together(config: ExperimentConfig, origin: str) -> None:
     defaults = LossConfig()
     for key in ("negatives_per_positive", "min_negatives"):
         value = getattr(config.loss, key)
-        if config.loss.classification != "hard_negatives" and value != getattr(defaults, key):
+        if config.loss.classification == "varifocal" and value != getattr(defaults, key):
             raise ConfigError(
-                f"{origin}: loss.{key} is {value} and loss.classification is {config.loss.classification}, "
-                "which takes all negatives: set loss.classification to hard_negatives, too, or leave it out."
+                f"{origin}: loss.{key} is {value} and loss.classification is varifocal, which takes all "
+                "negatives: leave one of the two out."
             )
 
 

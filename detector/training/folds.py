@@ -19,7 +19,6 @@ from detector.system.terminal import counted
 from detector.training.budget import Budget, Speed, budget_of, measure_speed
 from detector.training.cluster import worker_count
 from detector.training.config import AUTO, ConfigError, ExperimentConfig
-from detector.training.config_file import load_config
 from detector.training.data_notes import refuse_named_pictures, tell_findings
 from detector.training.division import Division
 from detector.training.fold_numbers import Fold, FoldNumbers
@@ -138,8 +137,10 @@ def go_on_folds(run: RunFolder, moved_to: Path | None, say: Say, on_progress: On
 
 
 def share_plan(experiment: ExperimentConfig, planned: ExperimentConfig) -> ExperimentConfig:
-    """The experiment with what has to be the same in all folds: the network, and how images are changed."""
-    return replace(experiment, model=planned.model, augmentation=planned.augmentation)
+    """The experiment with what has to be the same in all folds: the network, its losses, and how images are
+    changed.
+    """
+    return replace(experiment, model=planned.model, loss=planned.loss, augmentation=planned.augmentation)
 
 
 def _load_shared(run: RunFolder, record: RunRecord) -> ExperimentConfig:
@@ -191,7 +192,7 @@ def train_folds(
     """Train all folds; those that are trained already are left as they are."""
     record = run.load_record()
     count = len(whole.folds)
-    shared = load_config(run.config)
+    shared = load_run_config(run, record)
     for number in range(1, count + 1):
         own = run.fold(number)
         experiment = divide_budget(shared, budget, count + 2 - number)
@@ -239,7 +240,7 @@ def _train_on_all(
 ) -> None:
     """Train the model of all images, as the folds have shown it is best trained."""
     record = run.load_record()
-    shared = divide_budget(load_config(run.config), budget, 1)
+    shared = divide_budget(load_run_config(run, record), budget, 1)
     planned = plan_whole(shared, whole, _speed_for(shared), say)
     experiment = settle(shared, int(planned.training.steps), numbers)
     training = experiment.training

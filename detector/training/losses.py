@@ -11,8 +11,8 @@ from detector.box_coder import Scales
 from detector.training.config import ClassLoss
 from detector.training.targets import BACKGROUND
 
-# The varifocal loss: how much background counts, by which power of its score, and all of it. The last is 1 in
-# the paper; fine-tuning in few steps needs more beside smooth L1.
+# The varifocal loss: how much all counts that is no object, by which power of its score, and the whole. The
+# last is 1 in the paper; fine-tuning in few steps needs more beside smooth L1.
 _ALPHA, _GAMMA, _FACTOR = 0.75, 2.0, 3.0
 _LARGEST_LOG = 4.0  # of a side in anchors; what a network says before it knows better may overflow
 _TINY = 1e-7
@@ -49,9 +49,9 @@ def sum_losses(
     ``min_negatives`` at least.
 
     ``varifocal`` is the varifocal loss: the score of an anchor on an object should be the IoU of the object
-    with the box that the anchor predicts, and not 1, and the better the box the more it counts. All that is
-    no object takes part, the less the lower its score. Nothing is asked of background's column, for no score
-    depends on it.
+    with the box that the anchor predicts, and not 1, and the better the box the more it counts: with a box
+    beside its object, not at all. All that is no object takes part, the less the lower its score. Nothing is
+    asked of background's column, for no score depends on it.
 
     Shapes are static and nothing depends on the data but values, so it compiles for any device.
 

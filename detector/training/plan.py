@@ -22,6 +22,7 @@ from detector.training.config import (
     RELEASED_SIDE,
     AugmentationConfig,
     ExperimentConfig,
+    LossConfig,
     ModelConfig,
     TrainingConfig,
 )
@@ -42,6 +43,7 @@ _SIZES = (384, 448, 512, 640)  # sides of larger inputs that were tried
 _OBJECT_PIXELS = 48  # sides of objects from which on a larger input brings nothing
 _ANCHOR_PIXELS = 285  # side of the largest anchors, whatever the input's size is
 _MAGNIFIED = 1.25  # times that pictures may be stretched
+_SMALL_SIDE = 0.14  # of a middling object, as a share of its image's: below it a larger input is taken, too
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def build_plan(
             wanted = _usual_steps(images, training.batch_size) * training.batch_size
             model, slower = _choose_smaller_size(model, own_hw, wanted, float(training.minutes), speed)
             reasons += slower
+    loss, reason = _choose_class_loss(config.loss, folder.train, keeps=training.keep_classes != "none")
+    reasons += [reason] if reason else []
     training, reason = settle_steps(training, images)
     reasons += [reason] if reason else []
     steps = int(training.steps)
@@ -137,6 +141,7 @@ def build_plan(
         config,
         model=model,
         training=training,
+        loss=loss,
         augmentation=augmentation,
     )
     return Plan(settled, tuple(reasons))
@@ -248,6 +253,26 @@ def median_side(dataset: Dataset) -> float:
         width, height = size_of[annotation["image_id"]] or (1, 1)
         ratios.append(annotation["bbox"][2] * annotation["bbox"][3] / (width * height))
     return float(np.sqrt(np.median(ratios))) if ratios else 0.0
+
+
+def _choose_class_loss(loss: LossConfig, train: Dataset, *, keeps: bool) -> tuple[LossConfig, str]:
+    """What the classes lose: scores that tell how well boxes fit, where objects are small."""
+    if loss.classification != AUTO:
+        return loss, ""
+    usual = LossConfig()
+    hard = replace(loss, classification="hard_negatives")
+    for key in ("negatives_per_positive", "min_negatives"):
+        if getattr(loss, key) != getattr(usual, key):
+            return hard, f"loss of the classes: with hard negatives, for loss.{key} is set"
+    if keeps or not train.annotations:
+        return hard, "loss of the classes: with hard negatives, as classes are kept" if keeps else ""
+    side = object_sides(train)[0]
+    objects = f"objects take {side:.0%} of their image's side"
+    if side >= _SMALL_SIDE:
+        return hard, f"loss of the classes: with hard negatives, as SSD has it, for {objects}"
+    return replace(loss, classification="varifocal"), (
+        f"loss of the classes: varifocal, for {objects} (--set loss.classification=hard_negatives for SSD's)"
+    )
 
 
 def _usual_steps(images: int, batch_size: int) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -18,7 +19,7 @@ from detector.spec import ModelSpec
 from detector.system.invocation import command
 from detector.system.terminal import counted
 from detector.training.checkpoints import find_checkpoint
-from detector.training.config import AUTO, ConfigError, ExperimentConfig
+from detector.training.config import AUTO, ClassLoss, ConfigError, ExperimentConfig
 from detector.training.config_file import load_config
 from detector.training.division import Division
 from detector.training.initial_weights import InitialWeights
@@ -36,8 +37,8 @@ _MAY_CHANGE = (
     "training.patience",
     "runtime.",
 )
-# What versions did that had no key for it; a detector's run that one of them began goes on so.
-_BEFORE_KEYS = {"loss.classification": "hard_negatives"}
+_FIRST_LOSS: ClassLoss = "hard_negatives"
+"""That of detectors before there was a key for it; a run that began then goes on so."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,7 @@ def take_up(
     """The run in a folder, everything that could be in the way of going on looked at.
 
     Args:
-        run: the folder; nothing in it is changed, but a config that is missing or of an earlier version is
-            written anew.
+        run: the folder; nothing in it is changed, but a config that is missing is written anew.
         moved_to: where the dataset is now; None for where it was.
         complete: takes the dataset that was named before it is compared with what it was, and returns all
             that was trained on.
@@ -152,7 +152,7 @@ def _load_config(run: RunFolder, record: RunRecord, step: int) -> tuple[Experime
         raise ConfigError(
             f"{error} Delete {run.config} to have it written anew, as the run began."
         ) from error
-    now, then = _flat(asdict(config)), _flat(record["config"])
+    now, then = _flat(asdict(config)), _began_with(record)
     changed = {key: (then[key], value) for key, value in now.items() if key in then and then[key] != value}
     if new := sorted(now.keys() - then.keys()):  # the run was begun by an earlier version
         lines.append(f"New since the run began: {', '.join(f'{key} is {now[key]!r}' for key in new)}.")
@@ -176,26 +176,30 @@ def _load_config(run: RunFolder, record: RunRecord, step: int) -> tuple[Experime
 
 
 def load_run_config(run: RunFolder, record: RunRecord) -> ExperimentConfig:
-    """The experiment of a run; written anew, as the run began, where it is missing or of an earlier version.
+    """The experiment of a run; its file is written anew, as the run began, where it is missing.
 
     Raises:
         ConfigError: it cannot be read.
     """
     if not run.config.exists():
         run.save_config(yaml.safe_dump(record["config"], sort_keys=False))
-    known = _flat(record["config"])
-    wanted = {} if record.get("kind") == CLASSIFIER else _BEFORE_KEYS
-    earlier = [f"{key}={value}" for key, value in wanted.items() if key not in known]
-    config = load_config(run.config, earlier)
-    if earlier:
-        run.save_config(config.to_yaml())
+    config = load_config(run.config)
+    began: Any = _began_with(record)["loss.classification"]
+    if config.loss.classification == AUTO:  # files of earlier versions say nothing
+        config = replace(config, loss=replace(config.loss, classification=began))
     return config
 
 
 def differs(config: ExperimentConfig, record: RunRecord) -> bool:
     """Whether an experiment is not the one that a run began with; keys that it had not are left aside."""
-    now, then = _flat(asdict(config)), _flat(record["config"])
-    return any(now.get(key) != value for key, value in then.items())
+    now = _flat(asdict(config))
+    return any(now.get(key) != value for key, value in _began_with(record).items())
+
+
+def _began_with(record: RunRecord) -> dict[str, object]:
+    """Values by ``section.key``, with what was done before there was a key for it."""
+    first = AUTO if record.get("kind") == CLASSIFIER else _FIRST_LOSS
+    return {"loss.classification": first, **_flat(record["config"])}
 
 
 def _flat(sections: Mapping[str, object]) -> dict[str, object]:

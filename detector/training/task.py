@@ -10,6 +10,7 @@ import tf_keras
 
 from detector.model.network import build_network, set_weights, split_network
 from detector.spec import ModelSpec
+from detector.training.config import AUTO
 from detector.training.losses import sum_kept, sum_losses
 from detector.training.network_task import NetworkTask
 from detector.training.plan import Plan
@@ -48,7 +49,7 @@ class DetectionTask(NetworkTask):
         self._detector = spec
         self._teacher = teacher
         self._kept = [] if teacher is None else teacher.columns_in(spec)
-        # Of kept columns the teacher tells what they should be, and of background only a label would.
+        # Of kept columns the teacher tells what they should be, and of background only a label could.
         self._taught = None if teacher is None else _without(len(spec.classes) + 1, [0, *self._kept])
 
     def build_model(self) -> tf_keras.Model:
@@ -85,6 +86,7 @@ class DetectionTask(NetworkTask):
         positives in all.
         """
         loss = self._config.loss
+        assert loss.classification != AUTO, "the plan decides it"
         boxes, classes = targets
         prepared = self._prepare(inputs)
         outputs = self._trained_part(prepared, training=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detector.data.folder import LabelledFolder
@@ -19,6 +19,7 @@ from detector.training.folds import build_record, plan_whole, share_plan, train_
 from detector.training.job import Progress
 from detector.training.launch import alone
 from detector.training.plan import Plan
+from detector.training.resumption import differs
 from detector.training.run_folder import RunFolder, fingerprint
 
 DEFAULTS = ExperimentConfig()
@@ -102,7 +103,7 @@ def _is_of(run: RunFolder, plan: UnseenPlan) -> bool:
         return False
     record = run.load_record()
     now = fingerprint(plan.whole.train, plan.whole.val)
-    return record.get("fingerprint") == now and record.get("config") == asdict(plan.experiment)
+    return record.get("fingerprint") == now and not differs(plan.experiment, record)
 
 
 def train_unseen(

@@ -30,6 +30,7 @@ SETTINGS = (
     "training.evaluate_every=3",
     "training.frozen_until=heads",
     "training.batch_norm=frozen",
+    "loss.classification=varifocal",
     "augmentation.crop=0",
     "augmentation.colours=0",
 )

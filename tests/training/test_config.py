@@ -112,7 +112,7 @@ MISTAKES = {
     "training: {frozen_until: ''}": "training.frozen_until should be text, is ''",
     "optimizer: {type: adam}": "optimizer.type should be `sgd` or `rmsprop`, is 'adam'",
     "optimizer: {type: {sgd: 1}}": "optimizer.type should be",
-    "loss: {classification: focal}": "loss.classification should be `varifocal` or `hard_negatives`",
+    "loss: {classification: focal}": "should be `varifocal` or `hard_negatives` or `auto`, is 'focal'",
     "runtime: {gpus: all}": "runtime.gpus should be a whole number or `auto`, is 'all'",
 }
 
@@ -184,9 +184,8 @@ RANGES = [
 @pytest.mark.parametrize(("key", "least", "greatest", "below", "above"), RANGES, ids=lambda value: str(value))
 def test_ranges(key, least, greatest, below, above):
     section, name = key.split(".")
-    kind = ["loss.classification=hard_negatives"] if "negatives" in name else []
     for value in (least, greatest):
-        assert getattr(getattr(load_config(None, [f"{key}={value}", *kind]), section), name) == value
+        assert getattr(getattr(load_config(None, [f"{key}={value}"]), section), name) == value
     for value in (below, above):
         with pytest.raises(ConfigError, match=re.escape(f"<= {key} <=")) as caught:
             load_config(None, [f"{key}={value}"])
@@ -201,6 +200,7 @@ def test_every_number_has_a_range():
         if (isinstance(value, int | float) and not isinstance(value, bool)) or value == AUTO
     }
     words = {"training.frozen_until", "training.batch_norm", "model.input_size", "training.initial_weights"}
+    words.add("loss.classification")
     assert numbers - words == {key for key, *_ in RANGES}
 
 
@@ -291,14 +291,15 @@ def test_layers_are_those_of_the_backbone_whichever_is_set_first():
 
 @pytest.mark.parametrize("key", ["negatives_per_positive", "min_negatives"])
 def test_what_one_loss_alone_reads_is_refused_with_the_other(load, key):
-    with pytest.raises(ConfigError, match=f"loss.{key} is 5.* set loss.classification to hard_negatives"):
-        load_config(None, [f"loss.{key}=5"])
-    with pytest.raises(ConfigError, match=rf"experiment\.yaml: loss\.{key}"):
-        load(f"loss: {{{key}: 5}}")
-    settings = [f"loss.{key}=5", "loss.classification=hard_negatives"]
+    for kind in ("auto", "hard_negatives"):
+        assert getattr(load_config(None, [f"loss.{key}=5", f"loss.classification={kind}"]).loss, key) == 5
+    settings = [f"loss.{key}=5", "loss.classification=varifocal"]
     for order in (settings, settings[::-1]):
-        assert getattr(load_config(None, order).loss, key) == 5
-    assert load_config(None, [f"loss.{key}=3"]).loss.classification == "varifocal"  # as it is anyway
+        with pytest.raises(ConfigError, match=f"loss.{key} is 5.* varifocal, which takes all"):
+            load_config(None, order)
+    with pytest.raises(ConfigError, match=rf"experiment\.yaml: loss\.{key}"):
+        load(f"loss: {{{key}: 5, classification: varifocal}}")
+    assert load_config(None, [f"loss.{key}=3", settings[1]]).loss.classification == "varifocal"
 
 
 def test_a_mistake_in_a_setting_is_not_blamed_on_the_file(load):

@@ -22,7 +22,9 @@ def folder(images: int, objects: int = 100, side: int = 10) -> Any:
     return SimpleNamespace(
         train=SimpleNamespace(
             images=[SimpleNamespace(id=n, size_wh=(100, 100)) for n in range(images)],
-            annotations=[{"image_id": n, "bbox": [0, 0, side, side]} for n in range(images)],
+            annotations=[
+                {"image_id": n, "category_id": 1, "bbox": [0, 0, side, side]} for n in range(images)
+            ],
         ),
         val=SimpleNamespace(annotations=[{"iscrowd": 0}] * objects),
     )
@@ -38,6 +40,7 @@ def test_what_the_config_says_is_left_as_it_is() -> None:
         None,
         [
             "model.input_size=300",
+            "loss.classification=varifocal",
             "augmentation.crop=0.1",
             "augmentation.colours=1",
             *(f"training.{key}" for key in settings),
@@ -46,6 +49,7 @@ def test_what_the_config_says_is_left_as_it_is() -> None:
     plan = build_plan(config, folder(100))
     assert plan.config.training == config.training
     assert plan.config.augmentation == config.augmentation
+    assert plan.config.loss == config.loss
     assert plan.reasons == ()
 
 
@@ -64,6 +68,32 @@ def test_small_objects_are_cropped_and_large_ones_are_not() -> None:
     assert large.augmentation.crop == 0 == large.augmentation.colours
     given = build_plan(load_config(None, ["augmentation.crop=0.2"]), folder(100, side=60)).config
     assert given.augmentation.crop == 0.2
+
+
+@pytest.mark.parametrize(
+    ("settings", "side", "kind", "why"),
+    [
+        ((), 10, "varifocal", "objects take 10%"),
+        ((), 15, "hard_negatives", "objects take 15%"),
+        ((), 60, "hard_negatives", "objects take 60%"),
+        (("training.keep_classes=coco",), 10, "hard_negatives", "classes are kept"),
+        (("loss.min_negatives=5",), 10, "hard_negatives", "loss.min_negatives is set"),
+        (("loss.classification=hard_negatives",), 10, "hard_negatives", ""),
+        (("loss.classification=varifocal", "training.keep_classes=coco"), 60, "varifocal", ""),
+    ],
+)
+def test_the_loss_of_the_classes_is_that_for_the_size_of_the_objects(
+    settings: tuple[str, ...], side: int, kind: str, why: str
+) -> None:
+    plan = build_plan(load_config(None, settings), folder(100, side=side))
+    assert plan.config.loss.classification == kind
+    assert [why in line for line in plan.reasons if line.startswith("loss")] == ([True] if why else [])
+
+
+def test_a_dataset_without_objects_has_a_loss_of_the_classes() -> None:
+    empty = folder(100)
+    empty.train.annotations = []
+    assert build_plan(load_config(), empty).config.loss.classification == "hard_negatives"
 
 
 def test_evaluations_are_spread_over_the_run_and_the_last_step_has_one() -> None:

@@ -60,7 +60,9 @@ def test_nothing_is_left_open_but_where_the_trial_decides(birds: LabelledFolder)
     assert plan.config.training.frozen_until == "auto"
     assert plan.depths == ("logits", "block_13_expand", "block_3_expand")
     values = [value for section in vars(plan.config).values() for value in vars(section).values()]
-    assert sum(value == "auto" for value in values) == 5  # depth, weights, epochs, minutes, GPUs
+    assert (
+        sum(value == "auto" for value in values) == 6
+    )  # depth, weights, epochs, minutes, GPUs; a detector's loss
     assert plan.config.augmentation.crop > 0
     assert plan.config.augmentation.colours > 0
 
