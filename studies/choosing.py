@@ -52,6 +52,7 @@ _SETTINGS = (
     "training.evaluate_every=1000000",
     "augmentation.crop=0",
     "augmentation.colours=0",
+    "loss.classification=hard_negatives",
     "model.input_size=256",
     "optimizer.learning_rate=0.004",
     "optimizer.ema_decay=0.98",
