@@ -45,7 +45,7 @@ STRATEGY = tf.distribute.OneDeviceStrategy("CPU:0")
 
 def settle(*settings: str) -> ExperimentConfig:
     settled = ("training.frozen_until=heads", "training.batch_norm=frozen", "training.evaluate_every=100")
-    augmented = ("augmentation.crop=0.5", "augmentation.colours=0.3")
+    augmented = ("augmentation.crop=0.5", "augmentation.colours=0.3", "loss.classification=hard_negatives")
     return load_config(
         None, (*settled, *augmented, "optimizer.warmup_steps=0", "training.batch_size=4", *settings)
     )
