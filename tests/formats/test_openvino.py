@@ -94,7 +94,8 @@ def test_int8_stays_int8(weights, tflite, int8_tflite, tmp_path):
             str(kind["primitiveType"].value) for kind in kinds if kind["layerType"].value == "Convolution"
         ]
         assert len(convolutions) > 50
-        assert all(kind.endswith("_I8") for kind in convolutions), convolutions
+        # How they are called is the processor's matter: with AMX the first one ends in small letters.
+        assert all(kind.lower().endswith("_i8") for kind in convolutions), convolutions
 
 
 def test_no_pair_of_channels_can_overflow_16_bits():
