@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from detector.classifier_spec import CLASSIFIER, ClassifierSpec
-from detector.errors import BackendError, ModelError
+from detector.errors import ModelError
 from detector.formats.network import PRECISIONS, ClassifierNetwork, Network
 from detector.formats.spec_reader import (
     is_saved_model,
@@ -18,7 +17,7 @@ from detector.formats.spec_reader import (
 )
 from detector.formats.tflite.metadata import read_spec_text as read_tflite_text
 from detector.spec import ModelSpec, read_values
-from detector.system.invocation import with_extra
+from detector.system.extras import installed
 from detector.system.telemetry import quieten_tensorflow
 from detector.weights import read_weights_text, save_weights
 
@@ -65,7 +64,7 @@ def _write_tflite_classifier(path: Path, network: ClassifierNetwork) -> None:
 
 
 def _write_onnx(path: Path, network: Network) -> None:
-    with _installed("ONNX", "onnx"):
+    with installed("ONNX", "onnx"):
         from detector.formats.onnx import build_onnx
     model = build_onnx(
         network.weights,
@@ -78,13 +77,13 @@ def _write_onnx(path: Path, network: Network) -> None:
 
 
 def _write_onnx_classifier(path: Path, network: ClassifierNetwork) -> None:
-    with _installed("ONNX", "onnx"):
+    with installed("ONNX", "onnx"):
         from detector.formats.onnx_classifier import build_classifier_onnx
     path.write_bytes(build_classifier_onnx(network.weights, network.spec, half=network.half))
 
 
 def _write_openvino(path: Path, network: Network) -> None:
-    with _installed("OpenVINO", "openvino"):
+    with installed("OpenVINO", "openvino"):
         from detector.formats.openvino import save_openvino
     model = network.to_tflite(postprocess=False)
     save_openvino(
@@ -98,14 +97,14 @@ def _write_openvino(path: Path, network: Network) -> None:
 
 
 def _write_openvino_classifier(path: Path, network: ClassifierNetwork) -> None:
-    with _installed("OpenVINO", "openvino"):
+    with installed("OpenVINO", "openvino"):
         from detector.formats.openvino_classifier import save_classifier_openvino
     save_classifier_openvino(path, network.to_tflite(), network.spec, half=network.half)
 
 
 def _write_saved_model(path: Path, network: Network) -> None:
     quieten_tensorflow()
-    with _installed("TensorFlow", "train"):
+    with installed("TensorFlow", "train"):
         from detector.formats.saved_model import save_saved_model
     save_saved_model(
         path, network.weights, network.spec, postprocess=network.postprocess, smaller=network.smaller
@@ -114,18 +113,9 @@ def _write_saved_model(path: Path, network: Network) -> None:
 
 def _write_saved_model_classifier(path: Path, network: ClassifierNetwork) -> None:
     quieten_tensorflow()
-    with _installed("TensorFlow", "train"):
+    with installed("TensorFlow", "train"):
         from detector.formats.saved_model import save_classifier_saved_model
     save_classifier_saved_model(path, network.weights, network.spec)
-
-
-@contextmanager
-def _installed(name: str, extra: str) -> Iterator[None]:
-    """Raise BackendError where what is imported within is not there."""
-    try:
-        yield
-    except ImportError as error:
-        raise BackendError(f"{name} is not installed here ({error}): {with_extra(extra)}.") from error
 
 
 def _write_weights(path: Path, network: Network | ClassifierNetwork) -> None:

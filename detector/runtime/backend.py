@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +13,7 @@ from detector.errors import BackendError, ModelError
 from detector.pretrained.releases import RELEASES
 from detector.runtime.model_file import ModelFile
 from detector.spec import ModelSpec
-from detector.system.invocation import with_extra
+from detector.system.extras import installed
 from detector.system.telemetry import quieten_tensorflow
 
 
@@ -113,15 +112,6 @@ def check_name(name: str | None) -> None:
     """Raise BackendError unless there is such a backend; None is the model's own."""
     if name is not None and not (isinstance(name, str) and name in BACKENDS):
         raise BackendError(f"There is no backend {name!r}; there are {', '.join(BACKENDS)}.")
-
-
-@contextmanager
-def installed(library: str, extra: str) -> Iterator[None]:
-    """A block that imports a library; BackendError with the extra to install where that is not there."""
-    try:
-        yield
-    except ImportError as error:
-        raise BackendError(f"{library} is not installed here ({error}): {with_extra(extra)}.") from error
 
 
 def _open_litert(model: ModelFile, threads: int) -> Backend:

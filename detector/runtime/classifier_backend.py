@@ -12,8 +12,8 @@ from detector.classifier_spec import ClassifierSpec
 from detector.errors import BackendError, ModelError
 from detector.images import Image
 from detector.pretrained.imagenet.classifier import IMAGENET
-from detector.runtime.backend import installed
 from detector.runtime.classifier_file import ClassifierFile
+from detector.system.extras import installed
 from detector.system.telemetry import quieten_tensorflow
 
 
