@@ -205,6 +205,12 @@ class LossConfig:
     negatives_per_positive: float = 3.0
     min_negatives: int = 3
 
+    @property
+    def set_for_hard_negatives(self) -> list[str]:
+        """Keys that ``hard_negatives`` alone reads and that are not as they are by default."""
+        usual, keys = LossConfig(), ("negatives_per_positive", "min_negatives")
+        return [key for key in keys if getattr(self, key) != getattr(usual, key)]
+
 
 @dataclass(frozen=True)
 class ClassifierConfig:

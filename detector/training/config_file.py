@@ -19,7 +19,7 @@ from detector.input_sizes import describe_size
 from detector.labels import normalise_name
 from detector.system.reading import read_whole
 from detector.system.yaml_text import LARGEST_YAML, load_yaml
-from detector.training.config import AUTO, ConfigError, ExperimentConfig, LossConfig
+from detector.training.config import AUTO, ConfigError, ExperimentConfig
 
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,3}(_?[0-9]{1,3}){0,9}")
@@ -201,14 +201,11 @@ def _check_values(config: ExperimentConfig, origin: str) -> ExperimentConfig:
 def _check_together(config: ExperimentConfig, origin: str) -> None:
     """Raise ConfigError where values do not go together."""
     _check_first_layer(config, origin)
-    defaults = LossConfig()
-    for key in ("negatives_per_positive", "min_negatives"):
-        value = getattr(config.loss, key)
-        if config.loss.classification == "varifocal" and value != getattr(defaults, key):
-            raise ConfigError(
-                f"{origin}: loss.{key} is {value} and loss.classification is varifocal, which takes all "
-                "negatives: leave one of the two out."
-            )
+    if config.loss.classification == "varifocal" and (keys := config.loss.set_for_hard_negatives):
+        raise ConfigError(
+            f"{origin}: loss.{keys[0]} is {getattr(config.loss, keys[0])} and loss.classification is "
+            "varifocal, which takes all negatives: leave one of the two out."
+        )
 
 
 def _check_first_layer(config: ExperimentConfig, origin: str) -> None:

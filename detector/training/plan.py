@@ -45,6 +45,8 @@ _ANCHOR_PIXELS = 285  # side of the largest anchors, whatever the input's size i
 _MAGNIFIED = 1.25  # times that pictures may be stretched
 _SMALL_SIDE = 0.14  # of a middling object, as a share of its image's: below it a larger input is taken, too
 
+Sides = tuple[float, float, float]  # of objects and pictures, see ``object_sides``
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -105,25 +107,26 @@ def build_plan(
     check_detector_config(config)
     training = config.training
     fine_tuning = is_of_detector(training.initial_weights)
+    keeps = training.keep_classes != "none"
     images = len(folder.train.images)
+    sides = object_sides(folder.train) if folder.train.annotations else None
     augmentation, reasons = _choose_augmentation(config.augmentation, folder)
     model = config.model
     if model.input_size == AUTO:
-        size, reason = _choose_input_size(folder.train, own_hw)
+        size, reason = _choose_input_size(sides, own_hw)
         model = replace(model, input_size=size)
         reasons.insert(0, reason)
         if speed is not None and training.minutes != AUTO:
             wanted = _usual_steps(images, training.batch_size) * training.batch_size
             model, slower = _choose_smaller_size(model, own_hw, wanted, float(training.minutes), speed)
             reasons += slower
-    loss, reason = _choose_class_loss(config.loss, folder.train, keeps=training.keep_classes != "none")
+    loss, reason = _choose_class_loss(config.loss, sides, keeps=keeps)
     reasons += [reason] if reason else []
     training, reason = settle_steps(training, images)
     reasons += [reason] if reason else []
     steps = int(training.steps)
     if training.frozen_until == AUTO:
         backbone = BACKBONES[model.backbone]
-        keeps = training.keep_classes != "none"
         depth, reason = _choose_depth(folder, steps, fine_tuning, keeps, backbone.little)
         if depth == AUTO and not has_time_for_trial(training, model.input_hw, speed):
             depth = backbone.much if augmentation.crop else backbone.little
@@ -189,14 +192,14 @@ def spread(steps: int) -> int:
     return max(1, -(-steps // EVALUATIONS))
 
 
-def _choose_input_size(train: Dataset, own_hw: SizeHW | None) -> tuple[int | str, str]:
+def _choose_input_size(sides: Sides | None, own_hw: SizeHW | None) -> tuple[int | str, str]:
     """Larger inputs where objects are small, up to where the larger objects outgrow the anchors."""
     if own_hw is None:
         return RELEASED_SIDE, f"input size: {RELEASED_SIDE}, for there are no weights of a detector to fit"
     own = describe_size(own_hw)
-    if own_hw[0] != own_hw[1] or not train.annotations:
+    if own_hw[0] != own_hw[1] or sides is None:
         return own, f"input size: {own}, as that of the initial weights"
-    side, large, picture = object_sides(train)
+    side, large, picture = sides
     most = min(_ANCHOR_PIXELS / large, _MAGNIFIED * picture)
     larger = [each for each in _SIZES if own_hw[0] < each <= most]
     wanted = _OBJECT_PIXELS / side
@@ -210,8 +213,8 @@ def _choose_input_size(train: Dataset, own_hw: SizeHW | None) -> tuple[int | str
     )
 
 
-def object_sides(dataset: Dataset) -> tuple[float, float, float]:
-    """How large objects and pictures are.
+def object_sides(dataset: Dataset) -> Sides:
+    """How large objects and pictures are; there is one object at least.
 
     Returns:
         The side of a middling object as a share of its image's, each the root of its area's share: the median
@@ -255,18 +258,18 @@ def median_side(dataset: Dataset) -> float:
     return float(np.sqrt(np.median(ratios))) if ratios else 0.0
 
 
-def _choose_class_loss(loss: LossConfig, train: Dataset, *, keeps: bool) -> tuple[LossConfig, str]:
+def _choose_class_loss(loss: LossConfig, sides: Sides | None, *, keeps: bool) -> tuple[LossConfig, str]:
     """What the classes lose: scores that tell how well boxes fit, where objects are small."""
     if loss.classification != AUTO:
         return loss, ""
-    usual = LossConfig()
     hard = replace(loss, classification="hard_negatives")
-    for key in ("negatives_per_positive", "min_negatives"):
-        if getattr(loss, key) != getattr(usual, key):
-            return hard, f"loss of the classes: with hard negatives, for loss.{key} is set"
-    if keeps or not train.annotations:
-        return hard, "loss of the classes: with hard negatives, as classes are kept" if keeps else ""
-    side = object_sides(train)[0]
+    if keys := loss.set_for_hard_negatives:
+        return hard, f"loss of the classes: with hard negatives, for loss.{keys[0]} is set"
+    if keeps:
+        return hard, "loss of the classes: with hard negatives, as classes are kept"
+    if sides is None:
+        return hard, ""
+    side = sides[0]
     objects = f"objects take {side:.0%} of their image's side"
     if side >= _SMALL_SIDE:
         return hard, f"loss of the classes: with hard negatives, as SSD has it, for {objects}"
