@@ -12,6 +12,7 @@ import pytest
 from detector.api.watching import watch
 from detector.errors import DetectorError
 from tests.training.small_run import begin_run, write_shapes
+from tests.waiting import wait_until
 
 PATIENCE = 20.0
 
@@ -25,28 +26,33 @@ def get(url: str, headers: dict[str, str] | None = None) -> tuple[str, dict[str,
 
 def test_the_page_follows_the_files_and_ends_with_the_training(tmp_path: Path) -> None:
     said: list[str] = []
-    last: list[tuple[str, dict[str, str]]] = []
+    answers: list[tuple[str, dict[str, str]]] = []
     shapes = write_shapes(tmp_path / "shapes")
+
+    def follow() -> None:
+        """As a browser does: ask for what is newer than what is known, until it is told that all is over."""
+        known = ""
+        while not answers or answers[-1][1]["X-Over"] != "yes":
+            answers.append(get(f"{url}news?known={known}"))
+            known = answers[-1][1]["X-Now"]
+
+    def shows(words: str) -> bool:
+        return any(words in page for page, _ in answers)
+
     with watch(tmp_path / "run", said.append):
         url = said[0].split()[1]
         assert url.startswith("http://127.0.0.1:")
-        assert "are being read" in get(url)[0]
-        known = get(url + "news")[1]["X-Now"]
+        browser = threading.Thread(target=follow)
+        browser.start()
+        wait_until(lambda: shows("are being read"))
         run = begin_run(tmp_path / "run", shapes)
-        page, headers = get(f"{url}news?known={known}")
-        assert "Begun" in page
-        assert headers["X-Over"] == "no"
-        waiting = threading.Thread(target=lambda: last.append(get(f"{url}news?known={headers['X-Now']}")))
-        waiting.start()
+        wait_until(lambda: shows("Begun"))
         run.append_history({"step": 3, "loss": 1.0})
-        waiting.join()
-        assert "Step 3 of 9." in last[0][0]
-        waiting = threading.Thread(target=lambda: last.append(get(f"{url}news?known={last[0][1]['X-Now']}")))
-        waiting.start()
-        waiting.join(0.3)
-    waiting.join()
-    assert last[1][1]["X-Over"] == "yes"
-    assert "Not finished: step 3 of 9." in last[1][0]
+        wait_until(lambda: shows("Step 3 of 9."))
+        assert {headers["X-Over"] for _, headers in answers} == {"no"}
+    browser.join()
+    assert answers[-1][1]["X-Over"] == "yes"
+    assert "Not finished: step 3 of 9." in answers[-1][0]
     with pytest.raises(urllib.error.URLError):
         get(url)
     assert "web view" not in {thread.name for thread in threading.enumerate()}

@@ -20,7 +20,8 @@ import pytest
 
 from detector.data.sample import SAMPLE_FOLDER
 from tests.commands.running import Run, assert_mistake
-from tests.video.conftest import VIDEO_FRAMES, VIDEO_RATE, DemoProcess, HttpCamera, wait_until, write_video
+from tests.video.conftest import VIDEO_FRAMES, VIDEO_RATE, DemoProcess, HttpCamera, write_video
+from tests.waiting import wait_until
 
 PHOTO = SAMPLE_FOLDER / "astronaut.jpg"
 

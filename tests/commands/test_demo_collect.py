@@ -18,7 +18,8 @@ from detector.data.folder import load_labelled_folder
 from detector.data.sample import SAMPLE_FOLDER
 from detector.images import load_image
 from tests.commands.running import Run, assert_mistake
-from tests.video.conftest import DemoProcess, HttpCamera, wait_until
+from tests.video.conftest import DemoProcess, HttpCamera
+from tests.waiting import wait_until
 
 SCORE = ("--score", ".5")
 

@@ -10,8 +10,9 @@ import pytest
 
 from detector.data.sample import SAMPLE_FOLDER
 from tests.commands.running import Run, assert_mistake
-from tests.video.conftest import wait_until, write_video
+from tests.video.conftest import write_video
 from tests.video.mqtt.conftest import Listener, Mosquitto, broker, listener  # noqa: F401  # fixtures
+from tests.waiting import wait_until
 
 PHOTO = SAMPLE_FOLDER / "astronaut.jpg"
 

@@ -15,8 +15,9 @@ import pytest
 
 from detector.data.sample import SAMPLE_FOLDER
 from tests.commands.running import Run, assert_mistake
-from tests.video.conftest import VIDEO_FRAMES, DemoProcess, HttpCamera, wait_until, write_video
+from tests.video.conftest import VIDEO_FRAMES, DemoProcess, HttpCamera, write_video
 from tests.video.web.pages import receive, run_apart
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -247,11 +247,3 @@ class ResizableDetector(FakeDetector):
     def detect(self, image: Image) -> Detections:
         self._seconds = self.speed * pixels(self.input_sizes) / 1e6
         return super().detect(image)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait for something to come true; a loaded machine may take its time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)

@@ -12,7 +12,7 @@ from detector.video import capture as capture_module
 from detector.video.cameras import Camera, describe_cameras, list_cameras
 from detector.video.capture import LiveSource, open_camera_source, open_in_time
 from detector.video.sources import open_source
-from tests.video.conftest import wait_until
+from tests.waiting import wait_until
 
 PICTURE = np.full((48, 64, 3), 7, np.uint8)
 

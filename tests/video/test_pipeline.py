@@ -11,7 +11,8 @@ from detector.video.pipeline import LivePipeline
 from detector.video.settings import LiveSettings
 from detector.video.sources import open_source
 from detector.video.tracking import Tracker
-from tests.video.conftest import VIDEO_FRAMES, FakeDetector, FakeSource, wait_until
+from tests.video.conftest import VIDEO_FRAMES, FakeDetector, FakeSource
+from tests.waiting import wait_until
 
 
 def test_every_frame_of_a_file_in_order():

@@ -14,8 +14,8 @@ from detector.video import recorder as recorder_module
 from detector.video.frame_log import FrameLog
 from detector.video.recorder import Recorder
 from detector.video.recording_file import RecordingFile
-from tests.video.conftest import wait_until
 from tests.video.test_recorder import PICTURE, read_video, record
+from tests.waiting import wait_until
 
 
 def test_an_encoder_is_not_believed(tmp_path, monkeypatch):

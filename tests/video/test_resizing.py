@@ -17,7 +17,8 @@ from detector.video.resizing import choose_detector, offered_sizes
 from detector.video.settings import LiveSettings
 from detector.video.sources import open_source
 from detector.video.tracking import Tracker
-from tests.video.conftest import VIDEO_FRAMES, FakeSource, ResizableDetector, wait_until
+from tests.video.conftest import VIDEO_FRAMES, FakeSource, ResizableDetector
+from tests.waiting import wait_until
 
 OTHER = ((512, 512),)
 

@@ -16,7 +16,8 @@ import pytest
 from detector.video import window
 from detector.video.window import DisplayProbe
 from tests.conftest import absent
-from tests.video.conftest import DemoProcess, wait_until, write_video
+from tests.video.conftest import DemoProcess, write_video
+from tests.waiting import wait_until
 
 FRAMES = 1000
 

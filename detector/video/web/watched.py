@@ -17,7 +17,7 @@ from detector.video.web.serving import Serving
 SCRIPT = "watched.js"
 _LOOK_SECONDS = 2.0  # between two looks at whether there is something new
 _ANSWER_SECONDS = 20.0  # until a browser that waits is told that there is nothing
-_LAST_SECONDS = 0.3
+_LAST_SECONDS = 1.0  # for a browser to show what it has just been told, and to ask once more
 _SHUTDOWN_SECONDS = 3.0  # for browsers to take the last page
 # The pages bring their style and pictures in themselves, and no script but the server's.
 _POLICY = (
@@ -57,7 +57,7 @@ class WatchedPage:
         """Give those who look the page as it is in the end, and end the server."""
         self._serving.call(self._ended.set)
         if time.monotonic() - self._asked_at < _ANSWER_SECONDS:
-            time.sleep(_LAST_SECONDS)  # who has just been answered asks once more
+            time.sleep(_LAST_SECONDS)
         self._serving.close()
 
     def _application(self, access: Access, door: Door) -> web.Application:

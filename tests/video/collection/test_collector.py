@@ -9,7 +9,8 @@ from detector.video.collection.kept_folder import KeptFolder
 from detector.video.pipeline import LivePipeline
 from detector.video.settings import LiveSettings
 from tests.video.collection.frames import live_frame, other_scene
-from tests.video.conftest import FakeDetector, FakeSource, wait_until
+from tests.video.conftest import FakeDetector, FakeSource
+from tests.waiting import wait_until
 
 UNSURE = ("person", 0.4, (10.0, 10.0, 60.0, 100.0))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import absent
-from tests.video.conftest import wait_until
+from tests.waiting import wait_until
 
 USER, PASSWORD = "home", "s3cret/%"
 

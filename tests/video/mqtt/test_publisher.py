@@ -19,9 +19,9 @@ from detector.video.mqtt.broker import read_broker
 from detector.video.mqtt.messages import Entities
 from detector.video.mqtt.publisher import Publisher
 from tests.conftest import absent
-from tests.video.conftest import wait_until
 from tests.video.mqtt.conftest import PASSWORD, USER, Listener, Mosquitto
 from tests.video.mqtt.test_messages import CLASSES, live
+from tests.waiting import wait_until
 
 Connect = Callable[..., Publisher]
 # The client library leaves a socket open whose certificate it has refused.

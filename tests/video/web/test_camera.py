@@ -18,8 +18,9 @@ from detector.errors import ImageError
 from detector.video.frames import Frame, LiveFrame
 from detector.video.web.camera import BrowserSource
 from detector.video.web.server import WebView
-from tests.video.web.feeding import PATIENCE, STATS, live_frame, wait_for
+from tests.video.web.feeding import PATIENCE, STATS, live_frame
 from tests.video.web.pages import receive, run_apart, with_pages
+from tests.waiting import wait_until
 
 OpenView = Callable[..., WebView]
 
@@ -141,7 +142,7 @@ def test_a_frame_that_cannot_be_decoded_is_left_out() -> None:
     results: list[Frame | None] = []
     reader = threading.Thread(target=lambda: results.append(source.read()))
     reader.start()
-    wait_for(lambda: source._newest is None)
+    wait_until(lambda: source._newest is None)
     source.offer(camera, message(2, jpeg()))
     reader.join(PATIENCE)
     assert results[0] is not None

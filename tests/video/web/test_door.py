@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import pytest
 
 from detector.video.web.door import LOG, OnceAMinute
-from tests.video.conftest import wait_until
 from tests.video.web.feeding import PATIENCE
+from tests.waiting import wait_until
 
 DESCRIPTORS = 128
 CROWD = 400

@@ -20,14 +20,8 @@ from detector.runtime import Detector
 from detector.video.frames import Count, LiveFrame
 from detector.video.settings import LiveSettings
 from tests.video.web.browsing import SIZES, MakeFeed, OpenPage, OpenView, pixels
-from tests.video.web.feeding import (
-    CLASSES,
-    detected_frames,
-    endless_frames,
-    live_frame,
-    video_frames,
-    wait_for,
-)
+from tests.video.web.feeding import CLASSES, detected_frames, endless_frames, live_frame, video_frames
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -65,22 +59,22 @@ def test_a_video_is_shown_and_every_control_acts(
     expect(page.locator("#status-text")).to_have_text("Live")
     expect(page.locator("#fps")).to_have_text(re.compile(r"^\d+\.\d$"))
     before = pixels(page)
-    wait_for(lambda: pixels(page) != before)
+    wait_until(lambda: pixels(page) != before)
 
     page.keyboard.press("+")
-    wait_for(lambda: settings.score_threshold == 0.45)
+    wait_until(lambda: settings.score_threshold == 0.45)
     expect(other.locator("#threshold-value")).to_have_text("45 %")
     other.locator("#less").click()
     other.locator("#less").click()
-    wait_for(lambda: settings.score_threshold == 0.35)
+    wait_until(lambda: settings.score_threshold == 0.35)
     expect(page.locator("#threshold-value")).to_have_text("35 %")
     page.locator("#threshold").fill("0.2")
-    wait_for(lambda: settings.score_threshold == 0.2)
+    wait_until(lambda: settings.score_threshold == 0.2)
 
     expect(page.locator("#size")).to_have_value("300")
     assert page.locator("#size option").all_inner_texts() == ["224", "300", "512", "300 + 512", "auto"]
     page.locator("#size").select_option("300,512")
-    wait_for(lambda: settings.input_size == "300,512")
+    wait_until(lambda: settings.input_size == "300,512")
     expect(other.locator("#size")).to_have_value("300,512")
     other.locator("#size").select_option("auto")
     expect(page.locator("#size")).to_have_value("auto")
@@ -93,17 +87,17 @@ def test_a_video_is_shown_and_every_control_acts(
     page.locator("#search").fill("CA")
     expect(page.locator("#chips button:visible")).to_have_count(1)
     page.locator("#chips button:visible").click()
-    wait_for(lambda: settings.classes == {"cat"})
+    wait_until(lambda: settings.classes == {"cat"})
     expect(other.locator("#filter-summary")).to_have_text("1 of 4")
     expect(other.locator("#found .name", has_text="person")).to_have_count(0)
     other.locator("#filter-all").click()
-    wait_for(lambda: settings.classes is None)
+    wait_until(lambda: settings.classes is None)
     page.locator("#found button", has_text="person").click()
-    wait_for(lambda: settings.classes == {"person"})
+    wait_until(lambda: settings.classes == {"person"})
 
     page.locator("h1").click()
     page.keyboard.press("Space")
-    wait_for(lambda: settings.paused)
+    wait_until(lambda: settings.paused)
     expect(other.locator("#badge")).to_be_visible()
     expect(other.locator("#pause")).to_have_text("Go on")
     late = open_page(view, "tablet")
@@ -114,7 +108,7 @@ def test_a_video_is_shown_and_every_control_acts(
     download.value.save_as(saved)
     assert load_image(saved).shape == (480, 640, 3)
     page.locator("#pause").click()
-    wait_for(lambda: not settings.paused)
+    wait_until(lambda: not settings.paused)
 
 
 @pytest.mark.parametrize("sizes", [("desktop",), ("tablet", "phone", "phone on its side")], ids=str)
@@ -212,7 +206,7 @@ def test_it_comes_back_with_the_server(
     expect(page.locator("#banner")).to_be_hidden()
     expect(page.locator("#pause")).to_be_enabled()
     before = pixels(page)
-    wait_for(lambda: pixels(page) != before)
+    wait_until(lambda: pixels(page) != before)
 
 
 def test_elsewhere_the_page_asks_for_the_token(

@@ -18,7 +18,8 @@ from detector.video.watch import watch
 from detector.video.web.camera import BrowserSource
 from detector.video.web.server import WebView
 from tests.video.web.browsing import OpenPage, OpenView, pixels
-from tests.video.web.feeding import draw, wait_for
+from tests.video.web.feeding import draw
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +58,7 @@ def test_a_browser_elsewhere_is_the_camera(
 
     def wait_for_frames() -> None:
         before = pipeline.meter.recent().frames
-        wait_for(lambda: pipeline.meter.recent().frames > before + 5)
+        wait_until(lambda: pipeline.meter.recent().frames > before + 5)
 
     page, other = (open_page(view, size, ignore_https_errors=True) for size in ("phone", "desktop"))
     expect(other.locator("#banner")).to_contain_text("press Start camera")
@@ -68,14 +69,14 @@ def test_a_browser_elsewhere_is_the_camera(
     expect(page.locator("#found .name", has_text="person")).to_be_visible()
     expect(page.locator("#camera")).to_have_text("Stop camera")
     # The boxes lie over the video: something is drawn, on the person and not beside the picture.
-    wait_for(lambda: set(pixels(page, "overlay").split(",")) != {"0"})
-    wait_for(lambda: 0 < float(page.locator("#age-p50").inner_text().replace("\u2013", "0")) < 60_000)
+    wait_until(lambda: set(pixels(page, "overlay").split(",")) != {"0"})
+    wait_until(lambda: 0 < float(page.locator("#age-p50").inner_text().replace("\u2013", "0")) < 60_000)
     expect(other.locator("#camera")).to_have_text("Camera in use")
     expect(other.locator("#camera")).to_be_disabled()
     expect(other.locator("#empty")).to_be_hidden()  # others watch
 
     page.locator("#pause").click()
-    wait_for(lambda: settings.paused)
+    wait_until(lambda: settings.paused)
     expect(page.locator("#pause")).to_contain_text("Go on")
     page.locator("#pause").click()
     wait_for_frames()  # they go on after a pause
@@ -87,7 +88,7 @@ def test_a_browser_elsewhere_is_the_camera(
     other.locator("#camera").click()
     wait_for_frames()
     other.locator("#camera").click()
-    wait_for(lambda: not source.taken)
+    wait_until(lambda: not source.taken)
     expect(other.locator("#video")).to_be_hidden()
 
 
@@ -107,7 +108,7 @@ def test_why_there_is_no_camera(open_view: OpenView, open_page: OpenPage) -> Non
         )
         page.locator("#camera").click()
         expect(page.locator("#banner")).to_contain_text(words)
-        wait_for(lambda: not source.taken)
+        wait_until(lambda: not source.taken)
 
 
 def test_a_page_that_is_not_secure_has_no_camera(open_view: OpenView, open_page: OpenPage) -> None:

@@ -23,8 +23,9 @@ from detector.video.frames import Count, LiveFrame
 from detector.video.settings import LiveSettings
 from detector.video.web.server import WebView
 from tests.video.web.browsing import MakeFeed, OpenView
-from tests.video.web.feeding import CLASSES, PATIENCE, STATS, draw, endless_frames, live_frame, wait_for
+from tests.video.web.feeding import CLASSES, PATIENCE, STATS, draw, endless_frames, live_frame
 from tests.video.web.pages import receive, with_pages
+from tests.waiting import wait_until
 
 
 def get(view: WebView, path: str = "") -> Any:
@@ -220,7 +221,7 @@ def test_a_viewer_that_reads_nothing_keeps_nobody_waiting(open_view: OpenView, f
         with get(view, "stream.mjpg") as stream:
             assert len(set(read_parts(stream, 60))) == 60
         before = fed.shown
-        wait_for(lambda: fed.shown > before + 20)
+        wait_until(lambda: fed.shown > before + 20)
 
 
 def test_a_taken_port_is_one_sentence(open_view: OpenView, settings: LiveSettings) -> None:
