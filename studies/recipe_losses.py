@@ -14,6 +14,7 @@ from detector.training.losses import _hardest
 from detector.training.targets import BACKGROUND
 
 _TINY = 1e-7
+_SAME_BOX = 1e-4  # of two objects that differ, one corner is further apart than this, normalised
 _LARGEST_LOG = (
     4.0  # of a side in units of its anchor's; what a network says before it knows better may overflow
 )
@@ -75,6 +76,43 @@ def _overlaps(boxes: tf.Tensor, others: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     areas = (right - left) * (bottom - top) + (other_right - other_left) * (other_bottom - other_top)
     union = areas - width * height
     return width * height / (union + _TINY), union
+
+
+def own_choice(answers: Answers) -> tf.Tensor:
+    """(B, A) int32 classes, where each object keeps the anchors that answer best for it: as many as the ten
+    greatest overlaps of their boxes with it add up to, one at least. The others are background.
+
+    How well an anchor answers is its cross-entropy and three times the negative logarithm of the overlap.
+
+    Args:
+        answers: whose anchors with an object are the candidates.
+
+    Source: Ge et al., YOLOX, 2021, section 2.1, "SimOTA".
+    """
+    cross = tf.nn.sigmoid_cross_entropy_with_logits(labels=answers.labels, logits=answers.logits)
+    costs = tf.reduce_sum(cross[..., 1:], axis=-1) - 3 * tf.math.log(answers.quality + _TINY)
+
+    def choose(image: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        classes, truth, quality, costs = image
+        candidates = tf.where(classes > BACKGROUND)[:, 0]
+        truth, quality, costs = (tf.gather(each, candidates) for each in (truth, quality, costs))
+        # Anchors of the same object are known by its box, which each of them has in its own words.
+        apart = tf.reduce_max(tf.abs(truth[:, None] - truth), axis=-1)
+        same = tf.cast(apart < _SAME_BOX, tf.float32)
+
+        def rank(values: tf.Tensor) -> tf.Tensor:  # among those of the same object, equal ones by their place
+            order = tf.argsort(tf.argsort(values, stable=True))
+            return tf.reduce_sum(same * tf.cast(order < order[:, None], tf.float32), axis=1)
+
+        best = tf.cast(rank(-quality) < 10, tf.float32)
+        wanted = tf.maximum(tf.floor(tf.reduce_sum(same * quality * best, axis=1)), 1.0)
+        left_out = tf.boolean_mask(candidates, rank(costs) >= wanted)
+        return tf.tensor_scatter_nd_update(
+            classes, left_out[:, None], tf.fill(tf.shape(left_out), BACKGROUND)
+        )
+
+    images = (answers.classes, answers.truth, answers.quality, tf.stop_gradient(costs))
+    return tf.map_fn(choose, images, fn_output_signature=tf.int32)
 
 
 def overlap_loss(kind: str, weight: float) -> BoxLoss:

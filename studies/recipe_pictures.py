@@ -21,6 +21,7 @@ _MOST_PASTED = 3
 _LARGEST_PASTED = 0.5  # side, as a share of the picture's
 _MOST_HIDDEN = 0.1  # of an object that is there already
 _LEAST_PIXELS = 4
+_CANDIDATE_IOU = 0.3
 _TIMES_SHOWN = 7  # makes another stream than those of samples
 
 
@@ -158,6 +159,14 @@ def repeat_factors(labels: list[NDArray[np.int64]]) -> FloatArray:
         share[np.unique(own)] += 1 / len(labels)
     factors = [max((share[label] ** -0.5 for label in own), default=1.0) for own in labels]
     return np.array(factors, np.float32)
+
+
+def match_candidates(anchors: FloatArray, gt_boxes: FloatArray, *, iou_threshold: float) -> NDArray[np.int64]:
+    """As the product has it from a lower overlap on, among which the network's answers choose.
+
+    ``iou_threshold``, the product's, is not looked at.
+    """
+    return match_anchors(anchors, gt_boxes, iou_threshold=_CANDIDATE_IOU)
 
 
 def match_top(

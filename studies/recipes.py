@@ -51,11 +51,12 @@ from studies.recipe_losses import (
     decode,
     focal,
     overlap_loss,
+    own_choice,
     quality_focal,
     smoothed,
     suppressed,
 )
-from studies.recipe_pictures import Balanced, Features, Mosaics, Pasted, match_top
+from studies.recipe_pictures import Balanced, Features, Mosaics, Pasted, match_candidates, match_top
 from studies.recipe_results import BASELINE, Run, read_runs, table
 
 # Cheap, and the same for all: few steps, with a rate and an average that go with them.
@@ -78,6 +79,7 @@ class Recipe:
         match: finds the object of each anchor.
         pictures: makes the pictures.
         own_pictures: whether it shows others than the baseline, and not only others of them.
+        own_choice: whether the network's answers say which of the anchors that were found an object keeps.
     """
 
     boxes: BoxLoss | None = None
@@ -85,6 +87,7 @@ class Recipe:
     match: Callable[..., NDArray[np.int64]] | None = None
     pictures: type[SampleSource] = SampleSource
     own_pictures: bool = False
+    own_choice: bool = False
 
 
 # With the weight of their papers, 1, losses over all anchors learn too slowly for so few steps: on bccd, seed
@@ -102,6 +105,10 @@ RECIPES = {
     "focal loss": Recipe(classes=focal(4.0)),
     "quality focal loss": Recipe(classes=quality_focal(4.0)),
     "varifocal loss": Recipe(classes="varifocal"),
+    "anchors by the network's answers": Recipe(match=match_candidates, own_choice=True),
+    "varifocal loss, anchors by the answers": Recipe(
+        classes="varifocal", match=match_candidates, own_choice=True
+    ),
     "labels smoothed by .1": Recipe(classes=smoothed(0.1)),
     "suppression at .99 among hard negatives": Recipe(classes=suppressed(0.99)),
 }
@@ -122,10 +129,11 @@ class Task(DetectionTask):
         self._samples = samples
         self._chosen[0].assign(_CLASS_LOSSES.index(recipe.classes))
         self._chosen[1].assign(_BOX_LOSSES.index(recipe.boxes))
+        self._chosen[2].assign(int(recipe.own_choice))
 
     @functools.cached_property
-    def _chosen(self) -> tuple[tf.Variable, tf.Variable]:
-        return tf.Variable(0), tf.Variable(0)
+    def _chosen(self) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
+        return tf.Variable(0), tf.Variable(0), tf.Variable(0)
 
     def _losses(
         self, inputs: tuple[tf.Tensor, ...], targets: tuple[tf.Tensor, ...], count: tf.Tensor
@@ -140,9 +148,11 @@ class Task(DetectionTask):
             )
 
         to_boxes = functools.partial(decode, anchors=anchors_of(spec), scales=spec.box_coder_scales)
-        answers = Answers(
-            outputs["class_logits"], classes, to_boxes(outputs["box_encodings"]), to_boxes(boxes)
-        )
+        found = Answers(outputs["class_logits"], classes, to_boxes(outputs["box_encodings"]), to_boxes(boxes))
+        classes = tf.cond(self._chosen[2] > 0, lambda: own_choice(found), lambda: found.classes)
+        answers = replace(found, classes=classes)
+        # As many as there are in all of the batch, for on one CPU none of these trainings takes it in parts.
+        count = tf.maximum(tf.reduce_sum(answers.positive), 1.0)
 
         def class_loss(loss: ClassLoss | NamedLoss) -> tf.Tensor:
             return own(loss).classification if isinstance(loss, str) else loss(answers)
@@ -154,7 +164,7 @@ class Task(DetectionTask):
         box_losses = [functools.partial(box_loss, each) for each in _BOX_LOSSES]
         chosen = [
             tf.switch_case(number.read_value(), losses)
-            for number, losses in zip(self._chosen, (class_losses, box_losses), strict=True)
+            for number, losses in zip(self._chosen[:2], (class_losses, box_losses), strict=True)
         ]
         return tf.stack([*(loss / count for loss in chosen), tf.constant(0.0)])
 

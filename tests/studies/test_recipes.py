@@ -112,6 +112,30 @@ def test_losses_of_boxes(answers) -> None:  # type: ignore[no-untyped-def]
     assert float(overlap_loss("ciou", 1.0)(wide)) > float(overlap_loss("diou", 1.0)(wide))
 
 
+def test_objects_keep_the_anchors_that_answer_best() -> None:
+    from studies.recipe_losses import Answers, own_choice
+
+    rng = np.random.default_rng(2)
+    objects = np.array([[0.1, 0.1, 0.5, 0.5], [0.5, 0.4, 0.9, 0.9]], np.float32)
+    of = rng.choice([-1, 0, 1], A, p=[0.4, 0.3, 0.3])
+    truth = np.where(of[:, None] < 0, boxes_of(rng, A), objects[of]).astype(np.float32)
+    predicted = (truth + rng.normal(0, 0.06, (A, 4))).astype(np.float32)
+    classes = np.where(of < 0, rng.choice([-1, 0], A), of + 2).astype(np.int32)
+    logits = rng.normal(-1, 2, (A, K + 1)).astype(np.float32)
+    found = own_choice(Answers(*(tf.constant(each[None]) for each in (logits, classes, predicted, truth))))[0]
+    expected = np.where(of < 0, classes, 0)
+    for number, box in enumerate(objects):
+        own = np.flatnonzero(of == number)
+        overlaps = intersection_over_union(predicted[own], box[None])[:, 0]
+        scores = 1 / (1 + np.exp(-logits[own, 1:].astype(float)))
+        labels = np.eye(K)[number + 1]
+        costs = -(labels * np.log(scores) + (1 - labels) * np.log(1 - scores)).sum(1) - 3 * np.log(overlaps)
+        most = int(np.sort(overlaps)[-10:].sum())
+        assert 2 < most < len(own)
+        expected[own[np.argsort(costs)[:most]]] = number + 2
+    assert found.numpy().tolist() == expected.tolist()
+
+
 def test_assignments() -> None:
     rng = np.random.default_rng(1)
     anchors, objects = boxes_of(rng, 200), boxes_of(rng, 6)
