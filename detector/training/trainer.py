@@ -46,8 +46,8 @@ class Trainer(base_trainer.Trainer):  # type: ignore[misc]
         """A loop in Python: it can be interrupted, and shown, after every step."""
         # `train_step` is Model Garden's: it runs `NetworkTask.train_step` on each replica and adds to the
         # means of the losses. One traced step is called again and again; between two of them Python has its
-        # turn, which costs next to nothing beside a step.
-        step = tf.function(self.train_step)
+        # turn, which costs next to nothing beside a step. There is nothing in it for AutoGraph to translate.
+        step = tf.function(self.train_step, autograph=False)
 
         def loop(iterator: Iterator[object], num_steps: tf.Tensor) -> None:
             with _late_interrupt() as interrupted:

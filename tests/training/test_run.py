@@ -230,13 +230,21 @@ def lengthened(
 EIGHT = (*SETTINGS, "training.steps=8", "training.evaluate_every=1")
 
 
+@pytest.fixture(scope="module")
+def lengthened_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, list[str]]:
+    """A run whose AP rises to its last step, and what it said."""
+    root, said = tmp_path_factory.mktemp("lengthened"), []
+    run = begin_run(root / "run", write_shapes(root / "shapes"), EIGHT)
+    with pytest.MonkeyPatch.context() as patch:
+        aps_of(patch, lambda step: step / 100)
+        lengthened(run, said)
+    return run, said
+
+
 def test_a_run_whose_ap_still_rises_takes_twice_its_steps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lengthened_run: tuple[RunFolder, list[str]],
 ) -> None:
-    aps_of(monkeypatch, lambda step: step / 100)
-    run = begin_run(tmp_path / "run", write_shapes(tmp_path / "shapes"), EIGHT)
-    said: list[str] = []
-    assert lengthened(run, said).steps == 16
+    run, said = lengthened_run
     assert "AP still rises, so there will be 16 steps in place of 8." in said
     assert load_config(run.config).training.steps == run.load_record()["most_steps"] == 16
     evaluated = [entry["step"] for entry in run.load_history() if "AP" in entry]
@@ -263,12 +271,11 @@ def test_with_a_limit_a_run_is_lengthened_as_far_as_there_is_time(
 
 @pytest.mark.parametrize("stop", [5, 6, 8, 10])
 def test_a_run_that_is_gone_on_with_is_lengthened_as_it_would_have_been(
-    stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stop: int, lengthened_run: tuple[RunFolder, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aps_of(monkeypatch, lambda step: step / 100)
-    shapes = write_shapes(tmp_path / "shapes")
-    whole = begin_run(tmp_path / "whole", shapes, EIGHT)
-    lengthened(whole, [])
+    whole = lengthened_run[0]
+    shapes = Path(whole.load_record()["dataset"])
 
     def stop_at(progress: Progress) -> None:
         if progress.metrics and progress.step == stop:
