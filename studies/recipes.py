@@ -106,9 +106,7 @@ RECIPES = {
     "quality focal loss": Recipe(classes=quality_focal(4.0)),
     "varifocal loss": Recipe(classes="varifocal"),
     "anchors by the network's answers": Recipe(match=match_candidates, own_choice=True),
-    "varifocal loss, anchors by the answers": Recipe(
-        classes="varifocal", match=match_candidates, own_choice=True
-    ),
+    "varifocal loss and such anchors": Recipe(classes="varifocal", match=match_candidates, own_choice=True),
     "labels smoothed by .1": Recipe(classes=smoothed(0.1)),
     "suppression at .99 among hard negatives": Recipe(classes=suppressed(0.99)),
 }
