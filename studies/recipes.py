@@ -127,11 +127,15 @@ class Task(DetectionTask):
         self._samples = samples
         self._chosen[0].assign(_CLASS_LOSSES.index(recipe.classes))
         self._chosen[1].assign(_BOX_LOSSES.index(recipe.boxes))
-        self._chosen[2].assign(int(recipe.own_choice))
+        self._own_choice.assign(recipe.own_choice)
 
     @functools.cached_property
-    def _chosen(self) -> tuple[tf.Variable, tf.Variable, tf.Variable]:
-        return tf.Variable(0), tf.Variable(0), tf.Variable(0)
+    def _chosen(self) -> tuple[tf.Variable, tf.Variable]:
+        return tf.Variable(0), tf.Variable(0)
+
+    @functools.cached_property
+    def _own_choice(self) -> tf.Variable:
+        return tf.Variable(False)
 
     def _losses(
         self, inputs: tuple[tf.Tensor, ...], targets: tuple[tf.Tensor, ...], count: tf.Tensor
@@ -147,7 +151,7 @@ class Task(DetectionTask):
 
         to_boxes = functools.partial(decode, anchors=anchors_of(spec), scales=spec.box_coder_scales)
         found = Answers(outputs["class_logits"], classes, to_boxes(outputs["box_encodings"]), to_boxes(boxes))
-        classes = tf.cond(self._chosen[2] > 0, lambda: own_choice(found), lambda: found.classes)
+        classes = tf.cond(self._own_choice, lambda: own_choice(found), lambda: found.classes)
         answers = replace(found, classes=classes)
         # As many as there are in all of the batch, for on one CPU none of these trainings takes it in parts.
         count = tf.maximum(tf.reduce_sum(answers.positive), 1.0)
@@ -162,7 +166,7 @@ class Task(DetectionTask):
         box_losses = [functools.partial(box_loss, each) for each in _BOX_LOSSES]
         chosen = [
             tf.switch_case(number.read_value(), losses)
-            for number, losses in zip(self._chosen[:2], (class_losses, box_losses), strict=True)
+            for number, losses in zip(self._chosen, (class_losses, box_losses), strict=True)
         ]
         return tf.stack([*(loss / count for loss in chosen), tf.constant(0.0)])
 

@@ -221,15 +221,11 @@ def object_sides(dataset: Dataset) -> Sides:
         of a class, in the geometric mean over the classes, for AP is a mean over classes. The side that nine
         of ten objects are smaller than. The median side of the pictures in pixels.
     """
-    size_of = {image.id: image.size_wh for image in dataset.images}
-    sides: dict[int, list[float]] = defaultdict(list)
-    for annotation in dataset.annotations:
-        width, height = size_of[annotation["image_id"]] or (1, 1)
-        share = annotation["bbox"][2] * annotation["bbox"][3] / (width * height)
-        sides[annotation["category_id"]].append(share**0.5)
-    middling = np.exp(np.mean([np.log(np.median(each)) for each in sides.values()]))
-    large = np.quantile(np.concatenate(list(sides.values())), 0.9)
-    pictures = [math.sqrt(width * height) for width, height in filter(None, size_of.values())]
+    sides = [[share**0.5 for share in shares] for shares in _area_shares(dataset)]
+    middling = np.exp(np.mean([np.log(np.median(each)) for each in sides]))
+    large = np.quantile(np.concatenate(sides), 0.9)
+    sizes_wh = filter(None, (image.size_wh for image in dataset.images))
+    pictures = [math.sqrt(width * height) for width, height in sizes_wh]
     return float(middling), float(large), float(np.median(pictures)) if pictures else math.inf
 
 
@@ -250,12 +246,19 @@ def _choose_augmentation(
 
 def median_side(dataset: Dataset) -> float:
     """The median of the objects' sides, each the root of its share of the image's area, in [0, 1]."""
+    shares = _area_shares(dataset)
+    return float(np.sqrt(np.median(np.concatenate(shares)))) if shares else 0.0
+
+
+def _area_shares(dataset: Dataset) -> list[list[float]]:
+    """Which share of its image's area each object takes, in a list for each class that has any."""
     size_of = {image.id: image.size_wh for image in dataset.images}
-    ratios = []
+    shares: dict[int, list[float]] = defaultdict(list)
     for annotation in dataset.annotations:
         width, height = size_of[annotation["image_id"]] or (1, 1)
-        ratios.append(annotation["bbox"][2] * annotation["bbox"][3] / (width * height))
-    return float(np.sqrt(np.median(ratios))) if ratios else 0.0
+        share = annotation["bbox"][2] * annotation["bbox"][3] / (width * height)
+        shares[annotation["category_id"]].append(share)
+    return list(shares.values())
 
 
 def _choose_class_loss(loss: LossConfig, sides: Sides | None, *, keeps: bool) -> tuple[LossConfig, str]:

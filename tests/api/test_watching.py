@@ -42,6 +42,7 @@ def test_the_page_follows_the_files_and_ends_with_the_training(tmp_path: Path) -
     with watch(tmp_path / "run", said.append):
         url = said[0].split()[1]
         assert url.startswith("http://127.0.0.1:")
+        assert "are being read" in get(url)[0]
         browser = threading.Thread(target=follow)
         browser.start()
         wait_until(lambda: shows("are being read"))

@@ -237,7 +237,7 @@ def lengthened_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder,
     run = begin_run(root / "run", write_shapes(root / "shapes"), EIGHT)
     with pytest.MonkeyPatch.context() as patch:
         aps_of(patch, lambda step: step / 100)
-        lengthened(run, said)
+        assert lengthened(run, said).steps == 16
     return run, said
 
 
